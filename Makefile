@@ -1,0 +1,62 @@
+# The platform's commands. `make help` lists them.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+# The first Python that is new enough; a virtual environment's own must not be it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+SOURCES := components localcloud mlops tests tools bench __main__.py
+STACK ?= local
+JOBS ?= 2
+ARGS ?=
+
+.PHONY: help
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Prepare .venv from uv.lock and find, install or build the pulumi CLI
+	@test -n "$(PYTHON)" || { echo "setup: Python 3.11 or newer is needed, and none is on PATH: https://www.python.org/downloads/"; exit 2; }
+	@$(PYTHON) tools/set_up.py
+
+.PHONY: up
+up: setup ## Bring the local stack up on the real engine with the stand-in cloud
+	@$(BIN)/mlops up -s $(STACK)
+
+.PHONY: down
+down: setup ## Destroy the local stack to nothing
+	@$(BIN)/mlops destroy -s $(STACK) --yes
+
+.PHONY: test
+test: setup lint types ## Lint, types and every test, with coverage
+	@echo "test: pytest, $(JOBS) processes"
+	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov=components --cov=mlops --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+
+.PHONY: lint
+lint: setup ## ruff check, ruff format --check
+	@echo "lint: ruff check"
+	@$(BIN)/ruff check .
+	@echo "lint: ruff format --check"
+	@$(BIN)/ruff format --check .
+
+.PHONY: types
+types: setup ## mypy --strict over everything
+	@echo "types: mypy (about a minute the first time)"
+	@$(BIN)/mypy $(SOURCES)
+
+.PHONY: fmt
+fmt: setup ## Format, and fix what ruff can fix
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: setup ## Measure what the README promises
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was made here: local state, caches, .venv; the pulumi CLI stays
+	rm -rf .local .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* .tools/uv .tools/lock
+	find . -name __pycache__ -type d -not -path './.tools/*' -prune -exec rm -rf {} +

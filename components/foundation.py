@@ -1,0 +1,45 @@
+"""What every module may build on: the published outputs of the core components, in one value."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from components.cluster import ClusterOutputs
+from components.database import DatabaseOutputs
+from components.keys import KeysOutputs
+from components.network import NetworkOutputs
+from components.registry import RegistryOutputs
+from components.storage import StorageOutputs
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foundation:
+    """Outputs of the core. A stack may leave out the cluster and the database; a variant that cannot do
+    without says so in its `needs`, which the settings check long before anything is built."""
+
+    prefix: str
+    """Start of physical names that must be known beforehand: `mlops-dev`."""
+    region: str
+    network: NetworkOutputs
+    keys: KeysOutputs
+    storage: StorageOutputs
+    registry: RegistryOutputs
+    optional_cluster: ClusterOutputs | None = None
+    optional_database: DatabaseOutputs | None = None
+
+    @property
+    def cluster(self) -> ClusterOutputs:
+        """The cluster, for variants that need one."""
+        return _declared(self.optional_cluster, "cluster")
+
+    @property
+    def database(self) -> DatabaseOutputs:
+        """The database, for variants that need one."""
+        return _declared(self.optional_database, "database")
+
+
+def _declared(value: T | None, need: str) -> T:
+    if value is None:
+        raise LookupError(f'This module uses the {need} without declaring it: add "{need}" to its `needs`.')
+    return value

@@ -1,0 +1,39 @@
+"""Slot: where experiments are tracked and models are registered."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import pulumi
+
+from components.component import Component
+from components.foundation import Foundation
+from components.identity import Egress, Grant, Statement
+from mlops.core.module import SlotConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlPlatformOutputs:
+    """The tracking server and model registry."""
+
+    tracking_uri: pulumi.Output[str]
+    """URL for MLFLOW_TRACKING_URI or the platform's own SDK, reachable from inside the network."""
+    artifacts_uri: pulumi.Output[str]
+    """s3:// URI below which model artifacts lie: what the serving slot loads from."""
+    track_statements: tuple[Statement, ...] = ()
+    egress: tuple[Egress, ...] = ()
+
+    def track(self) -> Grant:
+        """Log runs and register models."""
+        return Grant(
+            resource="ml_platform", access="track", statements=self.track_statements, egress=self.egress
+        )
+
+
+class MlPlatformConfig(SlotConfig):
+    """Where experiments and models live."""
+
+    @abstractmethod
+    def build(
+        self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions
+    ) -> Component[MlPlatformOutputs]:
+        """Make the tracking server and the registry."""

@@ -1,0 +1,265 @@
+"""The platform: the settings tree, and the one constructor that wires everything."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pulumi
+from pydantic import Field, model_validator
+
+from components.cluster import Cluster, ClusterArgs, ClusterConfig
+from components.component import Component
+from components.data_pipeline import DataPipelineConfig
+from components.database import Database, DatabaseArgs, DatabaseConfig
+from components.foundation import Foundation
+from components.keys import Keys, KeysArgs, KeysConfig
+from components.ml_platform import MlPlatformConfig
+from components.network import Network, NetworkArgs, NetworkConfig
+from components.registry import Registry, RegistryArgs, RegistryConfig
+from components.serving import ServingConfig
+from components.storage import Storage, StorageArgs, StorageConfig
+from mlops.core import regions
+from mlops.core.config import Config
+from mlops.core.module import OneOf, SlotConfig, StackFacts
+
+CLUSTER_ENDPOINTS = frozenset(
+    {
+        "ec2",
+        "ecr.api",
+        "ecr.dkr",
+        "eks",
+        "eks-auth",
+        "elasticloadbalancing",
+        "kms",
+        "logs",
+        "secretsmanager",
+        "sts",
+    }
+)
+"""AWS services that nodes, controllers and External Secrets call. Source: EKS user guide, "Deploy private
+clusters with limited internet access"."""
+
+
+class AccountConfig(Config):
+    """Whose AWS account, and as whom."""
+
+    id: str | None = Field(None, pattern=r"^\d{12}$")
+    """The account that this stack may touch; any other is refused before the first call. 12 digits."""
+    profile: str | None = None
+    """Profile of the AWS CLI's configuration; null takes the environment's credentials."""
+    role_arn: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
+    """Role to assume for everything."""
+
+
+class TagsConfig(Config):
+    """Tags beside Project, Environment and ManagedBy, which follow from the stack."""
+
+    owner: str = "platform-team"
+    """Who answers for the stack."""
+    cost_center: str = "engineering"
+    """Who pays for it."""
+    extra: dict[str, str] = Field(default_factory=dict)
+    """Further tags."""
+
+
+class PlatformConfig(Config):
+    """Everything that is decided about a platform before it exists."""
+
+    region: str = "us-east-1"
+    """AWS region. A stack file sets it with `aws:region`."""
+    account: AccountConfig = AccountConfig()
+    """AWS account and credentials."""
+    tags: TagsConfig = TagsConfig()
+    """Who owns and pays."""
+    network: NetworkConfig = NetworkConfig()
+    """The VPC."""
+    keys: KeysConfig = KeysConfig()
+    """Encryption keys."""
+    storage: StorageConfig = StorageConfig()
+    """The data lake."""
+    registry: RegistryConfig = RegistryConfig()
+    """Container images."""
+    cluster: ClusterConfig | None = None
+    """The EKS cluster; null for a platform without Kubernetes."""
+    database: DatabaseConfig | None = None
+    """The PostgreSQL instance; null when no module needs one."""
+    data_pipeline: Annotated[DataPipelineConfig, OneOf()] | None = None
+    """How events enter."""
+    ml_platform: Annotated[MlPlatformConfig, OneOf()] | None = None
+    """Where experiments and models live."""
+    serving: Annotated[ServingConfig, OneOf()] | None = None
+    """How models answer."""
+
+    @property
+    def modules(self) -> dict[str, SlotConfig]:
+        """The slots that are filled, by name."""
+        slots = {
+            "data_pipeline": self.data_pipeline,
+            "ml_platform": self.ml_platform,
+            "serving": self.serving,
+        }
+        return {slot: config for slot, config in slots.items() if config is not None}
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Names of the availability zones in use."""
+        network = self.network
+        if network.existing:
+            return network.existing.zone_names
+        return network.zone_names or regions.zones(self.region)[: network.zones]
+
+    @model_validator(mode="after")
+    def _fits_the_region(self) -> "PlatformConfig":
+        if self.region not in regions.REGIONS:
+            raise ValueError(f'region is "{self.region}"; allowed: {", ".join(regions.REGIONS)}')
+        known = regions.zones(self.region)
+        if not self.network.existing and not self.network.zone_names and self.network.zones > len(known):
+            raise ValueError(
+                f"network.zones is {self.network.zones}, but {self.region} has {len(known)} availability zones "
+                f"({', '.join(known)}); use at most {len(known)}, or another region"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "PlatformConfig":
+        for slot, config in self.modules.items():
+            for need in sorted(config.needs):
+                if getattr(self, need) is None:
+                    kind = getattr(config, "kind", slot)
+                    raise ValueError(
+                        f"{slot} is {kind}, which runs on a {need}, and this stack has none; "
+                        f"add `{need}: {{}}` to the settings, or choose another kind for {slot} (`mlops modules`)"
+                    )
+        for part in ("cluster", "database"):
+            if getattr(self, part) is not None and len(self.zones) < 2:
+                raise ValueError(
+                    f"network.zones is 1, and the {part} needs subnets in at least 2 availability zones; set zones to 2 or 3"
+                )
+        facts = StackFacts(
+            region=self.region,
+            zones=len(self.zones),
+            gpus=bool(self.cluster and any(group.gpu for group in self.cluster.node_groups.values())),
+        )
+        for slot, config in self.modules.items():
+            for conflict in config.conflicts(facts):
+                raise ValueError(f"{slot}: {conflict}")
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformArgs:
+    """What follows from the stack."""
+
+    prefix: str
+    """Start of physical names: `mlops-dev`."""
+    tags: dict[str, str]
+    """Tags that default tags do not reach by themselves: instances, volumes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformOutputs:
+    """What the stack exports; absent parts are None."""
+
+    buckets: dict[str, pulumi.Output[str]]
+    registry: dict[str, pulumi.Output[str]]
+    cluster_name: pulumi.Output[str] | None
+    kubeconfig_command: pulumi.Output[str] | None
+    database_endpoint: pulumi.Output[str] | None
+    stream: pulumi.Output[str] | None
+    stream_endpoint: pulumi.Output[str] | None
+    tracking_url: pulumi.Output[str] | None
+    model_urls: dict[str, pulumi.Output[str]] | None
+
+    def exports(self) -> dict[str, object]:
+        """By the name under which the stack exports it."""
+        return {
+            "buckets": self.buckets,
+            "clusterName": self.cluster_name,
+            "databaseEndpoint": self.database_endpoint,
+            "kubeconfigCommand": self.kubeconfig_command,
+            "modelUrls": self.model_urls,
+            "registry": self.registry,
+            "stream": self.stream,
+            "streamEndpoint": self.stream_endpoint,
+            "trackingUrl": self.tracking_url,
+        }
+
+
+class Platform(Component[PlatformOutputs]):
+    """Network, keys, storage and registry; cluster and database where wanted; then a module for each slot."""
+
+    token = "mlops:index:Platform"
+
+    def __init__(
+        self,
+        name: str,
+        config: PlatformConfig,
+        args: PlatformArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        keys = Keys("keys", config.keys, KeysArgs(region=config.region, alias_prefix=args.prefix), self.child).outputs
+        network = Network("network", config.network, self._network_args(config, keys.logs), self.child).outputs
+        storage = Storage("storage", config.storage, StorageArgs(key_arn=keys.data), self.child).outputs
+        registry = Registry(
+            "registry", config.registry, RegistryArgs(prefix=args.prefix, key_arn=keys.data), self.child
+        ).outputs
+        cluster = None
+        if config.cluster:
+            cluster_args = ClusterArgs(
+                name=args.prefix,
+                network=network,
+                keys=keys,
+                region=config.region,
+                tags=args.tags,
+                profile=config.account.profile,
+                role_arn=config.account.role_arn,
+            )
+            cluster = Cluster("cluster", config.cluster, cluster_args, self.child).outputs
+        database = None
+        if config.database:
+            database_args = DatabaseArgs(
+                prefix=args.prefix,
+                network=network,
+                keys=keys,
+                cluster_security_group_id=cluster.security_group_id if cluster else None,
+            )
+            database = Database("database", config.database, database_args, self.child).outputs
+
+        foundation = Foundation(
+            prefix=args.prefix,
+            region=config.region,
+            network=network,
+            keys=keys,
+            storage=storage,
+            registry=registry,
+            optional_cluster=cluster,
+            optional_database=database,
+        )
+        module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
+        stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
+        tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
+        serving = config.serving and config.serving.build("serving", foundation, tracking, module).outputs
+
+        self.publish(
+            PlatformOutputs(
+                buckets=dict(storage.buckets),
+                registry=registry.urls,
+                cluster_name=cluster.name if cluster else None,
+                kubeconfig_command=cluster.kubeconfig_command if cluster else None,
+                database_endpoint=database.endpoint if database else None,
+                stream=stream.stream if stream else None,
+                stream_endpoint=stream.endpoint if stream else None,
+                tracking_url=tracking.tracking_uri if tracking else None,
+                model_urls=serving.endpoints if serving else None,
+            )
+        )
+
+    @staticmethod
+    def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:
+        endpoints = frozenset({"kms", "logs", "sts"}).union(
+            CLUSTER_ENDPOINTS if config.cluster else (),
+            *(module.endpoints for module in config.modules.values()),
+        )
+        return NetworkArgs(
+            region=config.region, zones=config.zones, log_key_arn=log_key_arn, endpoint_services=endpoints
+        )

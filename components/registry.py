@@ -1,0 +1,161 @@
+"""ECR repositories for the platform's images: scanned, immutable, encrypted, and pruned."""
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import Field, field_validator
+
+from components.component import Component
+from components.identity import Grant, Statement
+from mlops.core.config import Config
+
+
+class RegistryConfig(Config):
+    """Container image repositories."""
+
+    repositories: tuple[str, ...] = ("recommender", "pipelines")
+    """Repositories, below the stack's own prefix."""
+    keep_images: int = Field(30, ge=1)
+    """Images kept in each repository; older ones go."""
+    untagged_days: int = Field(7, ge=1)
+    """Days until an image that no tag names is removed."""
+    protect: bool = False
+    """Refuse to delete the repositories."""
+    force_delete: bool = False
+    """Let a destroy delete repositories that still hold images."""
+
+    @field_validator("repositories")
+    @classmethod
+    def _unique(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if doubles := sorted({name for name in value if value.count(name) > 1}):
+            raise ValueError(f"the repository {doubles[0]} is listed twice; list it once")
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryArgs:
+    """Names and encryption."""
+
+    prefix: str
+    """Repositories are `<prefix>/<repository>`."""
+    key_arn: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryOutputs:
+    """Repository URLs and ARNs by name."""
+
+    urls: dict[str, pulumi.Output[str]]
+    arns: dict[str, pulumi.Output[str]]
+    key_arn: pulumi.Output[str]
+
+    def pull(self, repository: str) -> Grant:
+        """Pull images. Nodes may do this already; Lambda and Fargate need it said."""
+        return self._grant(
+            repository,
+            "pull",
+            ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+            ("kms:Decrypt",),
+        )
+
+    def push(self, repository: str) -> Grant:
+        """Push images, as a build does."""
+        return self._grant(
+            repository,
+            "push",
+            (
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:CompleteLayerUpload",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:InitiateLayerUpload",
+                "ecr:PutImage",
+                "ecr:UploadLayerPart",
+            ),
+            ("kms:Decrypt", "kms:GenerateDataKey"),
+        )
+
+    def _grant(self, repository: str, access: str, actions: tuple[str, ...], key_actions: tuple[str, ...]) -> Grant:
+        return Grant(
+            resource=f"registry/{repository}",
+            access=access,
+            statements=(
+                Statement(actions=actions, resources=(self.arns[repository],)),
+                # ECR gives its login token for the account as a whole; the action takes no narrower resource.
+                Statement(actions=("ecr:GetAuthorizationToken",), resources=("*",)),
+                Statement(actions=key_actions, resources=(self.key_arn,)),
+            ),
+        )
+
+
+class Registry(Component[RegistryOutputs]):
+    """A repository for each image, with a lifecycle."""
+
+    token = "mlops:index:Registry"
+
+    def __init__(
+        self,
+        name: str,
+        config: RegistryConfig,
+        args: RegistryArgs,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        repositories = {}
+        for image in config.repositories:
+            repository = aws.ecr.Repository(
+                f"{name}-{image}",
+                name=f"{args.prefix}/{image}",
+                image_tag_mutability="IMMUTABLE",
+                image_scanning_configuration=aws.ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
+                encryption_configurations=[
+                    aws.ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS", kms_key=args.key_arn)
+                ],
+                force_delete=config.force_delete,
+                opts=self.child_with(protect=config.protect),
+            )
+            aws.ecr.LifecyclePolicy(
+                f"{name}-{image}-lifecycle",
+                repository=repository.name,
+                policy=json.dumps(lifecycle_policy(config.keep_images, config.untagged_days)),
+                opts=self.child,
+            )
+            repositories[image] = repository
+        self.publish(
+            RegistryOutputs(
+                urls={image: repository.repository_url for image, repository in repositories.items()},
+                arns={image: repository.arn for image, repository in repositories.items()},
+                key_arn=args.key_arn,
+            )
+        )
+
+
+def lifecycle_policy(keep_images: int, untagged_days: int) -> dict[str, object]:
+    """Untagged images go after some days; of the tagged ones the newest stay."""
+    return {
+        "rules": [
+            {
+                "rulePriority": 1,
+                "description": "untagged images",
+                "selection": {
+                    "tagStatus": "untagged",
+                    "countType": "sinceImagePushed",
+                    "countUnit": "days",
+                    "countNumber": untagged_days,
+                },
+                "action": {"type": "expire"},
+            },
+            {
+                "rulePriority": 2,
+                "description": "all but the newest images",
+                "selection": {
+                    "tagStatus": "any",
+                    "countType": "imageCountMoreThan",
+                    "countNumber": keep_images,
+                },
+                "action": {"type": "expire"},
+            },
+        ]
+    }

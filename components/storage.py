@@ -1,0 +1,273 @@
+"""The data lake and its log bucket on S3.
+
+One bucket a purpose, so that retention, access and deletion can differ: raw data is kept for audits,
+features can be rebuilt, artifacts are what production serves.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import Field, model_validator
+
+from components.component import Component
+from components.identity import Grant, Statement
+from mlops.core.config import Config
+
+Zone = Literal["raw", "curated", "features", "artifacts"]
+ZONES: tuple[Zone, ...] = ("raw", "curated", "features", "artifacts")
+
+
+class LifecycleConfig(Config):
+    """When objects move to cheaper storage classes and when old versions go. Days since creation."""
+
+    infrequent_access_days: int | None = Field(30, ge=30)
+    """Days until STANDARD_IA (S3 takes no fewer than 30); null keeps objects in STANDARD."""
+    archive_days: int | None = Field(None, ge=90)
+    """Days until GLACIER_IR, which still reads in milliseconds; null never archives."""
+    noncurrent_days: int = Field(90, ge=1)
+    """Days for which an overwritten or deleted version can be restored."""
+    abort_upload_days: int = Field(7, ge=1)
+    """Days until the parts of an unfinished upload, invisible but billed, are removed."""
+
+    @model_validator(mode="after")
+    def _archive_comes_later(self) -> "LifecycleConfig":
+        if self.archive_days and self.infrequent_access_days and self.archive_days < self.infrequent_access_days + 30:
+            raise ValueError(
+                f"archive_days is {self.archive_days}; it must be at least infrequent_access_days + 30 "
+                f"({self.infrequent_access_days + 30}), because S3 bills STANDARD_IA for 30 days"
+            )
+        return self
+
+
+class StorageConfig(Config):
+    """The data lake."""
+
+    lifecycle: LifecycleConfig = LifecycleConfig()
+    """Storage classes and retention of the lake's buckets."""
+    log_retention_days: int = Field(365, ge=1)
+    """Days for which access logs are kept."""
+    protect: bool = True
+    """Refuse to delete the buckets."""
+    force_destroy: bool = False
+    """Let a destroy delete buckets that still hold objects. Only for stacks whose data is worth nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageArgs:
+    """The key that encrypts the lake."""
+
+    key_arn: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageOutputs:
+    """Bucket names by lake zone, and the grants on them. Every grant carries the key's grant with it."""
+
+    buckets: dict[Zone, pulumi.Output[str]]
+    bucket_arns: dict[Zone, pulumi.Output[str]]
+    log_bucket: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
+
+    def read(self, zone: Zone, prefix: str = "") -> Grant:
+        """List the zone's bucket and read the objects below `prefix`."""
+        return self._grant(zone, prefix, "read", ("s3:GetObject",), ("kms:Decrypt",))
+
+    def write(self, zone: Zone, prefix: str = "") -> Grant:
+        """Read, write and delete the objects below `prefix`; old versions stay."""
+        return self._grant(
+            zone,
+            prefix,
+            "write",
+            (
+                "s3:GetObject",
+                "s3:PutObject",
+                "s3:DeleteObject",
+                "s3:AbortMultipartUpload",
+                "s3:ListMultipartUploadParts",
+            ),
+            ("kms:Decrypt", "kms:GenerateDataKey"),
+        )
+
+    def _grant(
+        self, zone: Zone, prefix: str, access: str, actions: tuple[str, ...], key_actions: tuple[str, ...]
+    ) -> Grant:
+        arn = self.bucket_arns[zone]
+        return Grant(
+            resource=f"storage/{zone}",
+            access=access,
+            statements=(
+                Statement(actions=("s3:ListBucket", "s3:GetBucketLocation"), resources=(arn,)),
+                Statement(actions=actions, resources=(pulumi.Output.concat(arn, f"/{prefix}*"),)),
+                Statement(actions=key_actions, resources=(self.key_arn,)),
+            ),
+        )
+
+
+class Storage(Component[StorageOutputs]):
+    """Encrypted, versioned, private buckets with access logs, one a lake zone."""
+
+    token = "mlops:index:Storage"
+
+    def __init__(
+        self, name: str, config: StorageConfig, args: StorageArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, opts)
+        self._config = config
+        logs = self._bucket("logs", rules=[_expiry("expire", config.log_retention_days)], key_arn=None)
+        statements = [deliver_logs(logs)]
+        self._policy("logs", logs, statements)
+        lake = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
+        self.publish(
+            StorageOutputs(
+                buckets={zone: bucket.bucket for zone, bucket in lake.items()},
+                bucket_arns={zone: bucket.arn for zone, bucket in lake.items()},
+                log_bucket=logs.bucket,
+                key_arn=args.key_arn,
+            )
+        )
+
+    def _zone(self, zone: Zone, logs: "aws.s3.Bucket", key_arn: pulumi.Output[str]) -> "aws.s3.Bucket":
+        bucket = self._bucket(zone, rules=lifecycle_rules(self._config.lifecycle), key_arn=key_arn)
+        aws.s3.BucketLogging(
+            f"{self.name}-{zone}-logging",
+            bucket=bucket.bucket,
+            target_bucket=logs.bucket,
+            target_prefix=f"s3/{zone}/",
+            opts=self.child,
+        )
+        self._policy(zone, bucket, [])
+        return bucket
+
+    def _bucket(
+        self,
+        role: str,
+        *,
+        rules: "list[aws.s3.BucketLifecycleConfigurationRuleArgs]",
+        key_arn: pulumi.Output[str] | None,
+    ) -> "aws.s3.Bucket":
+        """A bucket with everything that each of them needs. Access logs cannot be delivered into SSE-KMS with
+        a customer key (S3 user guide, "Enabling server access logging"): `key_arn` None means SSE-S3."""
+        bucket = aws.s3.Bucket(
+            f"{self.name}-{role}",
+            force_destroy=self._config.force_destroy,
+            opts=self.child_with(protect=self._config.protect),
+        )
+        aws.s3.BucketPublicAccessBlock(
+            f"{self.name}-{role}-public-access-block",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=self.child,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"{self.name}-{role}-ownership",
+            bucket=bucket.bucket,
+            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=self.child,
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"{self.name}-{role}-encryption",
+            bucket=bucket.bucket,
+            rules=[
+                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                        sse_algorithm="aws:kms" if key_arn else "AES256", kms_master_key_id=key_arn
+                    ),
+                    bucket_key_enabled=key_arn is not None,
+                )
+            ],
+            opts=self.child,
+        )
+        versioning = aws.s3.BucketVersioning(
+            f"{self.name}-{role}-versioning",
+            bucket=bucket.bucket,
+            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            opts=self.child,
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            f"{self.name}-{role}-lifecycle",
+            # S3 refuses rules for non-current versions on a bucket whose versioning is not yet on.
+            bucket=versioning.bucket,
+            rules=rules,
+            opts=self.child,
+        )
+        return bucket
+
+    def _policy(self, role: str, bucket: "aws.s3.Bucket", more: list[pulumi.Output[dict[str, object]]]) -> None:
+        statements = pulumi.Output.all(bucket.arn.apply(tls_only), *more)
+        aws.s3.BucketPolicy(
+            f"{self.name}-{role}-policy",
+            bucket=bucket.bucket,
+            policy=statements.apply(lambda all_: json.dumps({"Version": "2012-10-17", "Statement": list(all_)})),
+            opts=self.child,
+        )
+
+
+def tls_only(arn: str) -> dict[str, object]:
+    """Deny every request that does not come over TLS 1.2 or later."""
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def deliver_logs(bucket: "aws.s3.Bucket") -> pulumi.Output[dict[str, object]]:
+    """Let S3 deliver access logs."""
+    return bucket.arn.apply(
+        lambda arn: {
+            "Sid": "AccessLogs",
+            "Effect": "Allow",
+            "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"{arn}/s3/*",
+        }
+    )
+
+
+def lifecycle_rules(config: LifecycleConfig) -> "list[aws.s3.BucketLifecycleConfigurationRuleArgs]":
+    """One rule for storage classes and versions, one for unfinished uploads."""
+    classes = (("STANDARD_IA", config.infrequent_access_days), ("GLACIER_IR", config.archive_days))
+    return [
+        aws.s3.BucketLifecycleConfigurationRuleArgs(
+            id="tiers",
+            status="Enabled",
+            filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+            transitions=[
+                aws.s3.BucketLifecycleConfigurationRuleTransitionArgs(storage_class=name, days=days)
+                for name, days in classes
+                if days
+            ],
+            noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                noncurrent_days=config.noncurrent_days
+            ),
+        ),
+        aws.s3.BucketLifecycleConfigurationRuleArgs(
+            id="unfinished-uploads",
+            status="Enabled",
+            filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+            abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                days_after_initiation=config.abort_upload_days
+            ),
+        ),
+    ]
+
+
+def _expiry(rule: str, days: int) -> "aws.s3.BucketLifecycleConfigurationRuleArgs":
+    return aws.s3.BucketLifecycleConfigurationRuleArgs(
+        id=rule,
+        status="Enabled",
+        filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+        expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
+        noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+            noncurrent_days=days
+        ),
+    )

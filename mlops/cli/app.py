@@ -1,0 +1,99 @@
+"""The commands in one place, and the boundary that turns every error into one message and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from mlops.cli.access import access
+from mlops.cli.destroy import destroy
+from mlops.cli.doctor import doctor
+from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInput, Failed
+from mlops.cli.init import init
+from mlops.cli.modules import modules
+from mlops.cli.new_module import new_module
+from mlops.cli.plan import plan
+from mlops.cli.rehearse import rehearse
+from mlops.cli.schema import schema
+from mlops.cli.up import up
+from mlops.cli.validate import validate
+
+START, LOOK, RUN, EXTEND = "Start", "Look before anything exists", "Run", "Extend"
+
+app = typer.Typer(
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""An MLOps platform on AWS: look at it, rehearse it on this machine, deploy it.
+
+    \b
+    mlops plan -s prod              what a stack makes, in seconds, without an account
+    mlops rehearse -s prod          up, again, and down on a stand-in cloud
+    mlops up -s local               bring it up on this machine and look around
+    mlops up -s dev                 deploy with your own pulumi and AWS account
+    """,
+    epilog="Every command explains itself: mlops plan --help. MLOPS_DEBUG=1 shows tracebacks.",
+)
+
+for panel, name, command in (
+    (START, "init", init),
+    (START, "doctor", doctor),
+    (LOOK, "validate", validate),
+    (LOOK, "plan", plan),
+    (LOOK, "access", access),
+    (RUN, "rehearse", rehearse),
+    (RUN, "up", up),
+    (RUN, "destroy", destroy),
+    (EXTEND, "modules", modules),
+    (EXTEND, "new-module", new_module),
+    (EXTEND, "schema", schema),
+):
+    app.command(name, rich_help_panel=panel)(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Nothing is raised, unless MLOPS_DEBUG asks for it."""
+    try:
+        app(args=list(arguments), prog_name="mlops")
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else FAILED
+    except KeyboardInterrupt:
+        return _ended("Interrupted.", INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("MLOPS_DEBUG"):
+            raise
+        return _ended(*_explained(error))
+    return DONE
+
+
+def _ended(message: str, code: int) -> int:
+    from mlops.cli import ui
+
+    ui.problem(message)
+    return code
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """Message and exit code of an error. What only some commands raise is imported here, when it has happened."""
+    if isinstance(error, BadInput):
+        return str(error), BAD_INPUT
+    if isinstance(error, Failed):
+        return str(error), FAILED
+    from mlops.core.problems import SettingsError
+    from mlops.plan.recorder import RecordError
+    from mlops.toolchain import ToolchainError
+
+    if isinstance(error, SettingsError):
+        return error.message, BAD_INPUT
+    if isinstance(error, ToolchainError):
+        return str(error), BAD_INPUT
+    if isinstance(error, RecordError):
+        return f"The program cannot be planned: {error}", FAILED
+    command = " ".join(sys.argv[1:])
+    return (
+        f"Unexpected {type(error).__name__}: {error}\n"
+        f"This is a defect of the platform's code. `MLOPS_DEBUG=1 mlops {command}` shows where it happened.",
+        FAILED,
+    )

@@ -1,0 +1,11 @@
+"""How a command ends: 0 done, 1 the operation failed, 2 the input cannot be used, 130 interrupted."""
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class BadInput(Exception):
+    """What was given cannot be used: an option, a file, the environment. The text is complete."""
+
+
+class Failed(Exception):
+    """The operation did not succeed. The text says what happened and what to do next."""

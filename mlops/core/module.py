@@ -1,0 +1,92 @@
+"""Slots and their variants: found by looking into a folder, joined by pydantic's discriminated union.
+
+A platform team adds a variant by adding one file; nothing else lists it.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args
+
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema
+
+from mlops.core.config import Card, Config
+
+Need = Literal["cluster", "database"]
+"""A part of the foundation that a stack may leave out, and that a variant may say it cannot do without."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackFacts:
+    """What a variant may have to know of the stack to say whether it can run there."""
+
+    region: str
+    zones: int
+    gpus: bool
+    """Whether some node group has GPUs."""
+
+
+class SlotConfig(Config):
+    """Base of a slot's config. A variant adds `kind`, a `card`, its knobs, and `build`."""
+
+    card: ClassVar[Card]
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    endpoints: ClassVar[frozenset[str]] = frozenset()
+    """AWS services that its workloads call: an isolated network reaches them through interface endpoints."""
+
+    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
+        """Why these settings cannot work on that stack, one sentence each; nothing when they can."""
+        return ()
+
+
+class SlotError(Exception):
+    """A variant file breaks the rules of its slot. Raised at import, for the developer who wrote the file."""
+
+
+def kind_of(variant: type[SlotConfig]) -> str:
+    """The one value of a variant's `kind`."""
+    field = variant.model_fields.get("kind")
+    values = get_args(field.annotation) if field else ()
+    if len(values) != 1:
+        raise SlotError(f'{variant.__module__}.{variant.__qualname__} needs a field `kind: Literal["name"] = "name"`.')
+    return str(values[0])
+
+
+@cache
+def variants(slot: type[SlotConfig]) -> tuple[type[SlotConfig], ...]:
+    """Every variant of a slot, sorted by kind: one config class a file of the slot's folder.
+
+    Raises:
+        SlotError: a file with no config or several, or two files with one kind.
+    """
+    package = importlib.import_module(slot.__module__)
+    found: dict[str, type[SlotConfig]] = {}
+    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        own = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, slot) and value.__module__ == module.__name__
+        ]
+        if len(own) != 1:
+            names = ", ".join(sorted(config.__name__ for config in own)) or "none"
+            raise SlotError(f"{module.__name__} must hold one config of {slot.__name__}; it holds {names}.")
+        kind = kind_of(own[0])
+        if kind in found:
+            raise SlotError(f'kind "{kind}" is claimed by {found[kind].__module__} and by {module.__name__}.')
+        found[kind] = own[0]
+    return tuple(found[kind] for kind in sorted(found))
+
+
+class OneOf:
+    """Marks `Annotated[SomeSlotConfig, OneOf()]`: the value is one of the slot's variants, told apart by `kind`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        choices = variants(source)
+        if len(choices) == 1:
+            # A union of one collapses, and pydantic then refuses the discriminator.
+            return handler.generate_schema(choices[0])
+        union = Union[choices]  # type: ignore[valid-type]  # noqa: UP007 - built from data
+        return handler.generate_schema(Annotated[union, Field(discriminator="kind")])

@@ -1,0 +1,81 @@
+"""The dated catalogue of versions: what the platform deploys, since when, and until when AWS supports it.
+
+Dates of EKS: endoflife.date, repository commit a70eca337 (2026-08-22). RDS and MSK: cfn-lint 1.58.0 data
+and the AWS guides (2026-11). Charts: each project's own repository at the tag named by its version.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+CATALOGUE_DATE = date(2026, 11, 20)
+"""The day on which this file was last held against its sources."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubernetesRelease:
+    """One Kubernetes minor version on EKS."""
+
+    version: str
+    standard_until: date
+    extended_until: date
+    """Extended support costs about six times the standard control plane price."""
+
+
+EKS = {
+    release.version: release
+    for release in (
+        KubernetesRelease(version="1.36", standard_until=date(2027, 8, 2), extended_until=date(2028, 8, 2)),
+        KubernetesRelease(version="1.35", standard_until=date(2027, 3, 27), extended_until=date(2028, 3, 27)),
+        KubernetesRelease(version="1.34", standard_until=date(2026, 12, 2), extended_until=date(2027, 12, 2)),
+        KubernetesRelease(version="1.33", standard_until=date(2026, 7, 29), extended_until=date(2027, 7, 29)),
+        KubernetesRelease(version="1.32", standard_until=date(2026, 3, 23), extended_until=date(2027, 3, 23)),
+        KubernetesRelease(version="1.31", standard_until=date(2025, 11, 26), extended_until=date(2026, 11, 26)),
+    )
+}
+EKS_DEFAULT = "1.35"
+"""The newest that every chart below declares support for."""
+
+POSTGRES = ("18", "17", "16", "15")
+POSTGRES_DEFAULT = "17"
+KAFKA = ("4.1.x", "4.0.x", "3.9.x", "3.8.x")
+KAFKA_DEFAULT = "3.9.x"
+"""MSK's own spelling: the patch level is AWS's to choose."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A Helm chart at one version. `repo` is empty where `name` is an OCI reference."""
+
+    name: str
+    version: str
+    repo: str = ""
+
+
+AWS_LOAD_BALANCER_CONTROLLER = Chart(
+    name="aws-load-balancer-controller", version="3.5.0", repo="https://aws.github.io/eks-charts"
+)
+CERT_MANAGER = Chart(name="cert-manager", version="v1.21.1", repo="https://charts.jetstack.io")
+EXTERNAL_SECRETS = Chart(name="external-secrets", version="2.9.0", repo="https://charts.external-secrets.io")
+KSERVE_CRD = Chart(name="oci://ghcr.io/kserve/charts/kserve-crd", version="v0.20.0")
+KSERVE_RESOURCES = Chart(name="oci://ghcr.io/kserve/charts/kserve-resources", version="v0.20.0")
+KSERVE_RUNTIMES = Chart(name="oci://ghcr.io/kserve/charts/kserve-runtime-configs", version="v0.20.0")
+KNATIVE_OPERATOR = Chart(name="knative-operator", version="v1.23.0", repo="https://knative.github.io/operator")
+KNATIVE_SERVING = "1.21.1"
+"""The release that KServe 0.20 is tested with (its kserve-deps.env)."""
+ISTIO_BASE = Chart(name="base", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
+ISTIOD = Chart(name="istiod", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
+ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
+NVIDIA_DEVICE_PLUGIN = Chart(
+    name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
+)
+
+MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
+"""The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
+POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
+"""Holds psql, for the job that makes databases and roles."""
+
+
+def newest_in_standard_support(today: date) -> str:
+    """The catalogue's default while it is supported, else the newest that is; else the newest known."""
+    standard = [version for version, release in EKS.items() if release.standard_until >= today]
+    return EKS_DEFAULT if EKS_DEFAULT in standard else next(iter(standard or EKS))

@@ -1,0 +1,133 @@
+"""From what a stack file says to what the platform is: the tier, the differences, checked."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from components.platform import PlatformConfig
+from mlops.core.merge import merge
+from mlops.core.problems import SettingsError, closest, explain
+from mlops.core.regions import REGIONS
+from mlops.stacks import StackFile
+from mlops.tiers import TIERS, tier
+
+_PREFIX = re.compile(r"[a-z][a-z0-9-]{1,23}")
+_KEYS = ("tier", "platform")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that is known about a stack before anything exists."""
+
+    project: str
+    stack: str
+    tier: str
+    platform: PlatformConfig
+
+    @property
+    def prefix(self) -> str:
+        """Start of physical names: `mlops-dev`."""
+        return f"{self.project}-{self.stack}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of everything that takes tags."""
+        tags = self.platform.tags
+        return {
+            "Project": self.project,
+            "Environment": self.stack,
+            "ManagedBy": "pulumi",
+            "Owner": tags.owner,
+            "CostCenter": tags.cost_center,
+            **tags.extra,
+        }
+
+
+def resolve(stack: StackFile) -> Settings:
+    """Lay a stack's differences over its tier and check the whole.
+
+    Raises:
+        SettingsError: one message with a line for each thing that is wrong.
+    """
+    name, project = stack.name, stack.project
+    where = stack.path.name if stack.path else f"Pulumi.{name}.yaml"
+    if not _PREFIX.fullmatch(f"{project}-{name}"):
+        raise SettingsError(
+            f'The stack name "{name}" cannot start AWS names: "{project}-{name}" must be lower case letters, digits '
+            "and hyphens, at most 24 characters, because load balancers and clusters are named after it."
+        )
+    for key in stack.config:
+        _known(key, project, where)
+    base = _tier(stack, where)
+    override = _override(stack, where)
+    region = stack.config.get("aws:region")
+    if region:
+        if override.get("region", region) != region:
+            raise SettingsError(
+                f"{where}: aws:region is {region} and {project}:platform region is {override['region']}; keep aws:region."
+            )
+        override = {**override, "region": region}
+    given = merge(base.model_dump(mode="python"), override)
+    try:
+        platform = PlatformConfig.model_validate(given)
+    except ValidationError as error:
+        lines = [f"  {line}" for line in explain(error, PlatformConfig, given)]
+        raise SettingsError(
+            "\n".join(
+                [
+                    f"{where} does not describe a platform ({project}:platform over tier {stack.config[f'{project}:tier']}):",
+                    *lines,
+                ]
+            )
+        ) from None
+    return Settings(project=project, stack=name, tier=stack.config[f"{project}:tier"], platform=platform)
+
+
+def _known(key: str, project: str, where: str) -> None:
+    """Pulumi passes over a key that nobody reads; a misspelt one would change nothing and say nothing."""
+    namespace, _, word = key.partition(":")
+    if namespace == project and word not in _KEYS:
+        raise SettingsError(
+            f"{where}: there is no key {key}.{closest(word, _KEYS)} Allowed: {', '.join(f'{project}:{k}' for k in _KEYS)}."
+        )
+    if namespace == "aws" and word != "region":
+        raise SettingsError(
+            f"{where}: {key} would have no effect, because the program makes its own AWS provider. "
+            f"Allowed: aws:region. Account and credentials are set at {project}:platform account."
+        )
+
+
+def _tier(stack: StackFile, where: str) -> PlatformConfig:
+    chosen = stack.config.get(f"{stack.project}:tier")
+    if not chosen:
+        raise SettingsError(f"{where}: {stack.project}:tier is missing. Allowed: {', '.join(TIERS)}.")
+    if chosen not in TIERS:
+        raise SettingsError(
+            f'{where}: {stack.project}:tier is "{chosen}".{closest(chosen, TIERS)} Allowed: {", ".join(TIERS)}.'
+        )
+    return tier(chosen)
+
+
+def _override(stack: StackFile, where: str) -> Mapping[str, Any]:
+    key = f"{stack.project}:platform"
+    if key in stack.secret_keys:
+        raise SettingsError(
+            f"{where}: {key} is encrypted. Settings are read by everybody; keep secrets in AWS Secrets Manager "
+            "and name them here."
+        )
+    try:
+        override = json.loads(stack.config.get(key) or "{}")
+    except json.JSONDecodeError:
+        override = stack.config[key]
+    if override is None:
+        return {}
+    if not isinstance(override, Mapping):
+        raise SettingsError(f"{where}: {key} must be a mapping of settings, not {json.dumps(override)[:60]}.")
+    region = override.get("region")
+    if isinstance(region, str) and region not in REGIONS:
+        raise SettingsError(f'{where}: region is "{region}".{closest(region, REGIONS)} Allowed: {", ".join(REGIONS)}.')
+    return override

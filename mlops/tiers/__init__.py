@@ -1,0 +1,21 @@
+"""The tiers: each one complete value of `PlatformConfig`, readable without any other.
+
+A tier's file is imported when it is asked for, so that listing them costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from components.platform import PlatformConfig
+
+TIERS = ("local", "dev", "prod", "enterprise", "experimental")
+"""In the order in which a platform grows; experimental stands beside it."""
+
+
+def tier(name: str) -> "PlatformConfig":
+    """The settings of a tier. Raises KeyError for a name that is none."""
+    if name not in TIERS:
+        raise KeyError(name)
+    config: PlatformConfig = importlib.import_module(f"mlops.tiers.{name}").CONFIG
+    return config

@@ -1,0 +1,109 @@
+"""Prepares a checkout: uv, the virtual environment from `uv.lock`, compiled bytecode, the `pulumi` CLI.
+
+Standard library only, run by the system's Python. Every step looks first whether it is needed, so that a
+second run ends at once.
+"""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mlops.toolchain import ToolchainError, find  # noqa: E402
+from pulumi_cli import install  # noqa: E402
+from steps import StepFailed, run, say  # noqa: E402
+
+TOOLS = ROOT / ".tools"
+VENV = ROOT / ".venv"
+UV_REQUIREMENT = "uv>=0.9,<1"
+SOURCES = ("components", "localcloud", "mlops")
+
+
+def main() -> int:
+    started = time.monotonic()
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / "lock").open("w") as lock:
+        # Two makes at once would install into each other.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            sync_environment()
+        except StepFailed as failure:
+            say(str(failure))
+            return 1
+        compile_sources()
+        pulumi = find_or_install_pulumi()
+    say(f"ready in {time.monotonic() - started:.1f} s: Python {platform.python_version()}, {pulumi}")
+    return 0
+
+
+def sync_environment() -> None:
+    """Make `.venv` what `uv.lock` says, unless it is. Compiled, because imports are three times as fast then.
+
+    Raises:
+        StepFailed: uv could not be had, or could not install.
+    """
+    stamp = VENV / ".synced"
+    wanted = fingerprint(ROOT / "pyproject.toml", ROOT / "uv.lock")
+    if stamp.is_file() and stamp.read_text() == wanted and (VENV / "bin" / "mlops").is_file():
+        return
+    environment = {**os.environ, "UV_COMPILE_BYTECODE": "1"}
+    environment.pop("VIRTUAL_ENV", None)
+    command = [uv(), "sync", "--locked", "--python", sys.executable]
+    run("install the locked packages into .venv", command, cwd=ROOT, env=environment)
+    stamp.write_text(wanted)
+
+
+def uv() -> str:
+    """Path of uv: on PATH, else under `.tools/uv`, where pip puts it.
+
+    Raises:
+        StepFailed: pip could not install it.
+    """
+    on_path = shutil.which("uv")
+    if on_path:
+        return on_path
+    own = TOOLS / "uv" / "bin" / "uv"
+    if not own.is_file():
+        try:
+            venv.create(TOOLS / "uv", with_pip=True, clear=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise StepFailed(
+                "no uv on PATH, and this Python cannot make a virtual environment to put it into "
+                f"({error}). Install uv (https://docs.astral.sh/uv/) or your system's python3-venv."
+            ) from error
+        run("install uv into .tools/uv", [str(TOOLS / "uv" / "bin" / "pip"), "install", UV_REQUIREMENT])
+    return str(own)
+
+
+def compile_sources() -> None:
+    """Compile our own sources: an environment may forbid Python to write bytecode later."""
+    subprocess.run([VENV / "bin" / "python", "-m", "compileall", "-q", *SOURCES], cwd=ROOT, check=False)
+
+
+def find_or_install_pulumi() -> str:
+    """A sentence on the CLI, which is installed if there is none."""
+    try:
+        return str(find(ROOT))
+    except ToolchainError as error:
+        say(str(error).partition(": ")[0])
+    return str(find(ROOT)) if install(ROOT) else "no pulumi CLI"
+
+
+def fingerprint(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
