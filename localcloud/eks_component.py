@@ -153,9 +153,7 @@ def _service_role(arguments: _Arguments, registrar: Registrar) -> tuple[Any, tup
     return role.outputs["arn"], (role.urn, attachment.urn)
 
 
-def _control_plane(
-    arguments: _Arguments, registrar: Registrar, role_arn: Any, role_urns: tuple[str, ...]
-) -> Made:
+def _control_plane(arguments: _Arguments, registrar: Registrar, role_arn: Any, role_urns: tuple[str, ...]) -> Made:
     values = arguments.values
     key_arn = values.get("encryptionConfigKeyArn")
     mode = values.get("authenticationMode")
@@ -301,5 +299,3 @@ def _outputs(arguments: _Arguments, cluster: Made, oidc: Made | None, config: st
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
-
-

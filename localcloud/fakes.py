@@ -1,9 +1,10 @@
-"""What a cloud would answer when a resource is made: ids, ARNs, names, endpoints. Invented, but always the same.
+"""What a cloud would answer when a resource is made: ids, ARNs, names, endpoints. Invented, always the same.
 
-The recorder and the stand-in cloud both take their made-up outputs from `outputs`, so that a plan and a rehearsal
-of the same program hold the same values. Pure and without Pulumi: the answer depends on the arguments only.
+The recorder and the stand-in cloud both take their made-up outputs from `outputs`, so that a plan and a
+rehearsal of one program hold the same values. Pure and without Pulumi: only the arguments decide.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from uuid import UUID
 
 from localcloud.catalogue import Kind, kind_of
 from localcloud.kubernetes_objects import object_outputs
+from mlops.plan.values import UNKNOWN
+from mlops.plan.wire import overlay
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
-UNKNOWN = "[unknown]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +26,22 @@ class Place:
     """What a provider's own configuration adds to every resource that it makes."""
 
     region: str = REGION
+    account: str = ACCOUNT
     default_tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_provider(cls, inputs: Mapping[str, Any]) -> "Place":
         """From the inputs of a `pulumi:providers:aws` resource."""
-        tags = inputs.get("defaultTags") or {}
-        return cls(region=inputs.get("region") or REGION, default_tags=tags.get("tags") or {})
+        return cls(
+            region=inputs.get("region") or REGION,
+            account=next(iter(_parsed(inputs.get("allowedAccountIds")) or ()), ACCOUNT),
+            default_tags=(_parsed(inputs.get("defaultTags")) or {}).get("tags") or {},
+        )
+
+
+def _parsed(value: Any) -> Any:
+    """Providers get their structured inputs as JSON text."""
+    return json.loads(value) if isinstance(value, str) and value != UNKNOWN else value
 
 
 class _Fields(dict[str, Any]):
@@ -41,7 +52,13 @@ class _Fields(dict[str, Any]):
 
 
 def outputs(
-    type_: str, name: str, inputs: Mapping[str, Any], place: Place = Place(), generation: int = 0
+    type_: str,
+    name: str,
+    inputs: Mapping[str, Any],
+    place: Place = Place(),
+    *,
+    generation: int = 0,
+    existing_id: str = "",
 ) -> tuple[str, dict[str, Any]]:
     """The id and the outputs of a resource, as if it had just been made.
 
@@ -50,33 +67,33 @@ def outputs(
         name: its logical name, which generated names and ids start from.
         inputs: plain JSON; unknowns read `[unknown]` and make unknown what is built from them.
         generation: 0 for the first of its name, 1 for the one that replaces it, and so on.
+        existing_id: set when the resource is not made but read, and its id known.
 
     Returns:
         Id and outputs; the outputs repeat the inputs. Components have an empty id and no more than their inputs.
     """
+    digest = sha256(f"{type_}|{name}|{generation}".encode()).hexdigest()
+    if type_.startswith("aws:"):
+        return _aws_outputs(kind_of(type_), name, inputs, place, digest, existing_id)
     if type_.startswith("kubernetes:"):
-        return object_outputs(type_, name, inputs, _digest(type_, name, generation))
+        return object_outputs(type_, name, inputs, digest)
     if type_.startswith("pulumi:providers:"):
-        return _uuid(_digest(type_, name, generation)), dict(inputs)
-    if not type_.startswith("aws:"):
-        return f"{name}-{_digest(type_, name, generation)[:7]}", dict(inputs)
-    return _aws_outputs(kind_of(type_), type_, name, inputs, place, generation)
+        return _uuid(digest), dict(inputs)
+    return existing_id or f"{name}-{digest[:7]}", dict(inputs)
 
 
 def _aws_outputs(
-    kind: Kind, type_: str, name: str, inputs: Mapping[str, Any], place: Place, generation: int
+    kind: Kind, name: str, inputs: Mapping[str, Any], place: Place, digest: str, existing_id: str
 ) -> tuple[str, dict[str, Any]]:
-    digest = _digest(type_, name, generation)
     fields = _Fields(inputs)
-    fields |= {
-        "account": ACCOUNT,
-        "region": inputs.get("region") or place.region,
-        "path": inputs.get("path") or "/",
-    }
-    fields |= _random_texts(digest)
-    fields["name"] = physical_name(kind, name, inputs, digest)
+    fields |= {"account": place.account, "region": inputs.get("region") or place.region}
+    fields |= {"path": inputs.get("path") or "/", **_random_texts(digest)}
+    fields["name"] = physical_name(kind, existing_id or name, inputs, "" if existing_id else digest)
+    fields["id"] = existing_id
     # An ARN usually ends in the id; where AWS takes the ARN for the id, it is the other way round.
     for part in ("arn", "id") if "{arn}" in kind.id else ("id", "arn"):
+        if part == "id" and existing_id:
+            continue
         if template := getattr(kind, part):
             fields[part] = _fill(template, fields)
     templates = {**kind.outputs, **(kind.derive(fields) if kind.derive else {})}
@@ -86,22 +103,21 @@ def _aws_outputs(
         made[key] = _fill(template, fields)
     if kind.tags:
         made["tagsAll"] = {**place.default_tags, **(inputs.get("tags") or {})}
-    return fields["id"], _merged(made, inputs)
+    return fields["id"], overlay(made, inputs)
 
 
 def physical_name(kind: Kind, name: str, inputs: Mapping[str, Any], digest: str) -> str:
-    """The name that the service knows the resource by: given, or generated from a prefix or the logical name."""
+    """The name that the service knows the resource by: given, or generated from a prefix or the logical name.
+
+    Without a `digest` nothing is generated: the resource exists already and `name` is what it is called.
+    """
     rule = kind.name
     given = inputs.get(rule.property if rule else "name")
-    if given:
-        return str(given)
+    if given or not digest:
+        return str(given or name)
     prefix = str(inputs.get(rule.prefix, "")) if rule else ""
     generated = (prefix or f"{name}-")[: (rule.longest if rule else 255) - 7] + digest[:7]
     return generated.lower() if rule and rule.lower else generated
-
-
-def _digest(type_: str, name: str, generation: int) -> str:
-    return sha256(f"{type_}|{name}|{generation}".encode()).hexdigest()
 
 
 def _random_texts(digest: str) -> dict[str, str]:
@@ -132,12 +148,3 @@ def _fill(template: Any, fields: Mapping[str, Any]) -> Any:
         return template
     text = re.sub(r"\{(\w+)\}", lambda match: str(fields[match[1]]), template)
     return UNKNOWN if UNKNOWN in text else text
-
-
-def _merged(made: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Both together, mappings key by key; what the program gave wins."""
-    merged = {**made, **given}
-    for key in made.keys() & given.keys():
-        if isinstance(made[key], Mapping) and isinstance(given[key], Mapping):
-            merged[key] = _merged(made[key], given[key])
-    return merged

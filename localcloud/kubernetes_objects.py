@@ -51,9 +51,7 @@ def object_key(type_: str, name: str, inputs: Mapping[str, Any], digest: str) ->
     generated = f"{name}-{digest[:8]}"
     if is_release(type_):
         namespace = str(inputs.get("namespace") or "default")
-        return ObjectKey(
-            api_version="helm.sh/v3", kind=kind, namespace=namespace, name=inputs.get("name") or generated
-        )
+        return ObjectKey(api_version="helm.sh/v3", kind=kind, namespace=namespace, name=inputs.get("name") or generated)
     metadata = inputs.get("metadata") or {}
     kind = inputs.get("kind") or kind.removesuffix("Patch")
     scoped = _CLUSTER_SCOPED.fullmatch(kind) is not None
@@ -65,9 +63,7 @@ def object_key(type_: str, name: str, inputs: Mapping[str, Any], digest: str) ->
     )
 
 
-def object_outputs(
-    type_: str, name: str, inputs: Mapping[str, Any], digest: str
-) -> tuple[str, dict[str, Any]]:
+def object_outputs(type_: str, name: str, inputs: Mapping[str, Any], digest: str) -> tuple[str, dict[str, Any]]:
     """Id and outputs of a Kubernetes resource that has just been applied."""
     key = object_key(type_, name, inputs, digest)
     if is_release(type_):

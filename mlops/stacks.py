@@ -27,7 +27,8 @@ class StackFile:
 
 def names(root: Path) -> tuple[str, ...]:
     """The stacks that have a file, sorted."""
-    return tuple(sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml")))
+    parts = (path.name.split(".") for path in root.glob("Pulumi.*.yaml"))
+    return tuple(sorted(name for _, name, *rest in parts if rest == ["yaml"]))
 
 
 def read(name: str, root: Path) -> StackFile:

@@ -78,9 +78,7 @@ KINDS = {
             "status": "ACTIVE",
             "resources": [{"autoscalingGroups": [{"name": "eks-{name}-{short}"}]}],
         },
-        name=Name(
-            property="nodeGroupName", longest=63, prefix="nodeGroupNamePrefix", pattern=r"[a-zA-Z0-9][\w\-]*"
-        ),
+        name=Name(property="nodeGroupName", longest=63, prefix="nodeGroupNamePrefix", pattern=r"[a-zA-Z0-9][\w\-]*"),
         replaced_by=(
             "clusterName",
             "nodeRoleArn",

@@ -21,13 +21,13 @@ _SAGEMAKER_TRUST = "sagemaker.amazonaws.com"
 
 
 def _sagemaker(
-    resource: str, property: str = "name", *, replaced_by: tuple[str, ...] = (), role: str = ""
+    resource: str, name_property: str = "name", *, replaced_by: tuple[str, ...] = (), role: str = ""
 ) -> Kind:
     return Kind(
         id="{name}",
         arn=f"arn:aws:sagemaker:{{region}}:{{account}}:{resource}/{{name}}",
-        outputs={property: "{name}"},
-        name=Name(property=property, longest=63, pattern=_WORD),
+        outputs={name_property: "{name}"},
+        name=Name(property=name_property, longest=63, pattern=_WORD),
         replaced_by=replaced_by,
         trust={role: _SAGEMAKER_TRUST} if role else {},
     )
@@ -191,9 +191,7 @@ KINDS = {
         kept_by=("aws:sagemaker/userProfile:UserProfile",),
         trust={"defaultUserSettings.executionRole": _SAGEMAKER_TRUST},
     ),
-    "aws:sagemaker/userProfile:UserProfile": _sagemaker(
-        "user-profile", "userProfileName", replaced_by=("domainId",)
-    ),
+    "aws:sagemaker/userProfile:UserProfile": _sagemaker("user-profile", "userProfileName", replaced_by=("domainId",)),
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": Kind(
         id="{name}",
         arn="arn:aws:sagemaker:{region}:{account}:mlflow-tracking-server/{name}",

@@ -6,9 +6,7 @@ BUCKET = "aws:s3/bucket:Bucket"
 REPOSITORY = "aws:ecr/repository:Repository"
 
 _OF_BUCKET = Kind(id="{bucket}", replaced_by=("bucket",), tags=False)
-_OF_REPOSITORY = Kind(
-    id="{repository}", outputs={"registryId": "{account}"}, replaced_by=("repository",), tags=False
-)
+_OF_REPOSITORY = Kind(id="{repository}", outputs={"registryId": "{account}"}, replaced_by=("repository",), tags=False)
 
 KINDS = {
     BUCKET: Kind(

@@ -1,27 +1,12 @@
 """What a tier and a stack file chose: the settings that say something else than their defaults."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """One setting. `part` is the platform's top-level key, `setting` the path below it."""
-
-    part: str
-    setting: str
-    value: Any
-    source: Literal["tier", "stack file"]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        return cls(**data)
+from mlops.plan.plan import Choice
 
 
 def choices(config: BaseModel, override: Mapping[str, Any]) -> tuple[Choice, ...]:
@@ -30,7 +15,7 @@ def choices(config: BaseModel, override: Mapping[str, Any]) -> tuple[Choice, ...
         Choice(
             part=path[0],
             setting=".".join(path[1:]),
-            value=value,
+            value=to_jsonable_python(value),
             source="stack file" if _stands_in(override, path) else "tier",
         )
         for path, value, default in _leaves(config)

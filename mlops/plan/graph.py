@@ -150,9 +150,7 @@ class Graph:
         while waiting:
             ready = [node for node in waiting if needs[node.urn] <= done.keys()]
             if not ready:
-                raise ValueError(
-                    f"Resources depend on each other: {', '.join(node.name for node in waiting)}."
-                )
+                raise ValueError(f"Resources depend on each other: {', '.join(node.name for node in waiting)}.")
             done |= {node.urn: node for node in ready}
             waiting = [node for node in waiting if node.urn not in done]
         return tuple(done.values())
@@ -233,9 +231,7 @@ def _from_resources(resources: Iterable[Properties]) -> Graph:
     stack_urn = stack_row["urn"]
     stack, project = stack_urn.removeprefix("urn:pulumi:").split("::")[:2]
     nodes = tuple(_node_from_state(row, stack_urn) for row in rows if row is not stack_row)
-    return Graph(
-        project=project, stack=stack, nodes=nodes, stack_outputs=normalise(stack_row.get("outputs") or {})
-    )
+    return Graph(project=project, stack=stack, nodes=nodes, stack_outputs=normalise(stack_row.get("outputs") or {}))
 
 
 def _node_from_state(row: Properties, stack_urn: str) -> Node:

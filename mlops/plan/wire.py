@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import Struct, Value  # type: ignore[import-untyped]
 
 from mlops.plan.values import SIGNATURE, UNKNOWN_VALUE
 
@@ -52,9 +52,7 @@ def unknown_paths(value: Any, path: str = "") -> list[str]:
     """Where in a value something is not known: `spec.replicas`, `subnetIds[0]`."""
     if isinstance(value, Mapping):
         return [
-            found
-            for key, item in value.items()
-            for found in unknown_paths(item, f"{path}.{key}" if path else str(key))
+            found for key, item in value.items() for found in unknown_paths(item, f"{path}.{key}" if path else str(key))
         ]
     if isinstance(value, list):
         return [found for index, item in enumerate(value) for found in unknown_paths(item, f"{path}[{index}]")]

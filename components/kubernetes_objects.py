@@ -1,0 +1,178 @@
+"""What modules on the cluster share: namespaces, Helm releases, custom objects, generated secrets, closed pods."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.identity import Egress
+from components.network import NetworkOutputs
+from mlops.core.versions import Chart
+
+SECRETS_ALLOWED = {"mlops.platform/secrets": "allowed"}
+"""Label of a namespace that may read from the cluster's secret store."""
+TRACKING_ALLOWED = {"mlops.platform/tracking": "allowed"}
+"""Label of a namespace whose pods may reach the tracking server."""
+SERVING_ALLOWED = {"mlops.platform/serving": "allowed"}
+"""Label of a namespace whose pods may ask models."""
+
+POD_SECURITY: dict[str, object] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+CONTAINER_SECURITY: dict[str, object] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""Together they pass the Pod Security Standard `restricted`."""
+
+_SERVICE_CIDRS = ("10.100.0.0/16", "172.20.0.0/16")
+"""The ranges of which EKS takes one for Services unless told otherwise (EKS API, `serviceIpv4Cidr`)."""
+
+_TIMEOUT_SECONDS = 900
+
+
+def namespace(
+    name: str,
+    physical: str,
+    *,
+    security: Literal["restricted", "baseline", "privileged"],
+    labels: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> "k8s.core.v1.Namespace":
+    """A namespace that refuses pods below a Pod Security Standard."""
+    enforced = {"pod-security.kubernetes.io/enforce": security}
+    return k8s.core.v1.Namespace(name, metadata={"name": physical, "labels": {**enforced, **labels}}, opts=opts)
+
+
+def name_of(thing: "k8s.core.v1.Namespace | k8s.core.v1.Service") -> pulumi.Output[str]:
+    """The object's name, known once it exists, so that whoever uses it waits for it."""
+    return thing.metadata.apply(lambda metadata: str(metadata.name))
+
+
+def release(
+    name: str,
+    chart: Chart,
+    *,
+    namespace: pulumi.Input[str],
+    release_name: str,
+    values: Mapping[str, object],
+    opts: pulumi.ResourceOptions,
+) -> "k8s.helm.v3.Release":
+    """A chart at its pinned version, done when its workloads are ready. A failed installation is taken back,
+    so that the next `up` begins cleanly."""
+    return k8s.helm.v3.Release(
+        name,
+        name=release_name,
+        chart=chart.name,
+        version=chart.version,
+        repository_opts={"repo": chart.repo} if chart.repo else None,
+        namespace=namespace,
+        values=dict(values),
+        atomic=True,
+        timeout=_TIMEOUT_SECONDS,
+        opts=opts,
+    )
+
+
+def custom_object(
+    name: str,
+    api_version: str,
+    kind: str,
+    *,
+    metadata: Mapping[str, object],
+    spec: Mapping[str, object],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    """An object of a kind that an operator brought; returns its name, known once it exists."""
+    made = k8s.apiextensions.CustomResource(
+        name, api_version=api_version, kind=kind, metadata=dict(metadata), spec=dict(spec), opts=opts
+    )
+    return made.id.apply(lambda id_: id_.rpartition("/")[2])
+
+
+def generated_secret(
+    name: str, physical: str, keys: Sequence[str], *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """A Secret whose values never leave the cluster; returns its name.
+
+    External Secrets makes a random text of 32 letters and digits for each of `keys`, once: the values outlive
+    every `up`, but not the namespace.
+    """
+    generator = custom_object(
+        f"{name}-generator",
+        "generators.external-secrets.io/v1alpha1",
+        "Password",
+        metadata={"name": physical, "namespace": namespace},
+        spec={"length": 32, "digits": 8, "symbols": 0, "noUpper": False, "allowRepeat": True},
+        opts=opts,
+    )
+    source = {
+        "generatorRef": {
+            "apiVersion": "generators.external-secrets.io/v1alpha1",
+            "kind": "Password",
+            "name": generator,
+        }
+    }
+    rename = [{"sourceRef": source, "rewrite": [_renamed("password", key)]} for key in keys]
+    return _external_secret(
+        name, physical, {"refreshPolicy": "CreatedOnce", "dataFrom": rename}, namespace=namespace, opts=opts
+    )
+
+
+def stored_secret(
+    name: str,
+    physical: str,
+    keys: Mapping[str, Mapping[str, pulumi.Input[str]]],
+    *,
+    store: str,
+    namespace: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    """A Secret that follows the cluster's secret store, hour by hour; returns its name. `keys` leads from each key
+    to the `remoteRef` of External Secrets that it is read from."""
+    spec = {
+        "refreshPolicy": "Periodic",
+        "refreshInterval": "1h",
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},
+        "data": [{"secretKey": key, "remoteRef": dict(remote)} for key, remote in sorted(keys.items())],
+    }
+    return _external_secret(name, physical, spec, namespace=namespace, opts=opts)
+
+
+def _external_secret(
+    name: str,
+    physical: str,
+    spec: Mapping[str, object],
+    *,
+    namespace: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    metadata = {"name": physical, "namespace": namespace, "annotations": {"pulumi.com/waitFor": "condition=Ready"}}
+    spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner"}}
+    return custom_object(
+        f"{name}-secret", "external-secrets.io/v1", "ExternalSecret", metadata=metadata, spec=spec, opts=opts
+    )
+
+
+def _renamed(source: str, target: str) -> dict[str, object]:
+    return {"regexp": {"source": f"^{source}$", "target": target}}
+
+
+def from_namespaces(
+    *labels: Mapping[str, str], cidrs: Sequence[str] = ()
+) -> "list[k8s.networking.v1.NetworkPolicyPeerArgs]":
+    """Peers of a network policy: pods of its own namespace, of namespaces with one of the labels, and addresses."""
+    net, selector = k8s.networking.v1, k8s.meta.v1.LabelSelectorArgs
+    return [
+        net.NetworkPolicyPeerArgs(pod_selector=selector()),
+        *(net.NetworkPolicyPeerArgs(namespace_selector=selector(match_labels=dict(label))) for label in labels),
+        *(net.NetworkPolicyPeerArgs(ip_block=net.IPBlockArgs(cidr=cidr)) for cidr in cidrs),
+    ]
+
+
+def to_services(network: NetworkOutputs, ports: Sequence[int]) -> Egress:
+    """The way from a pod to a Service of the same cluster: pods have addresses of the VPC's subnets, and Services
+    have theirs, which the VPC CNI compares before they are translated (EKS user guide, "Limit Pod traffic")."""
+    return Egress(cidrs=(*network.private_subnet_cidrs, *_SERVICE_CIDRS), ports=tuple(ports))

@@ -1,0 +1,55 @@
+"""A security group that lets in who is named, on the ports that are named, and nobody else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import Field
+
+SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]
+
+
+def security_group(
+    name: str,
+    *,
+    vpc_id: pulumi.Input[str],
+    label: str,
+    description: str,
+    clients: Mapping[str, pulumi.Input[str]],
+    ports: Sequence[tuple[int, int]],
+    opts: pulumi.ResourceOptions,
+) -> "aws.ec2.SecurityGroup":
+    """A group with one rule a client and port range, and no way out.
+
+    Args:
+        label: its Name tag.
+        clients: security group IDs by the word that names the client's rules, `cluster` for example.
+        ports: first and last TCP port of each range.
+
+    Without an egress rule AWS's default of all is dropped: what only answers needs none.
+    """
+    group = aws.ec2.SecurityGroup(
+        f"{name}-security-group", vpc_id=vpc_id, description=description, tags={"Name": label}, opts=opts
+    )
+    for client, group_id in clients.items():
+        for first, last in ports:
+            aws.vpc.SecurityGroupIngressRule(
+                f"{name}-from-{client}-{first}",
+                security_group_id=group.id,
+                referenced_security_group_id=group_id,
+                ip_protocol="tcp",
+                from_port=first,
+                to_port=last,
+                description=description,
+                opts=opts,
+            )
+    return group
+
+
+def clients_of(cluster: pulumi.Output[str] | None, further: Sequence[str]) -> dict[str, pulumi.Input[str]]:
+    """The cluster's security group where there is one, and those that the settings name."""
+    clients: dict[str, pulumi.Input[str]] = {group_id: group_id for group_id in further}
+    if cluster is not None:
+        clients["cluster"] = cluster
+    return clients

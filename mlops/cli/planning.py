@@ -1,0 +1,51 @@
+"""From a stack's name to its plan: from the cache where nothing changed, else by recording the program."""
+
+import json
+import runpy
+import warnings
+
+from mlops.cli import ui
+from mlops.cli.options import Target
+from mlops.plan import cache
+from mlops.plan.plan import Plan
+
+
+def planned(target: Target) -> Plan:
+    """The plan of a stack.
+
+    Raises:
+        SettingsError: its settings cannot be used.
+        RecordError: the program registers what an engine would refuse.
+    """
+    entry = cache.load(target.root, target.stack)
+    if entry is not None:
+        try:
+            return Plan.from_json(entry)
+        except (KeyError, TypeError, AttributeError):
+            ui.note("The cached plan is damaged; it is made again.")
+    with ui.err().status(f"Planning {target.stack} …"):
+        plan = _record(target)
+    cache.store(target.root, target.stack, plan.to_json())
+    return plan
+
+
+def _record(target: Target) -> Plan:
+    # Loading the SDKs is most of a plan's time: only here, and settings first, so that bad input ends early.
+    from mlops import settings, stacks
+    from mlops.plan.choices import choices
+
+    stack = stacks.read(target.stack, target.root)
+    resolved = settings.resolve(stack)
+    from mlops.plan.recorder import record
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        graph = record(
+            lambda: runpy.run_path(str(target.root / "__main__.py"), run_name="__main__"),
+            project=stack.project,
+            stack=stack.name,
+            config=stack.config,
+            secret_keys=stack.secret_keys,
+        )
+    override = json.loads(stack.config.get(f"{stack.project}:platform", "{}")) or {}
+    return Plan(tier=resolved.tier, choices=choices(resolved.platform, override), graph=graph)

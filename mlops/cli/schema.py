@@ -1,0 +1,89 @@
+"""`mlops schema`: what a stack file may say, for editors."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mlops.cli import options, ui
+
+FILE = Path("schema", "stack.schema.json")
+HEADER = f"# yaml-language-server: $schema={FILE.as_posix()}"
+"""First line of a stack file: editors that know the YAML language server complete and check by it."""
+
+
+def schema(
+    write: Annotated[bool, typer.Option("--write", help=f"Write it to {FILE.as_posix()}.")] = False,
+) -> None:
+    """Print the JSON schema of a stack file, made from the settings and the variants that are there.
+
+    Stack files point at the committed copy, so that an editor with a YAML language server completes, explains
+    and checks every key. Run it with --write after a setting or a variant has changed.
+
+    \b
+    mlops schema
+    mlops schema --write
+    """
+    content = stack_schema()
+    if not write:
+        ui.print_json(content)
+        return
+    path = options.project_root() / FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(rendered(content), encoding="utf-8")
+    ui.out().print(f"Wrote {FILE.as_posix()}.")
+
+
+def rendered(content: dict[str, Any]) -> str:
+    """As the committed file holds it."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def stack_schema() -> dict[str, Any]:
+    """JSON schema (draft 7, which YAML language servers know) of a whole stack file."""
+    from components.platform import PlatformConfig
+    from mlops.core.regions import REGIONS
+    from mlops.tiers import TIERS
+
+    platform = _partial(PlatformConfig.model_json_schema())
+    definitions = platform.pop("$defs", {})
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Stack of the MLOps platform",
+        "type": "object",
+        "required": ["config"],
+        "properties": {
+            "config": {
+                "type": "object",
+                "required": ["mlops:tier"],
+                "properties": {
+                    "aws:region": {"enum": list(REGIONS), "description": "AWS region of the stack."},
+                    "mlops:tier": {"enum": list(TIERS), "description": "The complete settings to start from."},
+                    "mlops:platform": {**platform, "description": "What this stack does otherwise than its tier."},
+                },
+                "patternProperties": {"^mlops:(?!tier$|platform$)": False},
+            }
+        },
+        "$defs": definitions,
+    }
+
+
+def _partial(node: Any) -> Any:
+    """The schema of differences: nothing is required, since the tier states the rest, and what fits several
+    variants (no `kind` given) is fine, since the tier's variant is meant."""
+    if isinstance(node, list):
+        return [_partial(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _partial(value) for key, value in node.items() if not _demands(key, value)}
+    if isinstance(made.get("oneOf"), list):
+        made["anyOf"] = made.pop("oneOf")
+    return made
+
+
+def _demands(key: str, value: Any) -> bool:
+    """Told by the value as well: a setting might be called `required`."""
+    if key == "required":
+        return isinstance(value, list)
+    return key == "discriminator" and "propertyName" in value

@@ -1,0 +1,140 @@
+"""What every variant of every slot must keep, whoever wrote it. A new variant is tested by being there."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from typing import Any, get_args
+
+import pulumi
+import pytest
+from pydantic import BaseModel
+
+from components.component import Component
+from components.data_pipeline import DataPipelineConfig
+from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
+from components.serving import ServingConfig
+from mlops.core.config import Config
+from mlops.core.module import SlotConfig, kind_of, variants
+from mlops.plan.graph import Graph, Node
+from tests.foundations import foundation, module_options
+from tests.support import REGION, recorded
+
+SLOTS: dict[str, type[SlotConfig]] = {
+    "data_pipeline": DataPipelineConfig,
+    "ml_platform": MlPlatformConfig,
+    "serving": ServingConfig,
+}
+VARIANTS = [
+    pytest.param(slot, variant, id=f"{slot}-{kind_of(variant)}")
+    for slot, base in SLOTS.items()
+    for variant in variants(base)
+]
+each_variant = pytest.mark.parametrize(("slot", "variant"), VARIANTS)
+
+NAME = "module"
+"""A neutral name: what a variant calls its resources must start with it, whatever it is."""
+
+
+@cache
+def built(slot: str, variant: type[SlotConfig]) -> tuple[Graph, Component[Any]]:
+    """The graph of a variant with its default settings, on a core that has only what the variant says it needs."""
+    made: list[Component[Any]] = []
+
+    def build(opts: pulumi.ResourceOptions) -> None:
+        base = foundation(opts, cluster="cluster" in variant.needs, database="database" in variant.needs)
+        arguments: dict[str, Any] = {"foundation": base, "opts": module_options(base, opts)}
+        if slot == "serving":
+            arguments["ml_platform"] = MlPlatformOutputs(
+                tracking_uri=pulumi.Output.from_input("http://mlflow.test"),
+                artifacts_uri=pulumi.Output.from_input("s3://artifacts/mlflow"),
+            )
+        made.append(variant().build(NAME, **arguments))  # type: ignore[attr-defined]
+
+    return recorded(build), made[0]
+
+
+def own(graph: Graph) -> list[Node]:
+    """The variant's component and everything below it."""
+    return [node for node in graph if graph.module(node) == NAME]
+
+
+def models(config: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A config model and the models nested in its fields."""
+    yield config
+    for field in config.model_fields.values():
+        waiting: list[Any] = [field.annotation]
+        while waiting:
+            annotation = waiting.pop()
+            if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+                yield from models(annotation)
+            waiting.extend(get_args(annotation))
+
+
+@each_variant
+def test_a_variant_publishes_the_contract_of_its_slot(slot: str, variant: type[SlotConfig]) -> None:
+    contract = get_args(inspect.signature(variant.build).return_annotation)[0]  # type: ignore[attr-defined]
+    _, component = built(slot, variant)
+    assert isinstance(component.outputs, contract)
+    assert all(getattr(component.outputs, field.name) is not None for field in fields(component.outputs))
+
+
+@each_variant
+def test_a_variant_names_its_resources_by_the_slot_and_never_by_stack_tier_or_region(
+    slot: str, variant: type[SlotConfig]
+) -> None:
+    graph, _ = built(slot, variant)
+    nodes = own(graph)
+    assert len(nodes) > 1
+    for node in nodes:
+        assert node.name == NAME or node.name.startswith(f"{NAME}-"), node.name
+        assert not re.search(rf"test|{REGION}|\bprod\b|\bdev\b", node.name), node.name
+
+
+@each_variant
+def test_a_variant_is_a_component_with_a_token_of_the_project(slot: str, variant: type[SlotConfig]) -> None:
+    graph, component = built(slot, variant)
+    tops = [node for node in own(graph) if node.name == NAME]
+    assert [node.type for node in tops] == [type(component).token]
+    assert type(component).token.startswith("mlops:index:")
+
+
+@each_variant
+def test_every_resource_of_a_variant_has_an_explicit_provider(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    assert [node.name for node in own(graph) if node.custom and not node.provider] == []
+
+
+@each_variant
+def test_settings_survive_being_written_down_and_read_again(slot: str, variant: type[SlotConfig]) -> None:
+    config = variant()
+    assert variant.model_validate(config.model_dump(mode="json")) == config
+
+
+@each_variant
+def test_a_variant_says_what_it_is_for_and_what_each_knob_does(slot: str, variant: type[SlotConfig]) -> None:
+    card = variant.card
+    assert all([card.title, card.best_for, card.not_for, card.trade_offs])
+    for model in models(variant):
+        undocumented = [name for name, field in model.model_fields.items() if name != "kind" and not field.description]
+        assert undocumented == [], f"{model.__name__} lacks docstrings"
+        assert issubclass(model, Config), f"{model.__name__} would accept unknown keys"
+
+
+@each_variant
+def test_no_value_that_a_variant_registers_is_a_secret_in_clear(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    for node in own(graph):
+        for key, value in node.inputs.items():
+            if re.search(r"password$|secretString$|secretBinary$", key, re.IGNORECASE):
+                assert value == "[secret]", f"{node.name}.{key}"
+
+
+@each_variant
+def test_rights_are_never_on_everything(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    for node in own(graph):
+        if node.type == "aws:iam/rolePolicy:RolePolicy":
+            assert '"Resource": ["*"]' not in node.inputs["policy"], node.name
+            assert '"Action": ["*"]' not in node.inputs["policy"], node.name
