@@ -149,14 +149,32 @@ class ClusterConfig(Config):
         allowed = ", ".join(supported(today, extended=self.support == "extended"))
         if release.extended_until < today:
             raise ValueError(
-                f"version {self.version} left extended support on {release.extended_until}; AWS creates no such cluster "
-                f"and upgrades those that exist. Allowed: {allowed}. Go up one minor version at a time"
+                f"version {self.version} left extended support on {release.extended_until}; AWS creates no such "
+                f"cluster and upgrades those that exist. Allowed: {allowed}. Go up one minor version at a time"
             )
         if self.support == "standard" and release.standard_until < today:
             raise ValueError(
-                f"version {self.version} left standard support on {release.standard_until}. Allowed: {allowed}. Upgrade one "
-                f'minor version at a time, or set support to "extended" (until {release.extended_until}, at about six '
-                "times the price of the control plane)"
+                f"version {self.version} left standard support on {release.standard_until}. Allowed: {allowed}. "
+                'Upgrade one minor version at a time, or set support to "extended" (until '
+                f"{release.extended_until}, at about six times the price of the control plane)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _protected_twice_or_not_at_all(self) -> "ClusterConfig":
+        if self.deletion_protection and not self.protect:
+            raise ValueError(
+                "deletion_protection is true and protect is false: a destroy would delete all that runs on the cluster "
+                "and only then be refused by EKS; set both or neither"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_entry_a_principal(self) -> "ClusterConfig":
+        principals = [*self.admins, *(access.principal for access in self.access.values())]
+        if twice := [arn for index, arn in enumerate(principals) if arn in principals[:index]]:
+            raise ValueError(
+                f"{twice[0]} is named twice in admins and access; EKS keeps one entry for each principal. Keep one"
             )
         return self
 
@@ -173,7 +191,8 @@ class ClusterConfig(Config):
     def _system_group_carries_the_controllers(self) -> "ClusterConfig":
         if self.system.gpu or self.system.taints:
             raise ValueError(
-                "system has taints or GPUs, and the controllers would find no node; put those into a group of node_groups"
+                "system has taints or GPUs, and the controllers would find no node; "
+                "put those into a group of node_groups"
             )
         fewest = 2 if self.high_availability else 1
         if sum(sizes.min for sizes in self.system.sizes.values()) < fewest:

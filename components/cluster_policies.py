@@ -1,8 +1,8 @@
 """Rights of the controllers that act on AWS for the cluster. Each may touch only what belongs to this cluster.
 
-Sources: aws-load-balancer-controller, docs/install/iam_policy.json; autoscaler, cloudprovider/aws/README.md;
-aws-ebs-csi-driver, docs/install.md ("Encrypted EBS volumes"). Where those let a controller touch whatever carries
-some cluster's tag, these ask for this cluster's. Descriptions (Describe*) know no resources: AWS takes only a star.
+Sources: aws-load-balancer-controller, docs/install/iam_policy.json; autoscaler, cloudprovider/aws/README.md; EKS
+user guide, "Store Kubernetes volumes with Amazon EBS". Where those let a controller touch whatever
+carries some cluster's tag, these ask for this cluster's. Describe* actions know no resources: AWS takes only a star.
 """
 
 import pulumi
@@ -127,7 +127,8 @@ def manage_load_balancers(cluster: str, region: str) -> Grant:
                 for action in ("CreateLoadBalancer", "CreateTargetGroup")
             ),
             Statement(actions=(*_TAGGING, *_LOAD_BALANCER_CHANGES), resources=(*own, *listeners), conditions=is_ours),
-            Statement(actions=(*_TAGGING, *_LISTENER_CHANGES), resources=(*own, *listeners)),
+            Statement(actions=_TAGGING, resources=listeners),
+            Statement(actions=_LISTENER_CHANGES, resources=(*own, *listeners)),
             Statement(
                 actions=("elasticloadbalancing:DeregisterTargets", "elasticloadbalancing:RegisterTargets"),
                 resources=(f"{balancers}targetgroup/*",),

@@ -4,6 +4,7 @@ A managed node group has one capacity type, so that a group that mixes on-demand
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 
 import pulumi
@@ -174,9 +175,9 @@ class NodeGroup(Component[NodeGroupOutputs]):
 
     def _announce(self, capacity: Capacity, group: "aws.eks.NodeGroup") -> None:
         """Tell the autoscaler what a node of an empty group would be like; it has none to look at."""
-        for index, (key, value) in enumerate(node_template_tags(self._config, self._args.group).items()):
+        for key, value in node_template_tags(self._config, self._args.group).items():
             aws.autoscaling.Tag(
-                f"{self.name}-{capacity}-announcement-{index}",
+                f"{self.name}-{capacity}-{re.sub('[^a-zA-Z0-9]+', '-', key.partition('node-template/')[2])}",
                 autoscaling_group_name=group.resources.apply(
                     lambda resources: str(resources[0].autoscaling_groups[0].name)  # type: ignore[index]
                 ),

@@ -86,14 +86,13 @@ class _Arguments:
 
 
 def construct(
-    name: str, inputs: Mapping[str, Any], dependencies: Mapping[str, tuple[str, ...]], registrar: Registrar, region: str
+    name: str, inputs: Mapping[str, Any], dependencies: Mapping[str, tuple[str, ...]], registrar: Registrar
 ) -> Constructed:
     """Register the children of a cluster component.
 
     Args:
         inputs: the component's arguments in wire form.
         dependencies: argument -> URNs that its value comes from.
-        region: of the provider that the children use.
 
     Raises:
         ConstructionError: an argument is not modelled.
@@ -109,7 +108,7 @@ def construct(
     arguments = _Arguments(name=name, values=inputs, dependencies=dependencies)
     role_arn, role_urns = _service_role(arguments, registrar)
     cluster = _control_plane(arguments, registrar, role_arn, role_urns)
-    config = json.dumps(kubeconfig(cluster.outputs["name"], cluster.outputs, region))
+    config = json.dumps(kubeconfig(cluster.outputs["name"], cluster.outputs))
     if UNKNOWN_VALUE in config:
         config = UNKNOWN_VALUE
     registrar.register(

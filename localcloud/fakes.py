@@ -89,6 +89,7 @@ def _aws_outputs(
     fields |= {"account": place.account, "region": inputs.get("region") or place.region}
     fields |= {"path": inputs.get("path") or "/", **_random_texts(digest)}
     fields["name"] = physical_name(kind, existing_id or name, inputs, "" if existing_id else digest)
+    fields["host"] = str(inputs.get("url", "")).removeprefix("https://")
     fields["id"] = existing_id
     # An ARN usually ends in the id; where AWS takes the ARN for the id, it is the other way round.
     for part in ("arn", "id") if "{arn}" in kind.id else ("id", "arn"):

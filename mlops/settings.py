@@ -62,29 +62,24 @@ def resolve(stack: StackFile) -> Settings:
         )
     for key in stack.config:
         _known(key, project, where)
-    base = _tier(stack, where)
+    chosen = _tier(stack, where)
     override = _override(stack, where)
     region = stack.config.get("aws:region")
     if region:
         if override.get("region", region) != region:
             raise SettingsError(
-                f"{where}: aws:region is {region} and {project}:platform region is {override['region']}; keep aws:region."
+                f"{where}: aws:region is {region} and {project}:platform region is {override['region']}; "
+                "keep aws:region."
             )
         override = {**override, "region": region}
-    given = merge(base.model_dump(mode="python"), override)
+    given = merge(tier(chosen).model_dump(mode="python"), override)
     try:
         platform = PlatformConfig.model_validate(given)
     except ValidationError as error:
         lines = [f"  {line}" for line in explain(error, PlatformConfig, given)]
-        raise SettingsError(
-            "\n".join(
-                [
-                    f"{where} does not describe a platform ({project}:platform over tier {stack.config[f'{project}:tier']}):",
-                    *lines,
-                ]
-            )
-        ) from None
-    return Settings(project=project, stack=name, tier=stack.config[f"{project}:tier"], platform=platform)
+        head = f"{where} does not describe a platform ({project}:platform over tier {chosen}):"
+        raise SettingsError("\n".join([head, *lines])) from None
+    return Settings(project=project, stack=name, tier=chosen, platform=platform)
 
 
 def _known(key: str, project: str, where: str) -> None:
@@ -92,7 +87,8 @@ def _known(key: str, project: str, where: str) -> None:
     namespace, _, word = key.partition(":")
     if namespace == project and word not in _KEYS:
         raise SettingsError(
-            f"{where}: there is no key {key}.{closest(word, _KEYS)} Allowed: {', '.join(f'{project}:{k}' for k in _KEYS)}."
+            f"{where}: there is no key {key}.{closest(word, _KEYS)} "
+            f"Allowed: {', '.join(f'{project}:{known}' for known in _KEYS)}."
         )
     if namespace == "aws" and word != "region":
         raise SettingsError(
@@ -101,7 +97,7 @@ def _known(key: str, project: str, where: str) -> None:
         )
 
 
-def _tier(stack: StackFile, where: str) -> PlatformConfig:
+def _tier(stack: StackFile, where: str) -> str:
     chosen = stack.config.get(f"{stack.project}:tier")
     if not chosen:
         raise SettingsError(f"{where}: {stack.project}:tier is missing. Allowed: {', '.join(TIERS)}.")
@@ -109,7 +105,7 @@ def _tier(stack: StackFile, where: str) -> PlatformConfig:
         raise SettingsError(
             f'{where}: {stack.project}:tier is "{chosen}".{closest(chosen, TIERS)} Allowed: {", ".join(TIERS)}.'
         )
-    return tier(chosen)
+    return chosen
 
 
 def _override(stack: StackFile, where: str) -> Mapping[str, Any]:

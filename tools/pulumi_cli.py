@@ -9,8 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from steps import StepError, run, say
+
 from mlops.toolchain import MINIMUM, OWN_FOLDER, dotted, version_of
-from steps import StepFailed, run, say
 
 INSTALLER = "https://get.pulumi.com"
 MODULE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
@@ -23,7 +24,7 @@ def install(root: Path) -> bool:
     for way in (from_installer, from_go_module):
         try:
             way(root)
-        except StepFailed as failure:
+        except StepError as failure:
             reasons.append(str(failure))
             continue
         if version_of(root / OWN_FOLDER / "bin" / "pulumi"):
@@ -33,9 +34,7 @@ def install(root: Path) -> bool:
     for reason in reasons:
         say(f"  - {reason}")
     say("`mlops plan` and `mlops validate` work without it; `make up` and the engine tests need it.")
-    say(
-        "Install it yourself (https://www.pulumi.com/docs/install/) or Go (https://go.dev/dl/), then `make setup`."
-    )
+    say("Install it yourself (https://www.pulumi.com/docs/install/) or Go (https://go.dev/dl/), then `make setup`.")
     return False
 
 
@@ -43,10 +42,10 @@ def from_installer(root: Path) -> None:
     """Run Pulumi's own install script, which downloads the release for this machine.
 
     Raises:
-        StepFailed: no curl, no way to the server, or the script failed.
+        StepError: no curl, no way to the server, or the script failed.
     """
     if not shutil.which("curl"):
-        raise StepFailed("the official installer needs curl, which is not on PATH")
+        raise StepError("the official installer needs curl, which is not on PATH")
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "install.sh")
         fetch = ["curl", "-fsSL", "--connect-timeout", "10", "--max-time", "60", "-o", str(script), INSTALLER]
@@ -59,11 +58,11 @@ def from_go_module(root: Path) -> None:
     """Build the CLI. Without the version symbol the Automation API refuses it.
 
     Raises:
-        StepFailed: no Go, no module proxy, or the build failed.
+        StepError: no Go, no module proxy, or the build failed.
     """
     go = shutil.which("go")
     if not go:
-        raise StepFailed("building it from its Go module needs Go, which is not on PATH")
+        raise StepError("building it from its Go module needs Go, which is not on PATH")
     source = root / "tools" / "pulumi-cli"
     environment = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
     packages = run("download pulumi's Go modules", [go, "list", "-deps", MODULE], cwd=source, env=environment)

@@ -18,9 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mlops.toolchain import ToolchainError, find  # noqa: E402
 from pulumi_cli import install  # noqa: E402
-from steps import StepFailed, run, say  # noqa: E402
+from steps import StepError, run, say  # noqa: E402
+
+from mlops.toolchain import ToolchainError, find  # noqa: E402
 
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
@@ -36,7 +37,7 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             sync_environment()
-        except StepFailed as failure:
+        except StepError as failure:
             say(str(failure))
             return 1
         compile_sources()
@@ -49,7 +50,7 @@ def sync_environment() -> None:
     """Make `.venv` what `uv.lock` says, unless it is. Compiled, because imports are three times as fast then.
 
     Raises:
-        StepFailed: uv could not be had, or could not install.
+        StepError: uv could not be had, or could not install.
     """
     stamp = VENV / ".synced"
     wanted = fingerprint(ROOT / "pyproject.toml", ROOT / "uv.lock")
@@ -66,7 +67,7 @@ def uv() -> str:
     """Path of uv: on PATH, else under `.tools/uv`, where pip puts it.
 
     Raises:
-        StepFailed: pip could not install it.
+        StepError: pip could not install it.
     """
     on_path = shutil.which("uv")
     if on_path:
@@ -76,7 +77,7 @@ def uv() -> str:
         try:
             venv.create(TOOLS / "uv", with_pip=True, clear=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise StepFailed(
+            raise StepError(
                 "no uv on PATH, and this Python cannot make a virtual environment to put it into "
                 f"({error}). Install uv (https://docs.astral.sh/uv/) or your system's python3-venv."
             ) from error

@@ -11,12 +11,12 @@ BEAT_SECONDS = 15
 LAST_LINES = 15
 
 
-class StepFailed(Exception):
+class StepError(Exception):
     """A command failed; the message names the step and the end of its output was printed."""
 
 
 def say(text: str) -> None:
-    print(f"setup: {text}", flush=True)
+    print(f"setup: {text}", flush=True)  # noqa: T201
 
 
 def run(
@@ -32,7 +32,7 @@ def run(
     `progress` turns the output so far into what is added to that line.
 
     Raises:
-        StepFailed: the command could not be started or ended with an error.
+        StepError: the command could not be started or ended with an error.
     """
     say(f"{step} …")
     started = time.monotonic()
@@ -40,7 +40,7 @@ def run(
         try:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=env)
         except OSError as error:
-            raise StepFailed(f"{step}: {error}") from error
+            raise StepError(f"{step}: {error}") from error
         try:
             while True:
                 try:
@@ -57,7 +57,7 @@ def run(
     if process.returncode:
         for line in lines[-LAST_LINES:]:
             say(f"  | {line}")
-        raise StepFailed(f"{step}: failed after {time.monotonic() - started:.0f} s")
+        raise StepError(f"{step}: failed after {time.monotonic() - started:.0f} s")
     return lines
 
 

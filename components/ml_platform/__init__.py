@@ -24,16 +24,12 @@ class MlPlatformOutputs:
 
     def track(self) -> Grant:
         """Log runs and register models."""
-        return Grant(
-            resource="ml_platform", access="track", statements=self.track_statements, egress=self.egress
-        )
+        return Grant(resource="ml_platform", access="track", statements=self.track_statements, egress=self.egress)
 
 
 class MlPlatformConfig(SlotConfig):
     """Where experiments and models live."""
 
     @abstractmethod
-    def build(
-        self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions
-    ) -> Component[MlPlatformOutputs]:
+    def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[MlPlatformOutputs]:
         """Make the tracking server and the registry."""

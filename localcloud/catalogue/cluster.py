@@ -19,8 +19,9 @@ ACCESS_POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 _EKS = "arn:aws:eks:{region}:{account}:"
 
 
-def kubeconfig(cluster_name: str, cluster: Mapping[str, Any], region: str) -> dict[str, Any]:
+def kubeconfig(cluster_name: str, cluster: Mapping[str, Any]) -> dict[str, Any]:
     """The kubeconfig that pulumi-eks makes from a cluster's outputs: it gets its token from the AWS CLI."""
+    region = (cluster["arn"].split(":") + [""] * 3)[3] or cluster["arn"]
     arguments = ["--region", region, "eks", "get-token", "--cluster-name", cluster_name, "--output", "json"]
     authority = cluster["certificateAuthority"]["data"]
     server = {"server": cluster["endpoint"], "certificate-authority-data": authority}

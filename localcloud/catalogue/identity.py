@@ -63,8 +63,8 @@ KINDS = {
         replaced_by=("path",),
     ),
     OIDC_PROVIDER: Kind(
-        id=_IAM + "oidc-provider/{url}",
-        arn=_IAM + "oidc-provider/{url}",
+        id=_IAM + "oidc-provider/{host}",
+        arn=_IAM + "oidc-provider/{host}",
         replaced_by=("url",),
     ),
     KEY: Kind(

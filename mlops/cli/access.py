@@ -57,7 +57,7 @@ def print_rights(graph: Graph, *, who: str | None = None, on: str | None = None,
         if chosen:
             ui.out().print(ui.table(title, "Who", "On", "Type", "May", "Granted by", rows=_rows(chosen)))
     if any(right.conditional for right in found):
-        ui.note("(if) marks a right that holds under a condition only, such as the account or the service it comes through.")
+        ui.note("(if): under a condition only, such as the account, or the service that the request comes through.")
 
 
 def _rows(found: Sequence[Right]) -> list[tuple[str, ...]]:

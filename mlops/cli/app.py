@@ -9,7 +9,7 @@ import typer
 from mlops.cli.access import access
 from mlops.cli.destroy import destroy
 from mlops.cli.doctor import doctor
-from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInput, Failed
+from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
 from mlops.cli.init import init
 from mlops.cli.modules import modules
 from mlops.cli.new_module import new_module
@@ -77,9 +77,9 @@ def _ended(message: str, code: int) -> int:
 
 def _explained(error: Exception) -> tuple[str, int]:
     """Message and exit code of an error. What only some commands raise is imported here, when it has happened."""
-    if isinstance(error, BadInput):
+    if isinstance(error, BadInputError):
         return str(error), BAD_INPUT
-    if isinstance(error, Failed):
+    if isinstance(error, FailedError):
         return str(error), FAILED
     from mlops.core.problems import SettingsError
     from mlops.plan.recorder import RecordError
@@ -91,9 +91,6 @@ def _explained(error: Exception) -> tuple[str, int]:
         return str(error), BAD_INPUT
     if isinstance(error, RecordError):
         return f"The program cannot be planned: {error}", FAILED
-    command = " ".join(sys.argv[1:])
-    return (
-        f"Unexpected {type(error).__name__}: {error}\n"
-        f"This is a defect of the platform's code. `MLOPS_DEBUG=1 mlops {command}` shows where it happened.",
-        FAILED,
-    )
+    again = f"MLOPS_DEBUG=1 mlops {' '.join(sys.argv[1:])}"
+    what = f"Unexpected {type(error).__name__}: {error}"
+    return f"{what}\nThis is a defect of the platform's code. `{again}` shows where it happened.", FAILED

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from rich.table import Table
+
 from mlops.cli import ui
-from mlops.plan.graph import ChangedNode, Change, Difference, Graph, Node, difference
+from mlops.plan.graph import Change, ChangedNode, Difference, Graph, Node, difference
 from mlops.plan.plan import Plan
 from mlops.plan.summary import STACK_LEVEL, short_type, summarise
 
@@ -34,7 +36,7 @@ def print_difference(before: Plan, after: Plan, *, as_json: bool) -> None:
     _print_changes(found, before.graph, after.graph)
 
 
-def _by_module(title: str, nodes: tuple[Node, ...], graph: Graph) -> ui.Table:
+def _by_module(title: str, nodes: tuple[Node, ...], graph: Graph) -> Table:
     modules: dict[str, list[Node]] = {}
     for node in nodes:
         modules.setdefault(graph.module(node) or STACK_LEVEL, []).append(node)
@@ -59,9 +61,7 @@ def _print_changes(found: Difference, before: Graph, after: Graph) -> None:
                 rows.append(_row(node, change, after))
     if rows:
         console = ui.out()
-        console.print(
-            ui.table("Different", "Module", "Resource", "Property", before.stack, after.stack, rows=rows)
-        )
+        console.print(ui.table("Different", "Module", "Resource", "Property", before.stack, after.stack, rows=rows))
     if names_only:
         ui.note(f"Not shown: {names_only} properties that differ in the stack's name only.")
 

@@ -1,6 +1,5 @@
 """`mlops doctor`: what is there, what is missing, and how to mend it."""
 
-import os
 import platform
 import shutil
 import subprocess
@@ -115,7 +114,9 @@ class Tool:
 
 TOOLS = (
     Tool("git", ("--version",), "Install git: https://git-scm.com/downloads"),
-    Tool("kubectl", ("version", "--client"), "To look into a deployed cluster: https://kubernetes.io/docs/tasks/tools/"),
+    Tool(
+        "kubectl", ("version", "--client"), "To look into a deployed cluster: https://kubernetes.io/docs/tasks/tools/"
+    ),
     Tool("aws", ("--version",), "To write a kubeconfig, and for doctor --online: https://aws.amazon.com/cli/"),
 )
 
@@ -131,7 +132,7 @@ def _tool(tool: Tool) -> Check:
 def first_line(command: list[str]) -> str | None:
     """The first line that a command prints; None if it fails."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, env={**os.environ, "AWS_PAGER": ""})
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
     lines = (answer.stdout or answer.stderr).strip().splitlines()

@@ -3,9 +3,9 @@
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-class BadInput(Exception):
+class BadInputError(Exception):
     """What was given cannot be used: an option, a file, the environment. The text is complete."""
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """The operation did not succeed. The text says what happened and what to do next."""

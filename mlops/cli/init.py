@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from mlops.cli import options, ui
-from mlops.cli.errors import BadInput
+from mlops.cli.errors import BadInputError
 from mlops.cli.schema import HEADER
 
 DEFAULT_REGION = "us-east-1"
@@ -46,10 +46,10 @@ def init(
     asks = not (stack and tier)
     stack = stack or _ask("stack", "Name of the stack", "dev")
     if not NAME.fullmatch(stack):
-        raise BadInput(f'"{stack}" cannot name a stack: lower case letters, digits and hyphens, a letter first.')
+        raise BadInputError(f'"{stack}" cannot name a stack: lower case letters, digits and hyphens, a letter first.')
     path = root / f"Pulumi.{stack}.yaml"
     if path.exists():
-        raise BadInput(f"{path.name} exists. Edit it, or choose another name; nothing was written.")
+        raise BadInputError(f"{path.name} exists. Edit it, or choose another name; nothing was written.")
     tier = tier or _ask("tier", f"Tier ({', '.join(TIERS)})", "dev")
     if asks and not region:
         region = _ask("region", "AWS region", DEFAULT_REGION)
@@ -73,7 +73,7 @@ def init(
 
 def _ask(option: str, question: str, default: str) -> str:
     if not sys.stdin.isatty():
-        raise BadInput(f"--{option} is missing, and there is nobody to ask. `mlops init --help` shows how.")
+        raise BadInputError(f"--{option} is missing, and there is nobody to ask. `mlops init --help` shows how.")
     return str(typer.prompt(question, default=default, err=True)).strip()
 
 
@@ -82,7 +82,7 @@ def _config(tier: str, region: str | None, settings: Sequence[str]) -> dict[str,
     for setting in settings:
         path, sign, text = setting.partition("=")
         if not sign or not all(path.split(".")):
-            raise BadInput(f'--set takes PATH=VALUE, such as network.zones=3; given was "{setting}".')
+            raise BadInputError(f'--set takes PATH=VALUE, such as network.zones=3; given was "{setting}".')
         _put(platform, path, text)
     config: dict[str, Any] = {"aws:region": region} if region else {}
     config["mlops:tier"] = tier
@@ -97,11 +97,11 @@ def _put(platform: dict[str, Any], path: str, text: str) -> None:
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise BadInput(f"--set {path}: {parent} was set to a plain value before.")
+            raise BadInputError(f"--set {path}: {parent} was set to a plain value before.")
     try:
         place[last] = yaml.safe_load(text)
     except yaml.YAMLError:
-        raise BadInput(f'--set {path}: "{text}" is not a YAML value; quote a text that holds special characters.') from None
+        raise BadInputError(f'--set {path}: "{text}" is not a YAML value; quote special characters.') from None
 
 
 def _check(root: Path, stack: str, text: str) -> None:

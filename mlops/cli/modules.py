@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops.cli import options, ui
-from mlops.cli.errors import BadInput
+from mlops.cli.errors import BadInputError
 
 if TYPE_CHECKING:
     from mlops.cli.catalogue import Slot
@@ -39,10 +39,10 @@ def modules(
     every = slots()
     chosen = [one for one in every if slot in (None, one.name)]
     if not chosen:
-        raise BadInput(f'There is no slot "{slot}". Slots: {", ".join(one.name for one in every)}.')
+        raise BadInputError(f'There is no slot "{slot}". Slots: {", ".join(one.name for one in every)}.')
     found = [(one, variant, name) for one in chosen for name, variant in _variants(one) if kind in (None, name)]
     if not found and kind:
-        raise BadInput(f'The slot {slot} has no variant "{kind}". Variants: {", ".join(chosen[0].kinds)}.')
+        raise BadInputError(f'The slot {slot} has no variant "{kind}". Variants: {", ".join(chosen[0].kinds)}.')
     if as_json:
         ui.print_json([_json(*row) for row in found])
     elif slot:

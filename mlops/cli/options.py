@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mlops.cli.errors import BadInput
+from mlops.cli.errors import BadInputError
 
 PROJECT_FILE = "Pulumi.yaml"
+LOCAL_STACK = "local"
+"""The stack that is always run on this machine; any other is with `--here`."""
 
 
 def stack_names(root: Path) -> tuple[str, ...]:
@@ -33,6 +35,7 @@ Stack = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+Here = Annotated[bool, typer.Option("--here", help="On the stand-in cloud of this machine.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -56,24 +59,31 @@ def target(stack: str | None) -> Target:
     """The stack that a command works on.
 
     Raises:
-        BadInput: no project here, or no stack was named.
+        BadInputError: no project here, or no stack was named.
     """
     root = project_root()
     if not stack:
         names = ", ".join(stack_names(root)) or "none yet; make one with `mlops init --stack dev`"
-        raise BadInput(f"Which stack? Name it with -s, or set PULUMI_STACK. Stacks here: {names}.")
+        raise BadInputError(f"Which stack? Name it with -s, or set PULUMI_STACK. Stacks here: {names}.")
     return Target(root=root, stack=stack.rpartition("/")[2], given=stack)
+
+
+def is_local(chosen: Target, *, here: bool) -> bool:
+    """Whether a stack is run on this machine."""
+    return here or chosen.stack == LOCAL_STACK
 
 
 def project_root() -> Path:
     """The nearest folder, from the current one upwards, that holds a Pulumi project.
 
     Raises:
-        BadInput: there is none.
+        BadInputError: there is none.
     """
     root = _root_or_none()
     if root is None:
-        raise BadInput(f"There is no {PROJECT_FILE} in {Path.cwd()} or above it. Run this in the project's folder.")
+        raise BadInputError(
+            f"There is no {PROJECT_FILE} in {Path.cwd()} or above it. Go to the project's folder."
+        )
     return root
 
 

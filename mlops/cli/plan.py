@@ -4,6 +4,7 @@ from itertools import groupby
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from mlops.cli import options, ui
 from mlops.cli.planning import planned
@@ -69,11 +70,9 @@ def headline(made: Plan, summary: Summary) -> str:
     )
 
 
-def _modules(modules: tuple[ModuleSummary, ...]) -> ui.Table:
+def _modules(modules: tuple[ModuleSummary, ...]) -> Table:
     rows = [(row.name, f"{row.resources:,}", str(row.protected or ""), _types(row)) for row in modules]
-    return ui.table(
-        "What will exist", "Module", ("Resources", "right"), ("Protected", "right"), "Of which", rows=rows
-    )
+    return ui.table("What will exist", "Module", ("Resources", "right"), ("Protected", "right"), "Of which", rows=rows)
 
 
 def _types(module: ModuleSummary) -> str:
@@ -82,13 +81,13 @@ def _types(module: ModuleSummary) -> str:
     return ", ".join(shown) + (f", and {more} more types" if more > 0 else "")
 
 
-def _protected(nodes: tuple[Node, ...], made: Plan) -> ui.Table:
+def _protected(nodes: tuple[Node, ...], made: Plan) -> Table:
     rows = [(node.name, short_type(node.type), made.graph.module(node)) for node in nodes]
     title = "Protected: destroy refuses while these are"
     return ui.table(title, "Resource", "Type", "Module", rows=rows)
 
 
-def _choices(made: Plan) -> ui.Table:
+def _choices(made: Plan) -> Table:
     rows = [
         (part, ", ".join(_choice(choice) for choice in group))
         for part, group in groupby(made.choices, key=lambda choice: choice.part)

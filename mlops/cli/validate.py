@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.cli import options, ui
-from mlops.cli.errors import BadInput
+from mlops.cli.errors import BadInputError
 
 
 def validate(stack: options.Stack = None, as_json: options.Json = False) -> None:
@@ -19,7 +19,7 @@ def validate(stack: options.Stack = None, as_json: options.Json = False) -> None
     """
     names = [options.target(stack).stack] if stack else list(options.stack_names(options.project_root()))
     if not names:
-        raise BadInput("There is no stack file here yet. Make one with `mlops init --stack dev`.")
+        raise BadInputError("There is no stack file here yet. Make one with `mlops init --stack dev`.")
     results = [_checked(name, options.project_root()) for name in names]
     if as_json:
         ui.print_json(results)

@@ -38,11 +38,11 @@ def folder(root: Path) -> Path:
 def key(root: Path, stack: str) -> str:
     """What the plan of a stack follows from, as a digest."""
     digest = hashlib.sha256()
-    for text in (sys.version, str(root), stack, today().isoformat(), *map(metadata.version, DISTRIBUTIONS)):
+    for text in (sys.version, stack, today().isoformat(), *map(metadata.version, DISTRIBUTIONS)):
         digest.update(text.encode() + b"\0")
     own_files = (root / "Pulumi.yaml", root / f"Pulumi.{stack}.yaml", root / "__main__.py")
-    for path in (*own_files, *_sources()):
-        digest.update(str(path).encode() + b"\0")
+    for name, path in (*((path.name, path) for path in own_files), *_sources()):
+        digest.update(name.encode() + b"\0")
         # A missing file is a fact like any other; whoever needs it will say so.
         with suppress(OSError):
             digest.update(path.read_bytes())
@@ -66,7 +66,7 @@ def store(root: Path, stack: str, entry: Entry) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=target.parent, delete=False, suffix=".tmp") as file:
             json.dump({"key": key(root, stack), "entry": entry}, file)
-        os.replace(file.name, target)
+        Path(file.name).replace(target)
 
 
 def _file(root: Path, stack: str) -> Path:
@@ -74,9 +74,12 @@ def _file(root: Path, stack: str) -> Path:
     return folder(root) / f"plan-{hashlib.sha256(stack.encode()).hexdigest()[:16]}.json"
 
 
-def _sources() -> Iterable[Path]:
+def _sources() -> Iterable[tuple[str, Path]]:
+    """Every source file that a plan runs, with its name within its package."""
     for package in PACKAGES:
         spec = find_spec(package)
         for location in (spec.submodule_search_locations or ()) if spec else ():
-            files = sorted(Path(location).rglob("*.py"))
-            yield from (path for path in files if path.relative_to(location).parts[0] != NO_PART)
+            for path in sorted(Path(location).rglob("*.py")):
+                inside = path.relative_to(location)
+                if inside.parts[0] != NO_PART:
+                    yield f"{package}/{inside}", path

@@ -117,9 +117,7 @@ class RecordingMonitor(MockMonitor):
             return resource_pb2.RegisterResourceResponse(urn=node.urn, object=to_struct(inputs))
         children = _Children(self, node)
         try:
-            made = eks_component.construct(
-                node.name, inputs, node.property_dependencies, children, children.place.region
-            )
+            made = eks_component.construct(node.name, inputs, node.property_dependencies, children)
         except ConstructionError as error:
             self._refuse(str(error))
         self._outputs[node.urn] = made.outputs
@@ -200,7 +198,6 @@ class _Children:
         self._monitor = monitor
         self._component = component
         self._provider = monitor._providers_of[component.urn].get("aws", "")
-        self.place = monitor._places.get(_urn_of_provider(self._provider), Place())
 
     def register(
         self,

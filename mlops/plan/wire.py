@@ -9,8 +9,8 @@ from mlops.plan.values import SIGNATURE, UNKNOWN_VALUE
 
 
 def from_struct(struct: Struct) -> dict[str, Any]:
-    """The struct as a mapping; whole numbers come back as int."""
-    return {key: _from_value(value) for key, value in struct.fields.items()}
+    """The struct as a mapping in the order of its keys; whole numbers come back as int."""
+    return {key: _from_value(struct.fields[key]) for key in sorted(struct.fields)}
 
 
 def _from_value(value: Value) -> Any:

@@ -1,0 +1,117 @@
+"""Helm values of the controllers that every later module builds on. Keys are those of the charts' own versions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.cluster_config import AutoscalerConfig
+from mlops.core.versions import Chart
+
+CLUSTER_AUTOSCALER = Chart(name="cluster-autoscaler", version="9.59.0", repo="https://kubernetes.github.io/autoscaler")
+AUTOSCALER_IMAGES = {
+    "1.36": "v1.36.1",
+    "1.35": "v1.35.0",
+    "1.34": "v1.34.0",
+    "1.33": "v1.33.6",
+    "1.32": "v1.32.3",
+    "1.31": "v1.31.4",
+}
+"""Image by Kubernetes version: the autoscaler is made for one. Source: releases of the autoscaler repository; for
+1.31, 1.32 and 1.34 the defaults of kOps (pull request 17640)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Which cluster the controllers serve. They are told all of it, because pods cannot ask the metadata service."""
+
+    cluster: pulumi.Output[str]
+    region: str
+    vpc_id: pulumi.Output[str]
+    tags: Mapping[str, str]
+    replicas: int
+    """Of each controller; with more than one comes a disruption budget."""
+
+    @property
+    def budget(self) -> dict[str, object]:
+        """Switch of a disruption budget; with a single replica it would only block node upgrades."""
+        return {"enabled": self.replicas > 1}
+
+
+def cert_manager(place: Place) -> dict[str, object]:
+    """cert-manager with its CRDs; its start-up check holds the release back until the webhook answers."""
+    part = {"replicaCount": place.replicas, "podDisruptionBudget": place.budget}
+    return {
+        **part,
+        "webhook": part,
+        "cainjector": part,
+        "crds": {"enabled": True, "keep": True},
+        "global": {"leaderElection": {"namespace": "cert-manager"}},
+        "startupapicheck": {"enabled": True},
+    }
+
+
+def external_secrets(place: Place, service_account: pulumi.Output[str]) -> dict[str, object]:
+    """External Secrets, for reading only: it pushes nothing, and writes no secret into several namespaces."""
+    return {
+        "installCRDs": True,
+        "replicaCount": place.replicas,
+        "leaderElect": place.replicas > 1,
+        "podDisruptionBudget": place.budget,
+        "serviceAccount": {"create": True, "name": service_account},
+        "webhook": {"replicaCount": place.replicas, "podDisruptionBudget": place.budget},
+        "processPushSecret": False,
+        "processClusterPushSecret": False,
+        "processClusterExternalSecret": False,
+    }
+
+
+def load_balancer_controller(place: Place, service_account: pulumi.Output[str]) -> dict[str, object]:
+    """AWS Load Balancer Controller. It serves the Services that ask for it and leaves the others alone: as a
+    mutating webhook for all Services it would be in the way of every other chart."""
+    return {
+        "clusterName": place.cluster,
+        "region": place.region,
+        "vpcId": place.vpc_id,
+        "serviceAccount": {"create": True, "name": service_account},
+        "replicaCount": place.replicas,
+        "podDisruptionBudget": {"maxUnavailable": 1} if place.replicas > 1 else {},
+        "enableServiceMutatorWebhook": False,
+        "enableShield": False,
+        "enableWaf": False,
+        "enableWafv2": False,
+        "defaultTargetType": "ip",
+        "defaultTags": dict(place.tags),
+    }
+
+
+def cluster_autoscaler(
+    place: Place, config: AutoscalerConfig, version: str, service_account: pulumi.Output[str]
+) -> dict[str, object]:
+    """Cluster Autoscaler over the groups that EKS tags for it."""
+    return {
+        "cloudProvider": "aws",
+        "awsRegion": place.region,
+        "autoDiscovery": {"clusterName": place.cluster},
+        "fullnameOverride": "cluster-autoscaler",
+        "image": {"tag": AUTOSCALER_IMAGES[version]},
+        "replicaCount": place.replicas,
+        "rbac": {"serviceAccount": {"create": True, "name": service_account}},
+        "extraArgs": {
+            "balance-similar-node-groups": True,
+            "expander": "least-waste",
+            "max-nodes-total": config.max_nodes,
+            "scale-down-unneeded-time": f"{config.idle_minutes}m",
+            "skip-nodes-with-system-pods": False,
+        },
+    }
+
+
+def nvidia_device_plugin() -> dict[str, object]:
+    """The plugin that offers GPUs to pods, where the AMI brings none: Amazon Linux 2023. Bottlerocket has its own.
+    Source: EKS user guide, "Install Kubernetes device plugin for GPUs"."""
+    return {
+        "nodeSelector": {"nvidia.com/gpu.present": "true", "mlops.platform/os": "al2023"},
+        # Whatever keeps pods off a GPU group must not keep its GPUs from being offered.
+        "tolerations": [{"operator": "Exists"}],
+    }

@@ -1,0 +1,339 @@
+"""MLflow on the cluster: experiments and model registry in PostgreSQL, artifacts in S3, behind one server.
+
+The server hands artifacts through, so that training jobs need no right on the bucket: whoever may log a run may
+store its model, and nobody reads another team's files by path.
+"""
+
+from typing import ClassVar, Literal
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+from pydantic import Field, model_validator
+
+from components import mlflow_server as server
+from components.component import Component
+from components.database_login import DatabaseLogin, DatabaseLoginArgs
+from components.foundation import Foundation
+from components.identity import Identity, IdentityArgs, Statement, network_policy, policy_document
+from components.kubernetes_objects import (
+    SECRETS_ALLOWED,
+    TRACKING_ALLOWED,
+    from_namespaces,
+    generated_secret,
+    name_of,
+    namespace,
+    stored_secret,
+    to_services,
+)
+from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
+from components.mlflow_auth import (
+    ADMIN_PASSWORD,
+    CLIENT_SECRET,
+    PORT,
+    SESSION_KEY,
+    Auth,
+    AuthParts,
+    BasicAuth,
+    NoAuth,
+    OidcAuth,
+    basic_parts,
+    from_secret,
+    oidc_parts,
+)
+from mlops.core.config import Card
+from mlops.core.module import Need
+from mlops.core.versions import MLFLOW_IMAGE
+
+_NAMESPACE = "mlflow"
+_SERVICE = "mlflow"
+_ARTIFACTS = "mlflow/"
+
+
+class MlflowConfig(MlPlatformConfig):
+    """MLflow tracking server and model registry."""
+
+    kind: Literal["mlflow"] = "mlflow"
+    card: ClassVar[Card] = Card(
+        title="MLflow",
+        best_for="experiment tracking and a model registry that every framework and notebook already speaks",
+        not_for="orchestrating pipelines or training: it records what other things do",
+        complexity="low",
+        trade_offs="one server with coarse permissions; PostgreSQL holds every metric, so very chatty runs cost disk",
+    )
+    needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
+
+    image: str = MLFLOW_IMAGE
+    """Image with MLflow, psycopg2, boto3, the Prometheus exporter and Flask-WTF (the `-full` one has them). A network
+    without a way to the internet needs a copy of it in ECR."""
+    min_replicas: int = Field(1, ge=1, le=20)
+    """Fewest servers. Two or more survive the loss of a node: they are spread over zones and drained one by one."""
+    max_replicas: int = Field(1, ge=1, le=20)
+    """Most servers; more than `min_replicas` scales by CPU."""
+    target_cpu_percent: int = Field(70, ge=10, le=95)
+    """CPU use at which a server is added, in percent of `cpu`."""
+    workers: int = Field(2, ge=1, le=16)
+    """Processes a server; each takes about 300 MB."""
+    cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
+    """CPU request of a server (Kubernetes quantity)."""
+    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    """Memory request and limit of a server (Kubernetes quantity)."""
+    scratch_gb: int = Field(10, ge=1, le=500)
+    """Room for artifacts on their way to S3, GiB: each passes through the server's disk."""
+    auth: Auth = NoAuth()
+    """Who may use the server: `none`, `basic` (MLflow's own users) or `oidc` (an OpenID Connect provider)."""
+    host: str | None = Field(None, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+    """Name under which people reach the server through an internal load balancer, `mlflow.example.com`; its DNS
+    record is yours to make. Null leaves the server inside the cluster."""
+    certificate_arn: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
+    """ACM certificate of `host`."""
+
+    @property
+    def highly_available(self) -> bool:
+        """Whether one server may go without anybody noticing."""
+        return self.min_replicas > 1
+
+    @model_validator(mode="after")
+    def _replicas(self) -> "MlflowConfig":
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(
+                f"max_replicas is {self.max_replicas} and min_replicas {self.min_replicas}; "
+                f"set max_replicas to {self.min_replicas} or more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _reachable_only_with_login(self) -> "MlflowConfig":
+        if (self.host is None) != (self.certificate_arn is None):
+            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
+            raise ValueError(
+                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
+            )
+        if self.host and isinstance(self.auth, NoAuth):
+            raise ValueError(
+                f"host is {self.host} and auth is none: the whole network could read and delete every experiment. "
+                "Set auth.kind to basic or oidc, or leave host out"
+            )
+        if isinstance(self.auth, OidcAuth) and not self.host:
+            raise ValueError(
+                "auth is oidc without a host: the provider sends people back to https://<host>/oauth2/callback. "
+                "Set host and certificate_arn"
+            )
+        return self
+
+    def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> "Mlflow":
+        """Make the server."""
+        return Mlflow(name, self, foundation, opts)
+
+
+class Mlflow(Component[MlPlatformOutputs]):
+    """A namespace with the server, its database login, its role, its migration and what keeps it available."""
+
+    token = "mlops:index:Mlflow"
+
+    def __init__(
+        self, name: str, config: MlflowConfig, foundation: Foundation, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, opts)
+        self._config = config
+        self._foundation = foundation
+        self._namespace = name_of(
+            namespace(
+                f"{name}-namespace",
+                _NAMESPACE,
+                security="restricted",
+                labels={**SECRETS_ALLOWED, **TRACKING_ALLOWED},
+                opts=self.child_with(depends_on=list(foundation.cluster.ready)),
+            )
+        )
+        login = DatabaseLogin(
+            f"{name}-login",
+            DatabaseLoginArgs(
+                database=foundation.database,
+                cluster=foundation.cluster,
+                consumer="mlflow",
+                namespace=self._namespace,
+            ),
+            self.child,
+        ).outputs
+        grants = [foundation.storage.write("artifacts", _ARTIFACTS), login.grant]
+        self._artifacts_uri = pulumi.Output.concat(
+            "s3://", foundation.storage.buckets["artifacts"], "/", _ARTIFACTS.rstrip("/")
+        )
+        self._database = from_secret("MLFLOW_BACKEND_STORE_URI", login.secret_name, "uri")
+        self._account = self._service_account(
+            Identity(
+                f"{name}-identity",
+                IdentityArgs(
+                    cluster=foundation.cluster,
+                    namespace=self._namespace,
+                    service_account=_SERVICE,
+                    grants=grants,
+                ),
+                self.child,
+            )
+        )
+        policy = network_policy(
+            f"{name}-network-policy",
+            namespace=self._namespace,
+            selector=server.WORKLOAD,
+            grants=grants,
+            ingress_ports=[PORT],
+            # An internal load balancer has addresses of the private subnets.
+            ingress_from=from_namespaces(
+                TRACKING_ALLOWED, cidrs=foundation.network.private_subnet_cidrs if config.host else ()
+            ),
+            opts=self.child,
+        )
+        deployment = self._deployment(self._auth(), [policy, self._migration()])
+        service = self._service(deployment)
+        self._availability(deployment)
+        if config.host and config.certificate_arn:
+            self._ingress(config.host, config.certificate_arn, name_of(service))
+        self.publish(
+            MlPlatformOutputs(
+                tracking_uri=pulumi.Output.concat(
+                    "http://", name_of(service), ".", self._namespace, f".svc.cluster.local:{PORT}"
+                ),
+                artifacts_uri=self._artifacts_uri,
+                egress=(to_services(foundation.network, [PORT]),),
+            )
+        )
+
+    def _metadata(self, physical: str, **more: object) -> dict[str, object]:
+        return {"name": physical, "namespace": self._namespace, "labels": server.SERVER, **more}
+
+    def _service_account(self, identity: Identity) -> pulumi.Output[str]:
+        outputs = identity.outputs
+        account = k8s.core.v1.ServiceAccount(
+            f"{self.name}-service-account",
+            metadata={
+                "name": outputs.service_account,
+                "namespace": self._namespace,
+                "annotations": outputs.annotations,
+            },
+            automount_service_account_token=False,
+            opts=self.child,
+        )
+        return account.metadata.apply(lambda metadata: str(metadata.name))
+
+    def _auth(self) -> AuthParts:
+        auth, name = self._config.auth, self.name
+        if isinstance(auth, NoAuth):
+            return AuthParts()
+        keys = [SESSION_KEY, ADMIN_PASSWORD] if isinstance(auth, BasicAuth) else [SESSION_KEY]
+        secret = generated_secret(f"{name}-auth", "mlflow-auth", keys, namespace=self._namespace, opts=self.child)
+        if isinstance(auth, BasicAuth):
+            return basic_parts(auth, self._config.image, self._database, secret)
+        client = stored_secret(
+            f"{name}-client",
+            "mlflow-client",
+            {CLIENT_SECRET: {"key": auth.client_secret_arn}},
+            store=self._foundation.cluster.secret_store,
+            namespace=self._namespace,
+            opts=self.child_with(depends_on=[self._right_to_client_secret(auth)]),
+        )
+        return oidc_parts(auth, self._config.host or "", secret, client)
+
+    def _right_to_client_secret(self, auth: OidcAuth) -> "aws.iam.RolePolicy":
+        statements = [
+            Statement(
+                actions=("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
+                resources=(auth.client_secret_arn,),
+            )
+        ]
+        if auth.client_secret_key_arn:
+            statements.append(Statement(actions=("kms:Decrypt",), resources=(auth.client_secret_key_arn,)))
+        return aws.iam.RolePolicy(
+            f"{self.name}-client-secret-policy",
+            role=self._foundation.cluster.external_secrets_role,
+            policy=policy_document(statements),
+            opts=self.child,
+        )
+
+    def _migration(self) -> "k8s.batch.v1.Job":
+        users = isinstance(self._config.auth, BasicAuth)
+        return k8s.batch.v1.Job(
+            f"{self.name}-migration",
+            metadata=self._metadata("mlflow-migration", labels=server.MIGRATION),
+            spec=server.migration_spec(self._config.image, self._database, self._account, users=users),
+            opts=self.child,
+        )
+
+    def _deployment(self, auth: AuthParts, after: list[pulumi.Resource]) -> "k8s.apps.v1.Deployment":
+        config = self._config
+        template = server.pod_template(
+            server.ServerParts(
+                image=config.image,
+                cpu=config.cpu,
+                memory=config.memory,
+                scratch_gb=config.scratch_gb,
+                workers=config.workers,
+                spread=config.highly_available,
+                region=self._foundation.region,
+                artifacts_uri=self._artifacts_uri,
+                database=self._database,
+                service_account=self._account,
+                host=config.host,
+                hosts=server.allowed_hosts(_SERVICE, _NAMESPACE, config.host),
+                auth=auth,
+            )
+        )
+        spec = {
+            "selector": {"matchLabels": server.SERVER},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": template,
+        }
+        if config.max_replicas == config.min_replicas:
+            # With an autoscaler the number is the autoscaler's: stating it here would reset it with every `up`.
+            spec["replicas"] = config.min_replicas
+        return k8s.apps.v1.Deployment(
+            f"{self.name}-server",
+            metadata=self._metadata("mlflow"),
+            spec=spec,
+            opts=self.child_with(depends_on=after),
+        )
+
+    def _service(self, deployment: "k8s.apps.v1.Deployment") -> "k8s.core.v1.Service":
+        return k8s.core.v1.Service(
+            f"{self.name}-service",
+            metadata=self._metadata(_SERVICE),
+            # Service and container share a port because the VPC CNI's network policies demand it (EKS user guide).
+            spec={
+                "type": "ClusterIP",
+                "selector": server.SERVER,
+                "ports": [{"name": "http", "port": PORT, "targetPort": PORT}],
+            },
+            # Pulumi waits for a Service's endpoints; without pods, as long as the database takes, it would give up.
+            opts=self.child_with(depends_on=[deployment]),
+        )
+
+    def _availability(self, deployment: "k8s.apps.v1.Deployment") -> None:
+        config = self._config
+        target = deployment.metadata.apply(lambda metadata: str(metadata.name))
+        if config.highly_available:
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{self.name}-disruption-budget",
+                metadata=self._metadata("mlflow"),
+                spec={"maxUnavailable": 1, "selector": {"matchLabels": server.SERVER}},
+                opts=self.child,
+            )
+        if config.max_replicas > config.min_replicas:
+            k8s.autoscaling.v2.HorizontalPodAutoscaler(
+                f"{self.name}-autoscaler",
+                metadata=self._metadata("mlflow"),
+                spec=server.autoscaler_spec(
+                    target, config.min_replicas, config.max_replicas, config.target_cpu_percent
+                ),
+                opts=self.child,
+            )
+
+    def _ingress(self, host: str, certificate_arn: str, service: pulumi.Output[str]) -> None:
+        backend = {"service": {"name": service, "port": {"number": PORT}}}
+        path = {"path": "/", "pathType": "Prefix", "backend": backend}
+        k8s.networking.v1.Ingress(
+            f"{self.name}-ingress",
+            metadata=self._metadata("mlflow", annotations=server.ingress_annotations(certificate_arn)),
+            spec={"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]},
+            opts=self.child,
+        )

@@ -1,0 +1,97 @@
+"""The stand-in for the Kubernetes provider: a pretend API server, or a real one when a kubeconfig is given."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pulumi.runtime.proto import provider_pb2
+
+from localcloud import fakes
+from localcloud.construct import ComponentRegistrar
+from localcloud.difference import (
+    InputDifference,
+    active_cluster,
+    kubernetes_difference,
+    kubernetes_provider_difference,
+)
+from localcloud.manifests import Manifests
+from localcloud.provider import RefusedError, Setting, StandIn
+from localcloud.rules import kubernetes
+from localcloud.world import Thing
+from mlops.plan.values import Properties
+from mlops.plan.wire import from_struct, to_struct
+
+
+class ApiServer(Protocol):
+    """A real API server that objects are sent to."""
+
+    def apply(self, thing: Thing, inputs: Properties) -> None:
+        """Server-side apply; raises RefusedError with the server's own words."""
+
+    def delete(self, thing: Thing) -> None:
+        """Delete; an object that is not there any more is fine."""
+
+
+class KubernetesProvider(StandIn):
+    package = "kubernetes"
+    version = "4.34.2"
+
+    def __init__(self, setting: Setting, manifests: Manifests, api_server: ApiServer | None = None) -> None:
+        super().__init__(setting)
+        self._manifests = manifests
+        self._api_server = api_server
+
+    def outputs(
+        self, type_: str, name: str, inputs: Properties, configured: Properties, generation: int
+    ) -> tuple[str, Mapping[str, Any]]:
+        return fakes.outputs(type_, name, inputs, generation=generation)
+
+    def difference(
+        self, type_: str, old: Properties, new: Properties, outputs: Properties, configured: Properties
+    ) -> InputDifference:
+        return kubernetes_difference(type_, old, new)
+
+    def provider_difference(self, old: Properties, new: Properties) -> InputDifference:
+        return kubernetes_provider_difference(old, new)
+
+    def place_of(self, configured: Properties) -> str:
+        return str(active_cluster(configured).get("server", ""))
+
+    def check(self, thing: Thing) -> Mapping[str, str]:
+        return kubernetes.refused_inputs(thing)
+
+    def before_create(self, thing: Thing) -> None:
+        _raise(kubernetes.refuse_create(self._world, thing, real_api_server=self._api_server is not None))
+
+    def before_update(self, old: Thing, new: Thing) -> None:
+        _raise(kubernetes.refuse_update(self._world, new))
+
+    def before_delete(self, thing: Thing) -> None:
+        _raise(kubernetes.refuse_delete(self._world, thing))
+
+    def applied(self, thing: Thing, inputs: Properties) -> None:
+        if self._api_server:
+            self._api_server.apply(thing, inputs)
+        self._manifests.write(thing)
+
+    def deleted(self, thing: Thing) -> None:
+        if self._api_server:
+            self._api_server.delete(thing)
+        self._manifests.delete(thing)
+        for inside in kubernetes.contents(self._world, thing):
+            self._manifests.delete(inside)
+            self._world.remove(inside)
+
+    def Construct(self, request: Any, context: Any) -> provider_pb2.ConstructResponse:
+        """Components such as Helm charts: registered, but nothing is rendered."""
+        registrar = ComponentRegistrar(request, provider_package="kubernetes")
+        inputs = from_struct(request.inputs)
+        urn = registrar.register_component(inputs)
+        registrar.finish(urn, inputs)
+        return provider_pb2.ConstructResponse(urn=urn, state=to_struct(inputs))
+
+
+def _raise(refusal: str | None) -> None:
+    if refusal:
+        raise RefusedError(refusal)
+
+

@@ -1,0 +1,44 @@
+"""`mlops rehearse`: the whole life of a stack on the real engine, on this machine, with nothing kept."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops.cli import options
+
+
+def rehearse(
+    stack: options.Stack = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="STACK", help="Bring this stack's settings up first, then change.")
+    ] = None,
+    fault: Annotated[
+        str | None,
+        typer.Option("--fault", metavar="URN|types|each", help="Let resources fail: one, one of every type, or each."),
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="Send the Kubernetes objects to this real API server."),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Rehearse a stack on the real Pulumi engine and the stand-in cloud: up, up again, destroy.
+
+    The stand-in refuses what AWS and Kubernetes refuse about order, names and containment. State is thrown
+    away; no account, no network. Exit code 1 when a second up changes something or anything is left over.
+
+    \b
+    mlops rehearse -s prod
+    mlops rehearse -s prod --from dev        the change of tier, as an update
+    mlops rehearse -s prod --fault types     one failure for every type of resource, and the way back
+    mlops rehearse -s prod --fault each      one for every resource: minutes
+    mlops rehearse -s dev --kubeconfig ~/.kube/config
+    """
+    from mlops.cli.rehearsal import faults, life
+
+    target = options.target(stack)
+    if fault:
+        faults(target, fault, kubeconfig=kubeconfig, as_json=as_json)
+    else:
+        life(target, start=options.target(start) if start else None, kubeconfig=kubeconfig, as_json=as_json)

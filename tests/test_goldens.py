@@ -1,0 +1,92 @@
+"""The identity of every tier: what exists, and the properties whose change would replace it.
+
+A review sees a changed identity as a changed file under tests/golden. `make golden` writes them anew; it refuses
+to when a stateful resource would be replaced or lost without an alias or an accepted reason.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localcloud.catalogue import kind_of
+from mlops.plan.graph import Graph, Node
+from mlops.tiers import TIERS
+from tests.platforms import tier_graph
+from tests.test_platform import STATEFUL
+
+GOLDEN = Path(__file__).parent / "golden"
+ACCEPTED = GOLDEN / "accepted_replacements.yaml"
+
+
+def replacing(node: Node) -> dict[str, Any]:
+    """The inputs of a resource whose change makes a new one."""
+    if node.package != "aws":
+        return {}
+    kind = kind_of(node.type)
+    paths = (*([kind.name.property] if kind.name else []), *kind.replaced_by)
+    found = {path: value for path in paths if (value := at(node.inputs, path)) is not None}
+    return dict(sorted(found.items()))
+
+
+def at(value: Any, path: str) -> Any:
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def identity(graph: Graph) -> dict[str, Any]:
+    """Key and replacing properties of every resource, sorted by key."""
+    return {node.key: replacing(node) for node in sorted(graph, key=lambda node: node.key)}
+
+
+def losses(before: Mapping[str, Any], graph: Graph) -> list[str]:
+    """Stateful resources of a golden that the graph would replace or drop without saying so."""
+    accepted = {entry["resource"] for entry in yaml.safe_load(ACCEPTED.read_text()) or []}
+    now = {node.key: node for node in graph}
+    former = {alias.split("::", 2)[-1] for node in graph for alias in node.aliases}
+    lost = []
+    for key, properties in before.items():
+        if key.split("::")[0].split("$")[-1] not in STATEFUL or key in accepted:
+            continue
+        if key not in now and key not in former:
+            lost.append(f"{key} is gone")
+        elif key in now and replacing(now[key]) != properties:
+            lost.append(f"{key} is replaced")
+    return lost
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_no_stateful_resource_of_a_tier_is_replaced_or_lost_unsaid(tier: str) -> None:
+    path = GOLDEN / f"{tier}.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    assert losses(before, tier_graph(tier)) == [], (
+        f"Give the resource an alias, or say in {ACCEPTED.name} why its data may go."
+    )
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_the_identity_of_a_tier_is_the_one_that_was_reviewed(tier: str) -> None:
+    path = GOLDEN / f"{tier}.json"
+    now = identity(tier_graph(tier))
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(json.dumps(now, indent=1) + "\n")
+    assert now == json.loads(path.read_text()), "If this is meant: `make golden`, and look at the difference."
+
+
+def test_a_lost_bucket_is_noticed() -> None:
+    graph = tier_graph("prod")
+    bucket = graph.of_type("aws:s3/bucket:Bucket")[0]
+    renamed = {bucket.key.replace(bucket.name, "storage-old"): replacing(bucket)}
+    assert losses(renamed, graph) == [f"{next(iter(renamed))} is gone"]
+
+
+def test_a_replaced_database_is_noticed() -> None:
+    graph = tier_graph("prod")
+    database = graph.of_type("aws:rds/instance:Instance")[0]
+    before = {database.key: {**replacing(database), "identifier": "another-name"}}
+    assert losses(before, graph) == [f"{database.key} is replaced"]
