@@ -22,6 +22,8 @@ from components.logs import log_group
 from components.network import NetworkOutputs
 from components.node_groups import NodeGroup, NodeGroupArgs
 
+__all__ = ["Cluster", "ClusterArgs", "ClusterConfig", "ClusterOutputs"]
+
 _ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
 _POLICIES = {"edit": "AmazonEKSEditPolicy", "view": "AmazonEKSViewPolicy"}
 

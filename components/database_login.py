@@ -8,7 +8,7 @@ ever holds the password: what they hold are references.
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
@@ -32,6 +32,7 @@ from components.database_manifests import (
     stored_password,
 )
 from components.identity import Egress, Grant, Statement, policy_document
+from components.kubernetes_objects import SECRETS_ALLOWED, custom_object, name_of, namespace
 
 if TYPE_CHECKING:
     from components.cluster import ClusterOutputs
@@ -120,38 +121,35 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
         return _after(secret.arn, policy.id), _after(database.master_secret_arn, policy.id)
 
     def _own_namespace(self) -> pulumi.Output[str]:
-        namespace = k8s.core.v1.Namespace(
-            f"{self.name}-namespace",
-            metadata={
-                "name": f"{self._args.consumer}-database",
-                "labels": {
-                    "mlops.platform/secrets": "allowed",
-                    "pod-security.kubernetes.io/enforce": "restricted",
-                },
-            },
-            opts=self.child_with(depends_on=list(self._args.cluster.ready)),
+        return name_of(
+            namespace(
+                f"{self.name}-namespace",
+                f"{self._args.consumer}-database",
+                security="restricted",
+                labels=SECRETS_ALLOWED,
+                opts=self.child_with(depends_on=list(self._args.cluster.ready)),
+            )
         )
-        return _name_of(namespace)
 
     def _push(self, stored: pulumi.Output[str]) -> pulumi.Output[str]:
         """Invent the password and push it; the secret's ARN, known once it holds a password."""
-        generator = k8s.apiextensions.CustomResource(
+        generator = custom_object(
             f"{self.name}-password",
-            api_version=GENERATORS,
-            kind="Password",
+            GENERATORS,
+            "Password",
             metadata={"namespace": self._namespace, "name": "password"},
             spec=PASSWORD,
             opts=self.child,
         )
-        push = k8s.apiextensions.CustomResource(
+        push = custom_object(
             f"{self.name}-push",
-            api_version=f"{SECRETS}/v1alpha1",
-            kind="PushSecret",
+            f"{SECRETS}/v1alpha1",
+            "PushSecret",
             metadata={"namespace": self._namespace, "name": "password", "annotations": READY},
-            spec=push_password(self._args.cluster.secret_store, _name_of(generator), stored),
+            spec=push_password(self._args.cluster.secret_store, generator, stored),
             opts=self.child,
         )
-        return _after(stored, push.id)
+        return _after(stored, push)
 
     def _bootstrap(self, pushed: pulumi.Output[str], master: pulumi.Output[str]) -> "k8s.batch.v1.Job":
         """The job that makes role and database; it runs again when what it does changes."""
@@ -184,7 +182,7 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
                 login=self._login,
                 master_secret=admin,
                 login_secret=login,
-                script=_name_of(script),
+                script=script.metadata.apply(lambda metadata: str(metadata.name)),
                 digest=sha256(BOOTSTRAP_SQL.encode()).hexdigest()[:16],
             ),
             # No data leads from a network policy to the pods that it closes.
@@ -192,18 +190,17 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
         )
 
     def _external_secret(
-        self, role: str, name: str, namespace: pulumi.Input[str], spec: dict[str, object]
+        self, role: str, name: str, where: pulumi.Input[str], spec: dict[str, object]
     ) -> pulumi.Output[str]:
         """A Kubernetes secret that External Secrets fills; its name, known once it is filled."""
-        secret = k8s.apiextensions.CustomResource(
+        return custom_object(
             f"{self.name}-{role}",
-            api_version=f"{SECRETS}/v1",
-            kind="ExternalSecret",
-            metadata={"namespace": namespace, "name": name, "annotations": READY},
+            f"{SECRETS}/v1",
+            "ExternalSecret",
+            metadata={"namespace": where, "name": name, "annotations": READY},
             spec=spec,
             opts=self.child,
         )
-        return _name_of(secret)
 
 
 def secret_rights(secret_arn: pulumi.Output[str], database: DatabaseOutputs) -> list[Statement]:
@@ -227,9 +224,3 @@ def secret_rights(secret_arn: pulumi.Output[str], database: DatabaseOutputs) -> 
 
 def _after(value: pulumi.Output[str], event: pulumi.Output[str]) -> pulumi.Output[str]:
     return pulumi.Output.all(value, event).apply(lambda values: str(values[0]))
-
-
-def _name_of(resource: pulumi.Resource) -> pulumi.Output[str]:
-    """The object's name, as something that is known once the object is there."""
-    metadata = cast("pulumi.Output[k8s.meta.v1.outputs.ObjectMeta]", resource.metadata)  # type: ignore[attr-defined]
-    return metadata.apply(lambda value: str(value["name"]))

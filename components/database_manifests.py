@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.kubernetes_objects import CONTAINER_SECURITY, POD_SECURITY
 from mlops.core import versions
 
 SECRETS = "external-secrets.io"
@@ -19,7 +20,7 @@ CLIENT_USER = 70
 PASSWORD: dict[str, object] = {"length": 32, "digits": 8, "symbols": 0, "noUpper": False, "allowRepeat": True}
 """Letters and digits only, because the password becomes part of a URI: 32 of them are about 190 bits."""
 
-BOOTSTRAP_SQL = r"""-- Makes one consumer's role and database; run again, it only sets the password to that of the secret.
+BOOTSTRAP_SQL = r"""-- Makes one consumer's role and database. Run again, it sets the password to that of the secret.
 SELECT format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', :'login')
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'login') \gexec
 -- psql reads the password from standard input and sends a SCRAM verifier: no statement, and so no log, holds it.
@@ -151,11 +152,7 @@ def bootstrap_job(
             "requests": {"cpu": "50m", "memory": "64Mi"},
             "limits": {"cpu": "500m", "memory": "128Mi"},
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": "script", "mountPath": "/bootstrap", "readOnly": True}],
     }
     return {
@@ -167,12 +164,7 @@ def bootstrap_job(
                 "restartPolicy": "Never",
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": CLIENT_USER,
-                    "runAsGroup": CLIENT_USER,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": {**POD_SECURITY, "runAsUser": CLIENT_USER, "runAsGroup": CLIENT_USER},
                 "containers": [container],
                 "volumes": [{"name": "script", "configMap": {"name": script}}],
             },

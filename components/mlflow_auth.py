@@ -114,7 +114,7 @@ def basic_parts(config: BasicAuth, image: str, database: dict[str, object], secr
 
 
 def auth_config_script(default_permission: str) -> str:
-    """Python that writes basic_auth.ini. A percent sign of the address is doubled: to configparser it is a reference."""
+    """Python that writes basic_auth.ini. configparser takes a percent sign for a reference unless it is doubled."""
     lines = (
         "[mlflow]",
         f"default_permission = {default_permission}",
@@ -151,7 +151,7 @@ def oidc_parts(config: OidcAuth, host: str, secret: pulumi.Input[str], client: p
         *(f"--email-domain={domain}" for domain in config.email_domains),
         *(f"--allowed-group={group}" for group in config.groups),
     ]
-    proxy = {
+    proxy: dict[str, object] = {
         "name": "login",
         "image": OAUTH2_PROXY_IMAGE,
         "args": arguments,

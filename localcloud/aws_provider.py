@@ -17,7 +17,6 @@ from mlops.plan.wire import to_struct
 
 class AwsProvider(StandIn):
     package = "aws"
-    version = "7.51.1"
 
     def outputs(
         self, type_: str, name: str, inputs: Properties, configured: Properties, generation: int
@@ -30,7 +29,8 @@ class AwsProvider(StandIn):
         return aws_difference(type_, old, new, outputs.get("tagsAll"), Place.of_provider(configured))
 
     def place_of(self, configured: Properties) -> str:
-        return Place.of_provider(configured).region
+        place = Place.of_provider(configured)
+        return f"{place.account}:{place.region}"
 
     def check(self, thing: Thing) -> Mapping[str, str]:
         return aws.refused_inputs(thing)
@@ -44,9 +44,7 @@ class AwsProvider(StandIn):
     def before_delete(self, thing: Thing) -> None:
         _raise(aws.refuse_delete(self._world, thing))
 
-    def read_existing(
-        self, type_: str, name: str, id_: str, configured: Properties
-    ) -> provider_pb2.ReadResponse:
+    def read_existing(self, type_: str, name: str, id_: str, configured: Properties) -> provider_pb2.ReadResponse:
         place = Place.of_provider(configured)
         _, outputs = fakes.outputs(type_, name, {}, place, existing_id=id_)
         for identity in (id_, outputs.get("arn")):

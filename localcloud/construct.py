@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from google.protobuf.struct_pb2 import Struct  # type: ignore[import-untyped]
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.proto.resource_pb2_grpc import ResourceMonitorStub
 
 from localcloud.eks_component import Made
+from localcloud.provider import sdk_version
 from mlops.plan.values import UNKNOWN_VALUE
 from mlops.plan.wire import from_struct, to_struct
 
@@ -83,6 +84,7 @@ class ComponentRegistrar:
                 custom=custom,
                 object=to_struct({key: value for key, value in inputs.items() if value is not None}),
                 provider=self._provider if custom and not is_provider else "",
+                version=sdk_version(type_.rpartition(":")[2]) if is_provider else "",
                 dependencies=sorted({*depends_on, *(urn for urns in by_property.values() for urn in urns)}),
                 propertyDependencies=_dependencies(by_property),
                 ignoreChanges=list(ignore_changes),

@@ -59,9 +59,7 @@ def aws_difference(type_: str, old: Properties, new: Properties, tags_all: Any, 
     replacing = _touched(changed, (*kind.replaced_by, *names, "region"))
     # The new one cannot take a name that was given and that the old one still holds.
     keeps_name = bool(new.get(names[0])) and old.get(names[0]) == new.get(names[0])
-    return InputDifference(
-        changed=tuple(changed), replacing=replacing, delete_first=bool(replacing) and keeps_name
-    )
+    return InputDifference(changed=tuple(changed), replacing=replacing, delete_first=bool(replacing) and keeps_name)
 
 
 def kubernetes_difference(type_: str, old: Properties, new: Properties) -> InputDifference:

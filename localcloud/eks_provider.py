@@ -1,8 +1,10 @@
 """The stand-in for pulumi-eks: the remote component `eks:index:Cluster`."""
 
+# ruff: noqa: N802 - the protocol names the methods
+
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from pulumi.runtime.proto import provider_pb2
 
 from localcloud import eks_component
@@ -15,7 +17,6 @@ from mlops.plan.wire import from_struct, overlay, to_struct
 
 class EksProvider(StandIn):
     package = "eks"
-    version = "4.4.0"
 
     def outputs(
         self, type_: str, name: str, inputs: Properties, configured: Properties, generation: int

@@ -1,5 +1,7 @@
 """The stand-in for the Kubernetes provider: a pretend API server, or a real one when a kubeconfig is given."""
 
+# ruff: noqa: N802 - the protocol names the methods
+
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -33,7 +35,6 @@ class ApiServer(Protocol):
 
 class KubernetesProvider(StandIn):
     package = "kubernetes"
-    version = "4.34.2"
 
     def __init__(self, setting: Setting, manifests: Manifests, api_server: ApiServer | None = None) -> None:
         super().__init__(setting)
@@ -54,7 +55,7 @@ class KubernetesProvider(StandIn):
         return kubernetes_provider_difference(old, new)
 
     def place_of(self, configured: Properties) -> str:
-        return str(active_cluster(configured).get("server", ""))
+        return str(configured.get("clusterIdentifier") or active_cluster(configured).get("server", ""))
 
     def check(self, thing: Thing) -> Mapping[str, str]:
         return kubernetes.refused_inputs(thing)
@@ -71,7 +72,7 @@ class KubernetesProvider(StandIn):
     def applied(self, thing: Thing, inputs: Properties) -> None:
         if self._api_server:
             self._api_server.apply(thing, inputs)
-        self._manifests.write(thing)
+        self._manifests.write(thing, inputs)
 
     def deleted(self, thing: Thing) -> None:
         if self._api_server:
@@ -93,5 +94,3 @@ class KubernetesProvider(StandIn):
 def _raise(refusal: str | None) -> None:
     if refusal:
         raise RefusedError(refusal)
-
-

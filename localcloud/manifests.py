@@ -7,6 +7,7 @@ import yaml
 
 from localcloud.kubernetes_objects import is_release
 from localcloud.world import Thing
+from mlops.plan.values import Properties, masked
 
 
 class Manifests:
@@ -15,11 +16,13 @@ class Manifests:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, thing: Thing) -> None:
-        """Write a resource's file, in place of what was there."""
+    def write(self, thing: Thing, inputs: Properties) -> None:
+        """Write a resource's file, in place of what was there. The inputs are those in clear."""
         path = self._path(thing)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(_document(thing), sort_keys=False, allow_unicode=True, width=120))
+        path.write_text(
+            yaml.safe_dump(_document(thing, masked(inputs)), sort_keys=False, allow_unicode=True, width=120)
+        )
 
     def delete(self, thing: Thing) -> None:
         path = self._path(thing)
@@ -33,12 +36,12 @@ class Manifests:
         return self._folder / (namespace or "_cluster") / f"{kind}-{name}.yaml".lower()
 
 
-def _document(thing: Thing) -> dict[str, Any]:
+def _document(thing: Thing, inputs: Properties) -> dict[str, Any]:
     if is_release(thing.type):
         keys = ("chart", "version", "repositoryOpts", "namespace", "values")
-        return {"release": thing.outputs["name"], **{key: thing.inputs[key] for key in keys if key in thing.inputs}}
+        return {"release": thing.outputs["name"], **{key: inputs[key] for key in keys if key in inputs}}
     head = {key: thing.outputs[key] for key in ("apiVersion", "kind")}
     made_by_server = ("uid", "creationTimestamp", "resourceVersion", "generation")
     metadata = {key: value for key, value in thing.outputs["metadata"].items() if key not in made_by_server}
-    rest = {key: value for key, value in thing.inputs.items() if key not in (*head, "metadata", "status")}
+    rest = {key: value for key, value in inputs.items() if key not in (*head, "metadata", "status")}
     return {**head, "metadata": metadata, **rest}

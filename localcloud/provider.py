@@ -1,12 +1,15 @@
 """What all stand-in providers have in common: Pulumi's provider protocol on one side, the world on the other."""
 
+# ruff: noqa: N802 - the protocol names the methods
+
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]
 from pulumi.runtime.proto import plugin_pb2, provider_pb2
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
@@ -32,11 +35,15 @@ class Setting:
     """How long an operation takes; 0 except where an interruption is rehearsed."""
 
 
+def sdk_version(package: str) -> str:
+    """Version of an installed Pulumi SDK: the plugin that goes with it has the same."""
+    return version(f"pulumi-{package}")
+
+
 class StandIn(ResourceProviderServicer):
     """A provider plugin for the engine. Subclasses say what a resource becomes and what is refused."""
 
     package: str
-    version: str
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -91,7 +98,7 @@ class StandIn(ResourceProviderServicer):
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=self.version)
+        return plugin_pb2.PluginInfo(version=sdk_version(self.package))
 
     def GetSchema(self, request: Any, context: Any) -> provider_pb2.GetSchemaResponse:
         return provider_pb2.GetSchemaResponse(schema="{}")
@@ -163,7 +170,7 @@ class StandIn(ResourceProviderServicer):
         plain = normalise(inputs)
         configured = self._configuration(context)
         with self._operation("update", request.urn, type_, context, pretend=request.preview):
-            old = self._existing(type_, request.id)
+            old = self._existing(type_, request.id, self.place_of(configured))
             _, outputs = self.outputs(type_, old.name, plain, configured, old.generation)
             if not request.preview:
                 new = replace(old, urn=request.urn, inputs=plain, outputs=outputs)
@@ -175,7 +182,7 @@ class StandIn(ResourceProviderServicer):
     def Delete(self, request: Any, context: Any) -> Empty:
         type_, _ = _type_and_name(request.urn)
         with self._operation("delete", request.urn, type_, context):
-            thing = self._world.get(type_, request.id)
+            thing = self._world.get(type_, request.id, self.place_of(self._configuration(context)))
             if thing:
                 self.before_delete(thing)
                 self.deleted(thing)
@@ -184,7 +191,7 @@ class StandIn(ResourceProviderServicer):
 
     def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
         type_, name = _type_and_name(request.urn)
-        thing = self._world.get(type_, request.id)
+        thing = self._world.get(type_, request.id, self.place_of(self._configuration(context)))
         if thing:
             inputs = request.inputs if request.inputs.fields else to_struct(thing.inputs)
             state = overlay(thing.outputs, from_struct(inputs))
@@ -193,24 +200,23 @@ class StandIn(ResourceProviderServicer):
             return provider_pb2.ReadResponse()
         return self.read_existing(type_, name, request.id, self._configuration(context))
 
-    def read_existing(
-        self, type_: str, name: str, id_: str, configured: Properties
-    ) -> provider_pb2.ReadResponse:
+    def read_existing(self, type_: str, name: str, id_: str, configured: Properties) -> provider_pb2.ReadResponse:
         """The answer to a program that reads what Pulumi did not make. By default there is nothing to read."""
         return provider_pb2.ReadResponse()
 
-    def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
-        return context.abort(
-            grpc.StatusCode.UNIMPLEMENTED, f"The stand-in cloud answers no look-ups, and the program calls {request.tok}."
-        )
+    def Invoke(self, request: Any, context: Any) -> None:
+        what = f"The stand-in cloud answers no look-ups, and the program calls {request.tok}."
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, what)
 
     def _configuration(self, context: Any) -> Properties:
         return self._configured.get(context.peer(), {})
 
-    def _existing(self, type_: str, id_: str) -> Thing:
-        thing = self._world.get(type_, id_)
+    def _existing(self, type_: str, id_: str, place: str) -> Thing:
+        thing = self._world.get(type_, id_, place)
         if not thing:
-            raise RefusedError(f"ResourceNotFoundException: {type_.rpartition(':')[2]} {id_} does not exist (any more).")
+            raise RefusedError(
+                f"ResourceNotFoundException: {type_.rpartition(':')[2]} {id_} does not exist (any more)."
+            )
         return thing
 
     def _operation(

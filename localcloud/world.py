@@ -12,10 +12,14 @@ from threading import RLock
 from typing import Any, TextIO
 
 from localcloud.catalogue import kind_of
+from localcloud.references import references
 from mlops.plan.values import Properties
 
-Key = tuple[str, str]
-"""Type and id."""
+Identity = tuple[str, str]
+"""Type, and an id, ARN or name."""
+
+Key = tuple[str, str, str]
+"""Type, place and id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +33,13 @@ class Thing:
     """The logical name that it was made under; a renamed resource keeps its physical one."""
     generation: int = 0
     provider: str = ""
-    """Where it was made: the region for AWS, the API server for Kubernetes."""
+    """Where it was made: `account:region` for AWS, the API server's address for Kubernetes."""
     inputs: Properties = field(default_factory=dict)
     outputs: Properties = field(default_factory=dict)
 
     @property
     def key(self) -> Key:
-        return self.type, self.id
+        return self.type, self.provider, self.id
 
     @property
     def package(self) -> str:
@@ -61,7 +65,8 @@ class World:
         """
         self.lock = RLock()
         self._things: dict[Key, Thing] = {}
-        self._by_identity: dict[Key, Key] = {}
+        self._by_identity: dict[Identity, Key] = {}
+        self._users: dict[Identity, set[Key]] = {}
         self._existing = set(existing)
         self._file = self._open(journal) if journal else None
 
@@ -72,9 +77,17 @@ class World:
     def __len__(self) -> int:
         return len(self._things)
 
-    def get(self, type_: str, id_: str) -> Thing | None:
-        """The resource of that type with that id."""
-        return self._things.get((type_, id_))
+    def get(self, type_: str, id_: str, place: str) -> Thing | None:
+        """The resource of that type with that id in that place.
+
+        When a place is told apart by something new (a cluster's identifier instead of its address), a
+        resource of that id is still found, as long as there is only one.
+        """
+        found = self._things.get((type_, place, id_))
+        if found:
+            return found
+        others = [thing for thing in self.of_type(type_) if thing.id == id_]
+        return others[0] if len(others) == 1 else None
 
     def find(self, type_: str, identity: str) -> Thing | None:
         """The resource of that type whose id, ARN or name this is, or that brought it along."""
@@ -92,6 +105,11 @@ class World:
         """The lowest generation that no living resource of that type and logical name has."""
         taken = {thing.generation for thing in self if (thing.type, thing.name) == (type_, name)}
         return next(number for number in range(len(taken) + 1) if number not in taken)
+
+    def users(self, thing: Thing) -> list[Thing]:
+        """Everything that refers to it or to what it brought along, itself left out."""
+        keys = {user for identity in _identities(thing) for user in self._users.get(identity, ())}
+        return [self._things[key] for key in sorted(keys - {thing.key})]
 
     def adopt(self, identity: str) -> None:
         """Note that something exists without Pulumi: the program read it."""
@@ -119,12 +137,18 @@ class World:
         self._things[thing.key] = thing
         for identity in _identities(thing):
             self._by_identity[identity] = thing.key
+        for target in _targets(thing):
+            self._users.setdefault(target, set()).add(thing.key)
 
     def _drop(self, key: Key) -> None:
         thing = self._things.pop(key, None)
-        for identity in _identities(thing) if thing else ():
+        if not thing:
+            return
+        for identity in _identities(thing):
             if self._by_identity.get(identity) == key:
                 del self._by_identity[identity]
+        for target in _targets(thing):
+            self._users.get(target, set()).discard(key)
 
     def _write(self, change: Mapping[str, Any]) -> None:
         if self._file:
@@ -147,8 +171,8 @@ class World:
         if "put" in change:
             self._add(Thing(**change["put"]))
         elif "remove" in change:
-            type_, id_ = change["remove"]
-            self._drop((type_, id_))
+            type_, place, id_ = change["remove"]
+            self._drop((type_, place, id_))
         else:
             self._existing.add(change["existing"])
 
@@ -165,7 +189,7 @@ def _flat(values: Iterable[Any]) -> list[Any]:
     return [item for value in values for item in (_flat(value) if isinstance(value, list) else [value])]
 
 
-def _identities(thing: Thing) -> Iterator[Key]:
+def _identities(thing: Thing) -> Iterator[Identity]:
     """What others may call it, and what it brought along."""
     if thing.package == "aws":
         kind = kind_of(thing.type)
@@ -176,3 +200,9 @@ def _identities(thing: Thing) -> Iterator[Key]:
         for path, type_ in kind.brings.items():
             yield from ((type_, value) for value in values_at(thing.outputs, path))
     yield thing.type, thing.id
+
+
+def _targets(thing: Thing) -> set[Identity]:
+    if thing.package != "aws":
+        return set()
+    return {(reference.type, reference.identity) for reference in references(thing.type, thing.inputs)}

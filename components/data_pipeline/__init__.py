@@ -1,11 +1,11 @@
 """Slot: how events enter the platform. A variant is a stream that producers write to and consumers read."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from components.component import Component
+from components.component import INTERNAL, Component
 from components.foundation import Foundation
 from components.identity import Egress, Grant, Statement
 from mlops.core.module import SlotConfig
@@ -19,28 +19,22 @@ class DataPipelineOutputs:
     """Stream name, or the ARN of the Kafka cluster whose topics are the streams."""
     endpoint: pulumi.Output[str]
     """Kafka bootstrap brokers (host:port, comma-separated), or the service's API endpoint (URL)."""
-    produce_statements: tuple[Statement, ...]
-    consume_statements: tuple[Statement, ...]
-    egress: tuple[Egress, ...] = ()
+    produce_statements: tuple[Statement, ...] = field(metadata=INTERNAL)
+    consume_statements: tuple[Statement, ...] = field(metadata=INTERNAL)
+    egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
 
     def produce(self) -> Grant:
         """Write events."""
-        return Grant(
-            resource="data_pipeline", access="produce", statements=self.produce_statements, egress=self.egress
-        )
+        return Grant(resource="data_pipeline", access="produce", statements=self.produce_statements, egress=self.egress)
 
     def consume(self) -> Grant:
         """Read events."""
-        return Grant(
-            resource="data_pipeline", access="consume", statements=self.consume_statements, egress=self.egress
-        )
+        return Grant(resource="data_pipeline", access="consume", statements=self.consume_statements, egress=self.egress)
 
 
 class DataPipelineConfig(SlotConfig):
     """Where events enter."""
 
     @abstractmethod
-    def build(
-        self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions
-    ) -> Component[DataPipelineOutputs]:
+    def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[DataPipelineOutputs]:
         """Make the stream."""

@@ -1,11 +1,11 @@
 """Slot: where experiments are tracked and models are registered."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from components.component import Component
+from components.component import INTERNAL, Component
 from components.foundation import Foundation
 from components.identity import Egress, Grant, Statement
 from mlops.core.module import SlotConfig
@@ -19,8 +19,8 @@ class MlPlatformOutputs:
     """URL for MLFLOW_TRACKING_URI or the platform's own SDK, reachable from inside the network."""
     artifacts_uri: pulumi.Output[str]
     """s3:// URI below which model artifacts lie: what the serving slot loads from."""
-    track_statements: tuple[Statement, ...] = ()
-    egress: tuple[Egress, ...] = ()
+    track_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
+    egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
 
     def track(self) -> Grant:
         """Log runs and register models."""

@@ -121,7 +121,7 @@ class MlflowConfig(MlPlatformConfig):
             )
         return self
 
-    def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> "Mlflow":
+    def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[MlPlatformOutputs]:
         """Make the server."""
         return Mlflow(name, self, foundation, opts)
 

@@ -1,12 +1,12 @@
 """Slot: how models answer requests."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from components.component import Component
+from components.component import INTERNAL, Component
 from components.foundation import Foundation
 from components.identity import Egress, Grant, Statement
 from components.ml_platform import MlPlatformOutputs
@@ -19,14 +19,15 @@ class ModelConfig(Config):
 
     name: str = Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")
     """Name of the endpoint: lower case, digits and hyphens, at most 40 characters."""
-    storage_uri: str = Field(pattern=r"^(s3://.+|artifacts/.+)$")
-    """Where the model lies: an s3:// URI, or a path below the platform's own artifacts (`artifacts/fraud/3`)."""
+    storage_uri: str = Field(pattern=r"^(s3://[^/]+/.+|artifacts/.+)$")
+    """Folder in which the model lies: an s3:// URI, or a path in the platform's own bucket of artifacts
+    (`artifacts/fraud/3`; what MLflow stores begins with `artifacts/mlflow/`)."""
     format: str = "mlflow"
-    """Model format that the runtime understands: mlflow, sklearn, xgboost, lightgbm, onnx, tensorflow, pytorch."""
-    cpu: str = "500m"
-    """CPU request (Kubernetes quantity)."""
-    memory: str = "1Gi"
-    """Memory request and limit (Kubernetes quantity)."""
+    """Format of the model; what each kind of serving takes, it says when asked for another."""
+    cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
+    """CPU of a replica (Kubernetes quantity)."""
+    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    """Memory of a replica (Kubernetes quantity)."""
     gpus: int = Field(0, ge=0, le=8)
     """Whole GPUs a replica."""
     min_replicas: int = Field(1, ge=0)
@@ -34,9 +35,26 @@ class ModelConfig(Config):
     max_replicas: int = Field(3, ge=1)
     """Most replicas."""
     canary_percent: int | None = Field(None, ge=1, le=99)
-    """Share of requests that the newest revision takes, in percent."""
-    canary_storage_uri: str | None = Field(None, pattern=r"^(s3://.+|artifacts/.+)$")
-    """Where the canary's model lies."""
+    """Share of requests that the canary answers, in percent."""
+    canary_storage_uri: str | None = Field(None, pattern=r"^(s3://[^/]+/.+|artifacts/.+)$")
+    """Folder in which the canary lies: the model that is tried out beside the one of `storage_uri`."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "ModelConfig":
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(
+                f"max_replicas is {self.max_replicas} and min_replicas {self.min_replicas}; "
+                f"set max_replicas to {self.min_replicas} or more"
+            )
+        if (self.canary_percent is None) != (self.canary_storage_uri is None):
+            given, missing = ("canary_percent", "canary_storage_uri")
+            if self.canary_percent is None:
+                given, missing = missing, given
+            raise ValueError(
+                f"{given} is set without {missing}; a canary is a model and its share of the requests: "
+                "give both or neither"
+            )
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +65,8 @@ class ServingOutputs:
     """URL by model name, reachable from inside the network."""
     protocol: str
     """Inference protocol: `v2` (Open Inference Protocol) or `v1`."""
-    invoke_statements: tuple[Statement, ...] = ()
-    egress: tuple[Egress, ...] = ()
+    invoke_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
+    egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
 
     def invoke(self) -> Grant:
         """Ask a model."""
@@ -62,6 +80,19 @@ class ServingConfig(SlotConfig):
 
     models: tuple[ModelConfig, ...] = ()
     """The models to serve."""
+
+    @property
+    def gpu_models(self) -> tuple[str, ...]:
+        """Names of the models that ask for GPUs."""
+        return tuple(model.name for model in self.models if model.gpus)
+
+    @field_validator("models")
+    @classmethod
+    def _one_endpoint_a_name(cls, models: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
+        names = [model.name for model in models]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"models holds {', '.join(twice)} more than once; an endpoint's name stands for one model")
+        return models
 
     @abstractmethod
     def build(

@@ -29,10 +29,10 @@ app = typer.Typer(
     help="""An MLOps platform on AWS: look at it, rehearse it on this machine, deploy it.
 
     \b
-    mlops plan -s prod              what a stack makes, in seconds, without an account
-    mlops rehearse -s prod          up, again, and down on a stand-in cloud
-    mlops up -s local               bring it up on this machine and look around
-    mlops up -s dev                 deploy with your own pulumi and AWS account
+    mlops plan -s prod       what a stack makes, without an account
+    mlops rehearse -s prod   up, again, and down on a stand-in cloud
+    mlops up -s local        bring it up on this machine and look around
+    mlops up -s dev          deploy with your own pulumi and AWS account
     """,
     epilog="Every command explains itself: mlops plan --help. MLOPS_DEBUG=1 shows tracebacks.",
 )

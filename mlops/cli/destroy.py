@@ -1,14 +1,10 @@
 """`mlops destroy`: take a stack down, unless something in it is protected."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from mlops.cli import options, ui
-from mlops.cli.errors import FailedError
-from mlops.plan.graph import Node, from_export
-from mlops.plan.summary import short_type
+from mlops.cli import options
 
 ExcludeProtected = Annotated[
     bool,
@@ -28,13 +24,13 @@ def destroy(
 ) -> None:
     """Take a stack down to nothing.
 
-    Refuses before anything is deleted while the state holds protected resources: Pulumi itself would first
-    delete all the rest and then fail on them.
+    Refuses before anything is deleted while the state holds protected
+    resources: Pulumi itself would delete all the rest and then fail on them.
 
     \b
-    mlops destroy -s local --yes                leaves nothing on this machine
-    mlops destroy -s dev                        your own `pulumi destroy`, after the check
-    mlops destroy -s prod --exclude-protected   all but what is protected
+    mlops destroy -s local --yes        leaves nothing on this machine
+    mlops destroy -s dev                your own `pulumi destroy`
+    mlops destroy -s prod --exclude-protected
     """
     target = options.target(stack)
     if options.is_local(target, here=here):
@@ -42,13 +38,12 @@ def destroy(
 
         take_down(target, yes=yes, exclude_protected=exclude_protected, as_json=as_json)
         return
-    from mlops.cli import own_pulumi
+    from mlops.cli import own_pulumi, protection, ui
+    from mlops.plan.graph import from_export
 
     pulumi = own_pulumi.find(target, runs_program=False)
     graph = from_export(own_pulumi.exported(pulumi, target))
-    protected = [node for node in graph if node.protect]
-    if protected and not exclude_protected:
-        raise FailedError(refusal(target, protected))
+    protected = protection.check(target, graph, exclude=exclude_protected)
     own_pulumi.check_credentials(target, graph)
     more = [
         *(["--yes"] if yes else []),
@@ -58,13 +53,3 @@ def destroy(
     ]
     ui.note(f"Nothing of {target.given} is protected." if not protected else "What is protected stays.")
     own_pulumi.hand_over(pulumi, target, "destroy", more)
-
-
-def refusal(target: options.Target, protected: Sequence[Node]) -> str:
-    """Why nothing was deleted, and the two ways on."""
-    listed = "\n".join(f"  {node.name} ({short_type(node.type)})" for node in protected)
-    return (
-        f"{target.given} holds {ui.counted(len(protected), 'protected resource')}, so nothing was deleted:\n{listed}\n"
-        f"To delete them as well, set `protect: false` for them in {target.file.name}, run `mlops up -s "
-        f"{target.given}`, and destroy again. To keep them, destroy with --exclude-protected."
-    )

@@ -36,13 +36,14 @@ def doctor(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Look at tools, credentials and quotas, and say how to mend what is missing.
+    """Look at tools, credentials and quotas, and say how to mend them.
 
-    Makes no call over the network unless --online. Exit code 1 when something needed is missing.
+    Makes no call over the network unless --online. Exit code 1 when something
+    that is needed is missing.
 
     \b
     mlops doctor
-    mlops doctor --online -s prod     also: account, and quotas against what prod needs
+    mlops doctor --online -s prod   also account, and quotas for prod
     mlops doctor --json
     """
     from mlops.cli import quotas

@@ -30,15 +30,15 @@ def init(
         typer.Option("--set", metavar="PATH=VALUE", help="A setting that differs from the tier; may be repeated."),
     ] = None,
 ) -> None:
-    """Write the file of a new stack: a tier, and the few settings that this stack does otherwise.
+    """Write the file of a new stack: a tier, and what it does otherwise.
 
-    Asks for stack, tier and region where they are not given. The file is checked before it is written; an
-    existing one is never touched.
+    Asks for stack, tier and region where they are not given. The file is
+    checked before it is written; an existing one is never touched.
 
     \b
     mlops init
     mlops init --stack qa --tier dev --region eu-west-1
-    mlops init --stack qa --tier prod --set data_pipeline.kind=kafka --set network.cidr=10.40.0.0/16
+    mlops init --stack qa --tier prod --set data_pipeline.kind=kafka
     """
     from mlops.tiers import TIERS
 

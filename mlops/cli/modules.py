@@ -20,15 +20,16 @@ def modules(
 ) -> None:
     """List the slots of the platform and the variants that can fill them.
 
-    Each variant says what it is best for, what not, what running it asks of a team, and what it trades.
+    Each variant says what it is best for, what not, what running it asks of a
+    team, and what it trades.
 
     \b
-    mlops modules                          every slot and variant
-    mlops modules data_pipeline            one slot, with the settings of each variant
+    mlops modules                     every slot and variant
+    mlops modules data_pipeline       one slot, with all settings
     mlops modules data_pipeline kafka
     mlops modules --json
 
-    A stack file chooses a variant by its kind, here for the slot data_pipeline:
+    A stack file chooses a variant by its kind:
 
     \b
     mlops:platform:

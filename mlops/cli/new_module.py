@@ -24,14 +24,16 @@ def new_module(
     slot: Annotated[str, typer.Argument(help="The slot it fills: data_pipeline, ml_platform, serving.")],
     name: Annotated[str, typer.Argument(help="Its kind, in lower case: redpanda.")],
 ) -> None:
-    """Write the file of a new variant of a slot. Nothing else has to be touched: it is found by lying there.
+    """Write the file of a new variant of a slot.
 
-    The file passes ruff, mypy and the conformance test as it is: it makes a log group and publishes addresses
-    that the stack file gives. From there, make its resources and publish their outputs.
+    Nothing else has to be touched: it is found by lying there. The file passes
+    ruff, mypy and the conformance test as it is: it makes a log group, and
+    publishes addresses that the stack file gives. From there, make its
+    resources and publish their outputs.
 
     \b
     mlops new-module data_pipeline redpanda
-    mlops modules data_pipeline redpanda        it is in the catalogue at once
+    mlops modules data_pipeline redpanda   it is in the catalogue at once
     """
     from mlops.cli.catalogue import slots
 
@@ -39,9 +41,7 @@ def new_module(
     if slot not in every:
         raise BadInputError(f'There is no slot "{slot}". Slots: {", ".join(every)}.')
     if not NAME.fullmatch(name):
-        raise BadInputError(
-            f'"{name}" cannot name a module: lower case letters, digits, underscores, a letter first.'
-        )
+        raise BadInputError(f'"{name}" cannot name a module: lower case letters, digits, underscores, a letter first.')
     path = _folder(every[slot]) / f"{name}{'_' if keyword.iskeyword(name) else ''}.py"
     kind = name.replace("_", "-")
     if path.exists() or kind in every[slot].kinds:

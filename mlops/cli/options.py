@@ -81,9 +81,7 @@ def project_root() -> Path:
     """
     root = _root_or_none()
     if root is None:
-        raise BadInputError(
-            f"There is no {PROJECT_FILE} in {Path.cwd()} or above it. Go to the project's folder."
-        )
+        raise BadInputError(f"There is no {PROJECT_FILE} in {Path.cwd()} or above it. Go to the project's folder.")
     return root
 
 

@@ -63,7 +63,7 @@ def exported(pulumi: toolchain.Pulumi, target: Target) -> dict[str, Any]:
     Raises:
         FailedError: there is no such stack, or its backend cannot be reached; with what pulumi said.
     """
-    command = [pulumi.path, "stack", "export", "--stack", target.given, "--non-interactive"]
+    command = [str(pulumi.path), "stack", "export", "--stack", target.given, "--non-interactive"]
     done = subprocess.run(command, cwd=target.root, env=environment(target.root), capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().removeprefix("error: ") or "it gave no reason"

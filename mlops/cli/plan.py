@@ -1,18 +1,10 @@
 """`mlops plan`: what a stack makes, from Python alone."""
 
-from itertools import groupby
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from mlops.cli import options, ui
-from mlops.cli.planning import planned
-from mlops.plan.graph import Node
-from mlops.plan.plan import Choice, Plan
-from mlops.plan.summary import ModuleSummary, Summary, short_type, summarise
-
-TYPES_SHOWN = 6
+from mlops.cli import options
 
 
 def plan(
@@ -23,84 +15,28 @@ def plan(
     show_access: Annotated[bool, typer.Option("--access", help="Show who may do what on which resource.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show what a stack will make: by module, in total, what is protected, what the tier chose.
+    """Show what a stack will make: by module, in total, what is protected.
 
-    Python only: no pulumi, no account, no network. The program runs against a recorder, so that what you
-    see is what it registers. An unchanged plan comes from a cache.
+    Also what the tier and the stack file chose. Python only: no pulumi, no
+    account, no network. The program runs against a recorder, so what you see
+    is what it registers. An unchanged plan comes from a cache.
 
     \b
     mlops plan -s prod
-    mlops plan -s prod --against dev     what prod has that dev has not, and the reverse
-    mlops plan -s prod --access          the access matrix
-    mlops plan -s prod --json            every node: urn, type, name, parent, inputs, dependencies, protect
+    mlops plan -s prod --against dev   what tells the two apart
+    mlops plan -s prod --access        the access matrix
+    mlops plan -s prod --json          every node, with inputs and dependencies
     """
-    from mlops.cli.access import print_rights
-    from mlops.cli.difference import print_difference
+    from mlops.cli import access_view, difference_view, plan_view, ui
+    from mlops.cli.planning import planned
 
     target = options.target(stack)
     made = planned(target)
     if against:
-        print_difference(planned(options.target(against)), made, as_json=as_json)
+        difference_view.show(planned(options.target(against)), made, as_json=as_json)
     elif show_access:
-        print_rights(made.graph, as_json=as_json)
+        access_view.show(made.graph, as_json=as_json)
     elif as_json:
         ui.print_json({"tier": made.tier, **made.graph.to_json()})
     else:
-        print_plan(made)
-
-
-def print_plan(made: Plan) -> None:
-    """The whole view for people."""
-    summary = summarise(made.graph)
-    console = ui.out()
-    console.print(headline(made, summary))
-    console.print()
-    console.print(_modules(summary.modules))
-    if summary.protected:
-        console.print(_protected(summary.protected, made))
-    console.print(_choices(made))
-
-
-def headline(made: Plan, summary: Summary) -> str:
-    packages = ", ".join(f"{number:,} {name}" for name, number in summary.packages)
-    return (
-        f"[bold]{made.graph.project}/{made.graph.stack}[/] · tier {made.tier} · "
-        f"[bold]{ui.counted(summary.resources, 'resource')}[/] in {ui.counted(len(summary.modules), 'module')} "
-        f"({packages}; {ui.counted(summary.components, 'component')})"
-    )
-
-
-def _modules(modules: tuple[ModuleSummary, ...]) -> Table:
-    rows = [(row.name, f"{row.resources:,}", str(row.protected or ""), _types(row)) for row in modules]
-    return ui.table("What will exist", "Module", ("Resources", "right"), ("Protected", "right"), "Of which", rows=rows)
-
-
-def _types(module: ModuleSummary) -> str:
-    shown = [f"{name} {number}" if number > 1 else name for name, number in module.types[:TYPES_SHOWN]]
-    more = len(module.types) - TYPES_SHOWN
-    return ", ".join(shown) + (f", and {more} more types" if more > 0 else "")
-
-
-def _protected(nodes: tuple[Node, ...], made: Plan) -> Table:
-    rows = [(node.name, short_type(node.type), made.graph.module(node)) for node in nodes]
-    title = "Protected: destroy refuses while these are"
-    return ui.table(title, "Resource", "Type", "Module", rows=rows)
-
-
-def _choices(made: Plan) -> Table:
-    rows = [
-        (part, ", ".join(_choice(choice) for choice in group))
-        for part, group in groupby(made.choices, key=lambda choice: choice.part)
-    ]
-    return ui.table(
-        f"Chosen by tier {made.tier}, and by the stack file (marked *), where it is not the default",
-        "Part",
-        "Settings",
-        rows=rows,
-    )
-
-
-def _choice(choice: Choice) -> str:
-    mark = "*" if choice.source == "stack file" else ""
-    value = ui.shortened(choice.value, 48)
-    return f"{choice.setting}{mark} {value}" if choice.setting else f"{value}{mark}"
+        plan_view.show(made)

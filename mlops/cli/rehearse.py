@@ -23,16 +23,18 @@ def rehearse(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Rehearse a stack on the real Pulumi engine and the stand-in cloud: up, up again, destroy.
+    """Rehearse a stack on the real Pulumi engine: up, up again, destroy.
 
-    The stand-in refuses what AWS and Kubernetes refuse about order, names and containment. State is thrown
-    away; no account, no network. Exit code 1 when a second up changes something or anything is left over.
+    The cloud is a stand-in on this machine, which refuses what AWS and
+    Kubernetes refuse about order, names and containment. State is thrown
+    away; no account, no network. Exit code 1 when a second up changes
+    something, a fault does not heal, or anything is left over.
 
     \b
     mlops rehearse -s prod
-    mlops rehearse -s prod --from dev        the change of tier, as an update
-    mlops rehearse -s prod --fault types     one failure for every type of resource, and the way back
-    mlops rehearse -s prod --fault each      one for every resource: minutes
+    mlops rehearse -s prod --from dev      the change of tier, as an update
+    mlops rehearse -s prod --fault types   a failure for every type, healed
+    mlops rehearse -s prod --fault each    one for every resource: long
     mlops rehearse -s dev --kubeconfig ~/.kube/config
     """
     from mlops.cli.rehearsal import faults, life

@@ -16,10 +16,11 @@ HEADER = f"# yaml-language-server: $schema={FILE.as_posix()}"
 def schema(
     write: Annotated[bool, typer.Option("--write", help=f"Write it to {FILE.as_posix()}.")] = False,
 ) -> None:
-    """Print the JSON schema of a stack file, made from the settings and the variants that are there.
+    """Print the JSON schema of a stack file, for editors.
 
-    Stack files point at the committed copy, so that an editor with a YAML language server completes, explains
-    and checks every key. Run it with --write after a setting or a variant has changed.
+    Stack files point at the committed copy, so that an editor with a YAML
+    language server completes, explains and checks every key. Run it with
+    --write after a setting or a variant has changed.
 
     \b
     mlops schema

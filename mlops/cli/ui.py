@@ -5,35 +5,41 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+# rich is loaded when something is printed with it, so that `--help` need not wait for it.
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 PIPE_WIDTH = 140
 """Columns in a pipe, where there is no window to fit into."""
 
 
 @cache
-def out() -> Console:
+def out() -> "Console":
     return _console(stderr=False)
 
 
 @cache
-def err() -> Console:
+def err() -> "Console":
     return _console(stderr=True)
 
 
-def _console(*, stderr: bool) -> Console:
+def _console(*, stderr: bool) -> "Console":
+    from rich.console import Console
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, emoji=False)
 
 
-def table(title: str, *columns: str | tuple[str, str], rows: Sequence[Sequence[str]]) -> Table:
+def table(title: str, *columns: str | tuple[str, str], rows: Sequence[Sequence[str]]) -> "Table":
     """A table whose cells are printed as they are. A column given as (name, "right") holds numbers."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         if isinstance(column, tuple):

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlops.cli import options, ui
-from mlops.cli.planning import planned
-from mlops.plan.summary import summarise
+from mlops.cli import options
 
 
 def up(
@@ -20,18 +18,22 @@ def up(
 ) -> None:
     """Bring a stack up.
 
-    The stack [bold]local[/], or any with --here, comes up on this machine: the real Pulumi engine on a stand-in
-    cloud, state in .local/, no account and no network. A second time it reports no change.
+    The stack [bold]local[/], or any with --here, comes up on this machine: the
+    real Pulumi engine on a stand-in cloud, state in .local/, no account, no
+    network. A second time it reports no change.
 
-    Any other stack is checked and planned, and then your own `pulumi up` runs with your backend and your AWS
-    credentials. The first time, make the stack in your backend: pulumi stack init dev.
+    Any other stack is checked and planned; then your own `pulumi up` runs,
+    with your backend and your AWS credentials. The first time, make the stack
+    in your backend: pulumi stack init dev.
 
     \b
     mlops up -s local
-    mlops up -s prod --here          production's shape, on this machine
-    mlops up -s dev                  AWS, after pulumi's own preview and question
-    mlops up -s dev --yes -- --diff  what follows -- is pulumi's
+    mlops up -s prod --here           production's shape, on this machine
+    mlops up -s dev                   AWS; pulumi shows a preview and asks
+    mlops up -s dev --yes -- --diff   what follows -- is pulumi's
     """
+    from mlops.cli.planning import planned
+
     target = options.target(stack)
     plan = planned(target)
     if options.is_local(target, here=here):
@@ -39,8 +41,9 @@ def up(
 
         bring_up(target, plan, as_json=as_json)
         return
-    from mlops.cli import own_pulumi
-    from mlops.cli.plan import headline
+    from mlops.cli import own_pulumi, ui
+    from mlops.cli.plan_view import headline
+    from mlops.plan.summary import summarise
 
     pulumi = own_pulumi.find(target, runs_program=True)
     own_pulumi.check_credentials(target, plan.graph)

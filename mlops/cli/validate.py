@@ -8,14 +8,15 @@ from mlops.cli.errors import BadInputError
 
 
 def validate(stack: options.Stack = None, as_json: options.Json = False) -> None:
-    """Check a stack file against its tier, the catalogue of modules and AWS's own limits.
+    """Check stack files against their tier, the catalogue and AWS's limits.
 
-    Everything that is wrong is said at once: what was given, what is allowed, why, what to do. Without -s,
-    all stack files are checked. Needs no pulumi, no account, no network. Exit code 2 when something is wrong.
+    Everything that is wrong is said at once: what was given, what is allowed,
+    why, what to do. Without -s, all stack files are checked. No pulumi, no
+    account, no network. Exit code 2 when something is wrong.
 
     \b
     mlops validate -s prod
-    mlops validate --json         [{stack, valid, tier, settings} or {stack, valid, problem}]
+    mlops validate --json
     """
     names = [options.target(stack).stack] if stack else list(options.stack_names(options.project_root()))
     if not names:

@@ -1,5 +1,7 @@
 """The monitor behind the recorder: answers a program's registrations and keeps all of what it asked for."""
 
+# ruff: noqa: N802 - the protocol names the methods
+
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, cast
 
@@ -62,7 +64,7 @@ class RecordingMonitor(MockMonitor):
         chain = type_ if ancestors == STACK_TYPE else f"{ancestors}${type_}"
         return f"urn:pulumi:{self._stack}::{self._project}::{chain}::{name}"
 
-    def RegisterResource(self, request: Any) -> resource_pb2.RegisterResourceResponse:  # noqa: N802
+    def RegisterResource(self, request: Any) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == STACK_TYPE:
             self._stack_urn = urn
@@ -75,7 +77,7 @@ class RecordingMonitor(MockMonitor):
         made = self._add(node, inputs, request.provider)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=made.id, object=to_struct(made.outputs))
 
-    def ReadResource(self, request: Any) -> resource_pb2.ReadResourceResponse:  # noqa: N802
+    def ReadResource(self, request: Any) -> resource_pb2.ReadResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = from_struct(request.properties)
         node = Node(
@@ -90,7 +92,7 @@ class RecordingMonitor(MockMonitor):
         made = self._add(node, inputs, request.provider, existing_id=request.id)
         return resource_pb2.ReadResourceResponse(urn=urn, properties=to_struct(made.outputs))
 
-    def RegisterResourceOutputs(self, request: Any) -> Empty:  # noqa: N802
+    def RegisterResourceOutputs(self, request: Any) -> Empty:
         values = from_struct(request.outputs)
         for path in unknown_paths(values):
             name = "The stack" if request.urn == self._stack_urn else request.urn.rpartition("::")[2]
@@ -98,7 +100,7 @@ class RecordingMonitor(MockMonitor):
         self._outputs[request.urn] = values
         return Empty()
 
-    def Invoke(self, request: Any) -> resource_pb2.ResourceInvokeResponse:  # noqa: N802
+    def Invoke(self, request: Any) -> resource_pb2.ResourceInvokeResponse:
         if request.tok != "pulumi:pulumi:getResource":
             self._refuse(
                 f"The program calls {request.tok}, which asks the cloud; a plan must not depend on an answer. "
@@ -112,7 +114,7 @@ class RecordingMonitor(MockMonitor):
 
     def _register_remote(self, node: Node, inputs: Mapping[str, Any]) -> resource_pb2.RegisterResourceResponse:
         """A remote component is made by its plugin; the one that the platform uses is known, others stay opaque."""
-        self._add(node, inputs, node.provider)
+        self._add(node, inputs)
         if node.type != eks_component.TYPE:
             return resource_pb2.RegisterResourceResponse(urn=node.urn, object=to_struct(inputs))
         children = _Children(self, node)
@@ -172,7 +174,7 @@ class RecordingMonitor(MockMonitor):
             custom=request.custom,
             dependencies=tuple(sorted(request.dependencies)),
             property_dependencies=by_property,
-            provider=_urn_of_provider(request.provider),
+            provider=_urn_of_provider(request.provider) if request.custom else "",
             protect=request.protect,
             retain_on_delete=request.retainOnDelete,
             delete_before_replace=request.deleteBeforeReplace,

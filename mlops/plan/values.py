@@ -44,6 +44,21 @@ def normalise(value: Any) -> Any:
     return value
 
 
+def masked(value: Any) -> Any:
+    """As `normalise`, but a secret mapping keeps its keys: every text in it reads `[secret]`."""
+    if isinstance(value, Mapping) and value.get(SIGNATURE) == Signature.SECRET:
+        return _hidden(value.get("value"))
+    if isinstance(value, Mapping) and SIGNATURE not in value:
+        return {key: masked(item) for key, item in value.items() if item is not None}
+    return [masked(item) for item in value] if isinstance(value, list) else normalise(value)
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _hidden(item) for key, item in value.items()}
+    return [_hidden(item) for item in value] if isinstance(value, list) else SECRET
+
+
 def _normalise_marked(value: Properties) -> Any:
     match value[SIGNATURE]:
         case Signature.SECRET:

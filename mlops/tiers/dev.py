@@ -6,11 +6,14 @@ One NAT gateway and one copy of everything; spot nodes; nothing is protected, be
 from components.cluster import ClusterConfig
 from components.cluster_config import AutoscalerConfig, EndpointConfig
 from components.cluster_node_config import NodeGroupConfig
+from components.data_pipeline.kinesis import DeliveryConfig, KinesisConfig
 from components.database import DatabaseConfig
 from components.keys import KeysConfig
+from components.ml_platform.mlflow import MlflowConfig
 from components.network import NetworkConfig
 from components.platform import PlatformConfig
 from components.registry import RegistryConfig
+from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
 
 CONFIG = PlatformConfig(
@@ -46,4 +49,7 @@ CONFIG = PlatformConfig(
         log_retention_days=7,
         secret_recovery_days=0,
     ),
+    data_pipeline=KinesisConfig(delivery=DeliveryConfig(log_retention_days=7), protect=False),
+    ml_platform=MlflowConfig(),
+    serving=KubernetesServingConfig(),
 )

@@ -6,11 +6,16 @@ Express brokers that grow without being moved, larger nodes, GPUs from nothing o
 from components.cluster import ClusterConfig
 from components.cluster_config import AutoscalerConfig, EndpointConfig
 from components.cluster_node_config import NodeGroupConfig
+from components.data_pipeline.kafka import KafkaConfig
 from components.database import DatabaseConfig
+from components.kafka_brokers import ExpressBrokers
 from components.keys import KeysConfig
+from components.ml_platform.mlflow import MlflowConfig
+from components.mlflow_auth import BasicAuth
 from components.network import NetworkConfig
 from components.platform import PlatformConfig
 from components.registry import RegistryConfig
+from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
 
 CONFIG = PlatformConfig(
@@ -64,4 +69,12 @@ CONFIG = PlatformConfig(
         log_retention_days=365,
         secret_recovery_days=30,
     ),
+    data_pipeline=KafkaConfig(
+        brokers=ExpressBrokers(
+            instance_type="express.m7g.large", monitoring="PER_TOPIC_PER_BROKER", log_retention_days=365
+        ),
+        protect=True,
+    ),
+    ml_platform=MlflowConfig(min_replicas=3, max_replicas=9, auth=BasicAuth()),
+    serving=KubernetesServingConfig(),
 )

@@ -7,11 +7,16 @@ whatever holds data is protected, by Pulumi and by AWS.
 from components.cluster import ClusterConfig
 from components.cluster_config import AutoscalerConfig, EndpointConfig
 from components.cluster_node_config import NodeGroupConfig
+from components.data_pipeline.kafka import KafkaConfig
 from components.database import DatabaseConfig
+from components.kafka_brokers import StandardBrokers
 from components.keys import KeysConfig
+from components.ml_platform.mlflow import MlflowConfig
+from components.mlflow_auth import BasicAuth
 from components.network import NetworkConfig
 from components.platform import PlatformConfig
 from components.registry import RegistryConfig
+from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
 
 CONFIG = PlatformConfig(
@@ -55,4 +60,12 @@ CONFIG = PlatformConfig(
         log_retention_days=90,
         secret_recovery_days=30,
     ),
+    data_pipeline=KafkaConfig(
+        brokers=StandardBrokers(
+            instance_type="kafka.m7g.large", storage_gb=100, max_storage_gb=1000, log_retention_days=90
+        ),
+        protect=True,
+    ),
+    ml_platform=MlflowConfig(min_replicas=2, max_replicas=4, auth=BasicAuth()),
+    serving=KubernetesServingConfig(),
 )

@@ -1,10 +1,11 @@
 """The command line as a user runs it: a process, its output, its exit code."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,6 @@ class Answer:
         return " ".join(f"{self.out} {self.err}".split())
 
     def json(self) -> Any:
-        import json
-
         return json.loads(self.out)
 
 
@@ -63,7 +62,7 @@ Run = Callable[..., Answer]
 
 
 @pytest.fixture
-def mlops(project: Path, environment: dict[str, str]) -> Iterator[Run]:
+def mlops(project: Path, environment: dict[str, str]) -> Run:
     """Run `mlops` with these arguments in the project's folder. `variables` change the environment."""
 
     def run(*arguments: str, cwd: Path = project, stdin: str = "", **variables: str) -> Answer:
@@ -78,7 +77,7 @@ def mlops(project: Path, environment: dict[str, str]) -> Iterator[Run]:
         )
         return Answer(done.returncode, done.stdout, done.stderr)
 
-    yield run
+    return run
 
 
 def stack_file(project: Path, text: str, name: str = "qa") -> None:

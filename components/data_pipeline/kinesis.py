@@ -1,0 +1,240 @@
+"""Amazon Kinesis Data Streams, with every raw event delivered to the lake by Firehose.
+
+The delivery belongs to the stream because a model is only as reproducible as the events it was trained on,
+and the stream forgets.
+"""
+
+import json
+from typing import Annotated, ClassVar, Literal
+
+import pulumi
+import pulumi_aws as aws
+from pydantic import Field
+
+from components.component import Component
+from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
+from components.foundation import Foundation
+from components.identity import Statement, policy_document
+from components.logs import log_group
+from mlops.core.config import Card, Config
+
+EVENTS = "events/"
+"""Where events lie in the raw zone, a prefix for each day: `events/dt=2026-11-20/`."""
+FAILURES = "events-failed/"
+"""Beside the events and not below, so that whoever reads the events never reads these."""
+
+ShardMetric = Literal[
+    "IncomingBytes",
+    "IncomingRecords",
+    "OutgoingBytes",
+    "OutgoingRecords",
+    "WriteProvisionedThroughputExceeded",
+    "ReadProvisionedThroughputExceeded",
+    "IteratorAgeMilliseconds",
+]
+
+
+class OnDemandCapacity(Config):
+    """Capacity follows load, from 4 MB/s in, to twice the peak of the last 30 days. Paid by stream and volume."""
+
+    kind: Literal["on-demand"] = "on-demand"
+
+
+class ProvisionedCapacity(Config):
+    """A fixed number of shards: cheaper where load is steady and known."""
+
+    kind: Literal["provisioned"] = "provisioned"
+    shards: int = Field(1, ge=1, le=20000)
+    """Shards: 1 MB/s or 1,000 records a second in, 2 MB/s out, each."""
+
+
+class DeliveryConfig(Config):
+    """How raw events reach the lake."""
+
+    buffer_seconds: int = Field(300, ge=0, le=900)
+    """Longest wait until an object is written; short waits make many small objects."""
+    buffer_mb: int = Field(64, ge=1, le=128)
+    """Size at which an object is written, MB before compression."""
+    compression: Literal["GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY", "UNCOMPRESSED"] = "GZIP"
+    """Compression of the objects."""
+    log_retention_days: int = Field(30, ge=1)
+    """Days for which delivery errors are kept in CloudWatch Logs."""
+
+
+class KinesisConfig(DataPipelineConfig):
+    """Amazon Kinesis Data Streams."""
+
+    card: ClassVar[Card] = Card(
+        title="Amazon Kinesis Data Streams",
+        best_for="Teams that want events in the lake today, and no brokers",
+        not_for="Kafka clients and connectors, topics by the hundred, events kept for more than a year",
+        complexity="low",
+        trade_offs="Nothing to run and little to size, for AWS's own API and a price by volume",
+    )
+    endpoints: ClassVar[frozenset[str]] = frozenset({"kinesis-streams"})
+
+    kind: Literal["kinesis"] = "kinesis"
+    capacity: Annotated[OnDemandCapacity | ProvisionedCapacity, Field(discriminator="kind")] = OnDemandCapacity()
+    """Who sizes the stream. Can be switched in place, twice a day."""
+    retention_hours: int = Field(24, ge=24, le=8760)
+    """Hours for which events can be read again, 24 to 8,760 (a year); beyond 24 each hour is paid for."""
+    metrics: tuple[ShardMetric, ...] = ()
+    """Metrics kept for each shard besides those of the stream; paid for by shard."""
+    delivery: DeliveryConfig | None = DeliveryConfig()
+    """Delivery of raw events to the lake; null leaves it to consumers."""
+    protect: bool = True
+    """Refuse to delete the stream."""
+
+    def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[DataPipelineOutputs]:
+        """Make the stream."""
+        return Kinesis(name, self, foundation, opts)
+
+
+class Kinesis(Component[DataPipelineOutputs]):
+    """An encrypted stream and its way into the lake."""
+
+    token = "mlops:index:Kinesis"
+
+    def __init__(
+        self, name: str, config: KinesisConfig, foundation: Foundation, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, opts)
+        self._foundation = foundation
+        provisioned = config.capacity if isinstance(config.capacity, ProvisionedCapacity) else None
+        stream = aws.kinesis.Stream(
+            f"{name}-stream",
+            stream_mode_details=aws.kinesis.StreamStreamModeDetailsArgs(
+                stream_mode="PROVISIONED" if provisioned else "ON_DEMAND"
+            ),
+            shard_count=provisioned.shards if provisioned else None,
+            retention_period=config.retention_hours,
+            shard_level_metrics=list(config.metrics),
+            encryption_type="KMS",
+            kms_key_id=foundation.keys.data,
+            # A consumer that registered itself is in no graph, and would keep the stream from being deleted.
+            enforce_consumer_deletion=True,
+            opts=self.child_with(protect=config.protect),
+        )
+        outputs = DataPipelineOutputs(
+            stream=stream.name,
+            endpoint=pulumi.Output.from_input(f"https://kinesis.{foundation.region}.amazonaws.com"),
+            produce_statements=produce(stream.arn, foundation.keys.data),
+            consume_statements=consume(stream.arn, foundation.keys.data),
+        )
+        if config.delivery:
+            self._delivery(config.delivery, stream, outputs)
+        self.publish(outputs)
+
+    def _delivery(self, config: DeliveryConfig, stream: "aws.kinesis.Stream", outputs: DataPipelineOutputs) -> None:
+        logs = log_group(
+            f"{self.name}-delivery-logs",
+            days=config.log_retention_days,
+            key_arn=self._foundation.keys.logs,
+            opts=self.child,
+        )
+        errors = aws.cloudwatch.LogStream(
+            f"{self.name}-delivery-errors", log_group_name=logs.name, name="errors", opts=self.child
+        )
+        role_arn = self._delivery_role(stream, errors, outputs)
+        aws.kinesis.FirehoseDeliveryStream(
+            f"{self.name}-delivery",
+            destination="extended_s3",
+            kinesis_source_configuration=aws.kinesis.FirehoseDeliveryStreamKinesisSourceConfigurationArgs(
+                kinesis_stream_arn=stream.arn, role_arn=role_arn
+            ),
+            extended_s3_configuration=aws.kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgs(
+                bucket_arn=self._foundation.storage.bucket_arns["raw"],
+                role_arn=role_arn,
+                kms_key_arn=self._foundation.storage.key_arn,
+                prefix=f"{EVENTS}dt=!{{timestamp:yyyy-MM-dd}}/",
+                error_output_prefix=f"{FAILURES}!{{firehose:error-output-type}}/dt=!{{timestamp:yyyy-MM-dd}}/",
+                buffering_interval=config.buffer_seconds,
+                buffering_size=config.buffer_mb,
+                compression_format=config.compression,
+                processing_configuration=one_record_a_line(),
+                cloudwatch_logging_options=aws.kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationCloudwatchLoggingOptionsArgs(
+                    enabled=True, log_group_name=logs.name, log_stream_name=errors.name
+                ),
+            ),
+            opts=self.child,
+        )
+
+    def _delivery_role(
+        self, stream: "aws.kinesis.Stream", errors: "aws.cloudwatch.LogStream", outputs: DataPipelineOutputs
+    ) -> pulumi.Output[str]:
+        """ARN of Firehose's role, known once it has its rights: Firehose tries them when it is made."""
+        storage = self._foundation.storage
+        grants = (storage.write("raw", EVENTS), storage.write("raw", FAILURES), outputs.consume())
+        role = aws.iam.Role(
+            f"{self.name}-delivery-role",
+            description="Delivery of raw events to the lake of the MLOps platform",
+            assume_role_policy=stream.arn.apply(lambda arn: json.dumps(firehose_trust(arn.split(":")[4]))),
+            opts=self.child,
+        )
+        policy = aws.iam.RolePolicy(
+            f"{self.name}-delivery-policy",
+            role=role.name,
+            policy=policy_document(
+                [
+                    *(statement for grant in grants for statement in grant.statements),
+                    Statement(actions=("s3:ListBucketMultipartUploads",), resources=(storage.bucket_arns["raw"],)),
+                    Statement(actions=("logs:PutLogEvents",), resources=(errors.arn,)),
+                ]
+            ),
+            opts=self.child,
+        )
+        return pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0]))
+
+
+def produce(stream_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
+    """Write to the stream, which encrypts each record."""
+    actions = ("DescribeStreamSummary", "ListShards", "PutRecord", "PutRecords")
+    return (
+        Statement(actions=tuple(f"kinesis:{action}" for action in actions), resources=(stream_arn,)),
+        Statement(actions=("kms:GenerateDataKey",), resources=(key_arn,)),
+    )
+
+
+def consume(stream_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
+    """Read the stream."""
+    actions = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
+    return (
+        Statement(actions=tuple(f"kinesis:{action}" for action in actions), resources=(stream_arn,)),
+        Statement(actions=("kms:Decrypt",), resources=(key_arn,)),
+    )
+
+
+def firehose_trust(account: str) -> dict[str, object]:
+    """Let Firehose take the role for this account's delivery streams only.
+
+    Source: Firehose developer guide, "Grant Firehose access to an Amazon S3 destination".
+    """
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "firehose.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"sts:ExternalId": account}},
+            }
+        ],
+    }
+
+
+def one_record_a_line() -> "aws.kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationProcessingConfigurationArgs":
+    """End each record with a line break: Firehose puts records behind one another without any, and a file of
+    JSON documents in one line is one that no reader splits."""
+    return aws.kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationProcessingConfigurationArgs(
+        enabled=True,
+        processors=[
+            aws.kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationProcessingConfigurationProcessorArgs(
+                type="AppendDelimiterToRecord",
+                parameters=[
+                    aws.kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationProcessingConfigurationProcessorParameterArgs(
+                        parameter_name="Delimiter", parameter_value="\\n"
+                    )
+                ],
+            )
+        ],
+    )

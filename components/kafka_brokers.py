@@ -1,0 +1,130 @@
+"""The kinds of brokers that MSK offers, and what each can and cannot do."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mlops.core import versions
+from mlops.core.config import Config
+
+MOST_BROKERS = 60
+"""A cluster in KRaft mode. Source: MSK quotas."""
+SERVERLESS_REGIONS = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "us-east-1",
+        "us-east-2",
+        "us-west-2",
+    }
+)
+"""Source: MSK developer guide, "What is MSK Serverless?"."""
+
+
+class TopicConfig(Config):
+    """One topic."""
+
+    partitions: int = Field(6, ge=1, le=1000)
+    """Partitions: the most consumers of one group that can share the topic. Can grow, never shrink."""
+    retention_hours: int = Field(168, ge=1)
+    """Hours for which events are kept."""
+
+
+class ProvisionedBrokers(Config):
+    """What Standard and Express brokers have in common."""
+
+    version: str = Field(versions.KAFKA_DEFAULT, json_schema_extra={"enum": list(versions.KAFKA)})
+    """Apache Kafka version in MSK's spelling, run in KRaft mode."""
+    brokers_per_zone: int = Field(1, ge=1, le=MOST_BROKERS // 2)
+    """Brokers in each zone in use (at most three zones): MSK wants the same number in all."""
+    topics: dict[str, TopicConfig] = Field(default_factory=dict)
+    """Topics by name. Clients cannot make any: a misspelt name must not become a topic."""
+    monitoring: Literal["DEFAULT", "PER_BROKER", "PER_TOPIC_PER_BROKER", "PER_TOPIC_PER_PARTITION"] = "PER_BROKER"
+    """Granularity of CloudWatch metrics; only DEFAULT is free."""
+    open_monitoring: bool = False
+    """Let Prometheus on the cluster read the brokers' JMX and node metrics."""
+    log_retention_days: int = Field(30, ge=1)
+    """Days for which broker logs are kept in CloudWatch Logs."""
+
+    @field_validator("version")
+    @classmethod
+    def _known_version(cls, value: str) -> str:
+        if value not in versions.KAFKA:
+            raise ValueError(f'version is "{value}"; allowed: {", ".join(versions.KAFKA)}')
+        return value
+
+    @field_validator("topics")
+    @classmethod
+    def _topic_names(cls, value: dict[str, TopicConfig]) -> dict[str, TopicConfig]:
+        for name in value:
+            if not 1 <= len(name) <= 249 or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+                raise ValueError(
+                    f'topic "{name}" has a name that Kafka refuses; letters, digits, `.`, `_`, `-`, at most 249'
+                )
+        return value
+
+
+class StandardBrokers(ProvisionedBrokers):
+    """Brokers with EBS volumes of their own."""
+
+    kind: Literal["standard"] = "standard"
+    instance_type: str = Field(
+        "kafka.m7g.large", pattern=r"^kafka\.(t3\.small|m5\.(\d+x|x)?large|m7g\.(\d+x|x)?large)$"
+    )
+    """kafka.t3.small (experiments), kafka.m5.* or kafka.m7g.*, large to 16xlarge (m5 to 24xlarge)."""
+    storage_gb: int = Field(100, ge=1, le=16384)
+    """EBS storage a broker, GiB."""
+    max_storage_gb: int | None = Field(1000, le=16384)
+    """GiB a broker up to which storage grows by itself; null never grows it. Storage never shrinks."""
+    storage_mode: Literal["LOCAL", "TIERED"] = "LOCAL"
+    """TIERED moves older segments of topics that ask for it to cheaper storage of unlimited size."""
+    retention_hours: int = Field(168, ge=1)
+    """Hours for which topics keep events unless they say otherwise."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "StandardBrokers":
+        if self.max_storage_gb is not None and self.max_storage_gb <= self.storage_gb:
+            raise ValueError(
+                f"max_storage_gb is {self.max_storage_gb} and storage_gb {self.storage_gb}; give more than "
+                "storage_gb, or null to never grow"
+            )
+        if self.instance_type == "kafka.t3.small":
+            if self.storage_mode == "TIERED":
+                raise ValueError(
+                    "storage_mode is TIERED, which kafka.t3.small does not have; use kafka.m7g.large, or LOCAL"
+                )
+            if self.version.startswith("4."):
+                raise ValueError(
+                    f"instance_type is kafka.t3.small, which does not run Kafka {self.version}; use version 3.9.x, or "
+                    "kafka.m7g.large"
+                )
+        return self
+
+
+class ExpressBrokers(ProvisionedBrokers):
+    """Brokers whose storage MSK manages: no volumes to size, up to three times the throughput, three zones."""
+
+    kind: Literal["express"] = "express"
+    instance_type: str = Field("express.m7g.large", pattern=r"^express\.m7g\.(large|xlarge|(2|4|8|12|16)xlarge)$")
+    """express.m7g.large to express.m7g.16xlarge."""
+
+    @model_validator(mode="after")
+    def _runs_kraft(self) -> "ExpressBrokers":
+        if self.version == "3.8.x":
+            raise ValueError("version is 3.8.x; Express brokers run in KRaft mode from 3.9.x on")
+        return self
+
+
+class ServerlessBrokers(Config):
+    """No brokers to choose: capacity follows load, up to 200 MB/s in. AWS holds the encryption key and the logs."""
+
+    kind: Literal["serverless"] = "serverless"

@@ -1,0 +1,91 @@
+"""The view of who may do what on which resource."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from mlops.cli import ui
+from mlops.plan.access import Right, rights
+from mlops.plan.graph import Graph
+from mlops.plan.summary import short_type
+
+KINDS = {
+    "service account": "Kubernetes service accounts",
+    "AWS service": "AWS services",
+    "through a service": "Whoever in the account comes through an AWS service, as far as IAM lets them",
+}
+ACTIONS_SHOWN = 4
+"""A right with more actions than this on a service is summed up, unless actions are asked for."""
+
+_READ = re.compile(r"^(Get|List|Describe|BatchGet|BatchCheck|Check|Read|Lookup|Filter|Decrypt)")
+_TAG = re.compile(r"(Tag|Untag|Tags)(Resource)?$")
+
+
+def show(
+    graph: Graph, *, who: str | None = None, on: str | None = None, every_action: bool = False, as_json: bool
+) -> None:
+    """The matrix, narrowed to some principals or resources."""
+    found = [
+        right
+        for right in rights(graph)
+        if (who or "") in f"{right.principal.name} {right.role}" and (on or "") in right.resource
+    ]
+    if as_json:
+        ui.print_json([asdict(right) for right in found])
+        return
+    if not found:
+        ui.out().print("No policy of this stack grants that to anybody.")
+        return
+    for kind, title in KINDS.items():
+        chosen = [right for right in found if right.principal.kind == kind]
+        if chosen:
+            rows = _rows(chosen, every_action=every_action)
+            ui.out().print(ui.table(title, "Who", "On", "May", "Granted by", rows=rows))
+    if any(right.conditional for right in found):
+        ui.note("(if): under a condition only, such as the account, or the service that the request comes through.")
+
+
+def _rows(found: Sequence[Right], *, every_action: bool) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    last = ""
+    for right in found:
+        name = right.principal.name
+        may = _may(right.actions, every_action=every_action) + (" (if)" if right.conditional else "")
+        granted_by = right.role or f"policy of {right.resource}"
+        rows.append(("" if name == last else name, _resource(right), may, granted_by))
+        last = name
+    return rows
+
+
+def _resource(right: Right) -> str:
+    if right.resource_type:
+        return f"{right.resource} ({short_type(right.resource_type)})"
+    if all(action.startswith("managed:") for action in right.actions):
+        return "what AWS writes into it"
+    # Partition, region and account of a pattern tell nothing here.
+    parts = right.resource.split(":", 5)
+    return f"{parts[2]}:{parts[5]}" if len(parts) == 6 else right.resource
+
+
+def _may(actions: Sequence[str], *, every_action: bool) -> str:
+    """`s3 GetObject, ListBucket; ec2 read, write, tag (31 actions)`."""
+    services: dict[str, list[str]] = {}
+    for action in actions:
+        service, _, name = action.partition(":")
+        services.setdefault(service, []).append(name or service)
+    return "; ".join(
+        f"{service} {', '.join(names) if every_action or len(names) <= ACTIONS_SHOWN else _summed(names)}"
+        for service, names in services.items()
+    )
+
+
+def _summed(names: Sequence[str]) -> str:
+    levels = dict.fromkeys(_level(name) for name in names)
+    return f"{', '.join(level for level in ('read', 'write', 'tag') if level in levels)} ({len(names)} actions)"
+
+
+def _level(action: str) -> str:
+    """Roughly IAM's access level, told by the name of an action as AWS forms them."""
+    if _READ.match(action):
+        return "read"
+    return "tag" if _TAG.search(action) else "write"

@@ -1,0 +1,260 @@
+"""What a stack is expected to be used for: the assumptions behind every line of a bill that depends on use.
+
+A bill has two parts. What runs costs the same whoever uses it and follows from the resources; the rest follows
+from these figures, each for a month and for the whole stack. They are set once for each tier and overridden in a
+stack file wherever somebody knows better.
+"""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from mlops.core.config import Config
+
+_GB = 10_000_000.0
+"""The most that any figure in GB may say (10 PB): beyond it is a typing mistake."""
+_MANY = 1_000_000_000.0
+"""The most for figures that count."""
+MONTH_HOURS = 730
+"""Hours of a month in every price of AWS: 8,760 hours of a year over twelve."""
+
+
+class TrafficUsage(Config):
+    """Data that moves, GB a month."""
+
+    internet_out_gb: float = Field(20, ge=0, le=_GB)
+    """Answers to the internet."""
+    cross_zone_gb: float = Field(50, ge=0, le=_GB)
+    """Between availability zones; AWS charges it at both ends."""
+    nat_gb: float = Field(50, ge=0, le=_GB)
+    """Through NAT gateways: images, packages, calls to AWS that no endpoint serves."""
+    endpoint_gb: float = Field(20, ge=0, le=_GB)
+    """Through each interface endpoint."""
+    load_balancer_units: float = Field(0.5, ge=0, le=10_000)
+    """Capacity units that each load balancer uses on average."""
+
+
+class StorageUsage(Config):
+    """What lies in storage in an average month, GB."""
+
+    data_gb: float = Field(100, ge=0, le=_GB)
+    """Objects in the lake's buckets, all together."""
+    bucket_logs_gb: float = Field(2, ge=0, le=_GB)
+    """Objects in log buckets, all together."""
+    put_requests: float = Field(500_000, ge=0, le=_MANY * 1000)
+    """Writes and lists, all buckets together."""
+    get_requests: float = Field(5_000_000, ge=0, le=_MANY * 1000)
+    """Reads, all buckets together."""
+    images_gb: float = Field(10, ge=0, le=_GB)
+    """Container images, all repositories together."""
+    files_gb: float = Field(20, ge=0, le=_GB)
+    """In file systems (EFS), all together."""
+    snapshots_gb: float = Field(0, ge=0, le=_GB)
+    """Snapshots of volumes and backups in vaults, all together."""
+    database_backups_gb: float = Field(0, ge=0, le=_GB)
+    """Database backups beyond what is free: as much as the storage of the databases."""
+
+
+class LogsUsage(Config):
+    """Logs and metrics, a month."""
+
+    ingested_gb: float = Field(10, ge=0, le=_GB)
+    """Into CloudWatch Logs, all groups together."""
+    queried_gb: float = Field(10, ge=0, le=_GB)
+    """Read by queries of Logs Insights."""
+    custom_metrics: float = Field(0, ge=0, le=_MANY)
+    """Metrics that workloads send to CloudWatch."""
+    prometheus_samples: float = Field(0, ge=0, le=_MANY * 100_000)
+    """Samples into Amazon Managed Service for Prometheus, all workspaces together."""
+    grafana_editors: float = Field(1, ge=0, le=10_000)
+    """People who edit dashboards in Amazon Managed Grafana."""
+    grafana_viewers: float = Field(4, ge=0, le=10_000)
+    """People who look at them."""
+    trail_events: float = Field(0, ge=0, le=_MANY * 1000)
+    """Data events that CloudTrail records; the first copy of management events is free."""
+    config_items: float = Field(2_000, ge=0, le=_MANY)
+    """Configuration changes that AWS Config records."""
+    threat_log_gb: float = Field(10, ge=0, le=_GB)
+    """Flow and DNS logs that GuardDuty reads."""
+
+
+class StreamUsage(Config):
+    """Events, a month."""
+
+    ingested_gb: float = Field(20, ge=0, le=_GB)
+    """Written, all streams together."""
+    read_gb: float = Field(40, ge=0, le=_GB)
+    """Read by consumers, all streams together."""
+    record_kb: float = Field(2, gt=0, le=10_000)
+    """Size of an event on average. Kinesis charges writes in units of 25 KB each, begun ones in full."""
+    partitions: float = Field(10, ge=0, le=100_000)
+    """Partitions of a serverless Kafka cluster."""
+
+
+class ComputeUsage(Config):
+    """Hours of a month (730) and work done."""
+
+    node_hours: float = Field(MONTH_HOURS, ge=0, le=MONTH_HOURS)
+    """Hours for which node groups run; fewer where a schedule shuts them down at night."""
+    database_hours: float = Field(MONTH_HOURS, ge=0, le=MONTH_HOURS)
+    """Hours for which databases run; storage and backups cost on."""
+    training_hours: float = Field(10, ge=0, le=100_000)
+    """Instance hours of SageMaker jobs: training, processing, transformation."""
+    notebook_hours: float = Field(160, ge=0, le=MONTH_HOURS)
+    """Hours for which a notebook or a Studio application of each user runs."""
+    job_dpu_hours: float = Field(5, ge=0, le=_MANY)
+    """DPU hours of Glue jobs and crawlers, all together."""
+    query_tb: float = Field(0.1, ge=0, le=10_000)
+    """Scanned by Athena, TB."""
+    warehouse_rpu_hours: float = Field(100, ge=0, le=_MANY)
+    """RPU hours of Redshift Serverless, all workgroups together."""
+
+
+class RequestUsage(Config):
+    """Calls, a month, all together."""
+
+    kms: float = Field(500_000, ge=0, le=_MANY * 1000)
+    """KMS requests. Bucket keys keep S3 from making one for each object."""
+    secrets: float = Field(50_000, ge=0, le=_MANY * 1000)
+    """Secrets Manager calls; External Secrets asks for each secret every hour."""
+    functions: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    """Lambda invocations."""
+    function_ms: float = Field(200, ge=1, le=900_000)
+    """Duration of an invocation."""
+    api: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    """API Gateway and WAF requests."""
+    messages: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    """SQS, SNS and EventBridge messages, each service."""
+    dns: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    """Route 53 queries."""
+    table_reads: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    """DynamoDB and feature store reads."""
+    table_writes: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    """DynamoDB and feature store writes."""
+    table_gb: float = Field(5, ge=0, le=_GB)
+    """Stored in DynamoDB tables and online feature stores."""
+    state_transitions: float = Field(100_000, ge=0, le=_MANY * 1000)
+    """State transitions of Step Functions."""
+
+
+class UsageConfig(Config):
+    """How much the platform is used in a month. It makes nothing: only estimates read it."""
+
+    traffic: TrafficUsage = TrafficUsage()
+    """Data that moves."""
+    storage: StorageUsage = StorageUsage()
+    """Data that lies."""
+    logs: LogsUsage = LogsUsage()
+    """Logs and metrics."""
+    streams: StreamUsage = StreamUsage()
+    """Events."""
+    compute: ComputeUsage = ComputeUsage()
+    """Hours and work."""
+    requests: RequestUsage = RequestUsage()
+    """Calls."""
+    margin_percent: float = Field(50, ge=0, le=100)
+    """How far use may be from these figures: the band of an estimate takes that much off and puts it on."""
+
+
+TEAM = UsageConfig()
+"""A team that develops: the defaults."""
+
+TRIAL = UsageConfig(
+    traffic=TrafficUsage(internet_out_gb=1, cross_zone_gb=5, nat_gb=5, endpoint_gb=1, load_balancer_units=0.1),
+    storage=StorageUsage(data_gb=5, bucket_logs_gb=1, put_requests=10_000, get_requests=100_000, images_gb=5),
+    logs=LogsUsage(ingested_gb=1, queried_gb=1, config_items=500, threat_log_gb=1),
+    streams=StreamUsage(ingested_gb=1, read_gb=2),
+    requests=RequestUsage(kms=50_000, secrets=10_000, functions=10_000, api=10_000, messages=10_000),
+)
+"""One person who tries things."""
+
+BUSINESS = UsageConfig(
+    traffic=TrafficUsage(internet_out_gb=200, cross_zone_gb=500, nat_gb=300, endpoint_gb=100, load_balancer_units=2),
+    storage=StorageUsage(
+        data_gb=1_000,
+        bucket_logs_gb=20,
+        put_requests=5_000_000,
+        get_requests=50_000_000,
+        images_gb=50,
+        files_gb=100,
+        snapshots_gb=200,
+        database_backups_gb=100,
+    ),
+    logs=LogsUsage(
+        ingested_gb=60,
+        queried_gb=100,
+        custom_metrics=100,
+        prometheus_samples=1_000_000_000,
+        grafana_editors=3,
+        grafana_viewers=15,
+        trail_events=5_000_000,
+        config_items=10_000,
+        threat_log_gb=100,
+    ),
+    streams=StreamUsage(ingested_gb=500, read_gb=1_500, partitions=60),
+    compute=ComputeUsage(training_hours=100, job_dpu_hours=50, query_tb=2, warehouse_rpu_hours=500),
+    requests=RequestUsage(
+        kms=10_000_000,
+        secrets=500_000,
+        functions=20_000_000,
+        api=20_000_000,
+        messages=20_000_000,
+        dns=10_000_000,
+        table_reads=50_000_000,
+        table_writes=10_000_000,
+        table_gb=50,
+        state_transitions=1_000_000,
+    ),
+)
+"""A product that customers use."""
+
+COMPANY = UsageConfig(
+    traffic=TrafficUsage(
+        internet_out_gb=500, cross_zone_gb=2_000, nat_gb=1_000, endpoint_gb=200, load_balancer_units=5
+    ),
+    storage=StorageUsage(
+        data_gb=5_000,
+        bucket_logs_gb=100,
+        put_requests=20_000_000,
+        get_requests=200_000_000,
+        images_gb=100,
+        files_gb=300,
+        snapshots_gb=1_000,
+        database_backups_gb=500,
+    ),
+    logs=LogsUsage(
+        ingested_gb=200,
+        queried_gb=500,
+        custom_metrics=300,
+        prometheus_samples=5_000_000_000,
+        grafana_editors=10,
+        grafana_viewers=50,
+        trail_events=50_000_000,
+        config_items=30_000,
+        threat_log_gb=300,
+    ),
+    streams=StreamUsage(ingested_gb=2_000, read_gb=6_000, partitions=200),
+    compute=ComputeUsage(training_hours=300, job_dpu_hours=200, query_tb=10, warehouse_rpu_hours=2_000),
+    requests=RequestUsage(
+        kms=50_000_000,
+        secrets=1_000_000,
+        functions=100_000_000,
+        api=100_000_000,
+        messages=100_000_000,
+        dns=50_000_000,
+        table_reads=200_000_000,
+        table_writes=50_000_000,
+        table_gb=200,
+        state_transitions=5_000_000,
+    ),
+)
+"""Several products and teams."""
+
+BY_TIER: Mapping[str, UsageConfig] = {
+    "local": TRIAL,
+    "dev": TEAM,
+    "prod": BUSINESS,
+    "enterprise": COMPANY,
+    "experimental": TEAM,
+}
+"""What stacks of a tier are expected to see, unless they say otherwise."""

@@ -1,0 +1,176 @@
+"""From a graph to an estimate: every resource by its rule, every item by its price, and nothing dropped silently."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from mlops.core.usage import UsageConfig
+from mlops.cost.book import Book, Price
+from mlops.cost.model import Context, Free, Item, Line, MissingPrice, Unpriced, number
+from mlops.cost.rules import FREE, RULES, STACK_RULE, free_reason
+from mlops.plan.graph import Graph, Node
+
+AWS_PROVIDER = "pulumi:providers:aws"
+DEFAULT_REGION = "us-east-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A stack's bill for a month, in US dollars."""
+
+    project: str
+    stack: str
+    region: str
+    lines: tuple[Line, ...]
+    """In order of registration; the lines of the stack as a whole come last."""
+    missing: tuple[MissingPrice, ...]
+    unpriced: tuple[Unpriced, ...]
+    free: tuple[Free, ...]
+
+    @cached_property
+    def total(self) -> Decimal:
+        """The sum of all lines."""
+        return _sum(line.monthly for line in self.lines)
+
+    @cached_property
+    def fixed(self) -> Decimal:
+        """What is paid for being there."""
+        return _sum(line.monthly for line in self.lines if line.kind == "fixed")
+
+    @property
+    def usage(self) -> Decimal:
+        """What follows from use."""
+        return self.total - self.fixed
+
+    @cached_property
+    def low(self) -> Decimal:
+        return _sum(line.low for line in self.lines)
+
+    @cached_property
+    def high(self) -> Decimal:
+        return _sum(line.high for line in self.lines)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that costs money has a price."""
+        return not self.missing and not self.unpriced
+
+    def by_module(self) -> dict[str, tuple[Line, ...]]:
+        """Lines by module, in order of registration."""
+        modules: dict[str, list[Line]] = {}
+        for line in self.lines:
+            modules.setdefault(line.module, []).append(line)
+        return {name: tuple(lines) for name, lines in modules.items()}
+
+    def prices(self) -> tuple[Price, ...]:
+        """The prices that were used, each once."""
+        return tuple(dict.fromkeys(line.price for line in self.lines))
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))
+
+
+def region_of(graph: Graph) -> str:
+    """Region of the stack's AWS provider; us-east-1 where the graph does not say."""
+    regions = (str(node.inputs.get("region") or "") for node in graph.of_type(AWS_PROVIDER))
+    return next((region for region in regions if region), DEFAULT_REGION)
+
+
+def estimate(graph: Graph, usage: UsageConfig, book: Book, *, region: str = "") -> Estimate:
+    """Price a graph.
+
+    Args:
+        usage: what everything that depends on use is reckoned with.
+        region: instead of the one of the graph's provider.
+
+    Raises:
+        BookError: the book knows nothing of the region.
+    """
+    region = region or region_of(graph)
+    book.check(region)
+    # Imported here: only a cluster needs it.
+    from mlops.capacity.fit import nodes_needed
+
+    context = Context(graph, usage, nodes_needed(graph))
+    lines: list[Line] = []
+    missing: list[MissingPrice] = []
+    for node, item in _items(graph, context):
+        priced = _line(node, item, graph, usage, book, region)
+        if isinstance(priced, Line):
+            lines.append(priced)
+        else:
+            missing.append(priced)
+    return Estimate(
+        project=graph.project,
+        stack=graph.stack,
+        region=region,
+        lines=tuple(lines),
+        missing=tuple(missing),
+        unpriced=tuple(unpriced(graph)),
+        free=tuple(_free(graph)),
+    )
+
+
+def unpriced(graph: Graph) -> Iterator[Unpriced]:
+    """The types of a graph that have neither a rule nor a reason to be free."""
+    unknown: dict[str, list[str]] = {}
+    for node in graph:
+        if node.custom and node.type not in RULES and free_reason(node.type) is None:
+            unknown.setdefault(node.type, []).append(node.name)
+    for type_, names in unknown.items():
+        yield Unpriced(type=type_, resources=tuple(names))
+
+
+def _free(graph: Graph) -> Iterator[Free]:
+    counts = Counter(node.type for node in graph if node.custom and node.type not in RULES)
+    for type_, count in counts.items():
+        if reason := free_reason(type_):
+            yield Free(type=type_, count=count, reason=reason)
+
+
+def _items(graph: Graph, context: Context) -> Iterator[tuple[Node | None, Item]]:
+    for node in graph:
+        if rule := RULES.get(node.type):
+            yield from ((node, item) for item in rule(node, context) if item.quantity > 0)
+    yield from ((node, item) for node, item in STACK_RULE(context) if item.quantity > 0)
+
+
+def _line(
+    node: Node | None, item: Item, graph: Graph, usage: UsageConfig, book: Book, region: str
+) -> Line | MissingPrice:
+    module = graph.module(node) if node else ""
+    name, type_ = (node.name, node.type) if node else (graph.stack, "")
+    price = book.find(region, *item.sku)
+    if price is None:
+        return MissingPrice(
+            module=module,
+            resource=name,
+            type=type_,
+            label=item.label,
+            quantity=item.quantity,
+            sku=item.sku,
+            region=region,
+        )
+    monthly = item.quantity * price.usd
+    margin = number(usage.margin_percent) / 100 if item.kind == "usage" else Decimal(0)
+    low, high = (book.find(region, *sku) if sku else None for sku in (item.low, item.high))
+    return Line(
+        module=module,
+        resource=name,
+        type=type_,
+        label=item.label,
+        quantity=item.quantity,
+        unit=price.unit,
+        unit_price=price.usd,
+        kind=item.kind,
+        monthly=monthly,
+        low=min(monthly, item.quantity * low.usd) if low else monthly * (1 - margin),
+        high=max(monthly, item.quantity * high.usd) if high else monthly * (1 + margin),
+        price=price,
+    )
+
+
+__all__ = ["FREE", "RULES", "Estimate", "estimate", "region_of", "unpriced"]

@@ -1,0 +1,119 @@
+"""EKS, EC2, ECS. Source of what is charged: the pricing pages of EKS, EC2, EBS, Fargate and CloudWatch."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from mlops.core import clock, versions
+from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number
+from mlops.cost.rules.network import PUBLIC_IPV4
+from mlops.cost.rules.storage import volume_items
+from mlops.plan.graph import Node
+
+CLUSTER = "aws:eks/cluster:Cluster"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+SUBNET = "aws:ec2/subnet:Subnet"
+TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
+
+DETAILED_METRICS = 7
+"""CloudWatch metrics that detailed monitoring of an instance makes (EC2 pricing, "Amazon CloudWatch")."""
+EKS_DEFAULT_TYPE, EKS_DEFAULT_DISK_GB = "t3.medium", 20
+"""What EKS takes for a managed node group that names none (CreateNodegroup API)."""
+
+
+def on_demand(instance_type: str) -> Sku:
+    return ("ec2_on_demand_linux", instance_type)
+
+
+def spot(instance_type: str) -> Sku:
+    return ("ec2_spot_linux_typical", instance_type)
+
+
+def cluster(node: Node, context: Context) -> Iterator[Item]:
+    """The control plane, which costs six times as much once its version has left standard support."""
+    release = versions.EKS.get(str(node.inputs.get("version")))
+    if release and release.standard_until < clock.today():
+        label = f"EKS control plane {release.version} in extended support"
+        yield hours(label, ("eks", "cluster_extended_support"))
+    else:
+        yield hours("EKS control plane", ("eks", "cluster_standard_support"))
+
+
+def node_group(node: Node, context: Context) -> Iterator[Item]:
+    """Instances, their disks, their detailed monitoring, and their addresses where subnets give public ones."""
+    types = [str(name) for name in node.inputs.get("instanceTypes") or ()] or [EKS_DEFAULT_TYPE]
+    count = context.nodes_needed(node)
+    running = number(count) * number(context.usage.compute.node_hours)
+    if node.inputs.get("capacityType") == "SPOT":
+        # EKS takes whichever type has the most room to spare; the first stands for all, the band for the others.
+        yield Item(
+            label=f"{count} × {types[0]} spot, typical price",
+            sku=spot(types[0]),
+            quantity=running,
+            low=spot(types[0]),
+            high=on_demand(types[0]),
+        )
+    else:
+        yield Item(label=f"{count} × {types[0]} on demand", sku=on_demand(types[0]), quantity=running)
+    template = context.behind(node, "launchTemplate", LAUNCH_TEMPLATE)
+    yield from _disks(node, template, count, running / HOURS)
+    if template and (template.inputs.get("monitoring") or {}).get("enabled"):
+        metrics = running / HOURS * DETAILED_METRICS
+        sku = ("cloudwatch", "custom_metric_first_10k")
+        yield Item(label=f"detailed monitoring of {count} nodes", sku=sku, quantity=metrics)
+    if _public_addresses(node, context):
+        yield Item(label=f"public IPv4 addresses of {count} nodes", sku=PUBLIC_IPV4, quantity=running)
+
+
+def _disks(node: Node, template: Node | None, count: int, share_of_month: Decimal) -> Iterator[Item]:
+    """Disks live as long as their nodes."""
+    mappings = [row["ebs"] for row in (template.inputs.get("blockDeviceMappings") or ()) if row.get("ebs")] if (
+        template
+    ) else []
+    volumes = mappings or [{"volumeSize": node.inputs.get("diskSize") or EKS_DEFAULT_DISK_GB, "volumeType": "gp3"}]
+    for volume in volumes:
+        gb = number(volume.get("volumeSize"), EKS_DEFAULT_DISK_GB)
+        kind = str(volume.get("volumeType") or "gp3")
+        label = f"disks of {count} nodes, {gb} GB {kind} each"
+        yield from volume_items(label, kind, gb, share_of_month, volume.get("iops"), volume.get("throughput"))
+
+
+def _public_addresses(node: Node, context: Context) -> bool:
+    subnets = [context.graph[urn] for urn in node.property_dependencies.get("subnetIds", ()) if urn in context.graph]
+    return any(subnet.type == SUBNET and subnet.inputs.get("mapPublicIpOnLaunch") for subnet in subnets)
+
+
+def instance(node: Node, context: Context) -> Iterator[Item]:
+    """A single machine with its disks."""
+    name = str(node.inputs.get("instanceType") or EKS_DEFAULT_TYPE)
+    yield hours(f"{name} on demand", on_demand(name), 1, number(context.usage.compute.node_hours))
+    for volume in (node.inputs.get("rootBlockDevice") or {}, *(node.inputs.get("ebsBlockDevices") or ())):
+        kind, gb = str(volume.get("volumeType") or "gp3"), number(volume.get("volumeSize"), 8)
+        yield from volume_items(f"disk, {gb} GB {kind}", kind, gb, Decimal(1))
+    if node.inputs.get("associatePublicIpAddress"):
+        yield hours("public IPv4 address", PUBLIC_IPV4)
+
+
+def ecs_service(node: Node, context: Context) -> Iterator[Item]:
+    """Tasks on Fargate by the vCPU and GB that they ask for; tasks on EC2 use instances that are paid as such."""
+    if node.inputs.get("launchType") == "EC2":
+        return
+    task = context.behind(node, "taskDefinition", TASK_DEFINITION)
+    size: Any = task.inputs if task else {}
+    count = number(node.inputs.get("desiredCount"), 1)
+    arm = (size.get("runtimePlatform") or {}).get("cpuArchitecture") == "ARM64"
+    platform = "arm" if arm else "x86"
+    running = count * number(context.usage.compute.node_hours)
+    vcpus, gb = number(size.get("cpu"), 256) / 1024, number(size.get("memory"), 512) / 1024
+    tasks = f"{count} Fargate tasks"
+    yield Item(label=f"{tasks}, {vcpus} vCPU each", sku=("fargate", f"vcpu_linux_{platform}"), quantity=running * vcpus)
+    yield Item(label=f"{tasks}, {gb} GB each", sku=("fargate", f"memory_linux_{platform}"), quantity=running * gb)
+
+
+RULES: dict[str, Rule] = {
+    CLUSTER: cluster,
+    NODE_GROUP: node_group,
+    "aws:ec2/instance:Instance": instance,
+    "aws:ecs/service:Service": ecs_service,
+}

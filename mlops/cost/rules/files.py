@@ -1,0 +1,38 @@
+"""File systems and backups. Source of what is charged: the pricing pages of EFS, FSx and AWS Backup."""
+
+from collections.abc import Iterator
+
+from mlops.cost.model import Context, Item, Rule, number, used
+from mlops.plan.graph import Node
+
+FILE_SYSTEM = "aws:efs/fileSystem:FileSystem"
+VAULT = "aws:backup/vault:Vault"
+
+
+def file_system(node: Node, context: Context) -> Iterator[Item]:
+    """EFS, elastic or bursting throughput; provisioned throughput is charged by MB/s."""
+    gb = context.share(context.usage.storage.files_gb, FILE_SYSTEM)
+    zonal = "one_zone_storage" if node.inputs.get("availabilityZoneName") else "standard_storage"
+    yield used("EFS storage", ("efs", zonal), gb)
+    if node.inputs.get("throughputMode") == "provisioned":
+        speed = number(node.inputs.get("provisionedThroughputInMibps"))
+        yield Item(label="EFS provisioned throughput", sku=("efs", "provisioned_throughput"), quantity=speed)
+
+
+def lustre(node: Node, context: Context) -> Iterator[Item]:
+    gb = number(node.inputs.get("storageCapacity"), 1200)
+    kind = str(node.inputs.get("deploymentType") or "SCRATCH_2").lower()
+    yield Item(label=f"FSx for Lustre, {gb} GB", sku=("fsx_lustre", kind), quantity=gb)
+
+
+def vault(node: Node, context: Context) -> Iterator[Item]:
+    """What lies in the vaults; most of it are snapshots of volumes and databases, at the dearer one's price."""
+    gb = context.share(context.usage.storage.snapshots_gb, VAULT)
+    yield used("backups", ("aws_backup", "rds_snapshot"), gb)
+
+
+RULES: dict[str, Rule] = {
+    FILE_SYSTEM: file_system,
+    "aws:fsx/lustreFileSystem:LustreFileSystem": lustre,
+    VAULT: vault,
+}

@@ -1,0 +1,28 @@
+"""Queues, topics and events. Source of what is charged: the pricing pages of SQS, SNS and EventBridge."""
+
+from collections.abc import Iterator
+
+from mlops.cost.model import Context, Item, Rule, used
+from mlops.plan.graph import Node
+
+QUEUE = "aws:sqs/queue:Queue"
+TOPIC = "aws:sns/topic:Topic"
+BUS = "aws:cloudwatch/eventBus:EventBus"
+
+
+def queue(node: Node, context: Context) -> Iterator[Item]:
+    kind = "fifo" if node.inputs.get("fifoQueue") else "standard"
+    yield used("queue requests", ("sqs", kind), context.share(context.usage.requests.messages, QUEUE) / 1_000_000)
+
+
+def topic(node: Node, context: Context) -> Iterator[Item]:
+    millions = context.share(context.usage.requests.messages, TOPIC) / 1_000_000
+    yield used("topic requests", ("sns", "api_requests_over_1m"), millions)
+
+
+def bus(node: Node, context: Context) -> Iterator[Item]:
+    millions = context.share(context.usage.requests.messages, BUS) / 1_000_000
+    yield used("custom events", ("eventbridge", "custom_events"), millions)
+
+
+RULES: dict[str, Rule] = {QUEUE: queue, TOPIC: topic, BUS: bus}

@@ -1,0 +1,85 @@
+"""SageMaker. Source of what is charged: its pricing page."""
+
+from collections.abc import Iterator
+
+from mlops.cost.model import Context, Item, Rule, hours, number, used
+from mlops.plan.graph import Node
+
+ENDPOINT_CONFIG = "aws:sagemaker/endpointConfiguration:EndpointConfiguration"
+FEATURE_GROUP = "aws:sagemaker/featureGroup:FeatureGroup"
+PIPELINE = "aws:sagemaker/pipeline:Pipeline"
+SCHEDULE = "aws:sagemaker/monitoringSchedule:MonitoringSchedule"
+DOMAIN = "aws:sagemaker/domain:Domain"
+_JOBS = (PIPELINE, SCHEDULE)
+
+STUDIO_TYPE = "ml.t3.medium"
+"""What a Studio application runs on unless its user chooses another."""
+JOB_TYPE = "ml.m5.xlarge"
+"""What jobs are reckoned with: their definitions are made at run time."""
+
+
+def endpoint(node: Node, context: Context) -> Iterator[Item]:
+    """Instances behind the endpoint, by its configuration."""
+    config = context.behind(node, "endpointConfigName", ENDPOINT_CONFIG)
+    variants = (config.inputs.get("productionVariants") or ()) if config else ()
+    for variant in variants:
+        if variant.get("serverlessConfig"):
+            seconds = number(context.usage.requests.functions) * number(context.usage.requests.function_ms) / 1000
+            yield used("serverless inference", ("sagemaker", "serverless_inference_2gb"), seconds)
+            continue
+        count, name = number(variant.get("initialInstanceCount"), 1), str(variant.get("instanceType"))
+        yield hours(f"endpoint, {count} × {name}", ("sagemaker", name), count)
+
+
+def notebook(node: Node, context: Context) -> Iterator[Item]:
+    name = str(node.inputs.get("instanceType") or STUDIO_TYPE)
+    running = number(context.usage.compute.notebook_hours)
+    yield used(f"notebook {name}", ("sagemaker", name), running)
+    gb = number(node.inputs.get("volumeSize"), 5)
+    yield Item(label=f"notebook volume, {gb} GB", sku=("sagemaker", "notebook_volume"), quantity=gb)
+
+
+def user(node: Node, context: Context) -> Iterator[Item]:
+    """A user's Studio application while it runs."""
+    running = number(context.usage.compute.notebook_hours)
+    yield used(f"Studio application of a user, {STUDIO_TYPE}", ("sagemaker", STUDIO_TYPE), running)
+
+
+def domain(node: Node, context: Context) -> Iterator[Item]:
+    """The home directories of its users."""
+    gb = context.share(context.usage.storage.files_gb, DOMAIN)
+    yield used("Studio home directories", ("sagemaker", "studio_efs"), gb)
+
+
+def jobs(node: Node, context: Context) -> Iterator[Item]:
+    running = context.share(context.usage.compute.training_hours, *_JOBS)
+    yield used(f"jobs on {JOB_TYPE}", ("sagemaker", JOB_TYPE), running)
+
+
+def feature_group(node: Node, context: Context) -> Iterator[Item]:
+    """The online store; the offline one is objects in a bucket."""
+    if not (node.inputs.get("onlineStoreConfig") or {}).get("enableOnlineStore"):
+        return
+    reads = context.share(context.usage.requests.table_reads, FEATURE_GROUP) / 1_000_000
+    writes = context.share(context.usage.requests.table_writes, FEATURE_GROUP) / 1_000_000
+    yield used("online features: reads", ("sagemaker", "feature_store_read"), reads)
+    yield used("online features: writes", ("sagemaker", "feature_store_write"), writes)
+    gb = context.share(context.usage.requests.table_gb, FEATURE_GROUP)
+    yield used("online features: storage", ("sagemaker", "feature_store_online_storage"), gb)
+
+
+def tracking_server(node: Node, context: Context) -> Iterator[Item]:
+    size = str(node.inputs.get("trackingServerSize") or "Small").lower()
+    yield hours(f"MLflow tracking server ({size})", ("sagemaker", f"mlflow_{size}"))
+
+
+RULES: dict[str, Rule] = {
+    "aws:sagemaker/endpoint:Endpoint": endpoint,
+    "aws:sagemaker/notebookInstance:NotebookInstance": notebook,
+    "aws:sagemaker/userProfile:UserProfile": user,
+    DOMAIN: domain,
+    PIPELINE: jobs,
+    SCHEDULE: jobs,
+    FEATURE_GROUP: feature_group,
+    "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": tracking_server,
+}

@@ -1,0 +1,97 @@
+"""CloudWatch, CloudTrail, Config, GuardDuty, managed Prometheus and Grafana. Source: their pricing pages."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from mlops.cost.model import Context, Item, Rule, number, used
+from mlops.plan.graph import Node
+
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+TRAIL = "aws:cloudtrail/trail:Trail"
+RECORDER = "aws:cfg/recorder:Recorder"
+DETECTOR = "aws:guardduty/detector:Detector"
+PROMETHEUS = "aws:amp/workspace:Workspace"
+GRAFANA = "aws:grafana/workspace:Workspace"
+CONFIG_RULE = "aws:cfg/rule:Rule"
+
+STORED_SHARE = Decimal("0.2")
+"""Of what is ingested, what compression leaves to store (CloudWatch pricing page, its own example: 30 GB to 6)."""
+FOREVER_DAYS = 365
+"""A group that keeps its logs for ever is priced as it is after a year."""
+
+
+def log_group(node: Node, context: Context) -> Iterator[Item]:
+    """Taking in is what costs; storing what stays after compression; queries by what they read."""
+    gb = context.share(context.usage.logs.ingested_gb, LOG_GROUP)
+    days = number(node.inputs.get("retentionInDays")) or Decimal(FOREVER_DAYS)
+    cheap = node.inputs.get("logGroupClass") == "INFREQUENT_ACCESS"
+    yield used("logs taken in", ("cloudwatch", "logs_ingest_infrequent_access" if cheap else "logs_ingest_standard"), gb)
+    stored = gb * STORED_SHARE * days / 30
+    yield used(f"logs kept {days} days, compressed", ("cloudwatch", "logs_archive_storage"), stored)
+    queried = context.share(context.usage.logs.queried_gb, LOG_GROUP)
+    yield used("logs read by queries", ("cloudwatch", "logs_insights_scan"), queried)
+
+
+def alarm(node: Node, context: Context) -> Iterator[Item]:
+    """By metric looked at; alarms on metrics finer than a minute cost three times as much."""
+    metrics = sum(1 for row in node.inputs.get("metricQueries") or () if row.get("metric")) or 1
+    period = number(node.inputs.get("period"), 60)
+    sku = "alarm_high_resolution" if period < 60 else "alarm_standard"
+    yield Item(label="alarm", sku=("cloudwatch", sku), quantity=Decimal(metrics))
+
+
+def dashboard(node: Node, context: Context) -> Iterator[Item]:
+    yield Item(label="dashboard", sku=("cloudwatch", "dashboard"), quantity=Decimal(1))
+
+
+def metric_filter(node: Node, context: Context) -> Iterator[Item]:
+    yield Item(label="metric made from logs", sku=("cloudwatch", "custom_metric_first_10k"), quantity=Decimal(1))
+
+
+def trail(node: Node, context: Context) -> Iterator[Item]:
+    """Data events; the first copy of management events is free."""
+    events = context.share(context.usage.logs.trail_events, TRAIL) / 100_000
+    yield used("data events", ("cloudtrail", "data_events"), events)
+
+
+def recorder(node: Node, context: Context) -> Iterator[Item]:
+    items = context.share(context.usage.logs.config_items, RECORDER)
+    yield used("configuration items recorded", ("aws_config", "config_item_continuous"), items)
+
+
+def config_rule(node: Node, context: Context) -> Iterator[Item]:
+    """An evaluation for each item that changes, by one rule of them all."""
+    items = context.share(context.usage.logs.config_items, CONFIG_RULE)
+    yield used("rule evaluations", ("aws_config", "rule_evaluation_first_100k"), items)
+
+
+def detector(node: Node, context: Context) -> Iterator[Item]:
+    gb = context.share(context.usage.logs.threat_log_gb, DETECTOR)
+    yield used("flow and DNS logs analysed", ("guardduty", "vpc_flow_and_dns_logs_first_500gb"), gb)
+    events = context.share(context.usage.logs.trail_events, DETECTOR) / 1_000_000
+    yield used("events analysed", ("guardduty", "cloudtrail_management_events_first_500m"), events)
+
+
+def prometheus(node: Node, context: Context) -> Iterator[Item]:
+    samples = context.share(context.usage.logs.prometheus_samples, PROMETHEUS)
+    yield used("samples taken in", ("managed_prometheus", "samples_first_2b"), samples / 10_000_000)
+
+
+def grafana(node: Node, context: Context) -> Iterator[Item]:
+    yield used("Grafana editors", ("managed_grafana", "editor"), context.share(context.usage.logs.grafana_editors, GRAFANA))
+    viewers = context.share(context.usage.logs.grafana_viewers, GRAFANA)
+    yield used("Grafana viewers", ("managed_grafana", "viewer"), viewers)
+
+
+RULES: dict[str, Rule] = {
+    LOG_GROUP: log_group,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": alarm,
+    "aws:cloudwatch/dashboard:Dashboard": dashboard,
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": metric_filter,
+    TRAIL: trail,
+    RECORDER: recorder,
+    CONFIG_RULE: config_rule,
+    DETECTOR: detector,
+    PROMETHEUS: prometheus,
+    GRAFANA: grafana,
+}

@@ -1,0 +1,93 @@
+"""Lambda, API Gateway, Glue, Athena, Step Functions, MWAA. Source of what is charged: their pricing pages."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from mlops.cost.model import Context, Item, Rule, hours, number, tiered, used
+from mlops.plan.graph import Node
+
+FUNCTION = "aws:lambda/function:Function"
+HTTP_API = "aws:apigatewayv2/api:Api"
+REST_API = "aws:apigateway/restApi:RestApi"
+_APIS = (HTTP_API, REST_API)
+CRAWLER, JOB = "aws:glue/crawler:Crawler", "aws:glue/job:Job"
+ATHENA = "aws:athena/workgroup:Workgroup"
+STATE_MACHINE = "aws:sfn/stateMachine:StateMachine"
+
+_X86 = (("x86_first_6b", 6_000_000_000), ("x86_next_9b", float("inf")))
+_HTTP = (("http_first_300m", 300), ("http_over_300m", float("inf")))
+_FREE_TEMP_MB = 512
+
+
+def function(node: Node, context: Context) -> Iterator[Item]:
+    """Invocations and GB-seconds. The monthly free amounts of an account are not taken off."""
+    calls = context.share(context.usage.requests.functions, FUNCTION)
+    seconds = calls * number(context.usage.requests.function_ms) / 1000
+    memory_gb = number(node.inputs.get("memorySize"), 128) / 1024
+    yield used("Lambda invocations", ("lambda", "requests"), calls / 1_000_000)
+    if "arm64" in (node.inputs.get("architectures") or ()):
+        yield used("Lambda GB-seconds (arm64)", ("lambda", "arm_first_7_5b"), seconds * memory_gb)
+    else:
+        yield from tiered("Lambda GB-seconds", "lambda", _X86, seconds * memory_gb)
+    extra_mb = number((node.inputs.get("ephemeralStorage") or {}).get("size")) - _FREE_TEMP_MB
+    extra = max(extra_mb, Decimal(0)) / 1024 * seconds
+    yield used("Lambda temporary storage over 512 MB", ("lambda", "ephemeral_storage_over_512mb"), extra)
+
+
+def provisioned_concurrency(node: Node, context: Context) -> Iterator[Item]:
+    count = number(node.inputs.get("provisionedConcurrentExecutions"), 1)
+    owner = context.behind(node, "functionName", FUNCTION)
+    memory_gb = number(owner.inputs.get("memorySize") if owner else 128, 128) / 1024
+    yield hours(f"Lambda provisioned concurrency, {count}", ("lambda", "provisioned_gb_hour"), count * memory_gb)
+
+
+def http_api(node: Node, context: Context) -> Iterator[Item]:
+    millions = context.share(context.usage.requests.api, *_APIS) / 1_000_000
+    if node.inputs.get("protocolType") == "WEBSOCKET":
+        yield used("API Gateway messages", ("api_gateway", "websocket_messages_first_1b"), millions)
+    else:
+        yield from tiered("API Gateway requests (HTTP)", "api_gateway", _HTTP, millions)
+
+
+def rest_api(node: Node, context: Context) -> Iterator[Item]:
+    millions = context.share(context.usage.requests.api, *_APIS) / 1_000_000
+    yield used("API Gateway requests (REST)", ("api_gateway", "rest_first_333m"), millions)
+
+
+def glue(node: Node, context: Context) -> Iterator[Item]:
+    yield used("Glue", ("glue", "etl_dpu"), context.share(context.usage.compute.job_dpu_hours, CRAWLER, JOB))
+
+
+def athena(node: Node, context: Context) -> Iterator[Item]:
+    yield used("Athena: data scanned", ("athena", "sql_scanned"), context.share(context.usage.compute.query_tb, ATHENA))
+
+
+def state_machine(node: Node, context: Context) -> Iterator[Item]:
+    """Standard workflows by transition; express ones by request and duration."""
+    transitions = context.share(context.usage.requests.state_transitions, STATE_MACHINE)
+    kind = str(node.inputs.get("type") or "STANDARD").lower()
+    yield used("Step Functions", ("step_functions", f"{kind}_transitions"), transitions / 1000)
+
+
+def airflow(node: Node, context: Context) -> Iterator[Item]:
+    """The environment with its fewest workers, its schedulers beyond the two included, and its database."""
+    size = str(node.inputs.get("environmentClass") or "mw1.small").removeprefix("mw1.")
+    yield hours(f"Airflow environment ({size})", ("mwaa", f"environment_{size}"))
+    extra = max(number(node.inputs.get("minWorkers"), 1) - 1, Decimal(0))
+    yield hours("further Airflow workers", ("mwaa", f"worker_{size}"), extra)
+    schedulers = max(number(node.inputs.get("schedulers"), 2) - 2, Decimal(0))
+    yield hours("further Airflow schedulers", ("mwaa", f"scheduler_{size}"), schedulers)
+    yield used("Airflow database", ("mwaa", "meta_database"), 10)
+
+
+RULES: dict[str, Rule] = {
+    FUNCTION: function,
+    "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": provisioned_concurrency,
+    HTTP_API: http_api,
+    REST_API: rest_api,
+    CRAWLER: glue,
+    JOB: glue,
+    ATHENA: athena,
+    STATE_MACHINE: state_machine,
+    "aws:mwaa/environment:Environment": airflow,
+}

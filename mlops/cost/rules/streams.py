@@ -1,0 +1,123 @@
+"""Kinesis, Firehose and MSK. Source of what is charged: their pricing pages."""
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, used
+from mlops.plan.graph import Node
+
+STREAM = "aws:kinesis/stream:Stream"
+FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
+MSK = "aws:msk/cluster:Cluster"
+MSK_SERVERLESS = "aws:msk/serverlessCluster:ServerlessCluster"
+_STREAMS = (STREAM, MSK, MSK_SERVERLESS)
+"""What shares the stack's events."""
+
+_PAYLOAD_UNIT_KB = 25
+_DAY, _WEEK = 24, 168
+
+
+def stream(node: Node, context: Context) -> Iterator[Item]:
+    """By shard, or on demand by stream and GB. Keeping data for more than a day costs more."""
+    ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+    read = context.share(context.usage.streams.read_gb, *_STREAMS)
+    days = number(node.inputs.get("retentionPeriod"), _DAY) / _DAY
+    if (node.inputs.get("streamModeDetails") or {}).get("streamMode") == "ON_DEMAND":
+        yield hours("Kinesis stream, on demand", ("kinesis", "on_demand_stream"))
+        yield used("data in", ("kinesis", "on_demand_data_in"), ingested)
+        yield used("data out", ("kinesis", "on_demand_data_out"), read)
+        if days > 1:
+            kept = ingested / 30 * (min(days, Decimal(7)) - 1)
+            yield used("kept for up to 7 days", ("kinesis", "extended_retention_on_demand_7d"), kept)
+    else:
+        shards = number(node.inputs.get("shardCount"), 1)
+        yield hours(f"{shards} Kinesis shards", ("kinesis", "provisioned_shard"), shards)
+        yield used("payload units of 25 KB", ("kinesis", "put_payload_units"), _payload_units(context, ingested))
+        if days > 1:
+            yield hours("kept for up to 7 days", ("kinesis", "extended_retention_shard"), shards)
+    if days > 7:
+        kept = ingested / 30 * (days - 7)
+        yield used("kept for more than 7 days", ("kinesis", "long_term_retention"), kept)
+
+
+def _payload_units(context: Context, gb: Decimal) -> Decimal:
+    """Millions of units: an event counts one for every 25 KB begun."""
+    record_kb = context.usage.streams.record_kb
+    records = gb * 1_000_000 / number(record_kb)
+    return records * math.ceil(record_kb / _PAYLOAD_UNIT_KB) / 1_000_000
+
+
+def consumer(node: Node, context: Context) -> Iterator[Item]:
+    """Enhanced fan-out: every consumer pays for every shard and for every GB."""
+    source = context.behind(node, "streamArn", STREAM)
+    shards = number(source.inputs.get("shardCount") if source else 1, 1)
+    yield hours("enhanced fan-out", ("kinesis", "enhanced_fanout_consumer_shard"), shards)
+    gb = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+    yield used("enhanced fan-out: data", ("kinesis", "enhanced_fanout_data"), gb)
+
+
+def firehose(node: Node, context: Context) -> Iterator[Item]:
+    """By GB, each record rounded up to 5 KB; converting to Parquet or ORC costs more."""
+    gb = context.share(context.usage.streams.ingested_gb, FIREHOSE)
+    kb = context.usage.streams.record_kb
+    charged = gb * math.ceil(kb / 5) * 5 / number(kb)
+    yield used("Firehose: data in", ("firehose", "ingest_first_500tb"), charged)
+    conversion = (node.inputs.get("extendedS3Configuration") or {}).get("dataFormatConversionConfiguration") or {}
+    if conversion.get("enabled", bool(conversion)):
+        yield used("Firehose: conversion", ("firehose", "format_conversion"), charged)
+
+
+def kafka(node: Node, context: Context) -> Iterator[Item]:
+    """Brokers and their storage. Copies between brokers in different zones are free."""
+    brokers = number(node.inputs.get("numberOfBrokerNodes"), 3)
+    info = node.inputs.get("brokerNodeGroupInfo") or {}
+    name = str(info.get("instanceType"))
+    yield hours(f"{brokers} × {name}", ("msk", name), brokers)
+    if name.startswith("express."):
+        gb = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+        yield used("data in (Express brokers)", ("msk", "express_data_in"), gb)
+        yield used("storage (Express brokers)", ("msk", "express_storage"), gb)
+        return
+    disk = (info.get("storageInfo") or {}).get("ebsStorageInfo") or {}
+    gb = number(disk.get("volumeSize"), 1000) * brokers
+    yield Item(label=f"storage of {brokers} brokers", sku=("msk", "standard_storage"), quantity=gb)
+    throughput = disk.get("provisionedThroughput") or {}
+    if throughput.get("enabled"):
+        extra = max(number(throughput.get("volumeThroughput")) - 250, Decimal(0)) * brokers
+        yield Item(label="storage throughput", sku=("msk", "provisioned_storage_throughput"), quantity=extra)
+    if node.inputs.get("storageMode") == "TIERED":
+        ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+        yield used("tiered storage", ("msk", "tiered_storage"), ingested)
+    zones = (info.get("connectivityInfo") or {}).get("vpcConnectivity")
+    if zones:
+        yield hours("private connectivity", ("msk", "private_connectivity"))
+
+
+def kafka_serverless(node: Node, context: Context) -> Iterator[Item]:
+    yield hours("MSK Serverless cluster", ("msk", "serverless_cluster"))
+    partitions = number(context.usage.streams.partitions) * HOURS
+    yield used("partitions", ("msk", "serverless_partition"), partitions)
+    ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+    yield used("data in", ("msk", "serverless_data_in"), ingested)
+    yield used("data out", ("msk", "serverless_data_out"), context.share(context.usage.streams.read_gb, *_STREAMS))
+    # One day of data is what a topic keeps unless told otherwise.
+    yield used("storage", ("msk", "serverless_storage"), ingested / 30)
+
+
+def connector(node: Node, context: Context) -> Iterator[Item]:
+    capacity = node.inputs.get("capacity") or {}
+    fixed = capacity.get("provisionedCapacity") or (capacity.get("autoscaling") or {})
+    workers = number(fixed.get("workerCount") or fixed.get("minWorkerCount"), 1)
+    yield hours("MSK Connect", ("msk", "connect_mcu"), workers * number(fixed.get("mcuCount"), 1))
+
+
+RULES: dict[str, Rule] = {
+    STREAM: stream,
+    "aws:kinesis/streamConsumer:StreamConsumer": consumer,
+    FIREHOSE: firehose,
+    MSK: kafka,
+    MSK_SERVERLESS: kafka_serverless,
+    "aws:mskconnect/connector:Connector": connector,
+    "aws:msk/replicator:Replicator": lambda node, context: [hours("MSK Replicator", ("msk", "replicator"))],
+}

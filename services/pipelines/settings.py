@@ -1,0 +1,74 @@
+"""The settings: what the platform's outputs say, read from the environment once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import InputError
+
+_REQUIRED = {
+    "MLOPS_BUCKET_RAW": "bucket of raw data",
+    "MLOPS_BUCKET_CURATED": "bucket of validated data",
+    "MLOPS_BUCKET_FEATURES": "bucket of features",
+    "MLOPS_BUCKET_ARTIFACTS": "bucket of artifacts and of the loop's own records",
+    "MLOPS_STREAM": "name of the Kinesis stream with events",
+    "MLFLOW_TRACKING_URI": "address of the MLflow server",
+    "AWS_REGION": "AWS region",
+    "MLOPS_STATE": "folder for scratch files",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where everything is."""
+
+    bucket_raw: str
+    bucket_curated: str
+    bucket_features: str
+    bucket_artifacts: str
+    stream: str
+    tracking_uri: str
+    region: str
+    state: Path
+    """Scratch only: everything that a later step or a rerun needs is in the buckets."""
+    endpoint_url: str | None = None
+    """Address of S3 and Kinesis where they are not AWS's own."""
+    serving_url: str | None = None
+    """Address of the recommender; without one a deployment ends with the alias."""
+    admin_token: str | None = None
+    """Lets the recommender reload at once instead of at its next poll."""
+    pii_salt: str | None = None
+    """Salt of masked values. Where S3 is AWS's own it must be given; else one is kept in `state`."""
+    model_name: str = "recommender"
+    """Name of the registered model."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            InputError: with every variable that is missing.
+        """
+        values = os.environ if environment is None else environment
+        missing = [f"  {name}  {what}" for name, what in _REQUIRED.items() if not values.get(name)]
+        if missing:
+            raise InputError(
+                "These environment variables are not set:\n" + "\n".join(missing) + "\nThey are outputs of the "
+                "platform's stack: `pulumi stack output --json` shows them."
+            )
+        return cls(
+            bucket_raw=values["MLOPS_BUCKET_RAW"],
+            bucket_curated=values["MLOPS_BUCKET_CURATED"],
+            bucket_features=values["MLOPS_BUCKET_FEATURES"],
+            bucket_artifacts=values["MLOPS_BUCKET_ARTIFACTS"],
+            stream=values["MLOPS_STREAM"],
+            tracking_uri=values["MLFLOW_TRACKING_URI"].rstrip("/"),
+            region=values["AWS_REGION"],
+            state=Path(values["MLOPS_STATE"]),
+            endpoint_url=values.get("AWS_ENDPOINT_URL") or None,
+            serving_url=(values.get("MLOPS_SERVING_URL") or "").rstrip("/") or None,
+            admin_token=values.get("MLOPS_ADMIN_TOKEN") or None,
+            pii_salt=values.get("MLOPS_PII_SALT") or None,
+            model_name=values.get("MLOPS_MODEL") or "recommender",
+        )

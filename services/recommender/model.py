@@ -1,0 +1,314 @@
+"""The model: who took what, which products are neighbours, and what is popular, in plain arrays.
+
+Item-item collaborative filtering: a product's score for a user is the sum, over the products the user took, of the
+weight of that interaction times the similarity of the two products. Serving it needs numpy only, so that the
+service starts without the libraries that trained it, and the arrays are mapped from disk, so that a swap costs
+neither seconds nor a second copy.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recommender.arrays import Array, CompressedRows, Floats, IdTable, Ints, Longs, Rows
+from recommender.manifest import Kind, Manifest, ModelError, read_array, write_array
+
+__all__ = ["Manifest", "Model", "ModelError", "Recommendation"]
+
+MOST_REASONS = 3
+"""How many of the user's own products are named as the reason of one recommendation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One product for one user."""
+
+    product_id: str
+    score: float
+    """Sum of weight times similarity; 0 where popularity filled the list; the popularity itself for cold users."""
+    because: tuple[str, ...] = ()
+    """The user's products whose neighbours caused it, strongest first; empty where popularity did."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Rows of users and products are in the order of their ids, so ties are broken by the product's id."""
+
+    manifest: Manifest
+    users: IdTable
+    products: IdTable
+    interactions: Rows
+    """Users by products: how strongly a user took a product. Every stored pair counts as seen."""
+    neighbours: Rows
+    """Products by products: row i lists the neighbours of product i with their similarity."""
+    popularity: Floats
+    """By product."""
+    popular: Ints
+    """Products, most popular first."""
+
+    @classmethod
+    def collaborative(
+        cls,
+        user_ids: Sequence[str],
+        product_ids: Sequence[str],
+        interactions: CompressedRows,
+        neighbours: CompressedRows,
+        popularity: npt.ArrayLike,
+        *,
+        data_version: str = "",
+        model_version: str = "",
+        created: str | None = None,
+    ) -> "Model":
+        """A model that recommends the neighbours of what a user took.
+
+        Args:
+            user_ids: row names of `interactions`, in any order.
+            product_ids: its column names, and both names of `neighbours`.
+            interactions: CSR, users by products.
+            neighbours: CSR, products by products: row i lists the neighbours of product i.
+            popularity: by product; for cold users, and to fill a list up.
+            data_version: of the data that it was trained on.
+            model_version: in the registry, where it is known already.
+            created: ISO 8601 in UTC; now where it is not given.
+
+        Raises:
+            ModelError: shapes that do not fit, an id given twice or empty, a value that is not finite.
+        """
+        manifest = Manifest.now("collaborative", data_version, model_version, created)
+        return cls._build(manifest, user_ids, product_ids, interactions, neighbours, popularity)
+
+    @classmethod
+    def popularity_only(
+        cls,
+        user_ids: Sequence[str],
+        product_ids: Sequence[str],
+        interactions: CompressedRows,
+        popularity: npt.ArrayLike,
+        *,
+        data_version: str = "",
+        model_version: str = "",
+        created: str | None = None,
+    ) -> "Model":
+        """A model that recommends to everybody what is popular and not yet seen; arguments as above."""
+        manifest = Manifest.now("popularity", data_version, model_version, created)
+        return cls._build(manifest, user_ids, product_ids, interactions, None, popularity)
+
+    @classmethod
+    def _build(
+        cls,
+        manifest: Manifest,
+        user_ids: Sequence[str],
+        product_ids: Sequence[str],
+        interactions: CompressedRows,
+        neighbours: CompressedRows | None,
+        popularity: npt.ArrayLike,
+    ) -> "Model":
+        users, user_order = IdTable.build(user_ids, "user")
+        products, product_order = IdTable.build(product_ids, "product")
+        values = np.asarray(popularity, np.float64).reshape(-1)
+        if len(values) != len(products) or not np.isfinite(values).all():
+            raise ModelError(f"Popularity needs one finite value for each of {len(products)} products.")
+        values = values[product_order]
+        return cls(
+            manifest=manifest,
+            users=users,
+            products=products,
+            interactions=Rows.build(interactions, user_order, product_order, "The interaction matrix"),
+            neighbours=Rows.empty(len(products))
+            if neighbours is None
+            else Rows.build(neighbours, product_order, product_order, "The neighbour matrix"),
+            popularity=values,
+            popular=np.argsort(-values, kind="stable").astype(np.int32),
+        )
+
+    def with_version(self, model_version: str) -> "Model":
+        """The same model under the version that the registry gave it."""
+        return dataclasses.replace(self, manifest=dataclasses.replace(self.manifest, model_version=model_version))
+
+    @property
+    def kind(self) -> Kind:
+        """How it recommends."""
+        return self.manifest.kind
+
+    @property
+    def version(self) -> str:
+        """Version in the registry, or empty."""
+        return self.manifest.model_version
+
+    def knows(self, user_id: str) -> bool:
+        """Whether the user was there when the model was trained; the others are cold."""
+        return self.users.row(user_id) is not None
+
+    def recommend(self, user_id: str, k: int) -> list[Recommendation]:
+        """The k best products that the user has not seen, best first; fewer only where no more are left.
+
+        Equal scores are ordered by product id. Cold users, users without a neighbour to offer and the rest of a
+        list that neighbours do not fill are served by popularity.
+        """
+        _refuse_negative(k)
+        row = self.users.row(user_id)
+        if row is None:
+            return self._popular(k, np.zeros(0, np.int32))
+        seen, weights = self.interactions.row(row)
+        if self.kind == "popularity" or len(seen) == 0:
+            return self._popular(k, seen)
+        source, column, similarity = self.neighbours.gather(seen)
+        share = weights[source].astype(np.float64) * similarity
+        scores: Floats = np.bincount(  # type: ignore[assignment]column, weights=share, minlength=len(self.products))
+        scores[seen] = 0.0
+        candidates = np.flatnonzero(scores > 0.0)
+        best = _best(candidates, scores[candidates], k)
+        reasons = self._reasons(best, seen[source], column, share)
+        found = [
+            Recommendation(name, score, because)
+            for name, score, because in zip(
+                self.products.names(best.tolist()), scores[best].tolist(), reasons, strict=True
+            )
+        ]
+        if len(found) < k:
+            taken = np.concatenate([seen, best.astype(np.int32)])
+            found += [Recommendation(item.product_id, 0.0) for item in self._popular(k - len(found), taken)]
+        return found
+
+    def similar(self, product_id: str, k: int) -> list[Recommendation]:
+        """The k nearest neighbours of a product, most similar first; none where the model has no neighbours.
+
+        Raises:
+            KeyError: the model does not know the product.
+        """
+        _refuse_negative(k)
+        row = self.products.row(product_id)
+        if row is None:
+            raise KeyError(product_id)
+        columns, similarity = self.neighbours.row(row)
+        others = columns != row
+        columns, similarity = columns[others].astype(np.int64), similarity[others].astype(np.float64)
+        order = np.lexsort((columns, -similarity))[:k]
+        names = self.products.names(columns[order].tolist())
+        return [
+            Recommendation(name, score, (product_id,))
+            for name, score in zip(names, similarity[order].tolist(), strict=True)
+        ]
+
+    def _popular(self, k: int, taken: Ints) -> list[Recommendation]:
+        # The first k + |taken| places hold k products that are not taken, or all that there are.
+        head = self.popular[: k + len(taken)]
+        rows = head[~np.isin(head, taken)][:k] if len(taken) else head[:k]
+        names = self.products.names(rows.tolist())
+        return [Recommendation(name, score) for name, score in zip(names, self.popularity[rows].tolist(), strict=True)]
+
+    def _reasons(self, best: Longs, source: Ints, column: Ints, share: Floats) -> list[tuple[str, ...]]:
+        place = np.full(len(self.products), -1, np.int32)
+        place[best] = np.arange(len(best), dtype=np.int32)
+        places = place[column]
+        kept = (places >= 0) & (share > 0.0)
+        places, source, share = places[kept], source[kept], share[kept]
+        reasons: list[list[str]] = [[] for _ in range(len(best))]
+        for index in np.lexsort((source, -share, places)).tolist():
+            named = reasons[places[index]]
+            if len(named) < MOST_REASONS:
+                named.append(self.products.name(source[index]))
+        return [tuple(named) for named in reasons]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write one .npy file an array, then manifest.json with their checksums; the folder is made where missing."""
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        files = {name: write_array(target, name, array) for name, array in self._arrays().items()}
+        dataclasses.replace(self.manifest, files=files).write(target)
+        return target
+
+    @classmethod
+    def load(cls, folder: str | Path, mmap: bool = True) -> "Model":
+        """Read a saved model; with `mmap` the arrays stay on disk until they are touched.
+
+        A mapped folder must not be written to while the model lives. Checks what costs nothing at any size (format,
+        versions, presence, file sizes, types, shapes); `verify` checks the rest.
+
+        Raises:
+            ModelError: with the one reason why the folder cannot be served.
+        """
+        source = Path(folder)
+        manifest = Manifest.read(source)
+
+        def read(name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+            return read_array(source, manifest, f"{name}.npy", dtype, mmap=mmap)
+
+        def rows(name: str) -> Rows:
+            return Rows(
+                read(f"{name}_indptr", np.int64), read(f"{name}_indices", np.int32), read(f"{name}_data", np.float32)
+            )
+
+        model = cls(
+            manifest=manifest,
+            users=IdTable(read("users_offsets", np.int64), read("users_blob", np.uint8)),
+            products=IdTable(read("products_offsets", np.int64), read("products_blob", np.uint8)),
+            interactions=rows("interactions"),
+            neighbours=rows("neighbours"),
+            popularity=read("popularity", np.float64),
+            popular=read("popular", np.int32),
+        )
+        model.check(every_value=False)
+        return model
+
+    @classmethod
+    def verify(cls, folder: str | Path) -> "Model":
+        """Load, and read every byte: checksums, indices within bounds, finite values.
+
+        Raises:
+            ModelError: with the one reason why the folder cannot be trusted.
+        """
+        model = cls.load(folder)
+        model.manifest.verify_files(Path(folder))
+        model.check(every_value=True)
+        return model
+
+    def check(self, *, every_value: bool) -> None:
+        """Raise ModelError unless the arrays fit each other."""
+        users, products = len(self.users), len(self.products)
+        self.users.check("users")
+        self.products.check("products")
+        self.interactions.check("The interaction matrix", users, products, every_value=every_value)
+        self.neighbours.check("The neighbour matrix", products, products, every_value=every_value)
+        if len(self.popularity) != products or len(self.popular) != products:
+            raise ModelError(f"Popularity does not fit {products} products: the model is damaged.")
+        if every_value and not np.array_equal(np.sort(self.popular), np.arange(products)):
+            raise ModelError("The order by popularity does not name every product once: the model is damaged.")
+
+    def _arrays(self) -> dict[str, Array]:
+        return {
+            "users_offsets.npy": self.users.offsets,
+            "users_blob.npy": self.users.blob,
+            "products_offsets.npy": self.products.offsets,
+            "products_blob.npy": self.products.blob,
+            "interactions_indptr.npy": self.interactions.indptr,
+            "interactions_indices.npy": self.interactions.indices,
+            "interactions_data.npy": self.interactions.data,
+            "neighbours_indptr.npy": self.neighbours.indptr,
+            "neighbours_indices.npy": self.neighbours.indices,
+            "neighbours_data.npy": self.neighbours.data,
+            "popularity.npy": self.popularity,
+            "popular.npy": self.popular,
+        }
+
+
+def _best(candidates: Longs, scores: Floats, k: int) -> Longs:
+    """The k candidates with the highest scores, best first, equal ones in ascending order."""
+    if k == 0:
+        return candidates[:0]
+    if len(candidates) > 4 * k:
+        # Everything below the k-th score is out; equals of the k-th stay in, so that ties are broken by order.
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        kept = scores >= least
+        candidates, scores = candidates[kept], scores[kept]
+    return candidates[np.argsort(-scores, kind="stable")[:k]]
+
+
+def _refuse_negative(k: int) -> None:
+    if k < 0:
+        raise ValueError(f"k is {k}; it must not be negative.")
