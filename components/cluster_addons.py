@@ -7,7 +7,6 @@ wait for the right things, and go in the right order.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -16,9 +15,6 @@ from components.cluster_config import AddonName
 from components.cluster_control_plane import ControlPlane
 from components.cluster_policies import encrypt_volumes
 from components.identity import Grant, Identity, IdentityArgs
-
-if TYPE_CHECKING:
-    from components.cluster import ClusterOutputs
 
 _NAMESPACE = "kube-system"
 
@@ -101,9 +97,7 @@ def bind(
     opts: pulumi.ResourceOptions,
 ) -> Identity:
     """An identity for a controller of the cluster's own, made while the cluster is still being furnished."""
-    # An identity asks of a cluster no more than its control plane.
-    cluster = cast("ClusterOutputs", control_plane)
-    args = IdentityArgs(cluster=cluster, namespace=namespace, service_account=service_account, grants=grants)
+    args = IdentityArgs(cluster=control_plane, namespace=namespace, service_account=service_account, grants=grants)
     return Identity(name, args, opts)
 
 

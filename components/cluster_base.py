@@ -133,7 +133,7 @@ class ClusterBase(Component[ClusterBaseOutputs]):
         values = charts.cluster_autoscaler(
             self._place, self._config.autoscaler, self._config.version, identity.outputs.service_account
         )
-        return [self._release("cluster-autoscaler", charts.CLUSTER_AUTOSCALER, _SYSTEM, values)]
+        return [self._release("cluster-autoscaler", versions.CLUSTER_AUTOSCALER, _SYSTEM, values)]
 
     def _device_plugin(self) -> "list[k8s.helm.v3.Release]":
         if not any(group.gpu and group.os == "al2023" for group in self._config.groups.values()):

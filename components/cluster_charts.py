@@ -6,19 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.cluster_config import AutoscalerConfig
-from mlops.core.versions import Chart
-
-CLUSTER_AUTOSCALER = Chart(name="cluster-autoscaler", version="9.59.0", repo="https://kubernetes.github.io/autoscaler")
-AUTOSCALER_IMAGES = {
-    "1.36": "v1.36.1",
-    "1.35": "v1.35.0",
-    "1.34": "v1.34.0",
-    "1.33": "v1.33.6",
-    "1.32": "v1.32.3",
-    "1.31": "v1.31.4",
-}
-"""Image by Kubernetes version: the autoscaler is made for one. Source: releases of the autoscaler repository; for
-1.31, 1.32 and 1.34 the defaults of kOps (pull request 17640)."""
+from mlops.core.versions import AUTOSCALER_IMAGES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,21 +8,20 @@ than the contracts that it uses.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from components.cluster_control_plane import ControlPlane
 from components.component import Component
-
-if TYPE_CHECKING:
-    from components.cluster import ClusterOutputs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """One Allow statement of an IAM policy. Resources are ARNs or ARN patterns, never a bare star."""
+    """One Allow statement of an IAM policy. Resources are ARNs or ARN patterns; a bare star only where the
+    actions take nothing narrower, as most Describe actions do."""
 
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
@@ -54,7 +53,7 @@ class Grant:
 class IdentityArgs:
     """One workload: where it runs and what it needs."""
 
-    cluster: "ClusterOutputs"
+    cluster: ControlPlane
     namespace: pulumi.Input[str]
     service_account: str
     """Name of the Kubernetes service account that the workload's pods use."""

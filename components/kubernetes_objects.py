@@ -27,6 +27,9 @@ CONTAINER_SECURITY: dict[str, object] = {
 }
 """Together they pass the Pod Security Standard `restricted`."""
 
+WAIT_FOR_READY = {"pulumi.com/waitFor": "condition=Ready"}
+"""Annotation: the object counts as made once its operator says so."""
+
 _SERVICE_CIDRS = ("10.100.0.0/16", "172.20.0.0/16")
 """The ranges of which EKS takes one for Services unless told otherwise (EKS API, `serviceIpv4Cidr`)."""
 
@@ -46,9 +49,11 @@ def namespace(
     return k8s.core.v1.Namespace(name, metadata={"name": physical, "labels": {**enforced, **labels}}, opts=opts)
 
 
-def name_of(thing: "k8s.core.v1.Namespace | k8s.core.v1.Service") -> pulumi.Output[str]:
-    """The object's name, known once it exists, so that whoever uses it waits for it."""
-    return thing.metadata.apply(lambda metadata: str(metadata.name))
+def name_of(thing: pulumi.Resource) -> pulumi.Output[str]:
+    """An object's name, known once it exists, so that whoever uses it waits for it."""
+    # The SDK declares no attribute for it on custom resources, which have it all the same.
+    metadata: pulumi.Output[Mapping[str, object]] = thing.metadata  # type: ignore[attr-defined]
+    return metadata.apply(lambda value: str(value["name"]))
 
 
 def release(
@@ -84,12 +89,11 @@ def custom_object(
     metadata: Mapping[str, object],
     spec: Mapping[str, object],
     opts: pulumi.ResourceOptions,
-) -> pulumi.Output[str]:
-    """An object of a kind that an operator brought; returns its name, known once it exists."""
-    made = k8s.apiextensions.CustomResource(
+) -> "k8s.apiextensions.CustomResource":
+    """An object of a kind that an operator brought."""
+    return k8s.apiextensions.CustomResource(
         name, api_version=api_version, kind=kind, metadata=dict(metadata), spec=dict(spec), opts=opts
     )
-    return made.id.apply(lambda id_: id_.rpartition("/")[2])
 
 
 def generated_secret(
@@ -112,7 +116,7 @@ def generated_secret(
         "generatorRef": {
             "apiVersion": "generators.external-secrets.io/v1alpha1",
             "kind": "Password",
-            "name": generator,
+            "name": name_of(generator),
         }
     }
     rename = [{"sourceRef": source, "rewrite": [_renamed("password", key)]} for key in keys]
@@ -149,10 +153,12 @@ def _external_secret(
     namespace: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    metadata = {"name": physical, "namespace": namespace, "annotations": {"pulumi.com/waitFor": "condition=Ready"}}
+    metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY}
     spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner"}}
-    return custom_object(
-        f"{name}-secret", "external-secrets.io/v1", "ExternalSecret", metadata=metadata, spec=spec, opts=opts
+    return name_of(
+        custom_object(
+            f"{name}-secret", "external-secrets.io/v1", "ExternalSecret", metadata=metadata, spec=spec, opts=opts
+        )
     )
 
 

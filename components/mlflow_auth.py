@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pulumi
+import pulumi_aws as aws
 from pydantic import Field
 
-from components.kubernetes_objects import CONTAINER_SECURITY
+from components.cluster import ClusterOutputs
+from components.identity import Statement, policy_document
+from components.kubernetes_objects import CONTAINER_SECURITY, generated_secret, stored_secret
 from mlops.core.config import Config
 
 OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"
@@ -21,9 +24,9 @@ _BEHIND_PROXY = 5001
 _CONFIG_DIRECTORY = "/etc/mlflow-auth"
 _CONFIG_FILE = f"{_CONFIG_DIRECTORY}/basic_auth.ini"
 
-ADMIN_PASSWORD = "admin-password"
-SESSION_KEY = "session-key"
-CLIENT_SECRET = "client-secret"
+_ADMIN_PASSWORD = "admin-password"
+_SESSION_KEY = "session-key"
+_CLIENT_SECRET = "client-secret"
 
 
 class NoAuth(Config):
@@ -83,6 +86,54 @@ def from_secret(variable: str, secret: pulumi.Input[str], key: str) -> dict[str,
     return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoginArgs:
+    """The server whose door it is."""
+
+    name: str
+    image: str
+    host: str | None
+    namespace: pulumi.Output[str]
+    database: dict[str, object]
+    """The environment variable that holds the database's address."""
+    cluster: ClusterOutputs
+
+
+def login_parts(auth: NoAuth | BasicAuth | OidcAuth, args: LoginArgs, opts: pulumi.ResourceOptions) -> AuthParts:
+    """Make the secrets that a way of logging in needs, and say what it adds to the pod."""
+    if isinstance(auth, NoAuth):
+        return AuthParts()
+    keys = [_SESSION_KEY, _ADMIN_PASSWORD] if isinstance(auth, BasicAuth) else [_SESSION_KEY]
+    secret = generated_secret(args.name, "mlflow-auth", keys, namespace=args.namespace, opts=opts)
+    if isinstance(auth, BasicAuth):
+        return basic_parts(auth, args.image, args.database, secret)
+    right = aws.iam.RolePolicy(
+        f"{args.name}-client-policy",
+        role=args.cluster.external_secrets_role,
+        policy=policy_document(secret_rights(auth)),
+        opts=opts,
+    )
+    client = stored_secret(
+        f"{args.name}-client",
+        "mlflow-client",
+        {_CLIENT_SECRET: {"key": auth.client_secret_arn}},
+        store=args.cluster.secret_store,
+        namespace=args.namespace,
+        # External Secrets asks at once, and would be refused.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[right])),
+    )
+    return oidc_parts(auth, args.host or "", secret, client)
+
+
+def secret_rights(auth: OidcAuth) -> list[Statement]:
+    """What External Secrets needs to read the client's secret, and no more."""
+    read = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
+    statements = [Statement(actions=read, resources=(auth.client_secret_arn,))]
+    if auth.client_secret_key_arn:
+        statements.append(Statement(actions=("kms:Decrypt",), resources=(auth.client_secret_key_arn,)))
+    return statements
+
+
 def basic_parts(config: BasicAuth, image: str, database: dict[str, object], secret: pulumi.Input[str]) -> AuthParts:
     """MLflow reads the address of its user database from a file only. An init container writes it into the pod's
     memory, so that the database password is not copied into a second Secret."""
@@ -93,8 +144,8 @@ def basic_parts(config: BasicAuth, image: str, database: dict[str, object], secr
         environment=(
             {"name": "MLFLOW_AUTH_CONFIG_PATH", "value": _CONFIG_FILE},
             {"name": "MLFLOW_AUTH_ADMIN_USERNAME", "value": "admin"},
-            from_secret("MLFLOW_AUTH_ADMIN_PASSWORD", secret, ADMIN_PASSWORD),
-            from_secret("MLFLOW_FLASK_SERVER_SECRET_KEY", secret, SESSION_KEY),
+            from_secret("MLFLOW_AUTH_ADMIN_PASSWORD", secret, _ADMIN_PASSWORD),
+            from_secret("MLFLOW_FLASK_SERVER_SECRET_KEY", secret, _SESSION_KEY),
         ),
         init_containers=(
             {
@@ -156,8 +207,8 @@ def oidc_parts(config: OidcAuth, host: str, secret: pulumi.Input[str], client: p
         "image": OAUTH2_PROXY_IMAGE,
         "args": arguments,
         "env": [
-            from_secret("OAUTH2_PROXY_CLIENT_SECRET", client, CLIENT_SECRET),
-            from_secret("OAUTH2_PROXY_COOKIE_SECRET", secret, SESSION_KEY),
+            from_secret("OAUTH2_PROXY_CLIENT_SECRET", client, _CLIENT_SECRET),
+            from_secret("OAUTH2_PROXY_COOKIE_SECRET", secret, _SESSION_KEY),
         ],
         "ports": [{"name": "http", "containerPort": PORT}],
         "readinessProbe": {"httpGet": {"path": "/ping", "port": PORT}, "periodSeconds": 10},

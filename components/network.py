@@ -1,14 +1,14 @@
 """The VPC: subnets over zones, ways in and out, and nothing open by default; or an existing VPC, adopted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, field_validator, model_validator
 
-from components.component import Component
+from components.component import INTERNAL, Component
 from components.network_flow_logs import flow_logs
 from mlops.core import cidr
 from mlops.core.config import Config
@@ -115,6 +115,9 @@ class NetworkOutputs:
     public_subnet_ids: tuple[pulumi.Output[str], ...]
     private_subnet_cidrs: tuple[str, ...]
     zones: tuple[str, ...]
+    ways_out: tuple[pulumi.Resource, ...] = field(default=(), metadata=INTERNAL)
+    """Routes and endpoints through which the subnets reach AWS. Nodes wait for them, and are gone before them: a
+    controller that deletes load balancers while the stack is destroyed still needs its way out."""
 
 
 class Network(Component[NetworkOutputs]):
@@ -132,6 +135,7 @@ class Network(Component[NetworkOutputs]):
         self._config = config
         self._args = args
         self._route_tables: list[aws.ec2.RouteTable] = []
+        self._ways_out: list[pulumi.Resource] = []
         plan = cidr.plan(config.cidr, config.zones, public=config.mode == "private")
         self._vpc = aws.ec2.Vpc(
             f"{name}-vpc",
@@ -145,7 +149,7 @@ class Network(Component[NetworkOutputs]):
             f"{name}-default-security-group", vpc_id=self._vpc.id, ingress=[], egress=[], opts=self.child
         )
         flow_logs(name, self._vpc.id, args.log_key_arn, config.flow_log_days, self.child)
-        # A public network has no second set: its nodes live where the load balancers do, so those subnets are the large ones.
+        # The nodes of a public network live where its load balancers do, so those subnets are the large ones.
         public_blocks = plan.private if config.mode == "public" else plan.public
         public = self._public(public_blocks) if public_blocks else []
         private = [] if config.mode == "public" else self._private(plan.private, public)
@@ -160,6 +164,7 @@ class Network(Component[NetworkOutputs]):
                 public_subnet_ids=tuple(subnet.id for subnet in public),
                 private_subnet_cidrs=plan.private,
                 zones=args.zones,
+                ways_out=tuple(self._ways_out),
             )
         )
 
@@ -171,7 +176,7 @@ class Network(Component[NetworkOutputs]):
                 vpc_id=self._vpc.id,
                 cidr_block=block,
                 availability_zone=zone,
-                # Nodes of a public network need an address of their own; in others only load balancers and NAT live here.
+                # Nodes of a public network need an address of their own; elsewhere only load balancers live here.
                 map_public_ip_on_launch=role == "public" and self._config.mode == "public",
                 tags={"Name": f"{self.name}-{role}-{zone}", f"kubernetes.io/role/{load_balancer}": "1"},
                 opts=self.child,
@@ -187,11 +192,13 @@ class Network(Component[NetworkOutputs]):
             opts=self.child,
         )
         for index, subnet in enumerate(subnets, start=first):
-            aws.ec2.RouteTableAssociation(
-                f"{self.name}-{role.split('-')[0]}-{index}-association",
-                subnet_id=subnet.id,
-                route_table_id=table.id,
-                opts=self.child,
+            self._ways_out.append(
+                aws.ec2.RouteTableAssociation(
+                    f"{self.name}-{role.split('-')[0]}-{index}-association",
+                    subnet_id=subnet.id,
+                    route_table_id=table.id,
+                    opts=self.child,
+                )
             )
         self._route_tables.append(table)
         return table
@@ -209,6 +216,7 @@ class Network(Component[NetworkOutputs]):
             gateway_id=gateway.id,
             opts=self.child,
         )
+        self._ways_out.append(self._internet_route)
         return subnets
 
     def _private(self, blocks: Sequence[str], public: "Sequence[aws.ec2.Subnet]") -> "list[aws.ec2.Subnet]":
@@ -219,12 +227,14 @@ class Network(Component[NetworkOutputs]):
             # A table for each zone even with one gateway, so that adding gateways changes routes and nothing else.
             table = self._route_table(f"private-{index}", [subnet], first=index)
             if gateways:
-                aws.ec2.Route(
-                    f"{self.name}-private-{index}-nat",
-                    route_table_id=table.id,
-                    destination_cidr_block="0.0.0.0/0",
-                    nat_gateway_id=gateways[min(index, count - 1)].id,
-                    opts=self.child,
+                self._ways_out.append(
+                    aws.ec2.Route(
+                        f"{self.name}-private-{index}-nat",
+                        route_table_id=table.id,
+                        destination_cidr_block="0.0.0.0/0",
+                        nat_gateway_id=gateways[min(index, count - 1)].id,
+                        opts=self.child,
+                    )
                 )
         return subnets
 
@@ -246,14 +256,16 @@ class Network(Component[NetworkOutputs]):
 
     def _gateway_endpoints(self) -> None:
         for service in ("s3", "dynamodb"):
-            aws.ec2.VpcEndpoint(
-                f"{self.name}-{service}-endpoint",
-                vpc_id=self._vpc.id,
-                service_name=f"com.amazonaws.{self._args.region}.{service}",
-                vpc_endpoint_type="Gateway",
-                route_table_ids=[table.id for table in self._route_tables],
-                tags={"Name": f"{self.name}-{service}"},
-                opts=self.child,
+            self._ways_out.append(
+                aws.ec2.VpcEndpoint(
+                    f"{self.name}-{service}-endpoint",
+                    vpc_id=self._vpc.id,
+                    service_name=f"com.amazonaws.{self._args.region}.{service}",
+                    vpc_endpoint_type="Gateway",
+                    route_table_ids=[table.id for table in self._route_tables],
+                    tags={"Name": f"{self.name}-{service}"},
+                    opts=self.child,
+                )
             )
 
     def _interface_endpoints(self, subnets: "Sequence[aws.ec2.Subnet]") -> None:
@@ -275,16 +287,18 @@ class Network(Component[NetworkOutputs]):
             opts=self.child,
         )
         for service in sorted(self._args.endpoint_services):
-            aws.ec2.VpcEndpoint(
-                f"{self.name}-{service.replace('.', '-')}-endpoint",
-                vpc_id=self._vpc.id,
-                service_name=f"com.amazonaws.{self._args.region}.{service}",
-                vpc_endpoint_type="Interface",
-                private_dns_enabled=True,
-                subnet_ids=[subnet.id for subnet in subnets],
-                security_group_ids=[group.id],
-                tags={"Name": f"{self.name}-{service}"},
-                opts=self.child,
+            self._ways_out.append(
+                aws.ec2.VpcEndpoint(
+                    f"{self.name}-{service.replace('.', '-')}-endpoint",
+                    vpc_id=self._vpc.id,
+                    service_name=f"com.amazonaws.{self._args.region}.{service}",
+                    vpc_endpoint_type="Interface",
+                    private_dns_enabled=True,
+                    subnet_ids=[subnet.id for subnet in subnets],
+                    security_group_ids=[group.id],
+                    tags={"Name": f"{self.name}-{service}"},
+                    opts=self.child,
+                )
             )
 
 

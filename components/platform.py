@@ -132,7 +132,8 @@ class PlatformConfig(Config):
         for part in ("cluster", "database"):
             if getattr(self, part) is not None and len(self.zones) < 2:
                 raise ValueError(
-                    f"network.zones is 1, and the {part} needs subnets in at least 2 availability zones; set zones to 2 or 3"
+                    f"network.zones is 1, and the {part} needs subnets in at least 2 availability zones; "
+                    "set zones to 2 or 3"
                 )
         facts = StackFacts(
             region=self.region,

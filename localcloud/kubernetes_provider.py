@@ -26,8 +26,11 @@ from mlops.plan.wire import from_struct, to_struct
 class ApiServer(Protocol):
     """A real API server that objects are sent to."""
 
-    def apply(self, thing: Thing, inputs: Properties) -> None:
-        """Server-side apply; raises RefusedError with the server's own words."""
+    def apply(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
+        """Server-side apply, inputs in clear; `brought` are the kinds that Helm releases would have brought.
+
+        Raises RefusedError with the server's own words.
+        """
 
     def delete(self, thing: Thing) -> None:
         """Delete; an object that is not there any more is fine."""
@@ -71,7 +74,7 @@ class KubernetesProvider(StandIn):
 
     def applied(self, thing: Thing, inputs: Properties) -> None:
         if self._api_server:
-            self._api_server.apply(thing, inputs)
+            self._api_server.apply(thing, inputs, kubernetes.kinds_on_cluster(self._world, thing))
         self._manifests.write(thing, inputs)
 
     def deleted(self, thing: Thing) -> None:

@@ -9,7 +9,6 @@ import sys
 import pulumi
 import pulumi_aws as aws
 from pulumi.runtime import config as engine_config
-from pulumi.runtime.settings import is_test_mode_enabled
 
 from components.platform import PlatformOutputs
 from mlops.core.problems import SettingsError
@@ -39,7 +38,8 @@ def load() -> Settings:
     try:
         return resolve(stack)
     except SettingsError as error:
-        if "PULUMI_AUTOMATION_API" in os.environ or is_test_mode_enabled() or "PULUMI_CONFIG" not in os.environ:
+        # Only the language host hands the configuration over in the environment.
+        if "PULUMI_CONFIG" not in os.environ:
             raise StackError(error.message) from None
         pulumi.log.error(error.message)
         sys.exit(_ALREADY_SHOWN)

@@ -7,7 +7,6 @@ store its model, and nobody reads another team's files by path.
 from typing import ClassVar, Literal
 
 import pulumi
-import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pydantic import Field, model_validator
 
@@ -15,31 +14,26 @@ from components import mlflow_server as server
 from components.component import Component
 from components.database_login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
-from components.identity import Identity, IdentityArgs, Statement, network_policy, policy_document
+from components.identity import Identity, IdentityArgs, network_policy
 from components.kubernetes_objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
     from_namespaces,
-    generated_secret,
     name_of,
     namespace,
-    stored_secret,
     to_services,
 )
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.mlflow_auth import (
-    ADMIN_PASSWORD,
-    CLIENT_SECRET,
     PORT,
-    SESSION_KEY,
     Auth,
     AuthParts,
     BasicAuth,
+    LoginArgs,
     NoAuth,
     OidcAuth,
-    basic_parts,
     from_secret,
-    oidc_parts,
+    login_parts,
 )
 from mlops.core.config import Card
 from mlops.core.module import Need
@@ -73,7 +67,7 @@ class MlflowConfig(MlPlatformConfig):
     target_cpu_percent: int = Field(70, ge=10, le=95)
     """CPU use at which a server is added, in percent of `cpu`."""
     workers: int = Field(2, ge=1, le=16)
-    """Processes a server; each takes about 300 MB."""
+    """Processes a server; they share `memory`."""
     cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
     """CPU request of a server (Kubernetes quantity)."""
     memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
@@ -185,7 +179,19 @@ class Mlflow(Component[MlPlatformOutputs]):
             ),
             opts=self.child,
         )
-        deployment = self._deployment(self._auth(), [policy, self._migration()])
+        auth = login_parts(
+            config.auth,
+            LoginArgs(
+                name=f"{name}-auth",
+                image=config.image,
+                host=config.host,
+                namespace=self._namespace,
+                database=self._database,
+                cluster=foundation.cluster,
+            ),
+            self.child,
+        )
+        deployment = self._deployment(auth, [policy, self._migration()])
         service = self._service(deployment)
         self._availability(deployment)
         if config.host and config.certificate_arn:
@@ -215,41 +221,7 @@ class Mlflow(Component[MlPlatformOutputs]):
             automount_service_account_token=False,
             opts=self.child,
         )
-        return account.metadata.apply(lambda metadata: str(metadata.name))
-
-    def _auth(self) -> AuthParts:
-        auth, name = self._config.auth, self.name
-        if isinstance(auth, NoAuth):
-            return AuthParts()
-        keys = [SESSION_KEY, ADMIN_PASSWORD] if isinstance(auth, BasicAuth) else [SESSION_KEY]
-        secret = generated_secret(f"{name}-auth", "mlflow-auth", keys, namespace=self._namespace, opts=self.child)
-        if isinstance(auth, BasicAuth):
-            return basic_parts(auth, self._config.image, self._database, secret)
-        client = stored_secret(
-            f"{name}-client",
-            "mlflow-client",
-            {CLIENT_SECRET: {"key": auth.client_secret_arn}},
-            store=self._foundation.cluster.secret_store,
-            namespace=self._namespace,
-            opts=self.child_with(depends_on=[self._right_to_client_secret(auth)]),
-        )
-        return oidc_parts(auth, self._config.host or "", secret, client)
-
-    def _right_to_client_secret(self, auth: OidcAuth) -> "aws.iam.RolePolicy":
-        statements = [
-            Statement(
-                actions=("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
-                resources=(auth.client_secret_arn,),
-            )
-        ]
-        if auth.client_secret_key_arn:
-            statements.append(Statement(actions=("kms:Decrypt",), resources=(auth.client_secret_key_arn,)))
-        return aws.iam.RolePolicy(
-            f"{self.name}-client-secret-policy",
-            role=self._foundation.cluster.external_secrets_role,
-            policy=policy_document(statements),
-            opts=self.child,
-        )
+        return name_of(account)
 
     def _migration(self) -> "k8s.batch.v1.Job":
         users = isinstance(self._config.auth, BasicAuth)
@@ -310,7 +282,6 @@ class Mlflow(Component[MlPlatformOutputs]):
 
     def _availability(self, deployment: "k8s.apps.v1.Deployment") -> None:
         config = self._config
-        target = deployment.metadata.apply(lambda metadata: str(metadata.name))
         if config.highly_available:
             k8s.policy.v1.PodDisruptionBudget(
                 f"{self.name}-disruption-budget",
@@ -323,7 +294,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 f"{self.name}-autoscaler",
                 metadata=self._metadata("mlflow"),
                 spec=server.autoscaler_spec(
-                    target, config.min_replicas, config.max_replicas, config.target_cpu_percent
+                    name_of(deployment), config.min_replicas, config.max_replicas, config.target_cpu_percent
                 ),
                 opts=self.child,
             )

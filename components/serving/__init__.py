@@ -70,9 +70,7 @@ class ServingOutputs:
 
     def invoke(self) -> Grant:
         """Ask a model."""
-        return Grant(
-            resource="serving", access="invoke", statements=self.invoke_statements, egress=self.egress
-        )
+        return Grant(resource="serving", access="invoke", statements=self.invoke_statements, egress=self.egress)
 
 
 class ServingConfig(SlotConfig):

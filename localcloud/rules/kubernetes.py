@@ -132,7 +132,7 @@ def _unknown_kind(world: World, thing: Thing) -> str | None:
         wanted = chart_of(thing.inputs).needs
     else:
         wanted = frozenset({f"{thing.outputs['kind']}.{_group(thing)}"} if _is_custom(thing) else ())
-    missing = sorted(wanted.difference(*(kinds_of(other) for other in _neighbours(world, thing)))) if wanted else []
+    missing = sorted(wanted - kinds_on_cluster(world, thing)) if wanted else []
     if not missing:
         return None
     return f'no matches for kind "{missing[0]}", which {thing} needs: no chart or definition that brings it exists yet.'
@@ -146,6 +146,11 @@ def kinds_of(thing: Thing) -> frozenset[str]:
         kinds, groups = values_at(thing.inputs, "spec.names.kind"), values_at(thing.inputs, "spec.group")
         return frozenset(f"{kind}.{group}" for kind, group in zip(kinds, groups, strict=True))
     return frozenset()
+
+
+def kinds_on_cluster(world: World, thing: Thing) -> frozenset[str]:
+    """All kinds of custom resource that are served where a resource lives."""
+    return frozenset().union(*(kinds_of(other) for other in _neighbours(world, thing)))
 
 
 def _kinds_in_use(world: World, thing: Thing) -> str | None:

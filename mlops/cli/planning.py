@@ -3,6 +3,8 @@
 import json
 import runpy
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 from mlops.cli import ui
 from mlops.cli.options import Target
@@ -29,6 +31,17 @@ def planned(target: Target) -> Plan:
     return plan
 
 
+def program(root: Path) -> Callable[[], object]:
+    """The project's `__main__.py`, to be run."""
+
+    def run() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            runpy.run_path(str(root / "__main__.py"), run_name="__main__")
+
+    return run
+
+
 def _record(target: Target) -> Plan:
     # Loading the SDKs is most of a plan's time: only here, and settings first, so that bad input ends early.
     from mlops import settings, stacks
@@ -38,14 +51,12 @@ def _record(target: Target) -> Plan:
     resolved = settings.resolve(stack)
     from mlops.plan.recorder import record
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        graph = record(
-            lambda: runpy.run_path(str(target.root / "__main__.py"), run_name="__main__"),
-            project=stack.project,
-            stack=stack.name,
-            config=stack.config,
-            secret_keys=stack.secret_keys,
-        )
+    graph = record(
+        program(target.root),
+        project=stack.project,
+        stack=stack.name,
+        config=stack.config,
+        secret_keys=stack.secret_keys,
+    )
     override = json.loads(stack.config.get(f"{stack.project}:platform", "{}")) or {}
     return Plan(tier=resolved.tier, choices=choices(resolved.platform, override), graph=graph)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mlops.cli import options
+from mlops.cli.errors import BadInputError
 
 
 def rehearse(
@@ -37,10 +38,16 @@ def rehearse(
     mlops rehearse -s prod --fault each    one for every resource: long
     mlops rehearse -s dev --kubeconfig ~/.kube/config
     """
-    from mlops.cli.rehearsal import faults, life
-
     target = options.target(stack)
+    if kubeconfig and not kubeconfig.is_file():
+        raise BadInputError(f"--kubeconfig {kubeconfig}: there is no such file.")
+    if fault and start:
+        raise BadInputError("--fault and --from cannot be rehearsed together; do one after the other.")
     if fault:
+        from mlops.cli.fault_rehearsal import faults
+
         faults(target, fault, kubeconfig=kubeconfig, as_json=as_json)
-    else:
-        life(target, start=options.target(start) if start else None, kubeconfig=kubeconfig, as_json=as_json)
+        return
+    from mlops.cli.rehearsal import life
+
+    life(target, start=options.target(start) if start else None, kubeconfig=kubeconfig, as_json=as_json)

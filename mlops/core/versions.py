@@ -54,6 +54,17 @@ class Chart:
 AWS_LOAD_BALANCER_CONTROLLER = Chart(
     name="aws-load-balancer-controller", version="3.5.0", repo="https://aws.github.io/eks-charts"
 )
+CLUSTER_AUTOSCALER = Chart(name="cluster-autoscaler", version="9.59.0", repo="https://kubernetes.github.io/autoscaler")
+AUTOSCALER_IMAGES = {
+    "1.36": "v1.36.1",
+    "1.35": "v1.35.0",
+    "1.34": "v1.34.0",
+    "1.33": "v1.33.6",
+    "1.32": "v1.32.3",
+    "1.31": "v1.31.4",
+}
+"""Image by Kubernetes version: the autoscaler is made for one. Source: releases of the autoscaler repository; for
+1.31, 1.32 and 1.34 the defaults of kOps (pull request 17640)."""
 CERT_MANAGER = Chart(name="cert-manager", version="v1.21.1", repo="https://charts.jetstack.io")
 EXTERNAL_SECRETS = Chart(name="external-secrets", version="2.9.0", repo="https://charts.external-secrets.io")
 KSERVE_CRD = Chart(name="oci://ghcr.io/kserve/charts/kserve-crd", version="v0.20.0")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 from mlops.core.usage import MONTH_HOURS, UsageConfig
@@ -103,6 +104,26 @@ class Context:
     nodes_needed: Callable[[Node], int]
     """Nodes that a node group must have for the pods that run on it, or more if it begins with more."""
 
+    @cached_property
+    def _by_type(self) -> dict[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.graph:
+            found.setdefault(node.type, []).append(node)
+        return found
+
+    def of_type(self, *types: str) -> list[Node]:
+        """The resources of these types."""
+        return [node for type_ in types for node in self._by_type.get(type_, ())]
+
+    @cached_property
+    def log_buckets(self) -> frozenset[str]:
+        """URNs of the buckets that others log into."""
+        targets = (
+            self.behind(node, "targetBucket", "aws:s3/bucket:Bucket")
+            for node in self.of_type("aws:s3/bucketLogging:BucketLogging")
+        )
+        return frozenset(bucket.urn for bucket in targets if bucket)
+
     def behind(self, node: Node, prop: str, *types: str) -> Node | None:
         """The resource of one of these types that an input's value comes from. By dependency, because ids are
         unknown in a preview; by id in graphs without dependencies."""
@@ -110,11 +131,11 @@ class Context:
             if urn in self.graph and self.graph[urn].type in types:
                 return self.graph[urn]
         given = set(_strings(node.inputs.get(prop)))
-        return next((other for other in self.graph.of_type(*types) if other.id and other.id in given), None)
+        return next((other for other in self.of_type(*types) if other.id and other.id in given), None)
 
     def count(self, *types: str) -> int:
         """How many resources of these types there are."""
-        return len(self.graph.of_type(*types))
+        return len(self.of_type(*types))
 
     def share(self, amount: float, *types: str) -> Decimal:
         """Each one's part of an amount that all resources of these types have together."""

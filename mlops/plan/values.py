@@ -44,6 +44,15 @@ def normalise(value: Any) -> Any:
     return value
 
 
+def unwrapped(value: Any) -> Any:
+    """The value in clear, for whoever has to hand it on: secrets without their wrapping."""
+    if isinstance(value, Mapping) and value.get(SIGNATURE) == Signature.SECRET:
+        return unwrapped(value["value"])
+    if isinstance(value, Mapping):
+        return {key: unwrapped(item) for key, item in value.items() if item is not None}
+    return [unwrapped(item) for item in value] if isinstance(value, list) else value
+
+
 def masked(value: Any) -> Any:
     """As `normalise`, but a secret mapping keeps its keys: every text in it reads `[secret]`."""
     if isinstance(value, Mapping) and value.get(SIGNATURE) == Signature.SECRET:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.cluster_charts import AUTOSCALER_IMAGES
 from mlops.core import versions
+from mlops.core.versions import AUTOSCALER_IMAGES
 from mlops.plan.graph import Graph, Node
 from tests.components.cluster_stack import (
     ADDON,

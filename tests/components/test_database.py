@@ -1,6 +1,7 @@
 """The PostgreSQL instance."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pulumi
@@ -17,6 +18,7 @@ INSTANCE = "aws:rds/instance:Instance"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
 
+@cache
 def database(*, cluster: bool = True, **settings: Any) -> Graph:
     def build(opts: pulumi.ResourceOptions) -> None:
         base = foundation(opts, cluster=False, database=False)
@@ -56,7 +58,7 @@ def test_without_a_cluster_nobody_reaches_the_database() -> None:
 
 
 def test_a_bastion_gets_in_when_it_is_named() -> None:
-    graph = database(cluster=False, client_security_groups=["sg-0123456789abcdef0"])
+    graph = database(cluster=False, client_security_groups=("sg-0123456789abcdef0",))
     assert only(graph, INGRESS).inputs["referencedSecurityGroupId"] == "sg-0123456789abcdef0"
 
 

@@ -1,0 +1,306 @@
+"""KServe on the cluster: a model of the settings becomes an endpoint with replicas that follow the load.
+
+In mode Standard a model is an ordinary Deployment; Knative adds scaling to zero and by requests, and with it Istio
+and three more controllers to run. Models are reached inside the cluster only: KServe asks nobody who they are.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pydantic import Field, model_validator
+
+from components import kserve
+from components.component import Component
+from components.foundation import Foundation
+from components.identity import Grant, Identity, IdentityArgs, Statement, network_policy
+from components.kserve_charts import KServe, KServeArgs
+from components.kubernetes_objects import (
+    SERVING_ALLOWED,
+    custom_object,
+    from_namespaces,
+    name_of,
+    namespace,
+    to_services,
+)
+from components.ml_platform import MlPlatformOutputs
+from components.serving import ModelConfig, ServingConfig, ServingOutputs
+from mlops.core.config import Card
+from mlops.core.module import Need, StackFacts
+
+_MODE_ANNOTATION = 'metadata.annotations["serving.kserve.io/deploymentMode"]'
+
+
+class KubernetesServingConfig(ServingConfig):
+    """Models on the cluster, served by KServe."""
+
+    kind: Literal["kubernetes"] = "kubernetes"
+    card: ClassVar[Card] = Card(
+        title="KServe",
+        best_for="many models on one cluster, with model servers for the usual formats, GPUs and canaries",
+        not_for="a handful of requests a day: replicas cost while nobody asks, unless mode is Knative",
+        complexity="medium",
+        trade_offs="Standard is plain Deployments and never scales to zero; Knative does, and brings Istio with it",
+    )
+    needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+
+    mode: kserve.Mode = "Standard"
+    """Standard: Deployments, scaled by CPU or memory, at least one replica. Knative: scaled by requests, down to
+    zero, over Istio. Changing it makes every endpoint anew."""
+    scale_metric: kserve.Metric | None = None
+    """What replicas follow: cpu or memory (Standard), concurrency or rps, requests a second (Knative). Null takes cpu,
+    and concurrency with Knative."""
+    scale_target: int | None = Field(None, ge=1)
+    """Value at which a replica is added: percent of the request for cpu and memory, requests a replica for the
+    others. Null takes 70 percent, and Knative's own for the others."""
+    timeout_seconds: int | None = Field(None, ge=1, le=3600)
+    """Longest request, in mode Knative; Standard has nothing between client and model that would cut one off."""
+    concurrent_requests: int | None = Field(None, ge=1)
+    """Most requests that a replica works on at once, in mode Knative; the rest wait."""
+    mlserver_tag: str = "1.7.1"
+    """Version of MLServer, which serves format mlflow. It loads models with MLflow 2.22; what newer versions of MLflow
+    alone can read (skops) needs another server."""
+    storage_key_arns: tuple[str, ...] = ()
+    """KMS keys of foreign buckets that models lie in. The platform's own bucket needs none; a foreign one that is
+    encrypted with a key of its own cannot be read without it."""
+
+    @property
+    def scaling(self) -> kserve.Scaling:
+        """How replicas follow the load."""
+        metric = self.scale_metric or kserve.METRICS[self.mode][0]
+        target = 70 if self.scale_target is None and metric in ("cpu", "memory") else self.scale_target
+        return kserve.Scaling(
+            mode=self.mode,
+            metric=metric,
+            target=target,
+            timeout_seconds=self.timeout_seconds,
+            concurrent_requests=self.concurrent_requests,
+        )
+
+    @model_validator(mode="after")
+    def _mode_can(self) -> "KubernetesServingConfig":
+        other: kserve.Mode = "Knative" if self.mode == "Standard" else "Standard"
+        if self.scale_metric and self.scale_metric not in kserve.METRICS[self.mode]:
+            raise ValueError(
+                f"scale_metric is {self.scale_metric}, which mode {self.mode} cannot scale by; "
+                f"allowed: {', '.join(kserve.METRICS[self.mode])}. Or set mode to {other}"
+            )
+        if self.mode == "Knative":
+            return self
+        for knob in ("timeout_seconds", "concurrent_requests"):
+            if getattr(self, knob) is not None:
+                raise ValueError(
+                    f"{knob} is set, and mode Standard has nothing that would keep to it: requests go from the client "
+                    f"straight to the model. Leave {knob} out, or set mode to Knative"
+                )
+        for model in self.models:
+            if model.min_replicas == 0:
+                raise ValueError(
+                    f"model {model.name} has min_replicas 0, and mode Standard cannot start a model from nothing when "
+                    "a request comes. Set min_replicas to 1 or more, or mode to Knative"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _models_can_be_served(self) -> "KubernetesServingConfig":
+        names = {model.name for model in self.models}
+        for model in self.models:
+            if model.format not in kserve.RUNTIMES:
+                raise ValueError(
+                    f'model {model.name} has format "{model.format}", which none of KServe\'s model servers takes; '
+                    f"allowed: {', '.join(kserve.RUNTIMES)}"
+                )
+            for role in ("canary", "split") if model.canary_percent else ():
+                if f"{model.name}-{role}" in names:
+                    raise ValueError(
+                        f"a model is called {model.name}-{role}, the name of what the canary of {model.name} needs; "
+                        "rename it"
+                    )
+        return self
+
+    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
+        """GPU models need nodes with GPUs."""
+        if not self.gpu_models or stack.gpus:
+            return ()
+        sentence = (
+            f"{', '.join(self.gpu_models)} asks for GPUs, and no node group of the cluster has any; "
+            "add a group with `gpu: true` to cluster.node_groups, or set the model's gpus to 0"
+        )
+        return (sentence,)
+
+    def build(
+        self,
+        name: str,
+        foundation: Foundation,
+        ml_platform: MlPlatformOutputs | None,
+        opts: pulumi.ResourceOptions,
+    ) -> Component[ServingOutputs]:
+        """Make KServe and an endpoint for each model."""
+        return KubernetesServing(name, self, foundation, opts)
+
+
+class KubernetesServing(Component[ServingOutputs]):
+    """KServe with its model servers, a closed namespace for models, the right to read them, and the models."""
+
+    token = "mlops:index:KubernetesServing"
+
+    def __init__(
+        self,
+        name: str,
+        config: KubernetesServingConfig,
+        foundation: Foundation,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        self._config = config
+        self._foundation = foundation
+        self._ready = list(
+            KServe(
+                f"{name}-kserve",
+                KServeArgs(mode=config.mode, mlserver_tag=config.mlserver_tag, after=foundation.cluster.ready),
+                self.child,
+            ).outputs.ready
+        )
+        self._namespace = name_of(
+            namespace(
+                f"{name}-namespace",
+                kserve.NAMESPACE,
+                # Not `restricted`: the pods of a splitter name no seccomp profile, and KServe offers no way to.
+                security="baseline",
+                labels=SERVING_ALLOWED,
+                opts=self.child_with(depends_on=list(foundation.cluster.ready)),
+            )
+        )
+        grants = [self._read(uri) for uri in kserve.storage_uris(config.models)]
+        if config.storage_key_arns:
+            decrypt = Statement(actions=("kms:Decrypt",), resources=config.storage_key_arns)
+            grants.append(Grant(resource="foreign buckets", access="decrypt", statements=(decrypt,)))
+        self._account = self._service_account(grants)
+        self._close(f"{name}-network-policy", {}, grants)
+        self.publish(
+            ServingOutputs(
+                endpoints={model.name: self._endpoint(model) for model in config.models},
+                protocol=kserve.PROTOCOL,
+                egress=(to_services(foundation.network, kserve.SERVICE_PORTS),),
+            )
+        )
+
+    def _read(self, uri: str) -> Grant:
+        bucket, path = kserve.split_uri(uri)
+        if bucket is None:
+            return self._foundation.storage.read("artifacts", f"{path}/")
+        return kserve.read_foreign(bucket, path)
+
+    def _service_account(self, grants: Sequence[Grant]) -> pulumi.Output[str]:
+        identity = Identity(
+            f"{self.name}-identity",
+            IdentityArgs(
+                cluster=self._foundation.cluster,
+                namespace=self._namespace,
+                service_account="models",
+                grants=grants,
+            ),
+            self.child,
+        ).outputs
+        account = k8s.core.v1.ServiceAccount(
+            f"{self.name}-service-account",
+            metadata={
+                "name": identity.service_account,
+                "namespace": self._namespace,
+                "annotations": identity.annotations,
+            },
+            automount_service_account_token=False,
+            opts=self.child,
+        )
+        return name_of(account)
+
+    def _close(self, name: str, selector: dict[str, str], grants: Sequence[Grant]) -> None:
+        network_policy(
+            name,
+            namespace=self._namespace,
+            selector=selector,
+            grants=grants,
+            ingress_ports=kserve.POD_PORTS[self._config.mode],
+            ingress_from=from_namespaces(SERVING_ALLOWED),
+            opts=self.child,
+        )
+
+    def _endpoint(self, model: ModelConfig) -> pulumi.Output[str]:
+        stable = self._inference_service(model, model.name, model.storage_uri)
+        if model.canary_percent is None or model.canary_storage_uri is None:
+            return kserve.base_url(pulumi.Output.concat(stable, "-predictor"), self._namespace)
+        canary = self._inference_service(model, f"{model.name}-canary", model.canary_storage_uri)
+        return self._split(model, model.canary_percent, stable, canary)
+
+    def _inference_service(self, model: ModelConfig, service: str, uri: str) -> pulumi.Output[str]:
+        config = self._config
+        spec = kserve.predictor(model, self._location(uri), self._account, config.scaling)
+        several = model.min_replicas > 1
+        if several:
+            spec["topologySpreadConstraints"] = [kserve.spread(service)]
+        if several and config.mode == "Standard":
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{self.name}-{service}-disruption-budget",
+                metadata={"name": service, "namespace": self._namespace},
+                spec={
+                    "maxUnavailable": 1,
+                    "selector": {"matchLabels": {"serving.kserve.io/inferenceservice": service}},
+                },
+                opts=self.child,
+            )
+        return self._kserve_object(
+            f"{self.name}-{service}",
+            "v1beta1",
+            "InferenceService",
+            service,
+            {"predictor": spec},
+            scales=model.max_replicas > model.min_replicas,
+        )
+
+    def _split(
+        self, model: ModelConfig, percent: int, stable: pulumi.Output[str], canary: pulumi.Output[str]
+    ) -> pulumi.Output[str]:
+        name = f"{model.name}-split"
+        to_models = Grant(
+            resource="serving",
+            access="invoke",
+            egress=(to_services(self._foundation.network, kserve.SERVICE_PORTS),),
+        )
+        self._close(f"{self.name}-{name}-network-policy", {"serving.kserve.io/inferencegraph": name}, [to_models])
+        replicas = min(model.min_replicas, 2)
+        spec = kserve.splitter(
+            kserve.inference_url(model, stable, self._namespace),
+            kserve.inference_url(model, canary, self._namespace),
+            percent,
+            replicas,
+        )
+        graph = self._kserve_object(
+            f"{self.name}-{name}", "v1alpha1", "InferenceGraph", name, spec, scales=replicas < 2
+        )
+        return kserve.base_url(graph, self._namespace)
+
+    def _kserve_object(
+        self, name: str, version: str, kind: str, physical: str, spec: dict[str, object], *, scales: bool
+    ) -> pulumi.Output[str]:
+        made = custom_object(
+            name,
+            f"serving.kserve.io/{version}",
+            kind,
+            metadata={
+                "name": physical,
+                "namespace": self._namespace,
+                "labels": kserve.VISIBILITY,
+                "annotations": kserve.annotations(self._config.mode, scales=scales),
+            },
+            spec=spec,
+            opts=self.child_with(
+                depends_on=self._ready, replace_on_changes=[_MODE_ANNOTATION], delete_before_replace=True
+            ),
+        )
+        return name_of(made)
+
+    def _location(self, uri: str) -> pulumi.Input[str]:
+        bucket, path = kserve.split_uri(uri)
+        own = self._foundation.storage.buckets["artifacts"]
+        return pulumi.Output.concat("s3://", bucket or own, "/", path)

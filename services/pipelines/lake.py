@@ -1,0 +1,186 @@
+"""The data lake on S3: bytes, JSON and tables by zone and key.
+
+What a step leaves for another one lies here and nowhere else, so that a step runs as well in a pod of its own as
+in one process with the others.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipelines.errors import ServiceError
+from pipelines.settings import Settings
+
+Zone = Literal["raw", "curated", "features", "artifacts"]
+
+
+def client(service: str, settings: Settings) -> Any:
+    """A boto3 client at the settings' address."""
+    config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
+    return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config)
+
+
+class Lake:
+    """The four buckets. Writing is atomic by object; deleting removes every version, for buckets are versioned."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = client("s3", settings)
+        self._buckets: dict[Zone, str] = {
+            "raw": settings.bucket_raw,
+            "curated": settings.bucket_curated,
+            "features": settings.bucket_features,
+            "artifacts": settings.bucket_artifacts,
+        }
+
+    def uri(self, zone: Zone, key: str) -> str:
+        """The object's s3:// address."""
+        return f"s3://{self._buckets[zone]}/{key}"
+
+    def put(self, zone: Zone, key: str, data: bytes) -> str:
+        """Write an object; returns its key.
+
+        Raises:
+            ServiceError: S3 refuses or does not answer.
+        """
+        self._call(zone, "put_object", Key=key, Body=data)
+        return key
+
+    def get(self, zone: Zone, key: str) -> bytes | None:
+        """The object, or None where there is none."""
+        try:
+            body = self._call(zone, "get_object", Key=key)["Body"]
+        except KeyError:
+            return None
+        data: bytes = body.read()
+        return data
+
+    def need(self, zone: Zone, key: str) -> bytes:
+        """The object.
+
+        Raises:
+            ServiceError: it is missing.
+        """
+        data = self.get(zone, key)
+        if data is None:
+            raise ServiceError(f"{self.uri(zone, key)} is missing: the step that writes it has to run first.")
+        return data
+
+    def keys(self, zone: Zone, prefix: str) -> list[str]:
+        """Keys below a prefix, sorted."""
+        return sorted(item["Key"] for page in self._pages(zone, "list_objects_v2", prefix) for item in page["Contents"])
+
+    def delete(self, zone: Zone, *keys: str) -> int:
+        """Remove objects with all their versions, so that nothing can be restored; returns how many versions went."""
+        gone = 0
+        for key in keys:
+            versions = [
+                {"Key": key, "VersionId": item["VersionId"]}
+                for page in self._pages(zone, "list_object_versions", key)
+                for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+                if item["Key"] == key
+            ]
+            for start in range(0, len(versions), 1000):
+                chunk = versions[start : start + 1000]
+                self._call(zone, "delete_objects", Delete={"Objects": chunk, "Quiet": True})
+            gone += len(versions)
+        return gone
+
+    def replace(self, zone: Zone, key: str, data: bytes) -> None:
+        """Write an object and remove its earlier versions: for content that must not come back."""
+        earlier = [
+            item["VersionId"]
+            for page in self._pages(zone, "list_object_versions", key)
+            for item in page.get("Versions", ())
+            if item["Key"] == key
+        ]
+        self.put(zone, key, data)
+        for start in range(0, len(earlier), 1000):
+            # An unversioned bucket has one version called null, and the new object took its place.
+            objects = [{"Key": key, "VersionId": v} for v in earlier[start : start + 1000] if v != "null"]
+            if objects:
+                self._call(zone, "delete_objects", Delete={"Objects": objects, "Quiet": True})
+
+    def put_json(self, zone: Zone, key: str, value: object) -> str:
+        """Write JSON."""
+        return self.put(zone, key, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def put_table(self, zone: Zone, key: str, table: pa.Table) -> str:
+        """Write a table as Parquet."""
+        return self.put(zone, key, parquet(table))
+
+    def get_table(self, zone: Zone, key: str, columns: list[str] | None = None) -> pa.Table:
+        """Read a Parquet table.
+
+        Raises:
+            ServiceError: it is missing.
+        """
+        return pq.read_table(io.BytesIO(self.need(zone, key)), columns=columns)
+
+    def upload(self, zone: Zone, key: str, path: Path) -> str:
+        """Copy a file of any size into the lake."""
+        try:
+            self._client.upload_file(str(path), self._buckets[zone], key)
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceError(f"{path} could not be copied to {self.uri(zone, key)}: {error}") from None
+        return key
+
+    def download(self, zone: Zone, key: str, path: Path) -> Path:
+        """Copy an object to a file.
+
+        Raises:
+            ServiceError: it is missing.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._client.download_file(self._buckets[zone], key, str(path))
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceError(f"{self.uri(zone, key)} could not be read: {error}") from None
+        return path
+
+    def upload_folder(self, zone: Zone, prefix: str, folder: Path) -> list[str]:
+        """Copy a folder's files; returns the keys."""
+        return [
+            self.upload(zone, f"{prefix}/{path.relative_to(folder).as_posix()}", path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+
+    def download_folder(self, zone: Zone, prefix: str, folder: Path) -> Path:
+        """Copy everything below a prefix into a folder."""
+        for key in self.keys(zone, prefix + "/"):
+            self.download(zone, key, folder / key.removeprefix(prefix + "/"))
+        return folder
+
+    def _pages(self, zone: Zone, operation: str, prefix: str) -> Iterator[Any]:
+        try:
+            for page in self._client.get_paginator(operation).paginate(Bucket=self._buckets[zone], Prefix=prefix):
+                page.setdefault("Contents", [])
+                yield page
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceError(f"{self.uri(zone, prefix)} cannot be listed: {error}") from None
+
+    def _call(self, zone: Zone, operation: str, **arguments: object) -> Any:
+        bucket = self._buckets[zone]
+        try:
+            return getattr(self._client, operation)(Bucket=bucket, **arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+                raise KeyError(arguments.get("Key")) from None
+            raise ServiceError(f"S3 refuses {operation} on {bucket}: {error}") from None
+        except BotoCoreError as error:
+            raise ServiceError(f"S3 does not answer {operation} on {bucket}: {error}") from None
+
+
+def parquet(table: pa.Table) -> bytes:
+    """The table as the bytes of a Parquet file."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()

@@ -1,0 +1,287 @@
+"""Kafka on Amazon MSK."""
+
+from functools import cache
+from typing import Any
+
+import pulumi
+import pytest
+from pydantic import ValidationError
+
+from components.data_pipeline import DataPipelineOutputs
+from components.data_pipeline.kafka import KafkaConfig
+from components.identity import Grant, policy_document
+from components.kafka_arguments import server_properties
+from components.kafka_brokers import SERVERLESS_REGIONS
+from mlops.core.merge import merge
+from mlops.core.module import StackFacts
+from mlops.plan.graph import Graph, Node
+from tests.foundations import foundation, module_options
+from tests.support import REGION, names, only, recorded, statements
+
+CLUSTER = "aws:msk/cluster:Cluster"
+SERVERLESS = "aws:msk/serverlessCluster:ServerlessCluster"
+INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+TOPIC = "aws:msk/topic:Topic"
+PLACE = StackFacts(region=REGION, zones=3, gpus=False)
+
+
+def config(brokers: dict[str, Any] | None = None, **settings: Any) -> KafkaConfig:
+    return KafkaConfig.model_validate({"brokers": {"kind": "standard", **(brokers or {})}, **settings})
+
+
+def kafka(settings: KafkaConfig, *, cluster: bool = False, zones: int = 3) -> tuple[Graph, DataPipelineOutputs]:
+    made: list[DataPipelineOutputs] = []
+
+    def build(opts: pulumi.ResourceOptions) -> None:
+        base = foundation(opts, cluster=cluster, database=False, zone_count=zones)
+        made.append(settings.build("stream", base, module_options(base, opts)).outputs)
+
+    return recorded(build), made[0]
+
+
+@cache
+def standard() -> Graph:
+    return kafka(config(), cluster=True)[0]
+
+
+def brokers_of(graph: Graph) -> Node:
+    return only(graph, CLUSTER)
+
+
+def rights(settings: KafkaConfig, access: str) -> dict[str, set[str]]:
+    """Actions by the kind of thing that they are allowed on, as they stand in a policy."""
+    found: list[dict[str, Any]] = []
+
+    def build(opts: pulumi.ResourceOptions) -> None:
+        base = foundation(opts, cluster=False, database=False)
+        outputs = settings.build("stream", base, opts).outputs
+        grant: Grant = getattr(outputs, access)()
+        policy_document(list(grant.statements)).apply(lambda document: found.extend(statements(document)))
+
+    recorded(build)
+    return {row["Resource"][0].split(":")[5].partition("/")[0]: set(row["Action"]) for row in found}
+
+
+def refused(brokers: dict[str, Any], **settings: Any) -> str:
+    with pytest.raises(ValidationError) as error:
+        config(brokers, **settings)
+    return str(error.value)
+
+
+def test_only_the_cluster_reaches_the_brokers_and_only_where_iam_is_asked() -> None:
+    graph = standard()
+    rules = [node for node in graph.of_type(INGRESS) if node.name.startswith("stream")]
+    group = only(graph, "aws:ec2/securityGroup:SecurityGroup", "stream-security-group")
+    assert [(rule.inputs["fromPort"], rule.inputs["toPort"]) for rule in rules] == [(9098, 9098)]
+    assert rules[0].inputs["securityGroupId"] == group.id
+    assert "referencedSecurityGroupId" in rules[0].inputs
+    assert "cidrIpv4" not in rules[0].inputs
+    assert brokers_of(graph).inputs["brokerNodeGroupInfo"]["securityGroups"] == [group.id]
+
+
+def test_without_a_cluster_nobody_reaches_the_brokers_but_who_is_named() -> None:
+    named = kafka(config(client_security_groups=["sg-0123456789abcdef0"]))[0]
+    assert names(kafka(config())[0], INGRESS) == []
+    assert only(named, INGRESS).inputs["referencedSecurityGroupId"] == "sg-0123456789abcdef0"
+
+
+def test_brokers_reach_no_further_than_the_vpc() -> None:
+    rule = only(standard(), "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule", "stream-to-vpc")
+    assert rule.inputs["cidrIpv4"] == "10.0.0.0/16"
+
+
+def test_clients_are_known_by_iam_and_by_nothing_else() -> None:
+    authentication = brokers_of(standard()).inputs["clientAuthentication"]
+    assert authentication == {"sasl": {"iam": True}, "unauthenticated": False}
+
+
+def test_events_are_encrypted_on_disk_and_on_every_wire() -> None:
+    graph = standard()
+    encryption = brokers_of(graph).inputs["encryptionInfo"]
+    key = only(graph, "aws:kms/key:Key", "keys-data").outputs["arn"]
+    assert encryption["encryptionAtRestKmsKeyArn"] == key
+    assert encryption["encryptionInTransit"] == {"clientBroker": "TLS", "inCluster": True}
+
+
+def test_broker_logs_go_to_an_encrypted_group() -> None:
+    graph = standard()
+    group = only(graph, "aws:cloudwatch/logGroup:LogGroup", "stream-logs")
+    logs = brokers_of(graph).inputs["loggingInfo"]["brokerLogs"]["cloudwatchLogs"]
+    assert logs == {"enabled": True, "logGroup": group.outputs["name"]}
+    assert group.inputs["kmsKeyId"] == only(graph, "aws:kms/key:Key", "keys-logs").outputs["arn"]
+
+
+@pytest.mark.parametrize(("zones", "count"), [(2, 4), (3, 6), (5, 6)])
+def test_every_zone_has_the_same_number_of_brokers(zones: int, count: int) -> None:
+    inputs = brokers_of(kafka(config({"brokers_per_zone": 2}), zones=zones)[0]).inputs
+    assert inputs["numberOfBrokerNodes"] == count
+    assert len(inputs["brokerNodeGroupInfo"]["clientSubnets"]) == min(zones, 3)
+
+
+def test_clusters_begin_in_kraft_mode_because_they_can_never_change_to_it() -> None:
+    assert brokers_of(standard()).inputs["kafkaVersion"] == "3.9.x.kraft"
+
+
+def test_a_misspelt_topic_is_an_error_and_not_a_new_topic() -> None:
+    properties = only(standard(), "aws:msk/configuration:Configuration").inputs["serverProperties"]
+    assert "auto.create.topics.enable=false\n" in properties
+
+
+@pytest.mark.parametrize(("zones", "copies", "acknowledged"), [(2, 2, 1), (3, 3, 2), (6, 3, 2)])
+def test_writes_go_on_while_one_broker_is_away(zones: int, copies: int, acknowledged: int) -> None:
+    lines = server_properties(zones, 168).splitlines()
+    assert f"default.replication.factor={copies}" in lines
+    assert f"min.insync.replicas={acknowledged}" in lines
+    assert "unclean.leader.election.enable=false" in lines
+
+
+def test_storage_grows_by_itself_and_what_has_grown_is_left_alone() -> None:
+    graph = standard()
+    target = only(graph, "aws:appautoscaling/target:Target")
+    policy = only(graph, "aws:appautoscaling/policy:Policy")
+    assert target.inputs["resourceId"] == brokers_of(graph).outputs["arn"]
+    assert target.inputs["maxCapacity"] == 1000
+    assert policy.inputs["targetTrackingScalingPolicyConfiguration"]["disableScaleIn"] is True
+    assert brokers_of(graph).ignore_changes == ("brokerNodeGroupInfo.storageInfo",)
+
+
+def test_storage_that_does_not_grow_is_what_the_settings_say() -> None:
+    graph = kafka(config({"max_storage_gb": None, "storage_gb": 50}))[0]
+    assert names(graph, "aws:appautoscaling/target:Target") == []
+    assert brokers_of(graph).ignore_changes == ()
+    info = brokers_of(graph).inputs["brokerNodeGroupInfo"]["storageInfo"]
+    assert info == {"ebsStorageInfo": {"volumeSize": 50}}
+
+
+def test_prometheus_reads_the_brokers_only_where_it_may() -> None:
+    graph = kafka(config({"open_monitoring": True}), cluster=True)[0]
+    ports = {node.inputs["fromPort"] for node in graph.of_type(INGRESS) if node.name.startswith("stream")}
+    exporters = brokers_of(graph).inputs["openMonitoring"]["prometheus"]
+    assert ports == {9098, 11001}
+    assert exporters["jmxExporter"] == exporters["nodeExporter"] == {"enabledInBroker": True}
+    closed = brokers_of(standard()).inputs["openMonitoring"]["prometheus"]
+    assert closed["jmxExporter"] == {"enabledInBroker": False}
+
+
+def test_topics_have_a_copy_in_each_zone_and_their_own_retention() -> None:
+    topics = {"clicks": {"partitions": 12, "retention_hours": 48}}
+    topic = only(kafka(config({"topics": topics}))[0], TOPIC)
+    assert (topic.inputs["name"], topic.inputs["partitionCount"]) == ("clicks", 12)
+    assert topic.inputs["replicationFactor"] == 3
+    assert topic.inputs["configs"] == '{"retention.ms": "172800000"}'
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_protection_covers_the_events_and_nothing_else(protect: bool) -> None:
+    graph = kafka(config({"topics": {"clicks": {}}}, protect=protect))[0]
+    protected = {node.name for node in graph if node.protect and node.name.startswith("stream")}
+    assert protected == ({"stream-brokers", "stream-topic-clicks"} if protect else set())
+
+
+def test_express_brokers_have_no_storage_and_no_configuration_of_ours() -> None:
+    graph = kafka(config({"kind": "express"}))[0]
+    inputs = brokers_of(graph).inputs
+    assert inputs["brokerNodeGroupInfo"]["instanceType"] == "express.m7g.large"
+    assert "storageInfo" not in inputs["brokerNodeGroupInfo"]
+    assert not {"storageMode", "configurationInfo"} & inputs.keys()
+    assert names(graph, "aws:appautoscaling/target:Target") == []
+
+
+def test_serverless_has_no_brokers_to_choose_and_iam_all_the_same() -> None:
+    graph, _ = kafka(config({"kind": "serverless"}))
+    node = only(graph, SERVERLESS)
+    assert node.inputs["clientAuthentication"] == {"sasl": {"iam": {"enabled": True}}}
+    assert names(graph, CLUSTER) == []
+    assert node.protect
+
+
+def test_a_stack_file_changes_from_brokers_to_serverless_with_one_word() -> None:
+    tier = KafkaConfig().model_dump(mode="json")
+    changed = KafkaConfig.model_validate(merge(tier, {"brokers": {"kind": "serverless"}}))
+    assert changed.brokers.kind == "serverless"
+
+
+def test_producers_write_and_consumers_read_and_neither_does_the_others_part() -> None:
+    produce, consume = rights(config(), "produce"), rights(config(), "consume")
+    assert produce.keys() == {"cluster", "topic"}
+    assert consume.keys() == {"cluster", "topic", "group"}
+    assert "kafka-cluster:WriteData" in produce["topic"]
+    assert "kafka-cluster:ReadData" not in produce["topic"]
+    assert "kafka-cluster:WriteData" not in consume["topic"]
+    everything = produce["topic"] | produce["cluster"] | consume["topic"] | consume["cluster"] | consume["group"]
+    assert not {action for action in everything if "Delete" in action or "*" in action or "Create" in action}
+
+
+def test_where_nothing_else_makes_topics_producers_may() -> None:
+    assert "kafka-cluster:CreateTopic" in rights(config({"kind": "serverless"}), "produce")["topic"]
+
+
+def test_rights_end_at_this_cluster() -> None:
+    found: list[str] = []
+
+    def build(opts: pulumi.ResourceOptions) -> None:
+        outputs = config().build("stream", foundation(opts, cluster=False, database=False), opts).outputs
+        for statement in (*outputs.produce_statements, *outputs.consume_statements):
+            pulumi.Output.all(*statement.resources).apply(lambda resources: found.extend(map(str, resources)))
+
+    graph = recorded(build)
+    name, _, uuid = brokers_of(graph).outputs["arn"].partition(":cluster/")[2].partition("/")
+    assert found
+    assert all(f"/{name}/{uuid}" in arn for arn in found)
+
+
+def test_clients_get_bootstrap_brokers_and_the_way_to_them() -> None:
+    found: list[str] = []
+
+    def build(opts: pulumi.ResourceOptions) -> None:
+        base = foundation(opts, cluster=False, database=False)
+        outputs = config().build("stream", base, opts).outputs
+        outputs.endpoint.apply(found.append)
+        (way,) = outputs.produce().egress
+        assert (way.ports, way.cidrs) == ((9098,), base.network.private_subnet_cidrs)
+
+    recorded(build)
+    assert ":9098" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("brokers", "says"),
+    [
+        ({"kind": "express", "storage_mode": "TIERED"}, "storage_mode"),
+        ({"kind": "express", "storage_gb": 100}, "storage_gb"),
+        ({"kind": "express", "version": "3.8.x"}, "KRaft mode from 3.9.x on"),
+        ({"kind": "serverless", "version": "3.9.x"}, "version"),
+        ({"instance_type": "express.m7g.large"}, "instance_type"),
+        ({"instance_type": "kafka.t3.small", "storage_mode": "TIERED"}, "kafka.t3.small does not have"),
+        ({"instance_type": "kafka.t3.small", "version": "4.1.x"}, "does not run Kafka 4.1.x"),
+        ({"storage_gb": 500, "max_storage_gb": 500}, "give more than storage_gb"),
+        ({"version": "2.8.1"}, 'version is "2.8.1"; allowed: 4.1.x'),
+        ({"topics": {"a b": {}}}, 'topic "a b" has a name that Kafka refuses'),
+        ({"monitoring": "ALL"}, "monitoring"),
+    ],
+)
+def test_what_msk_would_refuse_is_refused_beforehand(brokers: dict[str, Any], says: str) -> None:
+    assert says in refused(brokers)
+
+
+@pytest.mark.parametrize(
+    ("brokers", "place", "says"),
+    [
+        ({}, StackFacts(region=REGION, zones=1, gpus=False), "set it to 2 or 3"),
+        ({"kind": "express"}, StackFacts(region=REGION, zones=2, gpus=False), "copies in three zones"),
+        ({"kind": "serverless"}, StackFacts(region="sa-east-1", zones=3, gpus=False), "does not offer in sa-east-1"),
+        ({"brokers_per_zone": 30}, PLACE, "use 20 or fewer"),
+    ],
+)
+def test_what_cannot_run_on_a_stack_says_why_and_what_to_do(
+    brokers: dict[str, Any], place: StackFacts, says: str
+) -> None:
+    (conflict,) = config(brokers).conflicts(place)
+    assert says in conflict
+
+
+def test_what_can_run_has_no_conflicts() -> None:
+    assert config().conflicts(PLACE) == ()
+    assert config({"kind": "express", "brokers_per_zone": 20}).conflicts(PLACE) == ()
+    for region in SERVERLESS_REGIONS:
+        assert config({"kind": "serverless"}).conflicts(StackFacts(region=region, zones=2, gpus=False)) == ()
