@@ -7,7 +7,6 @@ ever holds the password: what they hold are references.
 
 import re
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -24,6 +23,7 @@ from components.database_manifests import (
     PASSWORD,
     READY,
     SECRETS,
+    BootstrapArgs,
     bootstrap_job,
     bootstrap_policy,
     consumer_secret,
@@ -133,21 +133,25 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
 
     def _push(self, stored: pulumi.Output[str]) -> pulumi.Output[str]:
         """Invent the password and push it; the secret's ARN, known once it holds a password."""
-        generator = custom_object(
-            f"{self.name}-password",
-            GENERATORS,
-            "Password",
-            metadata={"namespace": self._namespace, "name": "password"},
-            spec=PASSWORD,
-            opts=self.child,
+        generator = name_of(
+            custom_object(
+                f"{self.name}-password",
+                GENERATORS,
+                "Password",
+                metadata={"namespace": self._namespace, "name": "password"},
+                spec=PASSWORD,
+                opts=self.child,
+            )
         )
-        push = custom_object(
-            f"{self.name}-push",
-            f"{SECRETS}/v1alpha1",
-            "PushSecret",
-            metadata={"namespace": self._namespace, "name": "password", "annotations": READY},
-            spec=push_password(self._args.cluster.secret_store, generator, stored),
-            opts=self.child,
+        push = name_of(
+            custom_object(
+                f"{self.name}-push",
+                f"{SECRETS}/v1alpha1",
+                "PushSecret",
+                metadata={"namespace": self._namespace, "name": "password", "annotations": READY},
+                spec=push_password(self._args.cluster.secret_store, generator, stored),
+                opts=self.child,
+            )
         )
         return _after(stored, push)
 
@@ -177,13 +181,14 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
                 "annotations": {"pulumi.com/replaceUnready": "true"},
             },
             spec=bootstrap_job(
-                host=self._args.database.endpoint,
-                port=PORT,
-                login=self._login,
-                master_secret=admin,
-                login_secret=login,
-                script=script.metadata.apply(lambda metadata: str(metadata.name)),
-                digest=sha256(BOOTSTRAP_SQL.encode()).hexdigest()[:16],
+                BootstrapArgs(
+                    host=self._args.database.endpoint,
+                    port=PORT,
+                    login=self._login,
+                    master_secret=admin,
+                    login_secret=login,
+                    script=script.metadata.apply(lambda metadata: str(metadata.name)),
+                )
             ),
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=[policy]),
@@ -193,13 +198,15 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
         self, role: str, name: str, where: pulumi.Input[str], spec: dict[str, object]
     ) -> pulumi.Output[str]:
         """A Kubernetes secret that External Secrets fills; its name, known once it is filled."""
-        return custom_object(
-            f"{self.name}-{role}",
-            f"{SECRETS}/v1",
-            "ExternalSecret",
-            metadata={"namespace": where, "name": name, "annotations": READY},
-            spec=spec,
-            opts=self.child,
+        return name_of(
+            custom_object(
+                f"{self.name}-{role}",
+                f"{SECRETS}/v1",
+                "ExternalSecret",
+                metadata={"namespace": where, "name": name, "annotations": READY},
+                spec=spec,
+                opts=self.child,
+            )
         )
 
 

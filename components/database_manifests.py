@@ -1,10 +1,12 @@
-"""What `DatabaseLogin` puts on the cluster, as plain dictionaries. Fields: External Secrets 2.9, its CRDs."""
+"""What `DatabaseLogin` puts on the cluster. The fields of External Secrets are those of its CRDs at 2.9."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 
 import pulumi
+import pulumi_kubernetes as k8s
 
-from components.kubernetes_objects import CONTAINER_SECURITY, POD_SECURITY
 from mlops.core import versions
 
 SECRETS = "external-secrets.io"
@@ -99,77 +101,107 @@ def consumer_secret(
     return {**spec, "target": {"name": name, **_OWNED, "template": {"engineVersion": "v2", "data": template}}}
 
 
-def bootstrap_policy(database_cidrs: Sequence[str], port: int) -> dict[str, object]:
-    """Spec of the NetworkPolicy for the bootstrap's namespace: nothing in, out to DNS and the database."""
-    return {
-        "podSelector": {},
-        "policyTypes": ["Ingress", "Egress"],
-        "egress": [
-            {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
-            {
-                "to": [{"ipBlock": {"cidr": cidr}} for cidr in database_cidrs],
-                "ports": [{"protocol": "TCP", "port": port}],
-            },
+def bootstrap_policy(database_cidrs: Sequence[str], port: int) -> "k8s.networking.v1.NetworkPolicySpecArgs":
+    """The NetworkPolicy of the bootstrap's namespace: nothing in, out to DNS and the database."""
+    net = k8s.networking.v1
+    dns = [net.NetworkPolicyPortArgs(protocol=protocol, port=53) for protocol in ("UDP", "TCP")]
+    database = [net.NetworkPolicyPeerArgs(ip_block=net.IPBlockArgs(cidr=cidr)) for cidr in database_cidrs]
+    return net.NetworkPolicySpecArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(),
+        policy_types=["Ingress", "Egress"],
+        egress=[
+            net.NetworkPolicyEgressRuleArgs(ports=dns),
+            net.NetworkPolicyEgressRuleArgs(to=database, ports=[net.NetworkPolicyPortArgs(protocol="TCP", port=port)]),
         ],
-    }
+    )
 
 
-def bootstrap_job(
-    *,
-    host: pulumi.Input[str],
-    port: int,
-    login: str,
-    master_secret: pulumi.Input[str],
-    login_secret: pulumi.Input[str],
-    script: pulumi.Input[str],
-    digest: str,
-) -> dict[str, object]:
-    """Spec of the job that runs `BOOTSTRAP_SQL`; `digest` is that script's, so that a new script runs.
+@dataclass(frozen=True, kw_only=True)
+class BootstrapArgs:
+    """What the job needs to reach the database as its master, and the login that it makes."""
 
-    TLS is required and the server's certificate is not verified: the image does not hold the RDS certificate
-    authority, an isolated network cannot fetch it, and the way is private from pod to database. Five retries
-    take some five minutes; the deadline lies within the ten minutes for which Pulumi waits. There is no
-    `ttlSecondsAfterFinished`: Pulumi would find the job gone and make it again.
+    host: pulumi.Input[str]
+    port: int
+    login: str
+    master_secret: pulumi.Input[str]
+    login_secret: pulumi.Input[str]
+    script: pulumi.Input[str]
+    """Name of the ConfigMap that holds `BOOTSTRAP_SQL`."""
+
+
+def bootstrap_job(args: BootstrapArgs) -> "k8s.batch.v1.JobSpecArgs":
+    """The job that runs `BOOTSTRAP_SQL`; the digest in its annotation makes a new script run again.
+
+    Five retries take some five minutes; the deadline lies within the ten minutes for which Pulumi waits. There
+    is no `ttlSecondsAfterFinished`: Pulumi would find the job gone and make it again.
     """
-    variables = [
-        {"name": "PGHOST", "value": host},
-        {"name": "PGPORT", "value": str(port)},
-        {"name": "PGDATABASE", "value": "postgres"},
-        {"name": "PGSSLMODE", "value": "require"},
-        {"name": "PGCONNECT_TIMEOUT", "value": "10"},
-        {"name": "LOGIN", "value": login},
-        _from_secret("PGUSER", master_secret, "username"),
-        _from_secret("PGPASSWORD", master_secret, "password"),
-        _from_secret("LOGIN_PASSWORD", login_secret, "password"),
+    core = k8s.core.v1
+    return k8s.batch.v1.JobSpecArgs(
+        backoff_limit=5,
+        active_deadline_seconds=540,
+        template=core.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                labels={"app.kubernetes.io/name": "database-bootstrap", "app.kubernetes.io/instance": args.login},
+                annotations={"mlops.platform/script": sha256(BOOTSTRAP_SQL.encode()).hexdigest()[:16]},
+            ),
+            spec=core.PodSpecArgs(
+                restart_policy="Never",
+                automount_service_account_token=False,
+                enable_service_links=False,
+                security_context=core.PodSecurityContextArgs(
+                    run_as_non_root=True,
+                    run_as_user=CLIENT_USER,
+                    run_as_group=CLIENT_USER,
+                    seccomp_profile=core.SeccompProfileArgs(type="RuntimeDefault"),
+                ),
+                containers=[_psql(args)],
+                volumes=[core.VolumeArgs(name="script", config_map=core.ConfigMapVolumeSourceArgs(name=args.script))],
+            ),
+        ),
+    )
+
+
+def _psql(args: BootstrapArgs) -> "k8s.core.v1.ContainerArgs":
+    core = k8s.core.v1
+    return core.ContainerArgs(
+        name="psql",
+        image=versions.POSTGRES_CLIENT_IMAGE,
+        command=["/bin/sh", "-ec", BOOTSTRAP_COMMAND],
+        env=[*_connection(args), _from_secret("LOGIN_PASSWORD", args.login_secret, "password")],
+        resources=core.ResourceRequirementsArgs(
+            requests={"cpu": "50m", "memory": "64Mi"}, limits={"cpu": "500m", "memory": "128Mi"}
+        ),
+        security_context=core.SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            run_as_non_root=True,
+            capabilities=core.CapabilitiesArgs(drop=["ALL"]),
+        ),
+        volume_mounts=[core.VolumeMountArgs(name="script", mount_path="/bootstrap", read_only=True)],
+    )
+
+
+def _connection(args: BootstrapArgs) -> "list[k8s.core.v1.EnvVarArgs]":
+    """libpq's own variables. TLS is required and the server's certificate is not verified: the image does not hold
+    the RDS certificate authority, an isolated network cannot fetch it, and the way is private from pod to database."""
+    plain: dict[str, pulumi.Input[str]] = {
+        "PGHOST": args.host,
+        "PGPORT": str(args.port),
+        "PGDATABASE": "postgres",
+        "PGSSLMODE": "require",
+        "PGCONNECT_TIMEOUT": "10",
+        "LOGIN": args.login,
+    }
+    return [
+        *(k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in plain.items()),
+        _from_secret("PGUSER", args.master_secret, "username"),
+        _from_secret("PGPASSWORD", args.master_secret, "password"),
     ]
-    labels = {"app.kubernetes.io/name": "database-bootstrap", "app.kubernetes.io/instance": login}
-    container = {
-        "name": "psql",
-        "image": versions.POSTGRES_CLIENT_IMAGE,
-        "command": ["/bin/sh", "-ec", BOOTSTRAP_COMMAND],
-        "env": variables,
-        "resources": {
-            "requests": {"cpu": "50m", "memory": "64Mi"},
-            "limits": {"cpu": "500m", "memory": "128Mi"},
-        },
-        "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [{"name": "script", "mountPath": "/bootstrap", "readOnly": True}],
-    }
-    return {
-        "backoffLimit": 5,
-        "activeDeadlineSeconds": 540,
-        "template": {
-            "metadata": {"labels": labels, "annotations": {"mlops.platform/script": digest}},
-            "spec": {
-                "restartPolicy": "Never",
-                "automountServiceAccountToken": False,
-                "enableServiceLinks": False,
-                "securityContext": {**POD_SECURITY, "runAsUser": CLIENT_USER, "runAsGroup": CLIENT_USER},
-                "containers": [container],
-                "volumes": [{"name": "script", "configMap": {"name": script}}],
-            },
-        },
-    }
+
+
+def _from_secret(variable: str, secret: pulumi.Input[str], key: str) -> "k8s.core.v1.EnvVarArgs":
+    selector = k8s.core.v1.SecretKeySelectorArgs(name=secret, key=key)
+    return k8s.core.v1.EnvVarArgs(name=variable, value_from=k8s.core.v1.EnvVarSourceArgs(secret_key_ref=selector))
 
 
 _OWNED = {"creationPolicy": "Owner", "deletionPolicy": "Retain"}
@@ -188,7 +220,3 @@ def _external(
 
 def _store(name: str) -> dict[str, str]:
     return {"kind": "ClusterSecretStore", "name": name}
-
-
-def _from_secret(variable: str, secret: pulumi.Input[str], key: str) -> dict[str, object]:
-    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}

@@ -42,6 +42,8 @@ from mlops.core.versions import MLFLOW_IMAGE
 _NAMESPACE = "mlflow"
 _SERVICE = "mlflow"
 _ARTIFACTS = "mlflow/"
+_MIGRATION_TIMEOUT = "60m"
+"""Migrations of a large database take longer than the ten minutes for which Pulumi waits by itself."""
 
 
 class MlflowConfig(MlPlatformConfig):
@@ -227,9 +229,12 @@ class Mlflow(Component[MlPlatformOutputs]):
         users = isinstance(self._config.auth, BasicAuth)
         return k8s.batch.v1.Job(
             f"{self.name}-migration",
-            metadata=self._metadata("mlflow-migration", labels=server.MIGRATION),
+            # A job that failed is made anew by the next `up` instead of being waited for.
+            metadata=self._metadata(
+                "mlflow-migration", labels=server.MIGRATION, annotations={"pulumi.com/replaceUnready": "true"}
+            ),
             spec=server.migration_spec(self._config.image, self._database, self._account, users=users),
-            opts=self.child,
+            opts=self.child_with(custom_timeouts=pulumi.CustomTimeouts(create=_MIGRATION_TIMEOUT)),
         )
 
     def _deployment(self, auth: AuthParts, after: list[pulumi.Resource]) -> "k8s.apps.v1.Deployment":

@@ -155,13 +155,8 @@ class KubernetesServing(Component[ServingOutputs]):
         super().__init__(name, opts)
         self._config = config
         self._foundation = foundation
-        self._ready = list(
-            KServe(
-                f"{name}-kserve",
-                KServeArgs(mode=config.mode, mlserver_tag=config.mlserver_tag, after=foundation.cluster.ready),
-                self.child,
-            ).outputs.ready
-        )
+        kserve_args = KServeArgs(mode=config.mode, mlserver_tag=config.mlserver_tag, after=foundation.cluster.ready)
+        ready = KServe(f"{name}-kserve", kserve_args, self.child).outputs.ready
         self._namespace = name_of(
             namespace(
                 f"{name}-namespace",
@@ -177,7 +172,8 @@ class KubernetesServing(Component[ServingOutputs]):
             decrypt = Statement(actions=("kms:Decrypt",), resources=config.storage_key_arns)
             grants.append(Grant(resource="foreign buckets", access="decrypt", statements=(decrypt,)))
         self._account = self._service_account(grants)
-        self._close(f"{name}-network-policy", {}, grants)
+        # No data leads from a network policy to the pods that it closes.
+        self._after: list[pulumi.Resource] = [*ready, self._close(f"{name}-network-policy", {}, grants)]
         self.publish(
             ServingOutputs(
                 endpoints={model.name: self._endpoint(model) for model in config.models},
@@ -215,8 +211,8 @@ class KubernetesServing(Component[ServingOutputs]):
         )
         return name_of(account)
 
-    def _close(self, name: str, selector: dict[str, str], grants: Sequence[Grant]) -> None:
-        network_policy(
+    def _close(self, name: str, selector: dict[str, str], grants: Sequence[Grant]) -> "k8s.networking.v1.NetworkPolicy":
+        return network_policy(
             name,
             namespace=self._namespace,
             selector=selector,
@@ -295,7 +291,7 @@ class KubernetesServing(Component[ServingOutputs]):
             },
             spec=spec,
             opts=self.child_with(
-                depends_on=self._ready, replace_on_changes=[_MODE_ANNOTATION], delete_before_replace=True
+                depends_on=self._after, replace_on_changes=[_MODE_ANNOTATION], delete_before_replace=True
             ),
         )
         return name_of(made)

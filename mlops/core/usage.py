@@ -87,6 +87,8 @@ class StreamUsage(Config):
     """Read by consumers, all streams together."""
     record_kb: float = Field(2, gt=0, le=10_000)
     """Size of an event on average. Kinesis charges writes in units of 25 KB each, begun ones in full."""
+    kept_days: float = Field(7, ge=0, le=3650)
+    """Days for which Kafka topics keep events; Kafka's own default is 7."""
     partitions: float = Field(10, ge=0, le=100_000)
     """Partitions of a serverless Kafka cluster."""
 

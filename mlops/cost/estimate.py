@@ -143,7 +143,8 @@ def _line(
 ) -> Line | MissingPrice:
     module = graph.module(node) if node else ""
     name, type_ = (node.name, node.type) if node else (graph.stack, "")
-    price = book.find(region, *item.sku)
+    found = (book.find(region, *sku) for sku in (item.sku, *item.instead))
+    price = next((one for one in found if one), None)
     if price is None:
         return MissingPrice(
             module=module,
@@ -156,7 +157,7 @@ def _line(
         )
     monthly = item.quantity * price.usd
     margin = number(usage.margin_percent) / 100 if item.kind == "usage" else Decimal(0)
-    low, high = (book.find(region, *sku) if sku else None for sku in (item.low, item.high))
+    dearest = max((found.usd for sku in item.high if (found := book.find(region, *sku))), default=price.usd)
     return Line(
         module=module,
         resource=name,
@@ -167,8 +168,8 @@ def _line(
         unit_price=price.usd,
         kind=item.kind,
         monthly=monthly,
-        low=min(monthly, item.quantity * low.usd) if low else monthly * (1 - margin),
-        high=max(monthly, item.quantity * high.usd) if high else monthly * (1 + margin),
+        low=monthly * (1 - margin),
+        high=max(monthly * (1 + margin), item.quantity * dearest),
         price=price,
     )
 

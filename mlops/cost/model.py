@@ -36,10 +36,10 @@ class Item:
     quantity: Decimal
     """A month, in the unit of the price."""
     kind: Kind = "fixed"
-    low: Sku | None = None
-    """What it costs at best, where the price itself varies (spot)."""
-    high: Sku | None = None
-    """What it costs at worst."""
+    instead: tuple[Sku, ...] = ()
+    """Of the same worth: the first that has a price counts, if `sku` has none."""
+    high: tuple[Sku, ...] = ()
+    """What it may cost at worst, where the price itself varies (spot): the dearest of these."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -168,8 +168,7 @@ def drop_files(lake: Lake, files: list[Path]) -> list[str]:
         next(read(path, kind, Quarantine()), None)
     keys = []
     for path in files:
-        digest = hashlib.sha256(path.readparquet()).hexdigest()
-        keys.append(lake.upload("raw", f"{INBOX}{digest[:16]}/{path.name}", path))
+        keys.append(lake.upload("raw", f"{INBOX}{_digest(path)[:16]}/{path.name}", path))
     return keys
 
 
@@ -188,8 +187,7 @@ def _inbox(raw: RawLake, now: datetime, assume_consent: bool) -> None:
         with TemporaryDirectory(prefix="ingest-") as folder:
             path = raw.lake.download("raw", key, Path(folder) / Path(key).name)
             bad = Quarantine()
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _digest(path)
             if kind == "events":
                 intake = _Intake(raw, f"file-{digest[:16]}", now, assume_consent)
                 for chunk in read(path, kind, bad):
@@ -281,6 +279,11 @@ class _Intake:
                 ingested=self._now.isoformat(),
             )
         )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _put_quarantine(lake: Lake, name: str, bad: Quarantine) -> None:

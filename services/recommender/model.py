@@ -159,7 +159,7 @@ class Model:
             return self._popular(k, seen)
         source, column, similarity = self.neighbours.gather(seen)
         share = weights[source].astype(np.float64) * similarity
-        scores: Floats = np.bincount(  # type: ignore[assignment]column, weights=share, minlength=len(self.products))
+        scores = np.bincount(column, weights=share, minlength=len(self.products)).astype(np.float64, copy=False)
         scores[seen] = 0.0
         candidates = np.flatnonzero(scores > 0.0)
         best = _best(candidates, scores[candidates], k)

@@ -41,7 +41,7 @@ def kafka(settings: KafkaConfig, *, cluster: bool = False, zones: int = 3) -> tu
 
 @cache
 def standard() -> Graph:
-    return kafka(config(), cluster=True)[0]
+    return kafka(config())[0]
 
 
 def brokers_of(graph: Graph) -> Node:
@@ -69,7 +69,7 @@ def refused(brokers: dict[str, Any], **settings: Any) -> str:
 
 
 def test_only_the_cluster_reaches_the_brokers_and_only_where_iam_is_asked() -> None:
-    graph = standard()
+    graph = kafka(config(), cluster=True)[0]
     rules = [node for node in graph.of_type(INGRESS) if node.name.startswith("stream")]
     group = only(graph, "aws:ec2/securityGroup:SecurityGroup", "stream-security-group")
     assert [(rule.inputs["fromPort"], rule.inputs["toPort"]) for rule in rules] == [(9098, 9098)]

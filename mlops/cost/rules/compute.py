@@ -46,15 +46,16 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
     count = context.nodes_needed(node)
     running = number(count) * number(context.usage.compute.node_hours)
     if node.inputs.get("capacityType") == "SPOT":
-        # EKS takes whichever type has the most room to spare; the first stands for all, the band for the others.
+        # EKS takes the type with the most room to spare: one stands for all. At worst it costs what on demand does.
         yield Item(
-            label=f"{count} × {types[0]} spot, typical price",
+            label=f"{count} × {' or '.join(types)} spot, typical price",
             sku=spot(types[0]),
+            instead=tuple(map(spot, types[1:])),
             quantity=running,
-            low=spot(types[0]),
-            high=on_demand(types[0]),
+            high=tuple(map(on_demand, types)),
         )
     else:
+        # On demand EKS takes the first type that is to be had.
         yield Item(label=f"{count} × {types[0]} on demand", sku=on_demand(types[0]), quantity=running)
     template = context.behind(node, "launchTemplate", LAUNCH_TEMPLATE)
     yield from _disks(node, template, count, running / HOURS)
@@ -68,9 +69,11 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
 
 def _disks(node: Node, template: Node | None, count: int, share_of_month: Decimal) -> Iterator[Item]:
     """Disks live as long as their nodes."""
-    mappings = [row["ebs"] for row in (template.inputs.get("blockDeviceMappings") or ()) if row.get("ebs")] if (
-        template
-    ) else []
+    mappings = (
+        [row["ebs"] for row in (template.inputs.get("blockDeviceMappings") or ()) if row.get("ebs")]
+        if (template)
+        else []
+    )
     volumes = mappings or [{"volumeSize": node.inputs.get("diskSize") or EKS_DEFAULT_DISK_GB, "volumeType": "gp3"}]
     for volume in volumes:
         gb = number(volume.get("volumeSize"), EKS_DEFAULT_DISK_GB)

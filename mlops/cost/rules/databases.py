@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlops.cost.model import Context, Item, Rule, hours, number, used
+from mlops.plan.capacity import vcpus
 from mlops.plan.graph import Node
 
 RDS_INSTANCE = "aws:rds/instance:Instance"
@@ -35,7 +36,13 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
     backups = context.share(context.usage.storage.database_backups_gb, RDS_INSTANCE, RDS_CLUSTER)
     yield used("backups beyond the free ones", (service, "backup_storage_over_free"), backups)
     if number(node.inputs.get("performanceInsightsRetentionPeriod")) > _FREE_INSIGHTS_DAYS:
-        yield Item(label="Performance Insights kept longer than 7 days", sku=("rds", "insights"), quantity=Decimal(1))
+        _, family, size = name.split(".")
+        yield Item(
+            label="Performance Insights kept longer than 7 days",
+            sku=(service, f"insights_{family}"),
+            instead=((service, "insights_any"),),
+            quantity=Decimal(vcpus(f"{family}.{size}")),
+        )
     if node.inputs.get("databaseInsightsMode") == "advanced":
         yield Item(label="Database Insights, advanced", sku=("rds", "database_insights"), quantity=Decimal(1))
     yield from managed_secret(node)

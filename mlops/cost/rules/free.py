@@ -188,7 +188,7 @@ FREE: dict[str, str] = {type_: reason for reason, types in _BY_REASON.items() fo
 """Type token -> why it costs nothing."""
 
 _PACKAGES = {
-    "kubernetes": "objects of the cluster run on nodes, which are priced as nodes; volumes and load balancers have rules",
+    "kubernetes": "runs on nodes, which are priced as such; volumes and load balancers have rules",
     "pulumi": _ENGINE,
     "eks": _ENGINE,
     "mlops": _ENGINE,

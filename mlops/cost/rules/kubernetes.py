@@ -53,7 +53,9 @@ def ingress(node: Node, context: Context) -> Iterator[Item]:
     group = _annotations(node.inputs.get("metadata")).get(_INGRESS_GROUP)
     if group:
         sharing = [
-            other for other in context.of_type(INGRESS) if _annotations(other.inputs.get("metadata")).get(_INGRESS_GROUP) == group
+            other
+            for other in context.of_type(INGRESS)
+            if _annotations(other.inputs.get("metadata")).get(_INGRESS_GROUP) == group
         ]
         if sharing[0].urn != node.urn:
             return

@@ -25,7 +25,9 @@ def log_group(node: Node, context: Context) -> Iterator[Item]:
     gb = context.share(context.usage.logs.ingested_gb, LOG_GROUP)
     days = number(node.inputs.get("retentionInDays")) or Decimal(FOREVER_DAYS)
     cheap = node.inputs.get("logGroupClass") == "INFREQUENT_ACCESS"
-    yield used("logs taken in", ("cloudwatch", "logs_ingest_infrequent_access" if cheap else "logs_ingest_standard"), gb)
+    yield used(
+        "logs taken in", ("cloudwatch", "logs_ingest_infrequent_access" if cheap else "logs_ingest_standard"), gb
+    )
     stored = gb * STORED_SHARE * days / 30
     yield used(f"logs kept {days} days, compressed", ("cloudwatch", "logs_archive_storage"), stored)
     queried = context.share(context.usage.logs.queried_gb, LOG_GROUP)
@@ -78,7 +80,9 @@ def prometheus(node: Node, context: Context) -> Iterator[Item]:
 
 
 def grafana(node: Node, context: Context) -> Iterator[Item]:
-    yield used("Grafana editors", ("managed_grafana", "editor"), context.share(context.usage.logs.grafana_editors, GRAFANA))
+    yield used(
+        "Grafana editors", ("managed_grafana", "editor"), context.share(context.usage.logs.grafana_editors, GRAFANA)
+    )
     viewers = context.share(context.usage.logs.grafana_viewers, GRAFANA)
     yield used("Grafana viewers", ("managed_grafana", "viewer"), viewers)
 

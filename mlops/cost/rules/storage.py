@@ -32,7 +32,9 @@ def bucket(node: Node, context: Context) -> Iterator[Item]:
 
 
 def repository(node: Node, context: Context) -> Iterator[Item]:
-    yield used("container images", ("ecr", "private_storage"), context.share(context.usage.storage.images_gb, REPOSITORY))
+    yield used(
+        "container images", ("ecr", "private_storage"), context.share(context.usage.storage.images_gb, REPOSITORY)
+    )
 
 
 def volume(node: Node, context: Context) -> Iterator[Item]:

@@ -48,6 +48,11 @@ def _payload_units(context: Context, gb: Decimal) -> Decimal:
     return records * math.ceil(record_kb / _PAYLOAD_UNIT_KB) / 1_000_000
 
 
+def _kept(context: Context, ingested_gb: Decimal) -> Decimal:
+    """What topics hold of a month's events."""
+    return ingested_gb * number(context.usage.streams.kept_days) / 30
+
+
 def consumer(node: Node, context: Context) -> Iterator[Item]:
     """Enhanced fan-out: every consumer pays for every shard and for every GB."""
     source = context.behind(node, "streamArn", STREAM)
@@ -77,7 +82,7 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
     if name.startswith("express."):
         gb = context.share(context.usage.streams.ingested_gb, *_STREAMS)
         yield used("data in (Express brokers)", ("msk", "express_data_in"), gb)
-        yield used("storage (Express brokers)", ("msk", "express_storage"), gb)
+        yield used("storage (Express brokers)", ("msk", "express_storage"), _kept(context, gb))
         return
     disk = (info.get("storageInfo") or {}).get("ebsStorageInfo") or {}
     gb = number(disk.get("volumeSize"), 1000) * brokers
@@ -88,9 +93,8 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
         yield Item(label="storage throughput", sku=("msk", "provisioned_storage_throughput"), quantity=extra)
     if node.inputs.get("storageMode") == "TIERED":
         ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
-        yield used("tiered storage", ("msk", "tiered_storage"), ingested)
-    zones = (info.get("connectivityInfo") or {}).get("vpcConnectivity")
-    if zones:
+        yield used("tiered storage", ("msk", "tiered_storage"), _kept(context, ingested))
+    if (info.get("connectivityInfo") or {}).get("vpcConnectivity"):
         yield hours("private connectivity", ("msk", "private_connectivity"))
 
 
@@ -101,8 +105,7 @@ def kafka_serverless(node: Node, context: Context) -> Iterator[Item]:
     ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
     yield used("data in", ("msk", "serverless_data_in"), ingested)
     yield used("data out", ("msk", "serverless_data_out"), context.share(context.usage.streams.read_gb, *_STREAMS))
-    # One day of data is what a topic keeps unless told otherwise.
-    yield used("storage", ("msk", "serverless_storage"), ingested / 30)
+    yield used("storage", ("msk", "serverless_storage"), _kept(context, ingested))
 
 
 def connector(node: Node, context: Context) -> Iterator[Item]:

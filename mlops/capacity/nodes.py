@@ -1,0 +1,138 @@
+"""What a node of a managed node group offers to pods, and how many nodes a group has.
+
+Sources: awslabs/amazon-eks-ami, nodeadm/internal/kubelet/config.go at b4fffb7 (reserved CPU and memory, eviction
+threshold); EKS user guide, "Assign more IP addresses to nodes with prefixes" (pods a node); Karpenter's setting
+`vmMemoryOverheadPercent` (memory that the hypervisor and the kernel take).
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mlops.plan.graph import Graph, Node
+
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+DEFAULT_TYPE = "t3.medium"
+"""What EKS takes for a group that names no instance type."""
+
+_INSTANCES = Path(__file__).parent / "data" / "instances.csv"
+_OVERHEAD = 0.075
+_EVICTION_MIB = 100
+_CPU_STEPS = ((1, 0.06), (2, 0.01), (4, 0.005), (10_000, 0.0025))
+"""Up to so many cores -> share of them that is reserved."""
+_SMALL_VCPUS, _SMALL_PODS, _LARGE_PODS = 30, 110, 250
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """An EC2 instance type."""
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    gpus: int
+    """NVIDIA GPUs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What pods may request on one node, daemons included."""
+
+    cpu: int
+    """Thousandths of a core."""
+    memory: int
+    """MiB."""
+    gpus: int
+    pods: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A managed node group."""
+
+    node: Node
+    machine: Machine | None
+    """Its first instance type; None if it is not in the table."""
+    offer: Offer
+    """Nothing where the machine is unknown."""
+    least: int
+    desired: int
+    most: int
+    labels: Mapping[str, str]
+    taints: tuple[tuple[str, str, str], ...]
+    """Key, value and effect of those that keep pods off."""
+
+
+@cache
+def machines() -> Mapping[str, Machine]:
+    """The instance types that are known, by name."""
+    with _INSTANCES.open(encoding="utf-8") as file:
+        return {
+            row["instance_type"]: Machine(
+                name=row["instance_type"],
+                vcpus=int(row["vcpu"]),
+                memory_mib=int(float(row["memory_gib"]) * 1024),
+                gpus=0 if "nferentia" in row["accelerator"] or "rainium" in row["accelerator"] else int(row["gpus"]),
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def max_pods(vcpus: int) -> int:
+    """Pods a node of a managed node group whose network interfaces hold prefixes."""
+    return _SMALL_PODS if vcpus < _SMALL_VCPUS else _LARGE_PODS
+
+
+def reserved_millicores(vcpus: int) -> int:
+    """What the kubelet keeps for itself: 6 % of the first core, 1 % of the second, 0.5 % of the next two, 0.25 % of
+    the rest."""
+    reserved, below = 0.0, 0
+    for upto, share in _CPU_STEPS:
+        reserved += max(min(vcpus, upto) - below, 0) * share * 1000
+        below = upto
+    return int(reserved)
+
+
+def reserved_mebibytes(pods: int) -> int:
+    """Memory that the kubelet keeps for itself: 255 MiB and 11 MiB for each pod that may run."""
+    return 255 + 11 * pods
+
+
+def offer(machine: Machine) -> Offer:
+    """What is left of a machine for pods."""
+    pods = max_pods(machine.vcpus)
+    visible = int(machine.memory_mib * (1 - _OVERHEAD))
+    return Offer(
+        cpu=machine.vcpus * 1000 - reserved_millicores(machine.vcpus),
+        memory=max(visible - reserved_mebibytes(pods) - _EVICTION_MIB, 0),
+        gpus=machine.gpus,
+        pods=pods,
+    )
+
+
+def groups(graph: Graph) -> tuple[Group, ...]:
+    """The node groups of a graph, in order of registration."""
+    return tuple(_group(node) for node in graph.of_type(NODE_GROUP))
+
+
+def _group(node: Node) -> Group:
+    types = [str(name) for name in node.inputs.get("instanceTypes") or ()] or [DEFAULT_TYPE]
+    known = [machines()[name] for name in types if name in machines()]
+    scaling = node.inputs.get("scalingConfig") or {}
+    desired = int(scaling.get("desiredSize") or 0)
+    return Group(
+        node=node,
+        machine=known[0] if known else None,
+        offer=offer(known[0]) if known else Offer(cpu=0, memory=0, gpus=0, pods=0),
+        least=int(scaling.get("minSize") or 0),
+        desired=desired,
+        most=max(int(scaling.get("maxSize") or 0), desired),
+        labels={str(key): str(value) for key, value in (node.inputs.get("labels") or {}).items()},
+        taints=tuple(
+            (str(taint.get("key")), str(taint.get("value") or ""), str(taint.get("effect")))
+            for taint in node.inputs.get("taints") or ()
+            if taint.get("effect") != "PREFER_NO_SCHEDULE"
+        ),
+    )

@@ -1,0 +1,117 @@
+"""Fetch a model from the registry and verify it, in a process of its own.
+
+MLflow's import costs a second and 190 MB, and its download competes for the interpreter; here it can do neither to
+the answers. What the service gets is a folder that was read to its last byte by the same libraries.
+
+    python -m recommender.fetch look --model recommender
+    python -m recommender.fetch get --model recommender --version 3 --to /cache/3
+    python -m recommender.fetch check --folder /models/recommender
+
+Prints one JSON object. Exit code 3: the model itself is refused, trying again will not help; 1: it may.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from recommender.manifest import MANIFEST
+from recommender.model import Model, ModelError
+
+REFUSED = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    options = _parser().parse_args(arguments)
+    # The answers of the running service come first.
+    os.nice(10)
+    try:
+        answer: object
+        if options.command == "look":
+            answer = look(options.model)
+        elif options.command == "get":
+            answer = {"folder": str(get(options.model, options.version, options.to))}
+        else:
+            Model.verify(options.folder)
+            answer = {"folder": str(options.folder)}
+    except ModelError as error:
+        return _fail(str(error), REFUSED)
+    except Exception as error:
+        return _fail(f"{type(error).__name__}: {error}", 1)
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+def look(name: str) -> dict[str, object]:
+    """Aliases and tags of a registered model, in the words of MLflow's REST API.
+
+    For registries that are not reached by plain HTTP (a database, a cloud's own scheme).
+    """
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    aliases: dict[str, str] = dict(client.get_registered_model(name).aliases)
+    versions = {}
+    for version in sorted(set(map(str, aliases.values()))):
+        found = client.get_model_version(name, version)
+        versions[version] = {"created": str(found.creation_timestamp), "tags": dict(found.tags)}
+    return {"aliases": {alias: str(version) for alias, version in aliases.items()}, "versions": versions}
+
+
+def get(name: str, version: str, target: Path) -> Path:
+    """Download one version, verify it, and move its arrays to `target` in one step.
+
+    Raises:
+        ModelError: the version holds no recommender model, or one that cannot be served here.
+    """
+    if target.exists():
+        try:
+            Model.verify(target)
+        except ModelError:
+            shutil.rmtree(target)
+        else:
+            return target
+    from mlflow.artifacts import download_artifacts
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
+        downloaded = Path(download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=scratch))
+        # An MLflow model wraps the folder; how deep is the registering side's business.
+        folders = [path.parent for path in sorted(downloaded.rglob(MANIFEST))]
+        if len(folders) != 1:
+            raise ModelError(f"Version {version} of {name} holds {len(folders)} folders with a {MANIFEST}, not one.")
+        Model.verify(folders[0])
+        try:
+            folders[0].rename(target)
+        except OSError:
+            # Another process of this machine was first; what it verified serves as well.
+            Model.verify(target)
+    return target
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stdout.write(json.dumps({"error": message}) + "\n")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m recommender.fetch", description="Fetch and verify a model.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("look", help="show the aliases of a registered model")
+    one.add_argument("--model", required=True)
+    one = commands.add_parser("get", help="download and verify one version")
+    one.add_argument("--model", required=True)
+    one.add_argument("--version", required=True)
+    one.add_argument("--to", required=True, type=Path)
+    one = commands.add_parser("check", help="verify a folder")
+    one.add_argument("--folder", required=True, type=Path)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

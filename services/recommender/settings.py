@@ -1,0 +1,78 @@
+"""The service's settings, read from the environment once and typed.
+
+Names are those of the platform's outputs and of the tools themselves, so that the same image runs on a laptop, EKS,
+ECS and Lambda with nothing but its environment changed.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+
+class SettingsError(Exception):
+    """The environment does not make a working service; the message lists every variable to change."""
+
+
+class Settings(BaseModel):
+    """Everything that may differ between two places that run the service."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    host: str = Field("0.0.0.0", validation_alias="HOST")
+    """Address to listen on."""
+    port: int = Field(8000, ge=1, le=65535, validation_alias="PORT")
+    """Port to listen on."""
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="MLOPS_LOG_LEVEL")
+    """Least severe messages that are written: debug, info, warning or error."""
+    model_path: Path | None = Field(None, validation_alias="MLOPS_MODEL_PATH")
+    """Folder of a saved model; with it no registry is asked. A symbolic link may be turned to another folder."""
+    tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
+    """MLflow server whose registry holds the model."""
+    model_name: str = Field(
+        "recommender", min_length=1, validation_alias=AliasChoices("MLOPS_MODEL_NAME", "MLOPS_MODEL")
+    )
+    """Name of the registered model; also its name in the V2 protocol."""
+    champion_alias: str = Field("champion", min_length=1, validation_alias="MLOPS_CHAMPION_ALIAS")
+    """Alias of the version that answers."""
+    challenger_alias: str = Field("challenger", min_length=1, validation_alias="MLOPS_CHALLENGER_ALIAS")
+    """Alias of the version that a canary or a shadow tries."""
+    poll_seconds: float = Field(10.0, ge=0.05, le=3600, validation_alias="MLOPS_POLL_SECONDS")
+    """Seconds between two looks at the aliases."""
+    fetch_timeout_seconds: float = Field(300.0, gt=0, validation_alias="MLOPS_FETCH_TIMEOUT_SECONDS")
+    """Seconds after which fetching and verifying a model is given up and tried again later."""
+    cache: Path = Field(Path(tempfile.gettempdir()) / "mlops-recommender", validation_alias="MLOPS_MODEL_CACHE")
+    """Folder for fetched models. Kept across restarts, it lets the service start while the registry is down."""
+    admin_token: SecretStr | None = Field(None, validation_alias="MLOPS_ADMIN_TOKEN")
+    """Bearer token of POST /admin/reload; without one the route refuses everybody."""
+    stream: str | None = Field(None, min_length=1, validation_alias="MLOPS_STREAM")
+    """Kinesis stream for events; without one POST /events answers 503."""
+    endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
+    """Address of Kinesis where it is not AWS's own."""
+    region: str | None = Field(None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    """AWS region of the stream."""
+    event_queue: int = Field(10_000, ge=1, le=1_000_000, validation_alias="MLOPS_EVENT_QUEUE")
+    """Events that may wait for the stream before POST /events answers 503."""
+    flush_seconds: float = Field(10.0, ge=0, le=60, validation_alias="MLOPS_FLUSH_SECONDS")
+    """Seconds that a stopping service gives its waiting events."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings; an empty variable counts as unset.
+
+        Raises:
+            SettingsError: with one line for each variable that is wrong.
+        """
+        given = {name: value for name, value in environment.items() if value}
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            lines = [f"  {'/'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+            raise SettingsError("The service cannot start with this environment:\n" + "\n".join(lines)) from None
+        if settings.model_path is None and settings.tracking_uri is None:
+            raise SettingsError(
+                "The service has no model to answer from: set MLFLOW_TRACKING_URI to the MLflow server whose registry "
+                "holds it, or MLOPS_MODEL_PATH to the folder of a saved model."
+            )
+        return settings
