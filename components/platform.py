@@ -1,5 +1,6 @@
 """The platform: the settings tree, and the one constructor that wires everything."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
 from mlops.core import regions
 from mlops.core.config import Config
-from mlops.core.module import OneOf, SlotConfig, StackFacts
+from mlops.core.module import OneOf, SlotConfig, StackFacts, kind_of
 
 CLUSTER_ENDPOINTS = frozenset(
     {
@@ -108,42 +109,45 @@ class PlatformConfig(Config):
         return network.zone_names or regions.zones(self.region)[: network.zones]
 
     @model_validator(mode="after")
-    def _fits_the_region(self) -> "PlatformConfig":
+    def _fits_together(self) -> "PlatformConfig":
+        # Without a region that exists there are no zones to judge the rest by.
+        if problems := [*self._region_problems()] or [*self._need_problems(), *self._conflicts()]:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _region_problems(self) -> Iterator[str]:
         if self.region not in regions.REGIONS:
-            raise ValueError(f'region is "{self.region}"; allowed: {", ".join(regions.REGIONS)}')
+            yield f'region is "{self.region}"; allowed: {", ".join(regions.REGIONS)}'
+            return
         known = regions.zones(self.region)
         if not self.network.existing and not self.network.zone_names and self.network.zones > len(known):
-            raise ValueError(
+            yield (
                 f"network.zones is {self.network.zones}, but {self.region} has {len(known)} availability zones "
                 f"({', '.join(known)}); use at most {len(known)}, or another region"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> "PlatformConfig":
+    def _need_problems(self) -> Iterator[str]:
         for slot, config in self.modules.items():
-            for need in sorted(config.needs):
-                if getattr(self, need) is None:
-                    kind = getattr(config, "kind", slot)
-                    raise ValueError(
-                        f"{slot} is {kind}, which runs on a {need}, and this stack has none; "
-                        f"add `{need}: {{}}` to the settings, or choose another kind for {slot} (`mlops modules`)"
-                    )
+            for need in sorted(need for need in config.needs if getattr(self, need) is None):
+                yield (
+                    f"{slot} is {kind_of(type(config))}, which runs on a {need}, and this stack has none; "
+                    f"add `{need}: {{}}` to the settings, or choose another kind for {slot} (`mlops modules`)"
+                )
         for part in ("cluster", "database"):
             if getattr(self, part) is not None and len(self.zones) < 2:
-                raise ValueError(
+                yield (
                     f"network.zones is 1, and the {part} needs subnets in at least 2 availability zones; "
                     "set zones to 2 or 3"
                 )
+
+    def _conflicts(self) -> Iterator[str]:
         facts = StackFacts(
             region=self.region,
             zones=len(self.zones),
             gpus=bool(self.cluster and any(group.gpu for group in self.cluster.node_groups.values())),
         )
         for slot, config in self.modules.items():
-            for conflict in config.conflicts(facts):
-                raise ValueError(f"{slot}: {conflict}")
-        return self
+            yield from (f"{slot}: {conflict}" for conflict in config.conflicts(facts))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,8 +38,8 @@ class AwsProvider(StandIn):
     def before_create(self, thing: Thing) -> None:
         _raise(aws.refuse_create(self._world, thing))
 
-    def before_update(self, old: Thing, new: Thing) -> None:
-        _raise(aws.refuse_update(self._world, new))
+    def before_update(self, thing: Thing) -> None:
+        _raise(aws.refuse_update(self._world, thing))
 
     def before_delete(self, thing: Thing) -> None:
         _raise(aws.refuse_delete(self._world, thing))

@@ -66,8 +66,8 @@ class KubernetesProvider(StandIn):
     def before_create(self, thing: Thing) -> None:
         _raise(kubernetes.refuse_create(self._world, thing, real_api_server=self._api_server is not None))
 
-    def before_update(self, old: Thing, new: Thing) -> None:
-        _raise(kubernetes.refuse_update(self._world, new))
+    def before_update(self, thing: Thing) -> None:
+        _raise(kubernetes.refuse_update(self._world, thing))
 
     def before_delete(self, thing: Thing) -> None:
         _raise(kubernetes.refuse_delete(self._world, thing))

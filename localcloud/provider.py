@@ -73,7 +73,7 @@ class StandIn(ResourceProviderServicer):
     def before_create(self, thing: Thing) -> None:
         """Raises RefusedError when the cloud would not make it."""
 
-    def before_update(self, old: Thing, new: Thing) -> None:
+    def before_update(self, thing: Thing) -> None:
         """Raises RefusedError when the cloud would not change it."""
 
     def before_delete(self, thing: Thing) -> None:
@@ -88,6 +88,55 @@ class StandIn(ResourceProviderServicer):
 
     def deleted(self, thing: Thing) -> None:
         """After a delete."""
+
+    # What happens in the world; all of it raises RefusedError when the cloud says no
+
+    def make(self, urn: str, inputs: Properties, configured: Properties) -> Thing:
+        """Make a resource from its inputs in wire form."""
+        type_, name = _type_and_name(urn)
+        plain = normalise(inputs)
+        generation = self._world.free_generation(type_, name)
+        id_, outputs = self.outputs(type_, name, plain, configured, generation)
+        thing = Thing(
+            type=type_,
+            id=id_,
+            urn=urn,
+            name=name,
+            generation=generation,
+            provider=self.place_of(configured),
+            inputs=plain,
+            outputs=outputs,
+        )
+        self.before_create(thing)
+        self.applied(thing, inputs)
+        self._world.put(thing)
+        return thing
+
+    def foresee(self, urn: str, id_: str, inputs: Properties, configured: Properties) -> Thing:
+        """What a resource would be with other inputs."""
+        type_, _ = _type_and_name(urn)
+        old = self._world.get(type_, id_, self.place_of(configured))
+        if not old:
+            raise RefusedError(f"ResourceNotFoundException: {type_.rpartition(':')[2]} {id_} does not exist any more.")
+        plain = normalise(inputs)
+        _, outputs = self.outputs(type_, old.name, plain, configured, old.generation)
+        return replace(old, urn=urn, inputs=plain, outputs=outputs)
+
+    def change(self, urn: str, id_: str, inputs: Properties, configured: Properties) -> Thing:
+        """Give a resource other inputs."""
+        thing = self.foresee(urn, id_, inputs, configured)
+        self.before_update(thing)
+        self.applied(thing, inputs)
+        self._world.put(thing)
+        return thing
+
+    def unmake(self, urn: str, id_: str, configured: Properties) -> None:
+        """Delete a resource; one that is not there is fine."""
+        thing = self._world.get(_type_and_name(urn)[0], id_, self.place_of(configured))
+        if thing:
+            self.before_delete(thing)
+            self.deleted(thing)
+            self._world.remove(thing)
 
     # Life of the plugin
 
@@ -141,52 +190,27 @@ class StandIn(ResourceProviderServicer):
     def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
         type_, name = _type_and_name(request.urn)
         inputs = from_struct(request.properties)
-        plain = normalise(inputs)
         configured = self._configuration(context)
         if request.preview:
-            _, outputs = self.outputs(type_, name, plain, configured, 0)
+            _, outputs = self.outputs(type_, name, normalise(inputs), configured, 0)
             return provider_pb2.CreateResponse(properties=to_struct(overlay(_unknown(outputs), inputs)))
-        with self._operation("create", request.urn, type_, context):
-            generation = self._world.free_generation(type_, name)
-            id_, outputs = self.outputs(type_, name, plain, configured, generation)
-            thing = Thing(
-                type=type_,
-                id=id_,
-                urn=request.urn,
-                name=name,
-                generation=generation,
-                provider=self.place_of(configured),
-                inputs=plain,
-                outputs=outputs,
-            )
-            self.before_create(thing)
-            self.applied(thing, inputs)
-            self._world.put(thing)
-        return provider_pb2.CreateResponse(id=id_, properties=to_struct(overlay(outputs, inputs)))
+        with self._operation("create", request.urn, context):
+            thing = self.make(request.urn, inputs, configured)
+        return provider_pb2.CreateResponse(id=thing.id, properties=to_struct(overlay(thing.outputs, inputs)))
 
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
-        type_, _ = _type_and_name(request.urn)
         inputs = from_struct(request.news)
-        plain = normalise(inputs)
         configured = self._configuration(context)
-        with self._operation("update", request.urn, type_, context, pretend=request.preview):
-            old = self._existing(type_, request.id, self.place_of(configured))
-            _, outputs = self.outputs(type_, old.name, plain, configured, old.generation)
-            if not request.preview:
-                new = replace(old, urn=request.urn, inputs=plain, outputs=outputs)
-                self.before_update(old, new)
-                self.applied(new, inputs)
-                self._world.put(new)
-        return provider_pb2.UpdateResponse(properties=to_struct(overlay(_with_engine_unknowns(outputs), inputs)))
+        if request.preview:
+            outputs = self.foresee(request.urn, request.id, inputs, configured).outputs
+            return provider_pb2.UpdateResponse(properties=to_struct(overlay(_with_unknowns(outputs), inputs)))
+        with self._operation("update", request.urn, context):
+            thing = self.change(request.urn, request.id, inputs, configured)
+        return provider_pb2.UpdateResponse(properties=to_struct(overlay(thing.outputs, inputs)))
 
     def Delete(self, request: Any, context: Any) -> Empty:
-        type_, _ = _type_and_name(request.urn)
-        with self._operation("delete", request.urn, type_, context):
-            thing = self._world.get(type_, request.id, self.place_of(self._configuration(context)))
-            if thing:
-                self.before_delete(thing)
-                self.deleted(thing)
-                self._world.remove(thing)
+        with self._operation("delete", request.urn, context):
+            self.unmake(request.urn, request.id, self._configuration(context))
         return Empty()
 
     def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
@@ -211,20 +235,9 @@ class StandIn(ResourceProviderServicer):
     def _configuration(self, context: Any) -> Properties:
         return self._configured.get(context.peer(), {})
 
-    def _existing(self, type_: str, id_: str, place: str) -> Thing:
-        thing = self._world.get(type_, id_, place)
-        if not thing:
-            raise RefusedError(
-                f"ResourceNotFoundException: {type_.rpartition(':')[2]} {id_} does not exist (any more)."
-            )
-        return thing
-
-    def _operation(
-        self, operation: Operation, urn: str, type_: str, context: Any, *, pretend: bool = False
-    ) -> "_Operation":
-        fault = None if pretend else self._setting.faults.strike(urn, type_, operation)
-        if not pretend and self._setting.delay_seconds:
-            time.sleep(self._setting.delay_seconds)
+    def _operation(self, operation: Operation, urn: str, context: Any) -> "_Operation":
+        fault = self._setting.faults.strike(urn, _type_and_name(urn)[0], operation)
+        time.sleep(self._setting.delay_seconds)
         return _Operation(self._world, context, fault)
 
 
@@ -272,9 +285,9 @@ def _unknown(outputs: Any) -> Any:
     return UNKNOWN_VALUE
 
 
-def _with_engine_unknowns(outputs: Any) -> Any:
+def _with_unknowns(outputs: Any) -> Any:
     if isinstance(outputs, Mapping):
-        return {key: _with_engine_unknowns(value) for key, value in outputs.items()}
+        return {key: _with_unknowns(value) for key, value in outputs.items()}
     if isinstance(outputs, list):
-        return [_with_engine_unknowns(item) for item in outputs]
+        return [_with_unknowns(item) for item in outputs]
     return UNKNOWN_VALUE if outputs == UNKNOWN else outputs

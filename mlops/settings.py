@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from components.platform import PlatformConfig
 from mlops.core.merge import merge
 from mlops.core.problems import SettingsError, closest, explain
-from mlops.core.regions import REGIONS
 from mlops.stacks import StackFile
 from mlops.tiers import TIERS, tier
 
@@ -123,7 +122,4 @@ def _override(stack: StackFile, where: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(override, Mapping):
         raise SettingsError(f"{where}: {key} must be a mapping of settings, not {json.dumps(override)[:60]}.")
-    region = override.get("region")
-    if isinstance(region, str) and region not in REGIONS:
-        raise SettingsError(f'{where}: region is "{region}".{closest(region, REGIONS)} Allowed: {", ".join(REGIONS)}.')
     return override

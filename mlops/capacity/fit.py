@@ -154,8 +154,8 @@ def _place(wanted: Pods, fillings: Sequence[_Filling]) -> Iterator[Pending]:
         if bin_ := next((one for filling in allowed for one in filling.bins if one.takes(wanted)), None):
             bin_.put(wanted)
             continue
-        why = _grow(wanted, allowed)
-        waiting[why] = waiting.get(why, 0) + 1
+        reason = _grow(wanted, allowed)
+        waiting[reason] = waiting.get(reason, 0) + 1
     for (why, group), count in waiting.items():
         yield Pending(pods=wanted, count=count, why=why, group=group)
 

@@ -53,7 +53,8 @@ class SettingsError(Exception):
 def explain(error: ValidationError, model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
     """One line for each thing that is wrong, in the order of the settings."""
     schema = model.model_json_schema()
-    return [_line(problem, schema, given) for problem in error.errors(include_url=False)]
+    texts = (_line(problem, schema, given) for problem in error.errors(include_url=False))
+    return [line for text in texts for line in text.splitlines()]
 
 
 def closest(word: str, allowed: Sequence[str]) -> str:
@@ -97,7 +98,8 @@ def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[
     if kind == "string_pattern_mismatch":
         return f"{where} is {shown}. {_described(schema, path, given)} (pattern {context['pattern']})"
     text = str(context["error"]) if "error" in context else str(problem["msg"])
-    return f"{where}: {text}" + ("" if text.endswith((".", "?")) else ".")
+    text = "\n".join(line if line.endswith((".", "?")) else f"{line}." for line in text.splitlines())
+    return f"{where}: {text}" if path else text
 
 
 def _real_path(location: Location, given: Any) -> list[int | str]:

@@ -157,7 +157,7 @@ def _line(
         )
     monthly = item.quantity * price.usd
     margin = number(usage.margin_percent) / 100 if item.kind == "usage" else Decimal(0)
-    dearest = max((found.usd for sku in item.high if (found := book.find(region, *sku))), default=price.usd)
+    dearest = max((high.usd for sku in item.high if (high := book.find(region, *sku))), default=price.usd)
     return Line(
         module=module,
         resource=name,

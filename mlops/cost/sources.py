@@ -33,7 +33,7 @@ def read(file: Path) -> Graph:
         graph = _graph(content, file)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SourceError(
-            f"{file.name} looks like a stack, but one of its resources cannot be read ({type(error).__name__}: {error}). "
+            f"{file.name} looks like a stack, but a resource in it cannot be read ({type(error).__name__}: {error}). "
             "Write the file anew with `pulumi stack export`."
         ) from None
     if not len(graph):

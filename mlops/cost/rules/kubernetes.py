@@ -50,14 +50,9 @@ def service(node: Node, context: Context) -> Iterator[Item]:
 
 def ingress(node: Node, context: Context) -> Iterator[Item]:
     """An application load balancer; ingresses of one group share it, and the first of them pays."""
-    group = _annotations(node.inputs.get("metadata")).get(_INGRESS_GROUP)
-    if group:
-        sharing = [
-            other
-            for other in context.of_type(INGRESS)
-            if _annotations(other.inputs.get("metadata")).get(_INGRESS_GROUP) == group
-        ]
-        if sharing[0].urn != node.urn:
+    if group := _group(node):
+        sharing = (one for one in context.of_type(INGRESS) if _group(one) == group)
+        if next(sharing).urn != node.urn:
             return
     public = 2 if _internet_facing(node.inputs.get("metadata")) else 0
     yield from load_balancer_items("alb", context, public)
@@ -104,6 +99,10 @@ def _requested(spec: Any) -> Decimal:
 
 def _annotations(metadata: Any) -> Mapping[str, Any]:
     return (metadata or {}).get("annotations") or {}
+
+
+def _group(node: Node) -> str:
+    return str(_annotations(node.inputs.get("metadata")).get(_INGRESS_GROUP) or "")
 
 
 def _internet_facing(metadata: Any) -> bool:

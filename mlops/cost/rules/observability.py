@@ -24,10 +24,8 @@ def log_group(node: Node, context: Context) -> Iterator[Item]:
     """Taking in is what costs; storing what stays after compression; queries by what they read."""
     gb = context.share(context.usage.logs.ingested_gb, LOG_GROUP)
     days = number(node.inputs.get("retentionInDays")) or Decimal(FOREVER_DAYS)
-    cheap = node.inputs.get("logGroupClass") == "INFREQUENT_ACCESS"
-    yield used(
-        "logs taken in", ("cloudwatch", "logs_ingest_infrequent_access" if cheap else "logs_ingest_standard"), gb
-    )
+    kind = "infrequent_access" if node.inputs.get("logGroupClass") == "INFREQUENT_ACCESS" else "standard"
+    yield used("logs taken in", ("cloudwatch", f"logs_ingest_{kind}"), gb)
     stored = gb * STORED_SHARE * days / 30
     yield used(f"logs kept {days} days, compressed", ("cloudwatch", "logs_archive_storage"), stored)
     queried = context.share(context.usage.logs.queried_gb, LOG_GROUP)
@@ -80,9 +78,8 @@ def prometheus(node: Node, context: Context) -> Iterator[Item]:
 
 
 def grafana(node: Node, context: Context) -> Iterator[Item]:
-    yield used(
-        "Grafana editors", ("managed_grafana", "editor"), context.share(context.usage.logs.grafana_editors, GRAFANA)
-    )
+    editors = context.share(context.usage.logs.grafana_editors, GRAFANA)
+    yield used("Grafana editors", ("managed_grafana", "editor"), editors)
     viewers = context.share(context.usage.logs.grafana_viewers, GRAFANA)
     yield used("Grafana viewers", ("managed_grafana", "viewer"), viewers)
 

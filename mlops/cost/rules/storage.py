@@ -32,9 +32,8 @@ def bucket(node: Node, context: Context) -> Iterator[Item]:
 
 
 def repository(node: Node, context: Context) -> Iterator[Item]:
-    yield used(
-        "container images", ("ecr", "private_storage"), context.share(context.usage.storage.images_gb, REPOSITORY)
-    )
+    gb = context.share(context.usage.storage.images_gb, REPOSITORY)
+    yield used("container images", ("ecr", "private_storage"), gb)
 
 
 def volume(node: Node, context: Context) -> Iterator[Item]:

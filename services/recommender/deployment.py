@@ -1,0 +1,178 @@
+"""What is served now, and the task that makes it what the registry wants.
+
+One reference to one frozen value: a request reads it once and is answered by what it found, so a swap can neither
+drop a request nor mix two models. A model that cannot be fetched or trusted leaves everything as it is.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+from recommender.child import FetchError
+from recommender.manifest import ModelError
+from recommender.metrics import Metrics
+from recommender.model import Model
+from recommender.registry import Mode, RegistryError, Version, Wanted
+from recommender.source import Source
+
+log = logging.getLogger("recommender")
+
+Role = Literal["champion", "canary"]
+
+
+@dataclass(frozen=True, eq=False)
+class Serving:
+    """The models that answer."""
+
+    champion: Model
+    challenger: Model | None = None
+    mode: Mode = "rolling"
+    percent: float = 0.0
+
+    def choose(self, user_id: str) -> tuple[Model, Role]:
+        """The model that answers this user: always the same one as long as the share stays."""
+        if self.mode == "canary" and self.challenger is not None and within(user_id, self.percent):
+            return self.challenger, "canary"
+        return self.champion, "champion"
+
+    def shadow(self, user_id: str) -> Model | None:
+        """The model that is compared on this user, if any."""
+        return self.challenger if self.mode == "shadow" and within(user_id, self.percent) else None
+
+    def roles(self) -> dict[str, Model]:
+        """Models by role."""
+        found = {"champion": self.champion}
+        if self.challenger is not None:
+            found[self.mode] = self.challenger
+        return found
+
+
+def within(user_id: str, percent: float) -> bool:
+    """Whether a user belongs to the first `percent` of all, by a hash that is the same in every process."""
+    digest = blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=4).digest()
+    return int.from_bytes(digest, "big") < percent / 100 * 2**32
+
+
+class Deployment:
+    """Keeps `serving` what the source wants."""
+
+    def __init__(self, source: Source, metrics: Metrics, poll_seconds: float) -> None:
+        self.serving: Serving | None = None
+        self.problem: str | None = "No model has been looked for yet."
+        """Why what is served is not what is wanted, or None."""
+        self.first = asyncio.Event()
+        """Set once there is something to serve."""
+        self._source = source
+        self._metrics = metrics
+        self._poll_seconds = poll_seconds
+        self._loaded: dict[Version, Model] = {}
+        self._previous: Version | None = None
+        self._refused: dict[Version, str] = {}
+        self._wanted: Wanted | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def watch(self) -> None:
+        """Refresh for ever."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(self._poll_seconds)
+
+    async def refresh(self) -> str | None:
+        """Look once and swap where something changed; what is in the way, or None."""
+        async with self._one_at_a_time:
+            try:
+                problem = await self._refresh()
+            except Exception as error:  # the watcher must outlive whatever a disk or a network comes up with
+                log.exception("looking for a model failed")
+                problem = f"{type(error).__name__}: {error}"
+            if problem and problem != self.problem:
+                log.warning("%s", problem)
+            self.problem = problem
+            return problem
+
+    async def _refresh(self) -> str | None:
+        try:
+            wanted = await self._source.look()
+        except RegistryError as error:
+            self._metrics.registry_up.set(0)
+            if self.serving is None:
+                await self._start_from_cache()
+            return str(error)
+        self._metrics.registry_up.set(1)
+        self._metrics.registry_seen.set(time.time())
+        if wanted == self._wanted:
+            return None
+        problems = []
+        champion = await self._model(wanted.champion, problems)
+        challenger = await self._model(wanted.challenger, problems) if wanted.challenger else None
+        if champion is not None:
+            self._swap(wanted, champion, challenger)
+            await self._forget(wanted)
+            # Complete, or looked at again next time.
+            self._wanted = None if problems else wanted
+        return " ".join(problems) or None
+
+    async def _start_from_cache(self) -> None:
+        version = await self._source.last()
+        if version is None:
+            return
+        problems: list[str] = []
+        model = await self._model(version, problems)
+        if model is not None:
+            log.warning("serving version %s from the cache until the registry answers", version.number)
+            self._swap(Wanted(version), model, None)
+
+    async def _model(self, version: Version, problems: list[str]) -> Model | None:
+        if version in self._loaded:
+            return self._loaded[version]
+        if version in self._refused:
+            problems.append(self._refused[version])
+            return None
+        try:
+            model = await self._source.load(version)
+        except ModelError as error:
+            self._metrics.refused.inc()
+            self._refused[version] = f"Version {version.number} is refused: {error}"
+            problems.append(self._refused[version])
+            return None
+        except (FetchError, OSError) as error:
+            self._metrics.fetch_failures.inc()
+            problems.append(f"Version {version.number} cannot be fetched: {error}")
+            return None
+        self._loaded[version] = model
+        return model
+
+    def _swap(self, wanted: Wanted, champion: Model, challenger: Model | None) -> None:
+        old = self.serving
+        serving = (
+            Serving(champion, challenger, wanted.mode, wanted.percent) if challenger is not None else Serving(champion)
+        )
+        if old is not None and old.roles() == serving.roles() and old.percent == serving.percent:
+            return
+        self.serving = serving
+        self.first.set()
+        self._metrics.swaps.inc()
+        self._metrics.show_models(serving.roles())
+        if old is None or old.champion is not champion:
+            self._metrics.loaded.set(time.time())
+        log.info(
+            "serving version %s (%s)%s",
+            champion.version or "without a number",
+            champion.kind,
+            f", {wanted.mode} {wanted.percent:g} % version {challenger.version}" if challenger is not None else "",
+        )
+
+    async def _forget(self, wanted: Wanted) -> None:
+        keep = {wanted.champion, wanted.challenger}
+        gone = [version for version in self._loaded if version not in keep]
+        for version in gone:
+            del self._loaded[version]
+        self._refused = {version: why for version, why in self._refused.items() if version in keep}
+        await self._source.keep([version for version in (*keep, self._previous) if version is not None], wanted.champion)
+        self._previous = wanted.champion

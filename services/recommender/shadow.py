@@ -1,0 +1,64 @@
+"""Compare the challenger with the champion on real users, off the way of the answer.
+
+The comparison waits in a bounded queue and yields to every request; under pressure it is dropped, never the answer.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from recommender.metrics import Metrics, overlap
+from recommender.model import Model
+
+log = logging.getLogger("recommender")
+
+_WAITING = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What the champion answered, and who is asked as well."""
+
+    user_id: str
+    k: int
+    champion: Model
+    answered: list[str]
+    challenger: Model
+
+
+class Shadow:
+    """A queue of comparisons and the task that makes them."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._queue: asyncio.Queue[Comparison] = asyncio.Queue(_WAITING)
+
+    def offer(self, comparison: Comparison) -> None:
+        """Compare later, if there is room."""
+        try:
+            self._queue.put_nowait(comparison)
+        except asyncio.QueueFull:
+            self._metrics.shadowed.labels("dropped").inc()
+
+    async def run(self) -> None:
+        """Compare for ever."""
+        while True:
+            comparison = await self._queue.get()
+            # Whatever waits for the loop goes first.
+            await asyncio.sleep(0)
+            try:
+                self._compare(comparison)
+            except Exception:
+                log.exception("the challenger failed on user %r", comparison.user_id)
+                self._metrics.shadowed.labels("failed").inc()
+
+    def _compare(self, comparison: Comparison) -> None:
+        started = time.perf_counter()
+        answer = comparison.challenger.recommend(comparison.user_id, comparison.k)
+        self._metrics.shadow_seconds.labels(comparison.challenger.version).observe(time.perf_counter() - started)
+        share = overlap(comparison.answered, [item.product_id for item in answer])
+        if share == share:
+            versions = comparison.champion.version, comparison.challenger.version
+            self._metrics.overlap.labels(*versions).observe(share)
+        self._metrics.shadowed.labels("compared").inc()
