@@ -82,7 +82,7 @@ class StandardBrokers(ProvisionedBrokers):
     )
     """kafka.t3.small (experiments), kafka.m5.* or kafka.m7g.*, large to 16xlarge (m5 to 24xlarge)."""
     storage_gb: int = Field(100, ge=1, le=16384)
-    """EBS storage a broker, GiB."""
+    """EBS storage a broker, GiB; with max_storage_gb that at creation only."""
     max_storage_gb: int | None = Field(1000, le=16384)
     """GiB a broker up to which storage grows by itself; null never grows it. Storage never shrinks."""
     storage_mode: Literal["LOCAL", "TIERED"] = "LOCAL"

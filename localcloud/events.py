@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,7 +80,12 @@ class EventReader:
         self._on_event = on_event
         self._started: dict[tuple[str, str], float] = {}
         self._errors: dict[str, str] = {}
-        self.counts: Counter[str] = Counter()
+        self._done: dict[str, Operation] = {}
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Operation -> number of resources that it was completed for."""
+        return Counter(self._done.values())
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -108,7 +113,7 @@ class EventReader:
         started = self._started.setdefault(key, now)
         # A replacement has three steps: the new one, the old one's end, and their sum, which counts.
         if status == "done" and metadata.op.value not in ("create-replacement", "delete-replaced"):
-            self.counts[operation] += 1
+            self._done[metadata.urn] = operation
         self._tell(
             StepEvent(
                 urn=metadata.urn,

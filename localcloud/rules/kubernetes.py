@@ -78,9 +78,9 @@ def _first(rules: tuple[Rule, ...], world: World, thing: Thing) -> str | None:
 
 
 def _neighbours(world: World, thing: Thing) -> Iterator[Thing]:
-    """What lives on the same cluster, itself left out."""
+    """What lives on the same cluster."""
     for other in world:
-        if (other.package, other.provider) == ("kubernetes", thing.provider) and other.key != thing.key:
+        if (other.package, other.provider) == ("kubernetes", thing.provider):
             yield other
 
 

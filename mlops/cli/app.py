@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from mlops.cli.access import access
+from mlops.cli.cost import cost
 from mlops.cli.destroy import destroy
 from mlops.cli.doctor import doctor
 from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
@@ -43,6 +44,7 @@ for panel, name, command in (
     (LOOK, "validate", validate),
     (LOOK, "plan", plan),
     (LOOK, "access", access),
+    (LOOK, "cost", cost),
     (RUN, "rehearse", rehearse),
     (RUN, "up", up),
     (RUN, "destroy", destroy),

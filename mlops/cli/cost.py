@@ -1,5 +1,6 @@
 """`mlops cost`: what a stack costs a month, before anything exists."""
 
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,7 @@ def cost(
     free: Annotated[bool, typer.Option("--free", help="List what costs nothing, and why.")] = False,
     bill: Annotated[
         str | None,
-        typer.Option("--bill", metavar="NAME", help="Hold a published bill against the same rules: [bold]dev[/], [bold]scale[/]."),
+        typer.Option("--bill", metavar="NAME", help="Hold a published bill against the rules: dev or scale."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")] = False,
     as_json: options.Json = False,
@@ -65,7 +66,8 @@ def cost(
         print_bill(bill, as_json=as_json)
         return
     made, book, own_budget = estimated(stack, graph, usage)
-    limit = Decimal(str(budget)) if budget is not None else (Decimal(str(own_budget.monthly_usd)) if own_budget else None)
+    allowed = budget if budget is not None else own_budget and own_budget.monthly_usd
+    limit = Decimal(str(allowed)) if allowed is not None else None
     other = estimated(against, None, usage)[0] if against else None
     if as_json:
         document = report.to_json(made, book, own_budget, today())
@@ -74,7 +76,7 @@ def cost(
             document["against"] = report.to_json(other, book, None, today())
         ui.print_json(document)
     elif markdown:
-        ui.print_text(report.to_markdown(made, other, limit))
+        sys.stdout.write(report.to_markdown(made, other, limit))
     else:
         from mlops.cli import cost_view
 
@@ -104,15 +106,15 @@ def estimated(
     from mlops.cost.estimate import estimate
     from mlops.cost.usage import budget_of, usage_of
 
-    tier, choices, root = "", (), None
     try:
-        if stack or not graph:
-            target = options.target(stack)
-            plan = planned(target)
-            tier, choices, root = plan.tier, plan.choices, target.root
+        if graph and not stack:
+            book = load()
+            return estimate(sources.read(graph), usage_of("", (), usage), book), book, None
+        target = options.target(stack)
+        plan = planned(target)
+        book = load(target.root)
         priced = sources.read(graph) if graph else plan.graph
-        book = load(root)
-        made = estimate(priced, usage_of(tier, choices, usage), book)
-        return made, book, budget_of(choices)
+        made = estimate(priced, usage_of(plan.tier, plan.choices, usage), book)
+        return made, book, budget_of(plan.choices)
     except (BookError, sources.SourceError) as error:
         raise BadInputError(str(error)) from None

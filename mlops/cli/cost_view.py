@@ -2,12 +2,16 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from mlops.cli import ui
 from mlops.cost import report
 from mlops.cost.book import Book
 from mlops.cost.estimate import Estimate
 from mlops.cost.report import STACK_LEVEL, amount, module_total, money, unit_price
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def headline(estimate: Estimate) -> str:
@@ -89,7 +93,7 @@ def print_free(estimate: Estimate) -> None:
     ui.out().print(ui.table("Free", "Type", ("Number", "right"), "Why", rows=rows))
 
 
-def _modules(estimate: Estimate) -> "ui.Table":
+def _modules(estimate: Estimate) -> "Table":
     rows = []
     for name, lines in estimate.by_module().items():
         monthly = module_total(lines)
@@ -101,7 +105,7 @@ def _modules(estimate: Estimate) -> "ui.Table":
     return ui.table("By module, a month", "Module", *columns, rows=rows)
 
 
-def _lines(estimate: Estimate) -> "ui.Table":
+def _lines(estimate: Estimate) -> "Table":
     rows, last = [], None
     for row in report.rows(estimate):
         count = f" ({len(row.resources)})" if len(row.resources) > 1 else ""

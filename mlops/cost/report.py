@@ -45,24 +45,29 @@ class ModuleDifference:
 
 def rows(estimate: Estimate) -> tuple[Row, ...]:
     """The lines, equal ones taken together, dearest first within each module."""
-    grouped: dict[tuple[str, str, str, Decimal, Kind], list[Line]] = {}
-    for line in estimate.lines:
-        grouped.setdefault((line.module, line.label, line.unit, line.unit_price, line.kind), []).append(line)
-    made = [
+    order = list(estimate.by_module())
+    return tuple(sorted(grouped(estimate.lines), key=lambda row: order.index(row.module)))
+
+
+def grouped(lines: Iterable[Line]) -> tuple[Row, ...]:
+    """Lines that say the same of several resources of a module taken together, dearest first."""
+    alike: dict[tuple[str, str, str, Decimal, Kind], list[Line]] = {}
+    for line in lines:
+        alike.setdefault((line.module, line.label, line.unit, line.unit_price, line.kind), []).append(line)
+    made = (
         Row(
             module=module,
             label=label,
-            resources=tuple(dict.fromkeys(line.resource for line in lines)),
-            quantity=total(line.quantity for line in lines),
+            resources=tuple(dict.fromkeys(line.resource for line in held)),
+            quantity=total(line.quantity for line in held),
             unit=unit,
-            unit_price=unit_price,
-            monthly=total(line.monthly for line in lines),
+            unit_price=price,
+            monthly=total(line.monthly for line in held),
             kind=kind,
         )
-        for (module, label, unit, unit_price, kind), lines in grouped.items()
-    ]
-    order = list(estimate.by_module())
-    return tuple(sorted(made, key=lambda row: (order.index(row.module), -row.monthly)))
+        for (module, label, unit, price, kind), held in alike.items()
+    )
+    return tuple(sorted(made, key=lambda row: -row.monthly))
 
 
 def differences(before: Estimate, after: Estimate) -> tuple[ModuleDifference, ...]:
@@ -180,11 +185,9 @@ def _line(line: Line, book: Book, today: date) -> dict[str, Any]:
 def to_markdown(estimate: Estimate, before: Estimate | None, budget: Decimal | None) -> str:
     """For a comment below a pull request."""
     lines = [f"### {estimate.project}/{estimate.stack}: {money(estimate.total)} a month", ""]
-    lines += [
-        f"{estimate.region}; {money(estimate.fixed)} for being there, {money(estimate.usage)} for use; "
-        f"between {money(estimate.low)} and {money(estimate.high)}.",
-        "",
-    ]
+    band = f"between {money(estimate.low)} and {money(estimate.high)}"
+    parts = f"{money(estimate.fixed)} for being there, {money(estimate.usage)} for use"
+    lines += [f"{estimate.region}; {parts}; {band}.", ""]
     if excess := over_budget(estimate, budget):
         lines += [f"**{money(excess)} over the budget of {money(budget or Decimal(0))}.**", ""]
     if before:
@@ -222,8 +225,8 @@ def to_markdown(estimate: Estimate, before: Estimate | None, budget: Decimal | N
 def problems(estimate: Estimate) -> Sequence[str]:
     """What the totals do not hold, one sentence each."""
     found = [
-        f"Not in the total: {row.resource}, {row.label} ({amount(row.quantity)} a month): the price book has no price of "
-        f"{row.sku[0]} {row.sku[1]} in {row.region}."
+        f"Not in the total: {row.resource}, {row.label} ({amount(row.quantity)} a month): the price book has no price "
+        f"of {row.sku[0]} {row.sku[1]} in {row.region}."
         for row in estimate.missing
     ]
     found += [

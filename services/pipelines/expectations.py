@@ -19,7 +19,7 @@ from pipelines.errors import LoopError
 from pipelines.privacy import EMAIL
 from pipelines.schema import EVENT_TYPES
 
-_ID = r"^[^\x00-\x1f\x7f]{1,128}$"
+_ID = r"^[^\x00-\x1f\x7f]{1,256}$"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from scipy import sparse
 
 from pipelines import snapshots
-from pipelines.errors import GateStop, ServiceError
-from pipelines.lake import Lake
-from pipelines.matrices import Interactions, popularity
-from pipelines.schema import TIMESTAMP, UNKNOWN, WEIGHTS
+from pipelines.errors import GateStop
+from pipelines.lake import Lake, parquet
+from pipelines.matrices import Csr, Interactions, Longs, popularity
+from pipelines.schema import TIMESTAMP, UNKNOWN
 from pipelines.snapshots import codes
 
 FRESHNESS = timedelta(hours=1)
@@ -54,7 +55,7 @@ class FeatureStore:
 
     def build(self, data_version: str, now: datetime) -> Features:
         """Compute a snapshot's features, define them, write them online, and keep them in the lake."""
-        shutil.rmtree(self._folder / "files", ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
         folder = self._files(data_version)
         folder.mkdir(parents=True)
         users, products = compute(self._lake, data_version, now)
@@ -64,8 +65,9 @@ class FeatureStore:
             data_version=data_version, as_of=now.isoformat(), users=users.num_rows, products=products.num_rows
         )
         del users, products
-        self._materialize(self._feast(data_version), now)
-        self._lake.upload_folder("features", data_version, folder)
+        for path in sorted(folder.iterdir()):
+            self._lake.upload("features", f"{data_version}/{path.name}", path)
+        self._materialize(features)
         # Last: features that have a manifest are complete.
         self._lake.put_json("features", f"{data_version}/{_MANIFEST}", asdict(features))
         return features
@@ -86,9 +88,11 @@ class FeatureStore:
         # Feast does not promise an order.
         return job.to_df().set_index(key).loc[list(ids), list(names)].reset_index(drop=True)
 
-    def online(self, data_version: str, view: str, key: str, ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    def online(self, features: Features, view: str, key: str, ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
         """Features of some entities as serving sees them; null for an entity that is not there."""
-        answer = self._feast(data_version).get_online_features(
+        if not (self._files(features.data_version) / ".online").exists():
+            self._materialize(features)
+        answer = self._feast(features.data_version).get_online_features(
             features=[f"{view}:{name}" for name in names], entity_rows=[{key: identifier} for identifier in ids]
         )
         return answer.to_df()[list(names)]
@@ -101,24 +105,14 @@ class FeatureStore:
                 table = self._lake.get_table("features", name)
                 kept = table.filter(pc.not_equal(table["user_id"], user_id))
                 if kept.num_rows < table.num_rows:
-                    self._lake.replace("features", name, _parquet(kept))
+                    self._lake.replace("features", name, parquet(kept))
                     gone += table.num_rows - kept.num_rows
-        shutil.rmtree(self._folder / "files", ignore_errors=True)
-        return gone + self._forget_online(user_id)
-
-    def _forget_online(self, user_id: str) -> int:
-        found = latest(self._lake)
-        if found is None or not (self._folder / "online.db").exists():
-            return 0
-        from feast.infra.key_encoding_utils import serialize_entity_key
-        from feast.protos.feast.types.EntityKey_pb2 import EntityKey
-        from feast.protos.feast.types.Value_pb2 import Value
-
-        key = EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
-        return _delete_online(self._folder / "online.db", serialize_entity_key(key, 3))
+        # Files and online table of this machine are made anew from the lake when they are next asked for.
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return gone
 
     def _files(self, data_version: str) -> Path:
-        return self._folder / "files" / data_version
+        return self._folder / data_version
 
     def _feast(self, data_version: str) -> Any:
         import feast
@@ -135,7 +129,7 @@ class FeatureStore:
                 # Definitions hold paths of this machine: they are made here, and only the data travels.
                 registry=str(folder / "registry.db"),
                 offline_store={"type": "file"},
-                online_store={"type": "sqlite", "path": str(self._folder / "online.db")},
+                online_store={"type": "sqlite", "path": str(folder / "online.db")},
                 entity_key_serialization_version=3,
             )
         )
@@ -143,7 +137,94 @@ class FeatureStore:
             store.apply(list(definitions(folder)))
         return store
 
-    def _materialize(self, store: Any, now: datetime) -> None:
+    def _materialize(self, features: Features) -> None:
+        moment = datetime.fromisoformat(features.as_of)
+        store = self._feast(features.data_version)
         # It reports to standard output, which belongs to the command's own answer.
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            store.materialize(now - _SKEW, now + _SKEW)
+            store.materialize(moment - _SKEW, moment + _SKEW)
+        (self._files(features.data_version) / ".online").touch()
+
+
+def latest(lake: Lake) -> Features | None:
+    """The features that were computed last, or None."""
+    found = [
+        Features(**json.loads(lake.need("features", key)))
+        for key in lake.keys("features", "")
+        if key.endswith(f"/{_MANIFEST}")
+    ]
+    return max(found, key=lambda features: features.as_of, default=None)
+
+
+def require_fresh(features: Features, now: datetime, limit: timedelta = FRESHNESS) -> None:
+    """Raise GateStop unless the features are younger than the limit."""
+    age = features.age(now)
+    if age >= limit:
+        raise GateStop(
+            f"The features of {features.data_version} are {age.total_seconds() / 60:.0f} minutes old; "
+            f"{limit.total_seconds() / 60:.0f} is the limit. Start a new run: `run-loop --fresh`."
+        )
+
+
+def compute(lake: Lake, data_version: str, now: datetime) -> tuple[pa.Table, pa.Table]:
+    """Features of users and of products, one row an entity."""
+    events = snapshots.events(lake, data_version, ["user_id", "product_id", "event_type"])
+    pairs = Interactions.of(events)
+    catalogue = snapshots.products(lake, data_version)
+    category = _by_id(catalogue, "product_id", "category", pairs.products)
+    bands = _by_id(snapshots.users(lake, data_version), "user_id", "age_band", pairs.users)
+    matrix = pairs.matrix()
+    users, products = _counts(events, pairs)
+    moment = pa.scalar(now, TIMESTAMP)
+    user_table = pa.table(
+        {
+            "user_id": pairs.users,
+            "events": users[0],
+            "products": np.diff(matrix.indptr).astype(np.int64),
+            "purchases": users[1],
+            "favourite_category": _favourites(matrix, category),
+            "age_band": bands,
+            "event_timestamp": pa.repeat(moment, len(pairs.users)),
+        }
+    )
+    product_table = pa.table(
+        {
+            "product_id": pairs.products,
+            "popularity": popularity(matrix),
+            "events": products[0],
+            "purchases": products[1],
+            "category": category,
+            "event_timestamp": pa.repeat(moment, len(pairs.products)),
+        }
+    )
+    return user_table, product_table
+
+
+def _counts(events: pa.Table, pairs: Interactions) -> tuple[tuple[Longs, Longs], tuple[Longs, Longs]]:
+    """Events and purchases, by user and by product."""
+    bought = pc.equal(events["event_type"], "purchase").to_numpy().astype(bool)
+    found = []
+    for column, values in (("user_id", pairs.users), ("product_id", pairs.products)):
+        _, place = codes(events[column])
+        size = len(values)
+        found.append((np.bincount(place, minlength=size), np.bincount(place[bought], minlength=size)))
+    return found[0], found[1]
+
+
+def _by_id(table: pa.Table, key: str, column: str, ids: Sequence[str]) -> pa.Array:
+    """A column's values for some ids; "unknown" for those that the table lacks."""
+    places = pc.index_in(pa.array(ids, pa.string()), value_set=table[key].combine_chunks())
+    return pc.fill_null(table[column].combine_chunks().take(places), UNKNOWN)
+
+
+def _favourites(matrix: Csr, category: pa.Array) -> pa.Array:
+    """Each user's category with the greatest weight."""
+    encoded = category.dictionary_encode()
+    if not len(category):
+        return pa.array([], pa.string())
+    membership = sparse.csr_array(
+        (np.ones(len(category), np.float32), (np.arange(len(category)), encoded.indices.to_numpy())),
+        shape=(len(category), len(encoded.dictionary)),
+    )
+    by_category = sparse.csr_array(matrix @ membership)
+    return encoded.dictionary.take(pa.array(np.asarray(by_category.argmax(axis=1)).reshape(-1)))

@@ -70,5 +70,5 @@ class Settings:
             serving_url=(values.get("MLOPS_SERVING_URL") or "").rstrip("/") or None,
             admin_token=values.get("MLOPS_ADMIN_TOKEN") or None,
             pii_salt=values.get("MLOPS_PII_SALT") or None,
-            model_name=values.get("MLOPS_MODEL") or "recommender",
+            model_name=values.get("MLOPS_MODEL_NAME") or "recommender",
         )

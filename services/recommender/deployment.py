@@ -5,13 +5,10 @@ drop a request nor mix two models. A model that cannot be fetched or trusted lea
 """
 
 import asyncio
-import contextlib
-import json
 import logging
 import time
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import Literal
 
 from recommender.child import FetchError
@@ -24,6 +21,8 @@ from recommender.source import Source
 log = logging.getLogger("recommender")
 
 Role = Literal["champion", "canary"]
+
+_SLOWEST_RETRY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,9 @@ class Deployment:
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._loaded: dict[Version, Model] = {}
+        self._champion: Version | None = None
         self._previous: Version | None = None
+        self._failures = 0
         self._refused: dict[Version, str] = {}
         self._wanted: Wanted | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -81,7 +82,9 @@ class Deployment:
         """Refresh for ever."""
         while True:
             await self.refresh()
-            await asyncio.sleep(self._poll_seconds)
+            # A store that does not give the model out is asked less and less often.
+            slower = self._poll_seconds * 2 ** min(self._failures, 10)
+            await asyncio.sleep(max(self._poll_seconds, min(slower, _SLOWEST_RETRY_SECONDS)))
 
     async def refresh(self) -> str | None:
         """Look once and swap where something changed; what is in the way, or None."""
@@ -108,7 +111,8 @@ class Deployment:
         self._metrics.registry_seen.set(time.time())
         if wanted == self._wanted:
             return None
-        problems = []
+        problems: list[str] = []
+        failures = self._failures
         champion = await self._model(wanted.champion, problems)
         challenger = await self._model(wanted.challenger, problems) if wanted.challenger else None
         if champion is not None:
@@ -116,6 +120,8 @@ class Deployment:
             await self._forget(wanted)
             # Complete, or looked at again next time.
             self._wanted = None if problems else wanted
+        if self._failures == failures:
+            self._failures = 0
         return " ".join(problems) or None
 
     async def _start_from_cache(self) -> None:
@@ -143,6 +149,7 @@ class Deployment:
             return None
         except (FetchError, OSError) as error:
             self._metrics.fetch_failures.inc()
+            self._failures += 1
             problems.append(f"Version {version.number} cannot be fetched: {error}")
             return None
         self._loaded[version] = model
@@ -174,5 +181,8 @@ class Deployment:
         for version in gone:
             del self._loaded[version]
         self._refused = {version: why for version, why in self._refused.items() if version in keep}
-        await self._source.keep([version for version in (*keep, self._previous) if version is not None], wanted.champion)
-        self._previous = wanted.champion
+        if wanted.champion != self._champion:
+            self._previous, self._champion = self._champion, wanted.champion
+        # The one before stays in the cache: rolling back to it is then a matter of milliseconds.
+        kept = [version for version in (*keep, self._previous) if version is not None]
+        await self._source.keep(kept, wanted.champion)

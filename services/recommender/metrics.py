@@ -1,7 +1,5 @@
 """What the service counts, for Prometheus; one registry an application, so that two in one process do not collide."""
 
-import math
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from recommender.model import Model
@@ -18,7 +16,10 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
-            "http_requests_total", "Answers, by route and status.", ("method", "route", "status"), registry=self.registry
+            "http_requests_total",
+            "Answers, by route and status.",
+            ("method", "route", "status"),
+            registry=self.registry,
         )
         self.seconds = Histogram(
             "http_request_duration_seconds",
@@ -61,9 +62,7 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
-        self.waiting = Gauge(
-            "recommender_events_waiting", "Events that wait for the stream.", registry=self.registry
-        )
+        self.waiting = Gauge("recommender_events_waiting", "Events that wait for the stream.", registry=self.registry)
         self.shadowed = Counter(
             "recommender_shadow_total",
             "Answers of the champion; outcome is compared, dropped (no time) or failed.",
@@ -97,7 +96,7 @@ class Metrics:
 
 
 def overlap(first: list[str], second: list[str]) -> float:
-    """Share of the first list's products that are in the second; 1 where both are empty, NaN where only it is."""
+    """Share of the first list's products that are in the second; of no products, all are."""
     if not first:
-        return 1.0 if not second else math.nan
+        return 1.0
     return len(set(first) & set(second)) / len(first)

@@ -58,7 +58,5 @@ class Shadow:
         answer = comparison.challenger.recommend(comparison.user_id, comparison.k)
         self._metrics.shadow_seconds.labels(comparison.challenger.version).observe(time.perf_counter() - started)
         share = overlap(comparison.answered, [item.product_id for item in answer])
-        if share == share:
-            versions = comparison.champion.version, comparison.challenger.version
-            self._metrics.overlap.labels(*versions).observe(share)
+        self._metrics.overlap.labels(comparison.champion.version, comparison.challenger.version).observe(share)
         self._metrics.shadowed.labels("compared").inc()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import shutil
 import time
 from collections.abc import Collection
@@ -15,8 +14,6 @@ from recommender.manifest import MANIFEST
 from recommender.model import Model
 from recommender.registry import Registry, RegistryError, Version, Wanted, registry
 from recommender.settings import Settings
-
-log = logging.getLogger("recommender")
 
 _LAST = "last.json"
 _ABANDONED_SECONDS = 3600.0
@@ -117,7 +114,8 @@ class FolderSource:
     async def load(self, version: Version) -> Model:
         """See Source."""
         await child.run("check", "--folder", version.number, timeout_seconds=self._timeout_seconds)
-        return await asyncio.to_thread(_load, Path(version.number), mmap=False)
+        model = await asyncio.to_thread(_load, Path(version.number), mmap=False)
+        return model if model.version else model.with_version(model.manifest.created)
 
     async def last(self) -> Version | None:
         """See Source."""

@@ -36,16 +36,15 @@ def login_of(base: Foundation, opts: pulumi.ResourceOptions, consumer: str) -> D
 
 @cache
 def platform() -> Graph:
-    """A cluster and a database with two consumers, one of which has a pod that uses its login."""
+    """A cluster and a database with two consumers, one of which has something that uses its login."""
 
     def build(opts: pulumi.ResourceOptions) -> None:
         base = foundation(opts, cluster=True, database=True)
         login = login_of(base, opts, "mlflow").outputs
         login_of(base, opts, "feature-store")
-        k8s.core.v1.Pod(
+        k8s.core.v1.ConfigMap(
             "consumer",
-            metadata={"name": "consumer", "namespace": "tracking"},
-            spec={"containers": [{"name": "main", "envFrom": [{"secretRef": {"name": login.secret_name}}]}]},
+            data={"reads": login.secret_name},
             opts=pulumi.ResourceOptions(provider=base.cluster.kubernetes),
         )
 
@@ -163,7 +162,7 @@ def test_a_name_that_postgres_or_kubernetes_refuses_is_refused(consumer: str) ->
 def test_the_order_is_rights_then_password_then_role_then_consumer() -> None:
     policy, push = of("mlflow-login-policy", POLICY), of("mlflow-login-push", PUSH)
     job, credentials = of("mlflow-login-bootstrap", JOB), of("mlflow-login-credentials", EXTERNAL)
-    consumer = only(platform(), "kubernetes:core/v1:Pod")
+    consumer = only(platform(), "kubernetes:core/v1:ConfigMap", "consumer")
     assert waits_for(push, policy)
     for role in ("login", "master"):
         secret = of(f"mlflow-login-{role}", EXTERNAL)

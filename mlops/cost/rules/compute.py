@@ -62,9 +62,9 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
     if template and (template.inputs.get("monitoring") or {}).get("enabled"):
         metrics = running / HOURS * DETAILED_METRICS
         sku = ("cloudwatch", "custom_metric_first_10k")
-        yield Item(label=f"detailed monitoring of {count} nodes", sku=sku, quantity=metrics)
+        yield Item(label=f"detailed monitoring of {_nodes(count)}", sku=sku, quantity=metrics)
     if _public_addresses(node, context):
-        yield Item(label=f"public IPv4 addresses of {count} nodes", sku=PUBLIC_IPV4, quantity=running)
+        yield Item(label=f"public IPv4 addresses of {_nodes(count)}", sku=PUBLIC_IPV4, quantity=running)
 
 
 def _disks(node: Node, template: Node | None, count: int, share_of_month: Decimal) -> Iterator[Item]:
@@ -78,8 +78,12 @@ def _disks(node: Node, template: Node | None, count: int, share_of_month: Decima
     for volume in volumes:
         gb = number(volume.get("volumeSize"), EKS_DEFAULT_DISK_GB)
         kind = str(volume.get("volumeType") or "gp3")
-        label = f"disks of {count} nodes, {gb} GB {kind} each"
+        label = f"disks of {_nodes(count)}, {gb} GB {kind} each"
         yield from volume_items(label, kind, gb, share_of_month, volume.get("iops"), volume.get("throughput"))
+
+
+def _nodes(count: int) -> str:
+    return f"{count} node" if count == 1 else f"{count} nodes"
 
 
 def _public_addresses(node: Node, context: Context) -> bool:

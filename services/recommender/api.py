@@ -1,0 +1,187 @@
+"""Routes of the recommender's own API."""
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Response, status
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import PlainTextResponse
+
+from recommender.deployment import Role
+from recommender.events import QueueFullError, Record
+from recommender.model import Model
+from recommender.schema import (
+    Accepted,
+    Event,
+    Events,
+    Health,
+    LoadedModel,
+    ModelInfo,
+    Problem,
+    Readiness,
+    Recommendations,
+    Similar,
+)
+from recommender.service import Service
+
+_Documented = dict[int | str, dict[str, object]]
+_NOT_READY: _Documented = {503: {"model": Problem, "description": "No model is loaded yet"}}
+_Id = Annotated[str, Path(min_length=1, max_length=256)]
+_K = Annotated[int, Query(ge=1, le=100, description="How many products, at most")]
+
+
+class _Exposition(PlainTextResponse):
+    # The version in it is part of the contract with the scraper.
+    media_type = CONTENT_TYPE_LATEST
+
+
+def routes(service: Service) -> APIRouter:
+    """The router of one service."""
+    router = APIRouter()
+    router.include_router(_operations(service), tags=["operations"])
+    router.include_router(_recommendations(service), tags=["recommendations"])
+    router.include_router(_events(service), tags=["events"])
+    return router
+
+
+def _recommendations(service: Service) -> APIRouter:
+    router = APIRouter()
+
+    def info(model: Model, role: Role, response: Response) -> ModelInfo:
+        response.headers["x-model-version"] = model.version
+        response.headers["x-model-role"] = role
+        return ModelInfo(
+            name=service.settings.model_name,
+            version=model.version,
+            kind=model.kind,
+            data_version=model.manifest.data_version,
+            role=role,
+        )
+
+    @router.get("/recommendations/{user_id:path}", responses=_NOT_READY)
+    async def recommendations(user_id: _Id, response: Response, k: _K = 10) -> Recommendations:
+        """Products that the user has not had, best first; unknown users get what is popular."""
+        model, role, cold, found = service.recommend(user_id, k)
+        return Recommendations(user_id=user_id, cold=cold, model=info(model, role, response), recommendations=found)
+
+    @router.get(
+        "/products/{product_id:path}/similar",
+        responses={404: {"model": Problem, "description": "The model does not know the product"}, **_NOT_READY},
+    )
+    async def similar(product_id: _Id, response: Response, k: _K = 10) -> Similar:
+        """Neighbours of a product, most similar first."""
+        champion = service.serving.champion
+        try:
+            found = champion.similar(product_id, k)
+        except KeyError:
+            detail = f"Model version {champion.version} does not know product {product_id!r}."
+            raise HTTPException(status.HTTP_404_NOT_FOUND, detail) from None
+        return Similar(product_id=product_id, model=info(champion, "champion", response), similar=found)
+
+    return router
+
+
+def _events(service: Service) -> APIRouter:
+    router = APIRouter()
+
+    @router.post(
+        "/events",
+        status_code=status.HTTP_202_ACCEPTED,
+        responses={
+            413: {"model": Problem, "description": "The body is larger than any valid one"},
+            503: {"model": Problem, "description": "No stream, or too many events wait for it: try again later"},
+        },
+    )
+    async def events(body: Events) -> Accepted:
+        """Take one event or a list of them for the stream: all, or none."""
+        if service.writer is None:
+            detail = "No stream is configured: set MLOPS_STREAM."
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
+        batch = body if isinstance(body, list) else [body]
+        try:
+            service.writer.accept([_record(event) for event in batch])
+        except QueueFullError:
+            detail = f"{service.settings.event_queue} events may wait for the stream, and these do not fit: try again."
+            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"}) from None
+        return Accepted(accepted=len(batch), event_ids=[event.event_id for event in batch])
+
+    return router
+
+
+def _operations(service: Service) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health")
+    async def health() -> Health:
+        """The process answers."""
+        return Health()
+
+    @router.get("/ready", responses={503: {"model": Readiness, "description": "No model is loaded yet"}})
+    async def ready(response: Response) -> Readiness:
+        """A model is loaded: which, and whether it is the one that the registry wants."""
+        readiness = _readiness(service)
+        if readiness.status != "ready":
+            response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+        return readiness
+
+    @router.get(
+        "/metrics",
+        response_class=_Exposition,
+        responses={200: {"content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}}}},
+    )
+    async def metrics() -> _Exposition:
+        """Metrics for Prometheus."""
+        return _Exposition(service.metrics.text())
+
+    @router.post(
+        "/admin/reload",
+        responses={
+            401: {"model": Problem, "description": "The bearer token is missing or wrong"},
+            403: {"model": Problem, "description": "No token is configured"},
+            503: {"model": Readiness, "description": "There is still no model"},
+        },
+    )
+    async def reload(response: Response, authorization: Annotated[str | None, Header()] = None) -> Readiness:
+        """Look at the registry now instead of at the next poll, and answer when it is done."""
+        _refuse_stranger(service, authorization)
+        await service.deployment.refresh()
+        return await ready(response)
+
+    return router
+
+
+def _refuse_stranger(service: Service, authorization: str | None) -> None:
+    token = service.settings.admin_token
+    if token is None:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "No token is configured: set MLOPS_ADMIN_TOKEN.")
+    expected = f"Bearer {token.get_secret_value()}".encode()
+    if not secrets.compare_digest((authorization or "").encode(), expected):
+        detail = "Send the header Authorization: Bearer with the value of MLOPS_ADMIN_TOKEN."
+        raise HTTPException(status.HTTP_401_UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+
+
+def _readiness(service: Service) -> Readiness:
+    serving = service.deployment.serving
+    return Readiness(
+        status="ready" if serving is not None else "not ready",
+        name=service.settings.model_name,
+        mode=serving.mode if serving is not None else "rolling",
+        percent=serving.percent if serving is not None else 0.0,
+        models={role: _loaded(model) for role, model in serving.roles().items()} if serving is not None else {},
+        problem=service.deployment.problem,
+    )
+
+
+def _loaded(model: Model) -> LoadedModel:
+    return LoadedModel(
+        version=model.version,
+        kind=model.kind,
+        data_version=model.manifest.data_version,
+        created=model.manifest.created,
+        users=len(model.users),
+        products=len(model.products),
+    )
+
+
+def _record(event: Event) -> Record:
+    return Record(event.user_id, event.model_dump_json().encode())

@@ -1,0 +1,110 @@
+"""The ASGI application: routes, what every request passes, and the errors' bodies."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recommender import api, v2
+from recommender.events import Stream
+from recommender.metrics import Metrics
+from recommender.service import NotReadyError, Service
+from recommender.settings import Settings
+
+MOST_BODY_BYTES = 1024 * 1024
+"""Five hundred events and a thousand users fit; more would only be parsed to be refused."""
+
+_V2 = "/v2"
+_NO_MODEL = "No model is loaded yet: /ready tells why."
+
+
+def create_app(settings: Settings, stream: Stream | None = None) -> FastAPI:
+    """The application. `stream` takes the place of the one that the settings name."""
+    service = Service(settings, stream)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = FastAPI(
+        title="Recommender",
+        version="1",
+        description="Recommendations from collaborative filtering, by popularity for users it does not know.",
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.include_router(api.routes(service))
+    app.include_router(v2.routes(service))
+    app.add_exception_handler(NotReadyError, _not_ready)
+    app.add_exception_handler(v2.ProtocolError, v2.protocol_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
+    app.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
+    app.add_middleware(Observe, metrics=service.metrics)
+    return app
+
+
+class Observe:
+    """Counts and times every request, and refuses bodies that are too large. Plain ASGI: it costs microseconds."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MOST_BODY_BYTES:
+                raise HTTPException(413, f"The body is larger than {MOST_BODY_BYTES} bytes.")
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, counted, noted)
+        finally:
+            # Paths are unbounded, routes are not.
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.requests.labels(scope["method"], route, status).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+
+async def _not_ready(request: Request, _: Exception) -> Response:
+    body = {"error": _NO_MODEL} if _speaks_v2(request) else {"detail": _NO_MODEL}
+    return JSONResponse(body, 503, {"Retry-After": "1"})
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    if not _speaks_v2(request):
+        return await request_validation_exception_handler(request, error)
+    lines = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+    return JSONResponse({"error": "; ".join(lines)}, 400)
+
+
+async def _http_error(request: Request, error: StarletteHTTPException) -> Response:
+    if not _speaks_v2(request):
+        return await http_exception_handler(request, error)
+    return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+def _speaks_v2(request: Request) -> bool:
+    return request.url.path.startswith(_V2)

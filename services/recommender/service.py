@@ -1,0 +1,80 @@
+"""The service without HTTP: what the routes, the V2 protocol and the Lambda handler have in common."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from recommender.deployment import Deployment, Role, Serving
+from recommender.events import KinesisStream, Stream, Writer
+from recommender.metrics import Metrics
+from recommender.model import Model, Recommendation
+from recommender.settings import Settings
+from recommender.shadow import Comparison, Shadow
+from recommender.source import source
+
+log = logging.getLogger("recommender")
+
+
+class NotReadyError(Exception):
+    """No model is loaded yet."""
+
+
+class Service:
+    """Owns the deployment, the events and the metrics."""
+
+    def __init__(self, settings: Settings, stream: Stream | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.writer: Writer | None = None
+        self._stream = stream
+        self._source = source(settings)
+        self.deployment = Deployment(self._source, self.metrics, settings.poll_seconds)
+        self._shadow = Shadow(self.metrics)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Background tasks run inside; at the end, waiting events are written out."""
+        if self._stream is None and self.settings.stream is not None:
+            self._stream = await asyncio.to_thread(KinesisStream, self.settings)
+        tasks = [asyncio.create_task(self.deployment.watch()), asyncio.create_task(self._shadow.run())]
+        if self._stream is not None:
+            settings = self.settings
+            self.writer = Writer(self._stream, self.metrics, settings.event_queue, settings.flush_seconds)
+            tasks.append(asyncio.create_task(self.writer.run()))
+        # What lives from here on is not searched for garbage again: a full collection costs milliseconds.
+        gc.collect()
+        gc.freeze()
+        try:
+            yield
+        finally:
+            if self.writer is not None:
+                await self.writer.drain()
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            if self.writer is not None:
+                self.writer.abandon()
+            await self._source.close()
+
+    @property
+    def serving(self) -> Serving:
+        """What answers now; raises NotReadyError."""
+        if self.deployment.serving is None:
+            raise NotReadyError
+        return self.deployment.serving
+
+    def recommend(self, user_id: str, k: int) -> tuple[Model, Role, bool, list[Recommendation]]:
+        """The model, its role, whether the user is cold, and the products."""
+        serving = self.serving
+        model, role = serving.choose(user_id)
+        found = model.recommend(user_id, k)
+        cold = not model.knows(user_id)
+        self.metrics.recommendations.labels(model.version, role, "cold" if cold else "known").inc()
+        challenger = serving.shadow(user_id)
+        if challenger is not None:
+            self._shadow.offer(Comparison(user_id, k, model, [item.product_id for item in found], challenger))
+        return model, role, cold, found
