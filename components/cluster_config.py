@@ -15,6 +15,7 @@ LogType = Literal["api", "audit", "authenticator", "controllerManager", "schedul
 AddonName = Literal[
     "vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "aws-ebs-csi-driver", "metrics-server"
 ]
+AddonVersion = Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]
 PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/.+$")]
 """An IAM role or user. A session (`arn:aws:sts::...:assumed-role/...`) is none: name its role."""
 
@@ -67,9 +68,9 @@ class AccessConfig(Config):
 class AutoscalerConfig(Config):
     """The Cluster Autoscaler, which adds nodes for pods that find no place and removes idle ones."""
 
-    max_nodes: int = Field(50, ge=1, le=1000)
+    max_nodes: int = Field(default=50, ge=1, le=1000)
     """Most nodes of all groups together: a runaway workload costs no more than this."""
-    idle_minutes: int = Field(10, ge=1)
+    idle_minutes: int = Field(default=10, ge=1)
     """Minutes for which a node must be of no use before it goes."""
 
 
@@ -85,7 +86,7 @@ class ClusterConfig(Config):
     """From where the Kubernetes API can be reached."""
     log_types: tuple[LogType, ...] = ("api", "audit", "authenticator")
     """Control plane logs that go to CloudWatch."""
-    log_retention_days: int = Field(90, ge=1)
+    log_retention_days: int = Field(default=90, ge=1)
     """Days for which they are kept, rounded up to what CloudWatch offers."""
     admins: tuple[PrincipalArn, ...] = ()
     """ARNs of IAM roles or users that may do everything. Whoever creates the cluster may already: leave it out."""
@@ -103,9 +104,7 @@ class ClusterConfig(Config):
     """Further groups by name. Pods choose one with the node label `mlops.platform/group`."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
     """Bounds of autoscaling."""
-    addon_versions: dict[AddonName, Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]] = Field(
-        default_factory=dict
-    )
+    addon_versions: dict[AddonName, AddonVersion] = Field(default_factory=dict)
     """Pinned versions of EKS add-ons (`v1.20.4-eksbuild.1`); one that is not named gets the version that EKS
     recommends for `version` when it is installed, and keeps it."""
     session_manager: bool = False

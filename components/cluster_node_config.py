@@ -46,15 +46,15 @@ class NodeGroupConfig(Config):
     capacity: Literal["on-demand", "spot", "mixed"] = "on-demand"
     """on-demand; spot (cheaper, but taken back at two minutes' notice); mixed: `on_demand_size` nodes on-demand,
     the rest spot."""
-    min_size: int = Field(0, ge=0, le=450)
+    min_size: int = Field(default=0, ge=0, le=450)
     """Fewest nodes. 0 costs nothing while no pod asks for the group."""
-    desired_size: int | None = Field(None, ge=0, le=450)
+    desired_size: int | None = Field(default=None, ge=0, le=450)
     """Nodes to begin with; null begins with `min_size`. Afterwards it is the autoscaler's to change."""
-    max_size: int = Field(5, ge=1, le=450)
+    max_size: int = Field(default=5, ge=1, le=450)
     """Most nodes (EKS allows 450 in a group)."""
-    on_demand_size: int | None = Field(None, ge=1)
+    on_demand_size: int | None = Field(default=None, ge=1)
     """With capacity `mixed`: how many nodes are on-demand, always; spot carries the rest. Null means 1."""
-    disk_gb: int = Field(50, ge=20, le=16384)
+    disk_gb: int = Field(default=50, ge=20, le=16384)
     """Size of a node's disk for images and logs, GiB."""
     os: Os = "al2023"
     """Operating system: Amazon Linux 2023, or Bottlerocket (smaller, immutable, without a shell)."""

@@ -30,26 +30,26 @@ class DatabaseConfig(Config):
     """The PostgreSQL instance."""
 
     version: str = Field(
-        versions.POSTGRES_DEFAULT,
+        default=versions.POSTGRES_DEFAULT,
         coerce_numbers_to_str=True,
         json_schema_extra={"enum": list(versions.POSTGRES)},
     )
     """PostgreSQL major version; AWS chooses the minor one and keeps it current."""
     allow_major_upgrade: bool = False
     """Let a higher `version` upgrade the instance. It is down meanwhile, and there is no way back but a snapshot."""
-    instance_class: str = Field("db.t4g.medium", pattern=r"^db\.[a-z][a-z0-9-]*\.[a-z0-9]+$")
+    instance_class: str = Field(default="db.t4g.medium", pattern=r"^db\.[a-z][a-z0-9-]*\.[a-z0-9]+$")
     """RDS instance class, for example db.t4g.medium or db.m7g.large."""
-    storage_gb: int = Field(50, ge=20, le=65536)
+    storage_gb: int = Field(default=50, ge=20, le=65536)
     """gp3 storage at creation, GiB."""
-    max_storage_gb: int | None = Field(200, le=65536)
+    max_storage_gb: int | None = Field(default=200, le=65536)
     """GiB up to which RDS grows the storage by itself; null never grows it. Storage never shrinks."""
     multi_az: bool = False
     """Keep a synchronous standby in a second zone; doubles the price."""
-    backup_retention_days: int = Field(7, ge=1, le=35)
+    backup_retention_days: int = Field(default=7, ge=1, le=35)
     """Days back to which the database can be restored, to the second."""
-    backup_window: str = Field("03:00-04:00", pattern=windows.DAILY)
+    backup_window: str = Field(default="03:00-04:00", pattern=windows.DAILY)
     """Daily backup, hh:mm-hh:mm in UTC, at least 30 minutes."""
-    maintenance_window: str = Field("sun:04:30-sun:05:30", pattern=windows.WEEKLY)
+    maintenance_window: str = Field(default="sun:04:30-sun:05:30", pattern=windows.WEEKLY)
     """Weekly maintenance, ddd:hh:mm-ddd:hh:mm in UTC, at least 30 minutes, apart from the backup."""
     apply_immediately: bool = False
     """Apply changes at once, restarts included, instead of in the maintenance window."""
@@ -65,9 +65,9 @@ class DatabaseConfig(Config):
     """CloudWatch Database Insights. Advanced costs by vCPU and needs performance_insights_days of at least 465."""
     monitoring_seconds: Literal[0, 1, 5, 10, 15, 30, 60] = 0
     """Seconds between samples of the operating system (enhanced monitoring); 0 switches it off."""
-    log_retention_days: int = Field(30, ge=1)
+    log_retention_days: int = Field(default=30, ge=1)
     """Days for which the database's logs are kept in CloudWatch Logs."""
-    secret_recovery_days: int = Field(7, ge=0, le=30)
+    secret_recovery_days: int = Field(default=7, ge=0, le=30)
     """Days for which a deleted consumer's credentials can be restored: 0, or 7 to 30."""
     client_security_groups: tuple[SecurityGroupId, ...] = ()
     """Security groups that may connect besides the cluster's, for example a bastion's (sg-0123456789abcdef0)."""
@@ -82,7 +82,7 @@ class DatabaseConfig(Config):
     @field_validator("backup_retention_days", mode="before")
     @classmethod
     def _backups_stay_on(cls, value: Any) -> Any:
-        if value == 0 and value is not False:
+        if value == 0 and not isinstance(value, bool):
             raise ValueError(
                 "backup_retention_days is 0, which switches backups and point-in-time recovery off; use 1 to 35"
             )

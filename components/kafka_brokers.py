@@ -33,18 +33,18 @@ SERVERLESS_REGIONS = frozenset(
 class TopicConfig(Config):
     """One topic."""
 
-    partitions: int = Field(6, ge=1, le=1000)
+    partitions: int = Field(default=6, ge=1, le=1000)
     """Partitions: the most consumers of one group that can share the topic. Can grow, never shrink."""
-    retention_hours: int = Field(168, ge=1)
+    retention_hours: int = Field(default=168, ge=1)
     """Hours for which events are kept."""
 
 
 class ProvisionedBrokers(Config):
     """What Standard and Express brokers have in common."""
 
-    version: str = Field(versions.KAFKA_DEFAULT, json_schema_extra={"enum": list(versions.KAFKA)})
+    version: str = Field(default=versions.KAFKA_DEFAULT, json_schema_extra={"enum": list(versions.KAFKA)})
     """Apache Kafka version in MSK's spelling, run in KRaft mode."""
-    brokers_per_zone: int = Field(1, ge=1, le=MOST_BROKERS // 2)
+    brokers_per_zone: int = Field(default=1, ge=1, le=MOST_BROKERS // 2)
     """Brokers in each zone in use (at most three zones): MSK wants the same number in all."""
     topics: dict[str, TopicConfig] = Field(default_factory=dict)
     """Topics by name. Clients cannot make any: a misspelt name must not become a topic."""
@@ -52,7 +52,7 @@ class ProvisionedBrokers(Config):
     """Granularity of CloudWatch metrics; only DEFAULT is free."""
     open_monitoring: bool = False
     """Let Prometheus on the cluster read the brokers' JMX and node metrics."""
-    log_retention_days: int = Field(30, ge=1)
+    log_retention_days: int = Field(default=30, ge=1)
     """Days for which broker logs are kept in CloudWatch Logs."""
 
     @field_validator("version")
@@ -78,16 +78,16 @@ class StandardBrokers(ProvisionedBrokers):
 
     kind: Literal["standard"] = "standard"
     instance_type: str = Field(
-        "kafka.m7g.large", pattern=r"^kafka\.(t3\.small|m5\.(\d+x|x)?large|m7g\.(\d+x|x)?large)$"
+        default="kafka.m7g.large", pattern=r"^kafka\.(t3\.small|m5\.(\d+x|x)?large|m7g\.(\d+x|x)?large)$"
     )
     """kafka.t3.small (experiments), kafka.m5.* or kafka.m7g.*, large to 16xlarge (m5 to 24xlarge)."""
-    storage_gb: int = Field(100, ge=1, le=16384)
+    storage_gb: int = Field(default=100, ge=1, le=16384)
     """EBS storage a broker, GiB; with max_storage_gb that at creation only."""
-    max_storage_gb: int | None = Field(1000, le=16384)
+    max_storage_gb: int | None = Field(default=1000, le=16384)
     """GiB a broker up to which storage grows by itself; null never grows it. Storage never shrinks."""
     storage_mode: Literal["LOCAL", "TIERED"] = "LOCAL"
     """TIERED moves older segments of topics that ask for it to cheaper storage of unlimited size."""
-    retention_hours: int = Field(168, ge=1)
+    retention_hours: int = Field(default=168, ge=1)
     """Hours for which topics keep events unless they say otherwise."""
 
     @model_validator(mode="after")
@@ -114,7 +114,9 @@ class ExpressBrokers(ProvisionedBrokers):
     """Brokers whose storage MSK manages: no volumes to size, up to three times the throughput, three zones."""
 
     kind: Literal["express"] = "express"
-    instance_type: str = Field("express.m7g.large", pattern=r"^express\.m7g\.(large|xlarge|(2|4|8|12|16)xlarge)$")
+    instance_type: str = Field(
+        default="express.m7g.large", pattern=r"^express\.m7g\.(large|xlarge|(2|4|8|12|16)xlarge)$"
+    )
     """express.m7g.large to express.m7g.16xlarge."""
 
     @model_validator(mode="after")

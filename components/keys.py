@@ -38,9 +38,9 @@ _PRINCIPALS: dict[Purpose, tuple[str, ...]] = {
 class KeysConfig(Config):
     """Customer-managed KMS keys."""
 
-    rotation_days: int = Field(365, ge=90, le=2560)
+    rotation_days: int = Field(default=365, ge=90, le=2560)
     """Days between automatic rotations of the key material (AWS allows 90 to 2,560)."""
-    deletion_window_days: int = Field(30, ge=7, le=30)
+    deletion_window_days: int = Field(default=30, ge=7, le=30)
     """Days during which a deleted key can still be brought back, and with it everything it encrypts."""
     protect: bool = True
     """Refuse to delete the keys: without them encrypted data is lost for good."""

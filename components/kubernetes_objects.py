@@ -1,12 +1,12 @@
 """What modules on the cluster share: namespaces, Helm releases, custom objects, generated secrets, closed pods."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.identity import Egress
+from components.identity import Egress, IdentityOutputs
 from components.network import NetworkOutputs
 from mlops.core.versions import Chart
 
@@ -36,6 +36,12 @@ _SERVICE_CIDRS = ("10.100.0.0/16", "172.20.0.0/16")
 _TIMEOUT_SECONDS = 900
 
 
+def manifest(part: Mapping[str, object]) -> Any:
+    """A part of a manifest in the API server's own spelling, for an argument of the SDK, which takes it but types its
+    dictionaries by Python's spelling."""
+    return dict(part)
+
+
 def namespace(
     name: str,
     physical: str,
@@ -54,6 +60,20 @@ def name_of(thing: pulumi.Resource) -> pulumi.Output[str]:
     # The SDK declares no attribute for it on custom resources, which have it all the same.
     metadata: pulumi.Output[Mapping[str, object]] = thing.metadata  # type: ignore[attr-defined]
     return metadata.apply(lambda value: str(value["name"]))
+
+
+def service_account(
+    name: str, identity: IdentityOutputs, *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """The account that pods of an identity run under, without a token for the API server; returns its name. Pods that
+    take their account from here have their rights when they start."""
+    account = k8s.core.v1.ServiceAccount(
+        name,
+        metadata={"name": identity.service_account, "namespace": namespace, "annotations": identity.annotations},
+        automount_service_account_token=False,
+        opts=opts,
+    )
+    return name_of(account)
 
 
 def release(

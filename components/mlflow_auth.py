@@ -54,7 +54,7 @@ class OidcAuth(Config):
     """Client registered there, with the redirect URL `https://<host>/oauth2/callback`."""
     client_secret_arn: str = Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+$")
     """Secrets Manager secret whose whole text is the client's secret."""
-    client_secret_key_arn: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/.+$")
+    client_secret_key_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/.+$")
     """KMS key of that secret; null when it is the account's `aws/secretsmanager`."""
     email_domains: tuple[str, ...] = ("*",)
     """Domains of the addresses that may come in; `*` lets in whoever the provider knows."""

@@ -94,6 +94,29 @@ def migration_spec(
     return {"backoffLimit": 6, "template": {"metadata": {"labels": MIGRATION}, "spec": spec}}
 
 
+def deployment_spec(template: dict[str, object], replicas: int | None) -> dict[str, object]:
+    """Servers that are replaced one by one, the new one first; no number of replicas leaves it to an autoscaler."""
+    spec: dict[str, object] = {
+        "selector": {"matchLabels": SERVER},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": template,
+    }
+    return spec if replicas is None else {**spec, "replicas": replicas}
+
+
+def service_spec() -> dict[str, object]:
+    """Service and container share a port because the VPC CNI's network policies demand it (EKS user guide)."""
+    port = {"name": "http", "port": PORT, "targetPort": PORT}
+    return {"type": "ClusterIP", "selector": SERVER, "ports": [port]}
+
+
+def ingress_spec(host: str, service: pulumi.Input[str]) -> dict[str, object]:
+    """Everything under one host name, to the Service."""
+    backend = {"service": {"name": service, "port": {"number": PORT}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    return {"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]}
+
+
 def autoscaler_spec(deployment: pulumi.Input[str], fewest: int, most: int, cpu_percent: int) -> dict[str, object]:
     """Replicas by CPU use, in percent of what they request."""
     cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": cpu_percent}}

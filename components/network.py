@@ -54,13 +54,13 @@ class NetworkConfig(Config):
     out through NAT. isolated: no way to the internet; AWS is reached through interface endpoints."""
     cidr: str = "10.0.0.0/16"
     """IPv4 block of the VPC, /16 to /22, within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10."""
-    zones: int = Field(2, ge=1, le=6)
+    zones: int = Field(default=2, ge=1, le=6)
     """Availability zones. EKS and RDS need 2; 3 survive the loss of one with a quorum."""
     zone_names: tuple[str, ...] | None = None
     """Zones by name, where the account must not use the region's first ones."""
     nat: Nat = "one"
     """NAT gateways: one for all zones (cheap; its zone is a single point of failure), one per_zone, or none."""
-    flow_log_days: int = Field(30, ge=1)
+    flow_log_days: int = Field(default=30, ge=1)
     """Days for which VPC flow logs are kept in CloudWatch Logs."""
     protect: bool = False
     """Refuse to delete the VPC."""

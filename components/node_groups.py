@@ -5,6 +5,7 @@ A managed node group has one capacity type, so that a group that mixes on-demand
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -51,7 +52,7 @@ class NodeGroupArgs:
 class NodeGroupOutputs:
     """The group's managed node groups by capacity type."""
 
-    names: dict[Capacity, pulumi.Output[str]]
+    names: Mapping[Capacity, pulumi.Output[str]]
     role_arn: pulumi.Output[str]
     resources: tuple[pulumi.Resource, ...] = field(metadata=INTERNAL)
     """The node groups themselves, to wait for."""
@@ -75,9 +76,12 @@ class NodeGroup(Component[NodeGroupOutputs]):
         self._role_arn = self._role()
         self._template = self._launch_template()
         groups = {capacity: self._group(capacity, sizes) for capacity, sizes in config.sizes.items()}
+        names: dict[Capacity, pulumi.Output[str]] = {
+            capacity: group.node_group_name for capacity, group in groups.items()
+        }
         self.publish(
             NodeGroupOutputs(
-                names={capacity: group.node_group_name for capacity, group in groups.items()},
+                names=names,
                 role_arn=self._role_arn,
                 resources=tuple(groups.values()),
             )

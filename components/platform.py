@@ -43,11 +43,11 @@ clusters with limited internet access"."""
 class AccountConfig(Config):
     """Whose AWS account, and as whom."""
 
-    id: str | None = Field(None, pattern=r"^\d{12}$")
+    id: str | None = Field(default=None, pattern=r"^\d{12}$")
     """The account that this stack may touch; any other is refused before the first call. 12 digits."""
     profile: str | None = None
     """Profile of the AWS CLI's configuration; null takes the environment's credentials."""
-    role_arn: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
+    role_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
     """Role to assume for everything."""
 
 
@@ -247,7 +247,7 @@ class Platform(Component[PlatformOutputs]):
 
         self.publish(
             PlatformOutputs(
-                buckets=dict(storage.buckets),
+                buckets={str(zone): bucket for zone, bucket in storage.buckets.items()},
                 registry=registry.urls,
                 cluster_name=cluster.name if cluster else None,
                 kubeconfig_command=cluster.kubeconfig_command if cluster else None,

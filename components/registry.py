@@ -17,9 +17,9 @@ class RegistryConfig(Config):
 
     repositories: tuple[str, ...] = ("recommender", "pipelines")
     """Repositories, below the stack's own prefix."""
-    keep_images: int = Field(30, ge=1)
+    keep_images: int = Field(default=30, ge=1)
     """Images kept in each repository; older ones go."""
-    untagged_days: int = Field(7, ge=1)
+    untagged_days: int = Field(default=7, ge=1)
     """Days until an image that no tag names is removed."""
     protect: bool = False
     """Refuse to delete the repositories."""

@@ -5,6 +5,7 @@ features can be rebuilt, artifacts are what production serves.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,13 +24,13 @@ ZONES: tuple[Zone, ...] = ("raw", "curated", "features", "artifacts")
 class LifecycleConfig(Config):
     """When objects move to cheaper storage classes and when old versions go. Days since creation."""
 
-    infrequent_access_days: int | None = Field(30, ge=30)
+    infrequent_access_days: int | None = Field(default=30, ge=30)
     """Days until STANDARD_IA (S3 takes no fewer than 30); null keeps objects in STANDARD."""
-    archive_days: int | None = Field(None, ge=90)
+    archive_days: int | None = Field(default=None, ge=90)
     """Days until GLACIER_IR, which still reads in milliseconds; null never archives."""
-    noncurrent_days: int = Field(90, ge=1)
+    noncurrent_days: int = Field(default=90, ge=1)
     """Days for which an overwritten or deleted version can be restored."""
-    abort_upload_days: int = Field(7, ge=1)
+    abort_upload_days: int = Field(default=7, ge=1)
     """Days until the parts of an unfinished upload, invisible but billed, are removed."""
 
     @model_validator(mode="after")
@@ -47,7 +48,7 @@ class StorageConfig(Config):
 
     lifecycle: LifecycleConfig = LifecycleConfig()
     """Storage classes and retention of the lake's buckets."""
-    log_retention_days: int = Field(365, ge=1)
+    log_retention_days: int = Field(default=365, ge=1)
     """Days for which access logs are kept."""
     protect: bool = True
     """Refuse to delete the buckets."""
@@ -66,8 +67,8 @@ class StorageArgs:
 class StorageOutputs:
     """Bucket names by lake zone, and the grants on them. Every grant carries the key's grant with it."""
 
-    buckets: dict[Zone, pulumi.Output[str]]
-    bucket_arns: dict[Zone, pulumi.Output[str]]
+    buckets: Mapping[Zone, pulumi.Output[str]]
+    bucket_arns: Mapping[Zone, pulumi.Output[str]]
     log_bucket: pulumi.Output[str]
     key_arn: pulumi.Output[str]
 
@@ -119,7 +120,7 @@ class Storage(Component[StorageOutputs]):
         logs = self._bucket("logs", rules=[_expiry("expire", config.log_retention_days)], key_arn=None)
         statements = [deliver_logs(logs)]
         self._policy("logs", logs, statements)
-        lake = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
+        lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
         self.publish(
             StorageOutputs(
                 buckets={zone: bucket.bucket for zone, bucket in lake.items()},

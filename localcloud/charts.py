@@ -36,10 +36,9 @@ def chart_of(release: Properties) -> Chart:
 @cache
 def _charts() -> Mapping[str, Chart]:
     rows: dict[str, dict[str, Any]] = json.loads(files("localcloud").joinpath("data/charts.json").read_text())
-    return {
-        name: Chart(**{**row, "kinds": frozenset(row.get("kinds", ())), "needs": frozenset(row.get("needs", ()))})
-        for name, row in rows.items()
-    }
+    for row in rows.values():
+        row |= {key: frozenset(row.get(key, ())) for key in ("kinds", "needs")}
+    return {name: Chart(**row) for name, row in rows.items()}
 
 
 def _value(values: Mapping[str, Any], path: str) -> Any:

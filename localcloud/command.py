@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -88,7 +88,7 @@ def _collect(pipe: IO[str] | None, hook: OnLine) -> Callable[[], list[str]]:
 
 
 @contextmanager
-def interruptible(command: Command, on_interrupt: Callable[[], object] | None) -> Iterator[Callable[[], bool]]:
+def interruptible(command: Command, on_interrupt: Callable[[], object] | None) -> Generator[Callable[[], bool]]:
     """While inside, ^C lets the engine finish what it has begun, in place of raising KeyboardInterrupt here.
 
     An exception in this process would abandon the CLI: its lock and its pending operations would stay. Yields a

@@ -55,9 +55,11 @@ class Registrar(Protocol):
         ignore_changes: Iterable[str] = (),
     ) -> Made:
         """Register a child; without a `parent` it belongs to the component itself."""
+        ...
 
     def outputs_of(self, urn: str) -> Mapping[str, Any]:
         """The outputs of a resource that an argument refers to."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ class EksProvider(StandIn):
     ) -> InputDifference:
         raise NotImplementedError(f"pulumi-eks has no custom resources, and {type_} is asked for.")
 
-    def Construct(self, request: Any, context: Any) -> provider_pb2.ConstructResponse:
+    def Construct(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ConstructResponse:
         registrar = ComponentRegistrar(request, provider_package="aws")
         inputs = from_struct(request.inputs)
         urn = registrar.register_component(inputs)

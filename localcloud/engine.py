@@ -27,6 +27,7 @@ from localcloud.faults import Fault, Faults
 from localcloud.kubernetes_provider import ApiServer, KubernetesProvider
 from localcloud.manifests import Manifests
 from localcloud.provider import Setting, StandIn
+from localcloud.quiet_stack import QuietStack
 from localcloud.recovery import BusyError, clear_stale_lock, settle_pending
 from localcloud.world import World
 from mlops.plan.graph import Graph, from_export
@@ -161,6 +162,7 @@ class LocalCloud:
             "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
             "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in self._ports.items()),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
 
@@ -199,7 +201,7 @@ class LocalStack:
             env_vars=cloud.environment(),
             pulumi_command=cloud.command,
         )
-        self._stack = automation.Stack.create_or_select(stack, workspace)
+        self._stack = QuietStack(stack, workspace, project, cloud.backend)
         secrets = {key: automation.ConfigValue(value=config[key], secret=True) for key in secret_keys}
         if secrets:
             self._stack.set_all_config(secrets)
@@ -235,9 +237,8 @@ class LocalStack:
         return self._run("destroy", destroy, on_event, on_interrupt)
 
     def export(self) -> dict[str, Any]:
-        """The state, as `pulumi stack export` prints it."""
-        exported = self._stack.export_stack()
-        return {"version": exported.version, "deployment": exported.deployment or {}}
+        """The state, as `pulumi stack export` prints it; secrets are encrypted."""
+        return self._stack.state()
 
     def graph(self) -> Graph:
         """The resources in the state."""

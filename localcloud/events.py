@@ -31,7 +31,8 @@ _OPERATIONS: dict[str, Operation] = {
 _COLOUR = re.compile(r"<\{%.*?%\}>")
 _CONSEQUENCES = re.compile(
     r"client connection is closing|resource monitor (has terminated|shut ?down)|error reading from server: EOF"
-    r"|^(update|preview|destroy|refresh) failed|a part of .* failed|was closed|has a problem: context canceled"
+    r"|^(update|preview|destroy|refresh) (failed|canceled)"
+    r"|a part of .* failed|was closed|has a problem: context canceled"
 )
 
 

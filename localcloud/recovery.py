@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pulumi.automation import Deployment, Stack
+from pulumi.automation import Deployment
 
+from localcloud.quiet_stack import QuietStack
 from localcloud.world import Thing, World
 from mlops.plan.wire import overlay
 
@@ -43,7 +44,7 @@ def clear_stale_lock(backend: Path, project: str, stack: str) -> str | None:
     return f"The last operation on stack {stack} was stopped hard; its lock was removed and it goes on from its state."
 
 
-def settle_pending(stack: Stack, world: World) -> list[str]:
+def settle_pending(stack: QuietStack, world: World) -> list[str]:
     """Decide the operations that were running when the engine was killed.
 
     A resource that the cloud made although the engine never heard of it is taken into the state, as
@@ -52,7 +53,7 @@ def settle_pending(stack: Stack, world: World) -> list[str]:
     Returns:
         What was done, one line each.
     """
-    deployment = dict(stack.export_stack().deployment or {})
+    deployment = stack.state()["deployment"]
     pending = deployment.get("pending_operations") or []
     if not pending:
         return []

@@ -44,20 +44,20 @@ class ProvisionedCapacity(Config):
     """A fixed number of shards: cheaper where load is steady and known."""
 
     kind: Literal["provisioned"] = "provisioned"
-    shards: int = Field(1, ge=1, le=20000)
+    shards: int = Field(default=1, ge=1, le=20000)
     """Shards: 1 MB/s or 1,000 records a second in, 2 MB/s out, each."""
 
 
 class DeliveryConfig(Config):
     """How raw events reach the lake."""
 
-    buffer_seconds: int = Field(300, ge=0, le=900)
+    buffer_seconds: int = Field(default=300, ge=0, le=900)
     """Longest wait until an object is written; short waits make many small objects."""
-    buffer_mb: int = Field(64, ge=1, le=128)
+    buffer_mb: int = Field(default=64, ge=1, le=128)
     """Size at which an object is written, MB before compression."""
     compression: Literal["GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY", "UNCOMPRESSED"] = "GZIP"
     """Compression of the objects."""
-    log_retention_days: int = Field(30, ge=1)
+    log_retention_days: int = Field(default=30, ge=1)
     """Days for which delivery errors are kept in CloudWatch Logs."""
 
 
@@ -76,7 +76,7 @@ class KinesisConfig(DataPipelineConfig):
     kind: Literal["kinesis"] = "kinesis"
     capacity: Annotated[OnDemandCapacity | ProvisionedCapacity, Field(discriminator="kind")] = OnDemandCapacity()
     """Who sizes the stream. Can be switched in place, twice a day."""
-    retention_hours: int = Field(24, ge=24, le=8760)
+    retention_hours: int = Field(default=24, ge=24, le=8760)
     """Hours for which events can be read again, 24 to 8,760 (a year); beyond 24 each hour is paid for."""
     metrics: tuple[ShardMetric, ...] = ()
     """Metrics kept for each shard besides those of the stream; paid for by shard."""

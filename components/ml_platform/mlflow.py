@@ -19,8 +19,10 @@ from components.kubernetes_objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
     from_namespaces,
+    manifest,
     name_of,
     namespace,
+    service_account,
     to_services,
 )
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
@@ -62,26 +64,26 @@ class MlflowConfig(MlPlatformConfig):
     image: str = MLFLOW_IMAGE
     """Image with MLflow, psycopg2, boto3, the Prometheus exporter and Flask-WTF (the `-full` one has them). A network
     without a way to the internet needs a copy of it in ECR."""
-    min_replicas: int = Field(1, ge=1, le=20)
+    min_replicas: int = Field(default=1, ge=1, le=20)
     """Fewest servers. Two or more survive the loss of a node: they are spread over zones and drained one by one."""
-    max_replicas: int = Field(1, ge=1, le=20)
+    max_replicas: int = Field(default=1, ge=1, le=20)
     """Most servers; more than `min_replicas` scales by CPU."""
-    target_cpu_percent: int = Field(70, ge=10, le=95)
+    target_cpu_percent: int = Field(default=70, ge=10, le=95)
     """CPU use at which a server is added, in percent of `cpu`."""
-    workers: int = Field(2, ge=1, le=16)
+    workers: int = Field(default=2, ge=1, le=16)
     """Processes a server; they share `memory`."""
-    cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
+    cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
     """CPU request of a server (Kubernetes quantity)."""
-    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    memory: str = Field(default="1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
     """Memory request and limit of a server (Kubernetes quantity)."""
-    scratch_gb: int = Field(10, ge=1, le=500)
+    scratch_gb: int = Field(default=10, ge=1, le=500)
     """Room for artifacts on their way to S3, GiB: each passes through the server's disk."""
     auth: Auth = NoAuth()
     """Who may use the server: `none`, `basic` (MLflow's own users) or `oidc` (an OpenID Connect provider)."""
-    host: str | None = Field(None, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+    host: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
     """Name under which people reach the server through an internal load balancer, `mlflow.example.com`; its DNS
     record is yours to make. Null leaves the server inside the cluster."""
-    certificate_arn: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
+    certificate_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
     """ACM certificate of `host`."""
 
     @property
@@ -157,18 +159,14 @@ class Mlflow(Component[MlPlatformOutputs]):
             "s3://", foundation.storage.buckets["artifacts"], "/", _ARTIFACTS.rstrip("/")
         )
         self._database = from_secret("MLFLOW_BACKEND_STORE_URI", login.secret_name, "uri")
-        self._account = self._service_account(
-            Identity(
-                f"{name}-identity",
-                IdentityArgs(
-                    cluster=foundation.cluster,
-                    namespace=self._namespace,
-                    service_account=_SERVICE,
-                    grants=grants,
-                ),
-                self.child,
-            )
-        )
+        identity = Identity(
+            f"{name}-identity",
+            IdentityArgs(
+                cluster=foundation.cluster, namespace=self._namespace, service_account=_SERVICE, grants=grants
+            ),
+            self.child,
+        ).outputs
+        self._account = service_account(f"{name}-service-account", identity, namespace=self._namespace, opts=self.child)
         policy = network_policy(
             f"{name}-network-policy",
             namespace=self._namespace,
@@ -208,22 +206,12 @@ class Mlflow(Component[MlPlatformOutputs]):
             )
         )
 
-    def _metadata(self, physical: str, **more: object) -> dict[str, object]:
-        return {"name": physical, "namespace": self._namespace, "labels": server.SERVER, **more}
-
-    def _service_account(self, identity: Identity) -> pulumi.Output[str]:
-        outputs = identity.outputs
-        account = k8s.core.v1.ServiceAccount(
-            f"{self.name}-service-account",
-            metadata={
-                "name": outputs.service_account,
-                "namespace": self._namespace,
-                "annotations": outputs.annotations,
-            },
-            automount_service_account_token=False,
-            opts=self.child,
+    def _metadata(
+        self, physical: str, labels: dict[str, str] = server.SERVER, annotations: dict[str, str] | None = None
+    ) -> "k8s.meta.v1.ObjectMetaArgs":
+        return k8s.meta.v1.ObjectMetaArgs(
+            name=physical, namespace=self._namespace, labels=labels, annotations=annotations
         )
-        return name_of(account)
 
     def _migration(self) -> "k8s.batch.v1.Job":
         users = isinstance(self._config.auth, BasicAuth)
@@ -233,7 +221,7 @@ class Mlflow(Component[MlPlatformOutputs]):
             metadata=self._metadata(
                 "mlflow-migration", labels=server.MIGRATION, annotations={"pulumi.com/replaceUnready": "true"}
             ),
-            spec=server.migration_spec(self._config.image, self._database, self._account, users=users),
+            spec=manifest(server.migration_spec(self._config.image, self._database, self._account, users=users)),
             opts=self.child_with(custom_timeouts=pulumi.CustomTimeouts(create=_MIGRATION_TIMEOUT)),
         )
 
@@ -256,18 +244,12 @@ class Mlflow(Component[MlPlatformOutputs]):
                 auth=auth,
             )
         )
-        spec = {
-            "selector": {"matchLabels": server.SERVER},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": template,
-        }
-        if config.max_replicas == config.min_replicas:
-            # With an autoscaler the number is the autoscaler's: stating it here would reset it with every `up`.
-            spec["replicas"] = config.min_replicas
+        # With an autoscaler the number is the autoscaler's: stating it here would reset it with every `up`.
+        replicas = config.min_replicas if config.max_replicas == config.min_replicas else None
         return k8s.apps.v1.Deployment(
             f"{self.name}-server",
             metadata=self._metadata("mlflow"),
-            spec=spec,
+            spec=manifest(server.deployment_spec(template, replicas)),
             opts=self.child_with(depends_on=after),
         )
 
@@ -275,12 +257,7 @@ class Mlflow(Component[MlPlatformOutputs]):
         return k8s.core.v1.Service(
             f"{self.name}-service",
             metadata=self._metadata(_SERVICE),
-            # Service and container share a port because the VPC CNI's network policies demand it (EKS user guide).
-            spec={
-                "type": "ClusterIP",
-                "selector": server.SERVER,
-                "ports": [{"name": "http", "port": PORT, "targetPort": PORT}],
-            },
+            spec=manifest(server.service_spec()),
             # Pulumi waits for a Service's endpoints; without pods, as long as the database takes, it would give up.
             opts=self.child_with(depends_on=[deployment]),
         )
@@ -291,25 +268,25 @@ class Mlflow(Component[MlPlatformOutputs]):
             k8s.policy.v1.PodDisruptionBudget(
                 f"{self.name}-disruption-budget",
                 metadata=self._metadata("mlflow"),
-                spec={"maxUnavailable": 1, "selector": {"matchLabels": server.SERVER}},
+                spec=manifest({"maxUnavailable": 1, "selector": {"matchLabels": server.SERVER}}),
                 opts=self.child,
             )
         if config.max_replicas > config.min_replicas:
             k8s.autoscaling.v2.HorizontalPodAutoscaler(
                 f"{self.name}-autoscaler",
                 metadata=self._metadata("mlflow"),
-                spec=server.autoscaler_spec(
-                    name_of(deployment), config.min_replicas, config.max_replicas, config.target_cpu_percent
+                spec=manifest(
+                    server.autoscaler_spec(
+                        name_of(deployment), config.min_replicas, config.max_replicas, config.target_cpu_percent
+                    )
                 ),
                 opts=self.child,
             )
 
     def _ingress(self, host: str, certificate_arn: str, service: pulumi.Output[str]) -> None:
-        backend = {"service": {"name": service, "port": {"number": PORT}}}
-        path = {"path": "/", "pathType": "Prefix", "backend": backend}
         k8s.networking.v1.Ingress(
             f"{self.name}-ingress",
             metadata=self._metadata("mlflow", annotations=server.ingress_annotations(certificate_arn)),
-            spec={"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]},
+            spec=manifest(server.ingress_spec(host, service)),
             opts=self.child,
         )

@@ -24,19 +24,19 @@ class ModelConfig(Config):
     (`artifacts/fraud/3`; what MLflow stores begins with `artifacts/mlflow/`)."""
     format: str = "mlflow"
     """Format of the model; what each kind of serving takes, it says when asked for another."""
-    cpu: str = Field("500m", pattern=r"^\d+(\.\d+)?m?$")
+    cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
     """CPU of a replica (Kubernetes quantity)."""
-    memory: str = Field("1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    memory: str = Field(default="1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
     """Memory of a replica (Kubernetes quantity)."""
-    gpus: int = Field(0, ge=0, le=8)
+    gpus: int = Field(default=0, ge=0, le=8)
     """Whole GPUs a replica."""
-    min_replicas: int = Field(1, ge=0)
+    min_replicas: int = Field(default=1, ge=0)
     """Fewest replicas. Zero needs a mode that can start from nothing."""
-    max_replicas: int = Field(3, ge=1)
+    max_replicas: int = Field(default=3, ge=1)
     """Most replicas."""
-    canary_percent: int | None = Field(None, ge=1, le=99)
+    canary_percent: int | None = Field(default=None, ge=1, le=99)
     """Share of requests that the canary answers, in percent."""
-    canary_storage_uri: str | None = Field(None, pattern=r"^(s3://[^/]+/.+|artifacts/.+)$")
+    canary_storage_uri: str | None = Field(default=None, pattern=r"^(s3://[^/]+/.+|artifacts/.+)$")
     """Folder in which the canary lies: the model that is tried out beside the one of `storage_uri`."""
 
     @model_validator(mode="after")

@@ -20,16 +20,16 @@ from components.kubernetes_objects import (
     SERVING_ALLOWED,
     custom_object,
     from_namespaces,
+    manifest,
     name_of,
     namespace,
+    service_account,
     to_services,
 )
 from components.ml_platform import MlPlatformOutputs
 from components.serving import ModelConfig, ServingConfig, ServingOutputs
 from mlops.core.config import Card
 from mlops.core.module import Need, StackFacts
-
-_MODE_ANNOTATION = 'metadata.annotations["serving.kserve.io/deploymentMode"]'
 
 
 class KubernetesServingConfig(ServingConfig):
@@ -51,12 +51,12 @@ class KubernetesServingConfig(ServingConfig):
     scale_metric: kserve.Metric | None = None
     """What replicas follow: cpu or memory (Standard), concurrency or rps, requests a second (Knative). Null takes cpu,
     and concurrency with Knative."""
-    scale_target: int | None = Field(None, ge=1)
+    scale_target: int | None = Field(default=None, ge=1)
     """Value at which a replica is added: percent of the request for cpu and memory, requests a replica for the
     others. Null takes 70 percent, and Knative's own for the others."""
-    timeout_seconds: int | None = Field(None, ge=1, le=3600)
+    timeout_seconds: int | None = Field(default=None, ge=1, le=3600)
     """Longest request, in mode Knative; Standard has nothing between client and model that would cut one off."""
-    concurrent_requests: int | None = Field(None, ge=1)
+    concurrent_requests: int | None = Field(default=None, ge=1)
     """Most requests that a replica works on at once, in mode Knative; the rest wait."""
     mlserver_tag: str = "1.7.1"
     """Version of MLServer, which serves format mlflow. It loads models with MLflow 2.22; what newer versions of MLflow
@@ -171,7 +171,14 @@ class KubernetesServing(Component[ServingOutputs]):
         if config.storage_key_arns:
             decrypt = Statement(actions=("kms:Decrypt",), resources=config.storage_key_arns)
             grants.append(Grant(resource="foreign buckets", access="decrypt", statements=(decrypt,)))
-        self._account = self._service_account(grants)
+        identity = Identity(
+            f"{name}-identity",
+            IdentityArgs(
+                cluster=foundation.cluster, namespace=self._namespace, service_account="models", grants=grants
+            ),
+            self.child,
+        ).outputs
+        self._account = service_account(f"{name}-service-account", identity, namespace=self._namespace, opts=self.child)
         # No data leads from a network policy to the pods that it closes.
         self._after: list[pulumi.Resource] = [*ready, self._close(f"{name}-network-policy", {}, grants)]
         self.publish(
@@ -187,29 +194,6 @@ class KubernetesServing(Component[ServingOutputs]):
         if bucket is None:
             return self._foundation.storage.read("artifacts", f"{path}/")
         return kserve.read_foreign(bucket, path)
-
-    def _service_account(self, grants: Sequence[Grant]) -> pulumi.Output[str]:
-        identity = Identity(
-            f"{self.name}-identity",
-            IdentityArgs(
-                cluster=self._foundation.cluster,
-                namespace=self._namespace,
-                service_account="models",
-                grants=grants,
-            ),
-            self.child,
-        ).outputs
-        account = k8s.core.v1.ServiceAccount(
-            f"{self.name}-service-account",
-            metadata={
-                "name": identity.service_account,
-                "namespace": self._namespace,
-                "annotations": identity.annotations,
-            },
-            automount_service_account_token=False,
-            opts=self.child,
-        )
-        return name_of(account)
 
     def _close(self, name: str, selector: dict[str, str], grants: Sequence[Grant]) -> "k8s.networking.v1.NetworkPolicy":
         return network_policy(
@@ -239,10 +223,12 @@ class KubernetesServing(Component[ServingOutputs]):
             k8s.policy.v1.PodDisruptionBudget(
                 f"{self.name}-{service}-disruption-budget",
                 metadata={"name": service, "namespace": self._namespace},
-                spec={
-                    "maxUnavailable": 1,
-                    "selector": {"matchLabels": {"serving.kserve.io/inferenceservice": service}},
-                },
+                spec=manifest(
+                    {
+                        "maxUnavailable": 1,
+                        "selector": {"matchLabels": {"serving.kserve.io/inferenceservice": service}},
+                    }
+                ),
                 opts=self.child,
             )
         return self._kserve_object(
@@ -291,7 +277,7 @@ class KubernetesServing(Component[ServingOutputs]):
             },
             spec=spec,
             opts=self.child_with(
-                depends_on=self._after, replace_on_changes=[_MODE_ANNOTATION], delete_before_replace=True
+                depends_on=self._after, replacement_trigger=self._config.mode, delete_before_replace=True
             ),
         )
         return name_of(made)

@@ -108,15 +108,17 @@ class _Filling:
 
     def accepts(self, wanted: Pods) -> bool:
         """Whether labels and taints let the pods in."""
-        labels = {"kubernetes.io/os": "linux", **self.group.labels}
-        return all(labels.get(key) == value for key, value in wanted.selector.items()) and all(
+        labels = self.group.labels
+        # Zones come with the subnets, and every group lies in all of them.
+        asked = {key: value for key, value in wanted.selector.items() if not key.startswith("topology.kubernetes.io/")}
+        return all(labels.get(key) == value for key, value in asked.items()) and all(
             wanted.tolerates(taint) for taint in self.group.taints
         )
 
 
-def capacity(graph: Graph) -> Capacity:
-    """Fill the node groups of a graph with its pods."""
-    all_pods = pods(graph)
+def capacity(graph: Graph, all_pods: Sequence[Pods] | None = None) -> Capacity:
+    """Fill the node groups of a graph with its pods, or with others."""
+    all_pods = pods(graph) if all_pods is None else all_pods
     fillings = [_Filling(group, _daemons(group, all_pods)) for group in groups(graph)]
     pending: list[Pending] = []
     for wanted in sorted(
@@ -126,7 +128,7 @@ def capacity(graph: Graph) -> Capacity:
     return Capacity(
         groups=tuple(_load(filling) for filling in fillings),
         pending=tuple(pending),
-        pods=all_pods,
+        pods=tuple(all_pods),
         unknown_charts=unknown_charts(graph),
     )
 

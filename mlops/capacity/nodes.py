@@ -61,6 +61,7 @@ class Group:
     desired: int
     most: int
     labels: Mapping[str, str]
+    """Its own, and those that Kubernetes and EKS give every node."""
     taints: tuple[tuple[str, str, str], ...]
     """Key, value and effect of those that keep pods off."""
 
@@ -129,7 +130,13 @@ def _group(node: Node) -> Group:
         least=int(scaling.get("minSize") or 0),
         desired=desired,
         most=max(int(scaling.get("maxSize") or 0), desired),
-        labels={str(key): str(value) for key, value in (node.inputs.get("labels") or {}).items()},
+        labels={
+            "kubernetes.io/os": "linux",
+            "kubernetes.io/arch": "arm64" if "ARM_64" in str(node.inputs.get("amiType")) else "amd64",
+            "eks.amazonaws.com/capacityType": str(node.inputs.get("capacityType") or "ON_DEMAND"),
+            "node.kubernetes.io/instance-type": types[0],
+            **{str(key): str(value) for key, value in (node.inputs.get("labels") or {}).items()},
+        },
         taints=tuple(
             (str(taint.get("key")), str(taint.get("value") or ""), str(taint.get("effect")))
             for taint in node.inputs.get("taints") or ()

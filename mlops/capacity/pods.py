@@ -68,6 +68,12 @@ def known_charts() -> frozenset[str]:
     return frozenset(_tables()["charts"])
 
 
+def chart_pods(chart: str) -> bool:
+    """Whether a chart makes pods; charts that are not known are taken to."""
+    rows = _tables()["charts"].get(chart)
+    return rows is None or bool(rows)
+
+
 def source(key: str) -> str:
     """Where assumed requests come from, in words."""
     return str(_tables()["sources"].get(key, key))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from mlops.cli.access import access
+from mlops.cli.capacity import capacity
 from mlops.cli.cost import cost
 from mlops.cli.destroy import destroy
 from mlops.cli.doctor import doctor
@@ -15,8 +16,10 @@ from mlops.cli.init import init
 from mlops.cli.modules import modules
 from mlops.cli.new_module import new_module
 from mlops.cli.plan import plan
+from mlops.cli.prices import prices
 from mlops.cli.rehearse import rehearse
 from mlops.cli.schema import schema
+from mlops.cli.timeline import timeline
 from mlops.cli.up import up
 from mlops.cli.validate import validate
 
@@ -45,6 +48,8 @@ for panel, name, command in (
     (LOOK, "plan", plan),
     (LOOK, "access", access),
     (LOOK, "cost", cost),
+    (LOOK, "capacity", capacity),
+    (LOOK, "timeline", timeline),
     (RUN, "rehearse", rehearse),
     (RUN, "up", up),
     (RUN, "destroy", destroy),
@@ -53,6 +58,7 @@ for panel, name, command in (
     (EXTEND, "schema", schema),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.add_typer(prices, name="prices", rich_help_panel=LOOK)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -84,15 +90,21 @@ def _explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, FailedError):
         return str(error), FAILED
     from mlops.core.problems import SettingsError
-    from mlops.plan.recorder import RecordError
-    from mlops.toolchain import ToolchainError
 
     if isinstance(error, SettingsError):
         return error.message, BAD_INPUT
-    if isinstance(error, ToolchainError):
+    from localcloud.command import CliError
+    from localcloud.recovery import BusyError
+    from mlops.core.module import SlotError
+    from mlops.plan.recorder import RecordError
+    from mlops.toolchain import ToolchainError
+
+    if isinstance(error, ToolchainError | CliError):
         return str(error), BAD_INPUT
-    if isinstance(error, RecordError):
+    if isinstance(error, RecordError | SlotError):
         return f"The program cannot be planned: {error}", FAILED
+    if isinstance(error, BusyError):
+        return str(error), FAILED
     again = f"MLOPS_DEBUG=1 mlops {' '.join(sys.argv[1:])}"
     what = f"Unexpected {type(error).__name__}: {error}"
     return f"{what}\nThis is a defect of the platform's code. `{again}` shows where it happened.", FAILED

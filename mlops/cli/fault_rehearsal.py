@@ -1,12 +1,11 @@
 """Rehearsing failures: resources that cannot be made the first time, and the way back.
 
-Many are rehearsed in one life of the stack: resources of which none needs another fail in the same up, each for
-its own sake, and one further up has to heal them all. Whom a failure kept from being tried waits for the next life.
+All happens in one life of the stack. Every chosen resource fails when it is tried first, and the engine then stops
+what it has not begun; the next up has to make it, while others, tried first now, fail in their turn.
 """
 
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.engine import Result
@@ -17,7 +16,7 @@ from mlops.cli.engine import stack_in
 from mlops.cli.errors import INTERRUPTED, BadInputError, FailedError
 from mlops.cli.options import Target
 from mlops.cli.planning import planned
-from mlops.cli.rehearsal import rehearsal, unprotected
+from mlops.cli.rehearsal import Rehearsal, rehearsal, unprotected
 from mlops.plan.graph import Graph, Node
 from mlops.plan.summary import short_type
 
@@ -25,30 +24,32 @@ TYPES, EACH = "types", "each"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Life:
-    """One life of the stack: who failed, and how long the way back took."""
+class Round:
+    """One up: who failed in it. Whoever failed in the round before was made."""
 
     struck: tuple[Node, ...]
-    heal_seconds: float
     seconds: float
 
 
 def faults(target: Target, which: str, *, kubeconfig: Path | None, as_json: bool) -> None:
-    """Let resources fail until each of the chosen ones has failed and been healed.
+    """Let resources fail until each of the chosen ones has failed and been made by the next up.
 
     Raises:
-        FailedError: an up after a failure did not heal it, changed something later, or something was left over.
+        FailedError: a resource failed twice or for another reason, a last up changed something, or something was
+            left over.
         BadInputError: no such resource.
     """
     graph = planned(target).graph
-    waiting = list(victims(graph, which))
-    total = len(waiting)
-    lives: list[Life] = []
-    while waiting:
-        ui.err().print(f"{target.stack}: {total - len(waiting)} of {total} healed so far", markup=False, style="bold")
-        lives.append(_live(target, graph, independent(graph, waiting), kubeconfig))
-        waiting = [node for node in waiting if node not in lives[-1].struck]
-    _show(target, lives, as_json)
+    chosen = victims(graph, which)
+    with rehearsal(target, kubeconfig) as run:
+        rounds = _rounds(run, graph, chosen)
+        stack = stack_in(run.cloud, target, unprotected(target))
+        again = run.up("up again", stack, graph)
+        run.expect(again)
+        if again.changed:
+            raise FailedError(f"After all has healed, a further up is not without change: {tally(again.counts)}.")
+        run.destroy(stack)
+        _show(run, rounds, as_json)
 
 
 def victims(graph: Graph, which: str) -> Sequence[Node]:
@@ -61,7 +62,10 @@ def victims(graph: Graph, which: str) -> Sequence[Node]:
     if which == EACH:
         return every
     if which == TYPES:
-        return list({node.type: node for node in reversed(every)}.values())[::-1]
+        first: dict[str, Node] = {}
+        for node in every:
+            first.setdefault(node.type, node)
+        return list(first.values())
     found = [node for node in every if which in (node.urn, node.name)]
     if not found:
         raise BadInputError(
@@ -71,68 +75,54 @@ def victims(graph: Graph, which: str) -> Sequence[Node]:
     return found
 
 
-def independent(graph: Graph, waiting: Sequence[Node]) -> list[Node]:
-    """Of the waiting, in order of need, those that need none of the others."""
-    chosen: list[Node] = []
-    below: set[str] = set()
-    for node in graph.topological():
-        needs = {*node.dependencies, node.parent, node.provider}
-        if needs & below:
-            below.add(node.urn)
-        elif node in waiting:
-            chosen.append(node)
-            below.add(node.urn)
-    return chosen
+def _rounds(run: Rehearsal, graph: Graph, chosen: Sequence[Node]) -> list[Round]:
+    """Ups until one succeeds. Protection is off from the start: it is no part of this."""
+    stack = stack_in(run.cloud, run.target, unprotected(run.target))
+    faults = run.cloud.faults
+    faults.pending.extend(Fault(selector=node.urn) for node in chosen)
+    rounds: list[Round] = []
+    while True:
+        before = len(faults.struck)
+        result = run.up(f"up {len(rounds) + 1}, {before} of {len(chosen)} have failed", stack, graph)
+        struck = [node for node in chosen if node.urn in faults.struck[before:]]
+        rounds.append(Round(struck=tuple(struck), seconds=result.seconds))
+        if result.ok:
+            break
+        _check(result, struck)
+    made = {node.urn for node in stack.graph()}
+    missing = [node.name for node in chosen if node.urn not in made or node.urn not in faults.struck]
+    if missing:
+        raise FailedError(f"The last up succeeded, but these were not made, or never failed: {', '.join(missing)}.")
+    return rounds
 
 
-def _live(target: Target, graph: Graph, chosen: Sequence[Node], kubeconfig: Path | None) -> Life:
-    """One life: an up in which they fail, one that heals, one without change, destroy to nothing."""
-    started = time.monotonic()
-    with rehearsal(target, kubeconfig) as run:
-        stack = stack_in(run.cloud, target, unprotected(target))
-        run.cloud.faults.pending.extend(Fault(selector=node.urn) for node in chosen)
-        failed = run.up(f"up, {len(chosen)} to fail", stack, graph)
-        struck = tuple(node for node in chosen if node.urn in run.cloud.faults.struck)
-        run.cloud.faults.pending.clear()
-        _check_failure(failed, struck, chosen)
-        healed = run.up("up that heals", stack, graph)
-        run.expect(healed)
-        again = run.up("up again", stack, graph)
-        run.expect(again)
-        if again.changed:
-            raise FailedError(f"After healing, a further up is not without change: {tally(again.counts)}.")
-        run.destroy(stack)
-    return Life(struck=struck, heal_seconds=healed.seconds, seconds=time.monotonic() - started)
-
-
-def _check_failure(failed: Result, struck: Sequence[Node], chosen: Sequence[Node]) -> None:
-    """The up must have failed, and for no other reason than the faults."""
+def _check(failed: Result, struck: Sequence[Node]) -> None:
+    """The up must have failed by the faults that are new in it, and by nothing else."""
     if failed.interrupted:
         raise SystemExit(INTERRUPTED)
-    if not struck:
-        raise FailedError(f"No fault struck of: {', '.join(node.name for node in chosen)}.")
     others = [failure for failure in failed.failures if failure.urn not in {node.urn for node in struck}]
-    if others or not failed.failures:
-        reasons = "; ".join(f"{failure.name or 'the program'}: {failure.message}" for failure in others)
-        raise FailedError(f"The up with faults failed otherwise than by them: {reasons or 'it did not fail at all'}.")
+    if others:
+        lines = [f"  {failure.name or 'the program'}: {failure.message}" for failure in others]
+        raise FailedError("\n".join(["An up failed otherwise than by a first fault:", *lines]))
 
 
-def _show(target: Target, lives: Sequence[Life], as_json: bool) -> None:
-    healed = sum(len(life.struck) for life in lives)
-    seconds = sum(life.seconds for life in lives)
+def _show(run: Rehearsal, rounds: Sequence[Round], as_json: bool) -> None:
+    struck = sum(len(one.struck) for one in rounds)
+    seconds = sum(step.seconds for step in run.steps)
     if as_json:
-        rows = [{**asdict(life), "struck": [node.urn for node in life.struck]} for life in lives]
-        ui.print_json({"stack": target.stack, "healed": healed, "seconds": round(seconds, 2), "lives": rows})
+        rows = [{"struck": [node.urn for node in one.struck], "seconds": round(one.seconds, 2)} for one in rounds]
+        ui.print_json({"stack": run.target.stack, "healed": struck, "seconds": round(seconds, 2), "ups": rows})
         return
     table = [
-        (str(number), str(len(life.struck)), _types(life.struck), f"{life.heal_seconds:.1f}", f"{life.seconds:.1f}")
-        for number, life in enumerate(lives, 1)
+        (str(number), str(len(one.struck)), _types(one.struck) or "none: all has healed", f"{one.seconds:.1f}")
+        for number, one in enumerate(rounds, 1)
     ]
-    columns = (("Life", "right"), ("Failed", "right"), "Types", ("Healing, s", "right"), ("In all, s", "right"))
-    ui.out().print(ui.table(f"Faults in {target.stack}", *columns, rows=table))
+    columns = (("Up", "right"), ("Failed", "right"), "Of type", ("Seconds", "right"))
+    ui.out().print(ui.table(f"Faults in {run.target.stack}", *columns, rows=table))
+    noun = "resource" if struck == 1 else "resources"
     ui.out().print(
-        f"[green]✓[/] {ui.counted(healed, 'resource')} failed once; the next up healed each, and destroy left nothing "
-        f"({seconds:.0f} s)."
+        f"[green]✓[/] {struck:,} {noun} failed once and came up with the next up; a last up changed nothing and "
+        f"destroy left nothing ({seconds:.0f} s in all)."
     )
 
 

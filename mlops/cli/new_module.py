@@ -27,7 +27,7 @@ def new_module(
     """Write the file of a new variant of a slot.
 
     Nothing else has to be touched: it is found by lying there. The file passes
-    ruff, mypy and the conformance test as it is: it makes a log group, and
+    ruff, basedpyright and the conformance test as it is: it makes a log group, and
     publishes addresses that the stack file gives. From there, make its
     resources and publish their outputs.
 

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +78,7 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(target: Target, kubeconfig: Path | None = None) -> Iterator[Rehearsal]:
+def rehearsal(target: Target, kubeconfig: Path | None = None) -> Generator[Rehearsal]:
     """A rehearsal in a folder that is gone afterwards, however it ends."""
     with tempfile.TemporaryDirectory(prefix="mlops-rehearsal-") as name:
         folder = Path(name)

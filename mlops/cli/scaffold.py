@@ -37,7 +37,7 @@ class {class_name}Config({slot_config}):
         complexity="low",
         trade_offs="Nothing to operate here; its capacity, its backups and its rights are its owner's.",
     )
-    log_days: int = Field(30, ge=1)
+    log_days: int = Field(default=30, ge=1)
     """Days for which its logs are kept."""
 {knobs}
     def build({signature}) -> Component[{contract}]:

@@ -12,15 +12,18 @@ class BudgetConfig(Config):
     """What the whole stack may cost in a month. `mlops cost` ends with exit code 3 above it."""
     teams: dict[str, float] = Field(default_factory=dict)
     """A budget for each team in US dollars a month, by the value of the tag `team_tag`."""
-    team_tag: str = Field("Team", pattern=r"^[A-Za-z][A-Za-z0-9_.:/=+@-]{0,127}$")
+    team_tag: str = Field(default="Team", pattern=r"^[A-Za-z][A-Za-z0-9_.:/=+@-]{0,127}$")
     """Tag that says whose a resource is."""
-    alert_percents: tuple[int, ...] = Field((50, 80, 100), min_length=1)
+    alert_percents: tuple[int, ...] = Field(default=(50, 80, 100), min_length=1)
     """Alerts once the cost of the month has reached these shares of the budget, percent."""
-    forecast_percent: int | None = Field(100, ge=1, le=1000)
+    forecast_percent: int | None = Field(default=100, ge=1, le=1000)
     """Alert once the month is forecast to reach this share; null for none."""
     emails: tuple[str, ...] = ()
     """Who is told by e-mail, at most 10 (AWS Budgets)."""
-    topic_arn: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:.+$")
+    activate_tags: bool = False
+    """Activate the tags that budgets filter by for cost allocation. AWS allows it in the payer account only, and only
+    for tags that have been in use for a day; elsewhere somebody activates them once in the billing console."""
+    topic_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:.+$")
     """SNS topic that is told as well."""
 
     @model_validator(mode="after")

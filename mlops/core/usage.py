@@ -22,120 +22,120 @@ MONTH_HOURS = 730
 class TrafficUsage(Config):
     """Data that moves, GB a month."""
 
-    internet_out_gb: float = Field(20, ge=0, le=_GB)
+    internet_out_gb: float = Field(default=20, ge=0, le=_GB)
     """Answers to the internet."""
-    cross_zone_gb: float = Field(50, ge=0, le=_GB)
+    cross_zone_gb: float = Field(default=50, ge=0, le=_GB)
     """Between availability zones; AWS charges it at both ends."""
-    nat_gb: float = Field(50, ge=0, le=_GB)
+    nat_gb: float = Field(default=50, ge=0, le=_GB)
     """Through NAT gateways: images, packages, calls to AWS that no endpoint serves."""
-    endpoint_gb: float = Field(20, ge=0, le=_GB)
+    endpoint_gb: float = Field(default=20, ge=0, le=_GB)
     """Through each interface endpoint."""
-    load_balancer_units: float = Field(0.5, ge=0, le=10_000)
+    load_balancer_units: float = Field(default=0.5, ge=0, le=10_000)
     """Capacity units that each load balancer uses on average."""
 
 
 class StorageUsage(Config):
     """What lies in storage in an average month, GB."""
 
-    data_gb: float = Field(100, ge=0, le=_GB)
+    data_gb: float = Field(default=100, ge=0, le=_GB)
     """Objects in the lake's buckets, all together."""
-    bucket_logs_gb: float = Field(2, ge=0, le=_GB)
+    bucket_logs_gb: float = Field(default=2, ge=0, le=_GB)
     """Objects in log buckets, all together."""
-    put_requests: float = Field(500_000, ge=0, le=_MANY * 1000)
+    put_requests: float = Field(default=500_000, ge=0, le=_MANY * 1000)
     """Writes and lists, all buckets together."""
-    get_requests: float = Field(5_000_000, ge=0, le=_MANY * 1000)
+    get_requests: float = Field(default=5_000_000, ge=0, le=_MANY * 1000)
     """Reads, all buckets together."""
-    images_gb: float = Field(10, ge=0, le=_GB)
+    images_gb: float = Field(default=10, ge=0, le=_GB)
     """Container images, all repositories together."""
-    files_gb: float = Field(20, ge=0, le=_GB)
+    files_gb: float = Field(default=20, ge=0, le=_GB)
     """In file systems (EFS), all together."""
-    snapshots_gb: float = Field(0, ge=0, le=_GB)
+    snapshots_gb: float = Field(default=0, ge=0, le=_GB)
     """Snapshots of volumes and backups in vaults, all together."""
-    database_backups_gb: float = Field(0, ge=0, le=_GB)
+    database_backups_gb: float = Field(default=0, ge=0, le=_GB)
     """Database backups beyond what is free: as much as the storage of the databases."""
 
 
 class LogsUsage(Config):
     """Logs and metrics, a month."""
 
-    ingested_gb: float = Field(10, ge=0, le=_GB)
+    ingested_gb: float = Field(default=10, ge=0, le=_GB)
     """Into CloudWatch Logs, all groups together."""
-    queried_gb: float = Field(10, ge=0, le=_GB)
+    queried_gb: float = Field(default=10, ge=0, le=_GB)
     """Read by queries of Logs Insights."""
-    custom_metrics: float = Field(0, ge=0, le=_MANY)
+    custom_metrics: float = Field(default=0, ge=0, le=_MANY)
     """Metrics that workloads send to CloudWatch."""
-    prometheus_samples: float = Field(0, ge=0, le=_MANY * 100_000)
+    prometheus_samples: float = Field(default=0, ge=0, le=_MANY * 100_000)
     """Samples into Amazon Managed Service for Prometheus, all workspaces together."""
-    grafana_editors: float = Field(1, ge=0, le=10_000)
+    grafana_editors: float = Field(default=1, ge=0, le=10_000)
     """People who edit dashboards in Amazon Managed Grafana."""
-    grafana_viewers: float = Field(4, ge=0, le=10_000)
+    grafana_viewers: float = Field(default=4, ge=0, le=10_000)
     """People who look at them."""
-    trail_events: float = Field(0, ge=0, le=_MANY * 1000)
+    trail_events: float = Field(default=0, ge=0, le=_MANY * 1000)
     """Data events that CloudTrail records; the first copy of management events is free."""
-    config_items: float = Field(2_000, ge=0, le=_MANY)
+    config_items: float = Field(default=2_000, ge=0, le=_MANY)
     """Configuration changes that AWS Config records."""
-    threat_log_gb: float = Field(10, ge=0, le=_GB)
+    threat_log_gb: float = Field(default=10, ge=0, le=_GB)
     """Flow and DNS logs that GuardDuty reads."""
 
 
 class StreamUsage(Config):
     """Events, a month."""
 
-    ingested_gb: float = Field(20, ge=0, le=_GB)
+    ingested_gb: float = Field(default=20, ge=0, le=_GB)
     """Written, all streams together."""
-    read_gb: float = Field(40, ge=0, le=_GB)
+    read_gb: float = Field(default=40, ge=0, le=_GB)
     """Read by consumers, all streams together."""
-    record_kb: float = Field(2, gt=0, le=10_000)
+    record_kb: float = Field(default=2, gt=0, le=10_000)
     """Size of an event on average. Kinesis charges writes in units of 25 KB each, begun ones in full."""
-    kept_days: float = Field(7, ge=0, le=3650)
+    kept_days: float = Field(default=7, ge=0, le=3650)
     """Days for which Kafka topics keep events; Kafka's own default is 7."""
-    partitions: float = Field(10, ge=0, le=100_000)
+    partitions: float = Field(default=10, ge=0, le=100_000)
     """Partitions of a serverless Kafka cluster."""
 
 
 class ComputeUsage(Config):
     """Hours of a month (730) and work done."""
 
-    node_hours: float = Field(MONTH_HOURS, ge=0, le=MONTH_HOURS)
+    node_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
     """Hours for which node groups run; fewer where a schedule shuts them down at night."""
-    database_hours: float = Field(MONTH_HOURS, ge=0, le=MONTH_HOURS)
+    database_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
     """Hours for which databases run; storage and backups cost on."""
-    training_hours: float = Field(10, ge=0, le=100_000)
+    training_hours: float = Field(default=10, ge=0, le=100_000)
     """Instance hours of SageMaker jobs: training, processing, transformation."""
-    notebook_hours: float = Field(160, ge=0, le=MONTH_HOURS)
+    notebook_hours: float = Field(default=160, ge=0, le=MONTH_HOURS)
     """Hours for which a notebook or a Studio application of each user runs."""
-    job_dpu_hours: float = Field(5, ge=0, le=_MANY)
+    job_dpu_hours: float = Field(default=5, ge=0, le=_MANY)
     """DPU hours of Glue jobs and crawlers, all together."""
-    query_tb: float = Field(0.1, ge=0, le=10_000)
+    query_tb: float = Field(default=0.1, ge=0, le=10_000)
     """Scanned by Athena, TB."""
-    warehouse_rpu_hours: float = Field(100, ge=0, le=_MANY)
+    warehouse_rpu_hours: float = Field(default=100, ge=0, le=_MANY)
     """RPU hours of Redshift Serverless, all workgroups together."""
 
 
 class RequestUsage(Config):
     """Calls, a month, all together."""
 
-    kms: float = Field(500_000, ge=0, le=_MANY * 1000)
+    kms: float = Field(default=500_000, ge=0, le=_MANY * 1000)
     """KMS requests. Bucket keys keep S3 from making one for each object."""
-    secrets: float = Field(50_000, ge=0, le=_MANY * 1000)
+    secrets: float = Field(default=50_000, ge=0, le=_MANY * 1000)
     """Secrets Manager calls; External Secrets asks for each secret every hour."""
-    functions: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    functions: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """Lambda invocations."""
-    function_ms: float = Field(200, ge=1, le=900_000)
+    function_ms: float = Field(default=200, ge=1, le=900_000)
     """Duration of an invocation."""
-    api: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    api: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """API Gateway and WAF requests."""
-    messages: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    messages: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """SQS, SNS and EventBridge messages, each service."""
-    dns: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    dns: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """Route 53 queries."""
-    table_reads: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    table_reads: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """DynamoDB and feature store reads."""
-    table_writes: float = Field(1_000_000, ge=0, le=_MANY * 1000)
+    table_writes: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """DynamoDB and feature store writes."""
-    table_gb: float = Field(5, ge=0, le=_GB)
+    table_gb: float = Field(default=5, ge=0, le=_GB)
     """Stored in DynamoDB tables and online feature stores."""
-    state_transitions: float = Field(100_000, ge=0, le=_MANY * 1000)
+    state_transitions: float = Field(default=100_000, ge=0, le=_MANY * 1000)
     """State transitions of Step Functions."""
 
 
@@ -154,7 +154,7 @@ class UsageConfig(Config):
     """Hours and work."""
     requests: RequestUsage = RequestUsage()
     """Calls."""
-    margin_percent: float = Field(50, ge=0, le=100)
+    margin_percent: float = Field(default=50, ge=0, le=100)
     """How far use may be from these figures: the band of an estimate takes that much off and puts it on."""
 
 

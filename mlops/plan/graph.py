@@ -170,15 +170,14 @@ class Graph:
 
 
 def _node_from_json(row: Properties) -> Node:
-    return Node(
-        **{
+    values: dict[str, Any] = {
             **row,
             "dependencies": tuple(row["dependencies"]),
             "property_dependencies": {key: tuple(urns) for key, urns in row["property_dependencies"].items()},
             "aliases": tuple(row["aliases"]),
             "ignore_changes": tuple(row["ignore_changes"]),
         }
-    )
+    return Node(**values)
 
 
 def difference(before: Graph, after: Graph) -> Difference:

@@ -3,6 +3,7 @@
 # ruff: noqa: N802 - the protocol names the methods
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn, cast
 
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]
@@ -110,7 +111,8 @@ class RecordingMonitor(MockMonitor):
         if urn not in self._states:
             self._refuse(f"The program refers to {urn}, which it never registered.")
         state = {"urn": urn, "id": self._nodes[urn].id, "state": self._states[urn]}
-        return resource_pb2.ResourceInvokeResponse(**{"return": to_struct(state)})
+        answer: dict[str, Any] = {"return": to_struct(state)}
+        return resource_pb2.ResourceInvokeResponse(**answer)
 
     def _register_remote(self, node: Node, inputs: Mapping[str, Any]) -> resource_pb2.RegisterResourceResponse:
         """A remote component is made by its plugin; the one that the platform uses is known, others stay opaque."""
@@ -142,7 +144,7 @@ class RecordingMonitor(MockMonitor):
             self._places[node.urn] = Place.of_provider(plain)
         state = overlay(made, inputs)
         self._states[node.urn] = state
-        self._nodes[node.urn] = Node(**{**vars(node), "id": id_, "inputs": plain, "outputs": normalise(state)})
+        self._nodes[node.urn] = replace(node, id=id_, inputs=plain, outputs=normalise(state))
         return Made(urn=node.urn, id=id_, outputs=state)
 
     def _check(self, node: Node, inputs: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ providers, options). What would only fail in a real deployment is refused here w
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -96,7 +96,7 @@ def _record(
 
 
 @contextmanager
-def _strict_outputs() -> Iterator[None]:
+def _strict_outputs() -> Generator[None]:
     """An Output in an f-string is an error instead of a warning inside the text."""
     before = os.environ.get("PULUMI_ERROR_OUTPUT_STRING")
     os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
@@ -154,7 +154,7 @@ class _Selector(DefaultSelector):
 
 
 @contextmanager
-def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+def _loop() -> Generator[asyncio.AbstractEventLoop]:
     """An event loop of its own for one run, closed with everything that it started."""
     loop = asyncio.SelectorEventLoop(_Selector())
     loop.set_default_executor(_InlineExecutor(max_workers=1))

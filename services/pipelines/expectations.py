@@ -6,7 +6,6 @@ every expectation.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import great_expectations as gx
@@ -17,19 +16,10 @@ from great_expectations import expectations as gxe
 
 from pipelines.errors import LoopError
 from pipelines.privacy import EMAIL
+from pipelines.quality import Finding
 from pipelines.schema import EVENT_TYPES
 
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """How one expectation fared."""
-
-    expectation: str
-    column: str
-    unexpected: int
-    """Rows that fail it."""
 
 
 class Suite:

@@ -7,6 +7,8 @@ from pathlib import Path
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float64, Int64, String
 
+from pipelines.features import PRODUCT_VIEW, USER_VIEW
+
 USER = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING)
 PRODUCT = Entity(name="product", join_keys=["product_id"], value_type=ValueType.STRING)
 
@@ -23,7 +25,6 @@ PRODUCT_FIELDS = (
     Field(name="purchases", dtype=Int64, description="Purchases among the events."),
     Field(name="category", dtype=String, description="Category of the catalogue."),
 )
-USER_VIEW, PRODUCT_VIEW = "user_features", "product_features"
 
 
 def definitions(folder: Path) -> Sequence[Entity | FeatureView]:

@@ -130,7 +130,7 @@ def _events(
     who = _draw(rng, np.concatenate([[0.0], np.cumsum(activity)]), count)
     low, high = np.zeros(count), np.full(count, mass[-1])
     if sample.taste and count:
-        in_taste = rng.random(count) < TASTE_SHARE
+        in_taste = rng.random(count) < (TASTE_SHARE / 2 if sample.shifted else TASTE_SHARE)
         chosen = tastes[rng.integers(0, 2, count), who]
         starts = np.searchsorted(category, np.arange(len(CATEGORIES)))
         ends = np.searchsorted(category, np.arange(len(CATEGORIES)), side="right")

@@ -90,10 +90,10 @@ class RawLake:
         """Keys of a batch's tables."""
         return self.lake.keys("raw", f"events/{batch}/")
 
-    def drop(self, batch: str) -> None:
+    def drop(self, batch: str) -> int:
         """Remove a batch with everything that belongs to it; its manifest goes first, so that nobody reads half."""
-        self.lake.delete("raw", f"batches/{batch}.json")
-        self.lake.delete("raw", *self.parts(batch), f"quarantine/{batch}.jsonl")
+        gone = self.lake.delete("raw", f"batches/{batch}.json")
+        return gone + self.lake.delete("raw", *self.parts(batch), f"quarantine/{batch}.jsonl")
 
     def consenting(self) -> pa.Array:
         """Users who consent, by what is known now."""
@@ -108,7 +108,11 @@ class RawLake:
         withdrew = before.filter(pc.and_(before["consent"], pc.is_in(before["user_id"], value_set=refused)))
         # Events first: a run that dies in between finds them still to do.
         self.forget(withdrew["user_id"].combine_chunks())
-        self.lake.replace("raw", _USERS, parquet(merged))
+        self.keep_users(merged)
+
+    def keep_users(self, users: pa.Table) -> None:
+        """Write the users, and nobody else: earlier versions go."""
+        self.lake.replace("raw", _USERS, parquet(users))
 
     def put_products(self, fresh: pa.Table) -> None:
         """Merge products: the later row wins."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import os
 import re
 import secrets
@@ -77,13 +78,24 @@ class Erasures:
         self._lake = lake
         self._masker = masker
 
-    def add(self, user_id: str, moment: datetime) -> None:
-        """Remember an erasure."""
-        self._lake.put_json("raw", _ERASED + self._masker.mask(user_id), {"at": moment.isoformat()})
+    def add(self, user_id: str, moment: datetime, *, events: int) -> None:
+        """Remember an erasure, and how many events of training sets went with it."""
+        key = _ERASED + self._masker.mask(user_id)
+        earlier = json.loads(self._lake.get("raw", key) or b'{"events": 0}')["events"]
+        self._lake.put_json("raw", key, {"at": moment.isoformat(), "events": events + earlier})
 
     def all(self) -> frozenset[str]:
         """Masked ids."""
         return frozenset(key.removeprefix(_ERASED) for key in self._lake.keys("raw", _ERASED))
+
+    def since(self, moment: float) -> frozenset[str]:
+        """Masked ids of those who asked after a moment (seconds since 1970) and were in a training set."""
+        asked = {masked: json.loads(self._lake.need("raw", _ERASED + masked)) for masked in self.all()}
+        return frozenset(
+            masked
+            for masked, erasure in asked.items()
+            if erasure["events"] and datetime.fromisoformat(erasure["at"]).timestamp() > moment
+        )
 
     def allowed(self, user_ids: pa.ChunkedArray) -> pa.ChunkedArray:
         """Per row, whether the user did not ask to be forgotten."""

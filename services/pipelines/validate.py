@@ -10,40 +10,13 @@ import pyarrow.compute as pc
 
 from pipelines import snapshots, typed
 from pipelines.errors import GateStop
-from pipelines.expectations import Finding, Suite
 from pipelines.ingest import Ingested, RawLake
+from pipelines.quality import Finding, Quality, QualityRules
 from pipelines.schema import EVENTS
 from pipelines.snapshots import Snapshot, Source
 from pipelines.tables import CHUNK_ROWS
 
 _CLOCK_SKEW = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, kw_only=True)
-class QualityRules:
-    """When data is good enough to learn from."""
-
-    least_score: float = 0.95
-    """Share of rows that pass every expectation; rows that could not be read count as failing."""
-    least_batch_rows: int = 20
-    """From this size on a batch is judged on its own too, so that a bad one cannot hide among good ones."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quality:
-    """How the data fared."""
-
-    score: float
-    rows: int
-    failing: int
-    unreadable: int
-    duplicates: int
-    """Rows delivered more than once; they are dropped and do not count as failing."""
-    findings: tuple[Finding, ...]
-    batches: dict[str, float]
-    """Score by batch."""
-    judged: dict[str, int]
-    """Rows by batch that the score is of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +89,8 @@ def _named_in(events: pa.Table) -> pa.Table:
 
 
 def _check(events: pa.Table, products: pa.Table, now: datetime) -> tuple[npt.NDArray[np.bool_], tuple[Finding, ...]]:
+    from pipelines.expectations import Suite
+
     suite = Suite(products["product_id"].to_pylist(), now + _CLOCK_SKEW)
     failing, totals = np.zeros(events.num_rows, bool), dict[tuple[str, str], int]()
     for start in range(0, events.num_rows, CHUNK_ROWS):

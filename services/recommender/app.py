@@ -83,7 +83,7 @@ class Observe:
             await self._app(scope, counted, noted)
         finally:
             # Paths are unbounded, routes are not.
-            route = getattr(scope.get("route"), "path", "unknown")
+            route = getattr(scope.get("route"), "path", "unknown").replace(":path", "")
             self._metrics.requests.labels(scope["method"], route, status).inc()
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
 

@@ -1,7 +1,11 @@
 """What the service counts, for Prometheus; one registry an application, so that two in one process do not collide."""
 
+import platform
+
+import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from recommender.manifest import FORMAT_VERSION
 from recommender.model import Model
 
 # Dense around the promise of 10 and 25 ms, so that a quantile of the histogram means something there.
@@ -15,6 +19,13 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        runtime = Gauge(
+            "recommender_runtime_info",
+            "1, for what a model must have been written for.",
+            ("python", "numpy", "model_format"),
+            registry=self.registry,
+        )
+        runtime.labels(platform.python_version(), np.__version__, str(FORMAT_VERSION)).set(1)
         self.requests = Counter(
             "http_requests_total",
             "Answers, by route and status.",

@@ -97,9 +97,9 @@ class HttpRegistry:
             reason = str(error) or type(error).__name__
             raise RegistryError(f"MLflow at {self._settings.tracking_uri} does not answer: {reason}.") from None
         if answer.status_code != httpx.codes.OK or not isinstance(body, dict) or key not in body:
-            reason = body.get("message") if isinstance(body, dict) else None
+            message = body.get("message") if isinstance(body, dict) else None
             raise RegistryError(
-                f"MLflow at {self._settings.tracking_uri} refuses {path}: {reason or answer.status_code}."
+                f"MLflow at {self._settings.tracking_uri} refuses {path}: {message or answer.status_code}."
             )
         return cast("dict[str, object]", body[key])
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from recommender.manifest import Kind
 from recommender.model import Recommendation
@@ -82,6 +82,13 @@ class Readiness(BaseModel):
     """Why what is served is not what the registry wants."""
 
 
+def _text_only(given: object) -> object:
+    # A number would be taken for seconds, or for milliseconds, depending on how large it is.
+    if isinstance(given, int | float):
+        raise ValueError("give the time as text, as in 2026-01-31T12:00:00Z")
+    return given
+
+
 def _not_in_the_future(moment: datetime) -> datetime:
     if moment > datetime.now(UTC) + _CLOCK_SKEW:
         raise ValueError("the event lies in the future")
@@ -96,7 +103,7 @@ class Event(BaseModel):
     user_id: Identifier
     product_id: Identifier
     event_type: Literal["view", "cart", "purchase"]
-    timestamp: Annotated[AwareDatetime, AfterValidator(_not_in_the_future)] = Field(
+    timestamp: Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_not_in_the_future)] = Field(
         default_factory=lambda: datetime.now(UTC)
     )
     """When, with a time zone; now where it is not given."""

@@ -35,11 +35,16 @@ class Service:
         self._shadow = Shadow(self.metrics)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Background tasks run inside; at the end, waiting events are written out."""
+    async def running(self, *, watch: bool = True) -> AsyncIterator[None]:
+        """Background tasks run inside; at the end, waiting events are written out.
+
+        Without `watch` somebody else calls `deployment.refresh`.
+        """
         if self._stream is None and self.settings.stream is not None:
             self._stream = await asyncio.to_thread(KinesisStream, self.settings)
-        tasks = [asyncio.create_task(self.deployment.watch()), asyncio.create_task(self._shadow.run())]
+        tasks = [asyncio.create_task(self._shadow.run())]
+        if watch:
+            tasks.append(asyncio.create_task(self.deployment.watch()))
         if self._stream is not None:
             settings = self.settings
             self.writer = Writer(self._stream, self.metrics, settings.event_queue, settings.flush_seconds)

@@ -30,9 +30,7 @@ class Settings(BaseModel):
     """Folder of a saved model; with it no registry is asked. A symbolic link may be turned to another folder."""
     tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
     """MLflow server whose registry holds the model."""
-    model_name: str = Field(
-        "recommender", min_length=1, validation_alias=AliasChoices("MLOPS_MODEL_NAME", "MLOPS_MODEL")
-    )
+    model_name: str = Field("recommender", min_length=1, validation_alias="MLOPS_MODEL_NAME")
     """Name of the registered model; also its name in the V2 protocol."""
     champion_alias: str = Field("champion", min_length=1, validation_alias="MLOPS_CHAMPION_ALIAS")
     """Alias of the version that answers."""

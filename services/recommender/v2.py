@@ -5,20 +5,28 @@ https://github.com/open-inference/open-inference-protocol/blob/main/specificatio
 
 import asyncio
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response, status
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from recommender.model import Model
 from recommender.service import Service
+from recommender.v2_schema import (
+    ErrorBody,
+    InferenceRequest,
+    InferenceResponse,
+    InputTensor,
+    Live,
+    ModelMetadata,
+    OutputTensor,
+    Ready,
+    ServerMetadata,
+    TensorMetadata,
+)
 
-MOST_USERS = 1_000
-"""Users of one request."""
 _USERS_BETWEEN_YIELDS = 10
-_MOST_PRODUCTS = 100
 
 _Text = Annotated[str, Path(min_length=1)]
 
@@ -31,144 +39,30 @@ class ProtocolError(Exception):
         self.status_code = status_code
 
 
-class ErrorBody(BaseModel):
-    """The protocol's error."""
-
-    error: str
-
-
-class ServerMetadata(BaseModel):
-    """The server."""
-
-    name: str
-    version: str
-    extensions: list[str]
-
-
-class Live(BaseModel):
-    """The process answers."""
-
-    live: bool
-
-
-class Ready(BaseModel):
-    """The server, or the model, can answer."""
-
-    ready: bool
-
-
-class TensorMetadata(BaseModel):
-    """Name, type and shape of a tensor; -1 stands for any length."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-
-
-class ModelMetadata(BaseModel):
-    """What the model takes and gives."""
-
-    name: str
-    versions: list[str]
-    platform: str
-    inputs: list[TensorMetadata]
-    outputs: list[TensorMetadata]
-
-
-class Parameters(BaseModel):
-    """Parameters of a request; those that are not known are ignored, as the protocol has it."""
-
-    k: int = Field(10, ge=1, le=_MOST_PRODUCTS)
-    """How many products a user gets."""
-
-
-class InputTensor(BaseModel):
-    """The users."""
-
-    name: Literal["user_id"]
-    datatype: Literal["BYTES"]
-    shape: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, max_length=2)
-    """[users], or [users, 1]."""
-    data: list[Annotated[str, Field(max_length=256)] | list[Annotated[str, Field(max_length=256)]]] = Field(
-        max_length=MOST_USERS
-    )
-    """Flat, or one list a user."""
-
-
-class OutputChoice(BaseModel):
-    """An output that is asked for."""
-
-    name: Literal["product_id", "score"]
-
-
-class InferenceRequest(BaseModel):
-    """Users to recommend for."""
-
-    id: str | None = None
-    parameters: Parameters = Parameters()
-    inputs: list[InputTensor] = Field(min_length=1, max_length=1)
-    outputs: list[OutputChoice] = []
-
-
-class OutputTensor(BaseModel):
-    """A tensor, row by row."""
-
-    name: str
-    datatype: str
-    shape: list[int]
-    data: list[str] | list[float]
-
-
-class InferenceResponse(BaseModel):
-    """Products and scores; where a user has fewer than k left, "" and 0 fill the row."""
-
-    model_config = ConfigDict(protected_namespaces=())
-
-    model_name: str
-    model_version: str
-    id: str | None = None
-    outputs: list[OutputTensor]
-
-
 _Documented = dict[int | str, dict[str, Any]]
 _UNKNOWN: _Documented = {404: {"model": ErrorBody, "description": "No such model or version"}}
 _NOT_READY: _Documented = {503: {"model": Ready, "description": "No model is loaded yet"}}
+_NO_MODEL: _Documented = {503: {"model": ErrorBody, "description": "No model is loaded yet"}}
 
 
 _INFER: _Documented = {
     400: {"model": ErrorBody, "description": "The request is not one of this model"},
     413: {"model": ErrorBody, "description": "The body is larger than any valid one"},
     **_UNKNOWN,
-    **_NOT_READY,
+    **_NO_MODEL,
 }
 
 
 def routes(service: Service) -> APIRouter:
     """The router of one service."""
     router = APIRouter(prefix="/v2", tags=["V2 inference protocol"])
-    server = service.settings.model_name
+    _server(router, service)
+    _metadata_routes(router, service)
+    _inference(router, service)
+    return router
 
-    def ready(response: Response) -> Ready:
-        is_ready = service.deployment.serving is not None
-        if not is_ready:
-            response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-        return Ready(ready=is_ready)
 
-    def check(name: str) -> None:
-        if name != server:
-            raise ProtocolError(status.HTTP_404_NOT_FOUND, f"There is no model {name!r}; there is {server!r}.")
-
-    def pick(name: str, version: str | None) -> Model:
-        check(name)
-        loaded = service.serving.roles().values()
-        if version is None:
-            return service.serving.champion
-        found = {model.version: model for model in loaded}.get(version)
-        if found is None:
-            known = " and ".join(model.version for model in loaded)
-            raise ProtocolError(status.HTTP_404_NOT_FOUND, f"Version {version!r} is not loaded; {known} is.")
-        return found
-
+def _server(router: APIRouter, service: Service) -> None:
     @router.get("")
     async def metadata() -> ServerMetadata:
         """The server."""
@@ -182,43 +76,70 @@ def routes(service: Service) -> APIRouter:
     @router.get("/health/ready", responses=_NOT_READY)
     async def server_ready(response: Response) -> Ready:
         """A model is loaded."""
-        return ready(response)
+        return _ready(service, response)
 
+
+def _metadata_routes(router: APIRouter, service: Service) -> None:
     @router.get("/models/{name}", responses=_UNKNOWN)
     async def model_metadata(name: _Text) -> ModelMetadata:
         """What the model takes and gives."""
-        check(name)
+        _check(service, name)
         serving = service.deployment.serving
         return _metadata(name, [model.version for model in serving.roles().values()] if serving is not None else [])
 
-    @router.get("/models/{name}/versions/{version}", responses={**_UNKNOWN, **_NOT_READY})
+    @router.get("/models/{name}/versions/{version}", responses={**_UNKNOWN, **_NO_MODEL})
     async def version_metadata(name: _Text, version: _Text) -> ModelMetadata:
         """What one version of the model takes and gives."""
-        return _metadata(name, [pick(name, version).version])
+        return _metadata(name, [_pick(service, name, version).version])
 
     @router.get("/models/{name}/ready", responses={**_UNKNOWN, **_NOT_READY})
     async def model_ready(name: _Text, response: Response) -> Ready:
         """The model is loaded."""
-        check(name)
-        return ready(response)
+        _check(service, name)
+        return _ready(service, response)
 
-    @router.get("/models/{name}/versions/{version}/ready", responses={**_UNKNOWN, **_NOT_READY})
+    @router.get("/models/{name}/versions/{version}/ready", responses={**_UNKNOWN, **_NO_MODEL})
     async def version_ready(name: _Text, version: _Text) -> Ready:
         """This version of the model is loaded."""
-        pick(name, version)
+        _pick(service, name, version)
         return Ready(ready=True)
 
+
+def _inference(router: APIRouter, service: Service) -> None:
     @router.post("/models/{name}/infer", responses=_INFER)
     async def infer(name: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend for up to 1,000 users. One request, one version: the champion answers, in a canary as well."""
-        return await _infer(pick(name, None), name, request)
+        return await _infer(_pick(service, name, None), name, request)
 
     @router.post("/models/{name}/versions/{version}/infer", responses=_INFER)
     async def infer_version(name: _Text, version: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend with one of the loaded versions, a challenger included."""
-        return await _infer(pick(name, version), name, request)
+        return await _infer(_pick(service, name, version), name, request)
 
-    return router
+
+def _check(service: Service, name: str) -> None:
+    known = service.settings.model_name
+    if name != known:
+        raise ProtocolError(status.HTTP_404_NOT_FOUND, f"There is no model {name!r}; there is {known!r}.")
+
+
+def _pick(service: Service, name: str, version: str | None) -> Model:
+    _check(service, name)
+    serving = service.serving
+    if version is None:
+        return serving.champion
+    loaded = {model.version: model for model in serving.roles().values()}
+    if version not in loaded:
+        message = f"Version {version!r} is not loaded; loaded: {', '.join(loaded)}."
+        raise ProtocolError(status.HTTP_404_NOT_FOUND, message)
+    return loaded[version]
+
+
+def _ready(service: Service, response: Response) -> Ready:
+    is_ready = service.deployment.serving is not None
+    if not is_ready:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return Ready(ready=is_ready)
 
 
 def _metadata(name: str, versions: list[str]) -> ModelMetadata:

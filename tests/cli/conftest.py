@@ -41,7 +41,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def environment(tmp_path: Path, plans: Path) -> dict[str, str]:
     """An environment without AWS, without a home, without anybody's settings."""
-    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SOURCE_DATE_EPOCH")
+    kept = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "SOURCE_DATE_EPOCH")
     inherited = {key: value for key, value in os.environ.items() if key in kept or key.startswith("COV")}
     home = tmp_path / "home"
     home.mkdir()
@@ -78,6 +78,27 @@ def mlops(project: Path, environment: dict[str, str]) -> Run:
         return Answer(done.returncode, done.stdout, done.stderr)
 
     return run
+
+
+@pytest.fixture
+def engine(project: Path) -> Path:
+    """The project with a pulumi CLI where set-up puts it."""
+    own = ROOT / ".tools" / "pulumi" / "bin" / "pulumi"
+    found = str(own) if own.exists() else shutil.which("pulumi")
+    if not found:
+        pytest.fail("The engine tests need the pulumi CLI. Run `make setup`.")
+    link = project / ".tools" / "pulumi" / "bin" / "pulumi"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(Path(found).resolve())
+    return project
+
+
+def executable(path: Path, script: str) -> Path:
+    """A shell script that can be run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
 
 
 def stack_file(project: Path, text: str, name: str = "qa") -> None:

@@ -5,14 +5,12 @@ from pathlib import Path
 import pytest
 
 from mlops import toolchain
+from tests.cli.conftest import executable
 
 
 def program(path: Path, says: str, code: int = 0) -> Path:
     """An executable that prints something."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\necho '{says}'\nexit {code}\n")
-    path.chmod(0o755)
-    return path
+    return executable(path, f"echo '{says}'\nexit {code}")
 
 
 @pytest.fixture

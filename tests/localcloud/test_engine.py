@@ -164,7 +164,7 @@ def test_what_the_program_raises_arrives_unchanged(rehearsal: Rehearsal) -> None
     def program() -> None:
         raise SettingsError("mlops:teir is no key")
 
-    with pytest.raises(SettingsError, match="^mlops:teir is no key$"):
+    with pytest.raises(SettingsError, match=r"^mlops:teir is no key$"):
         stack(rehearsal(), program).up()
 
 
@@ -221,7 +221,7 @@ def test_an_adopted_vpc_may_hold_a_subnet_that_pulumi_makes(rehearsal: Rehearsal
 
 def test_two_processes_cannot_work_in_one_folder(rehearsal: Rehearsal, pulumi: Path) -> None:
     cloud = rehearsal()
-    with pytest.raises(BusyError, match="Another process works in"), LocalCloud(cloud.folder, pulumi=pulumi):
+    with pytest.raises(BusyError, match=r"Another process works in"), LocalCloud(cloud.folder, pulumi=pulumi):
         pass
 
 
@@ -233,4 +233,4 @@ def test_a_message_of_the_program_reaches_whoever_watches(rehearsal: Rehearsal) 
         network(aws_provider())
 
     assert stack(rehearsal(), program).up(events.append).ok
-    assert MessageEvent(severity="warning", text="warning: the tier is for trying things out") in events
+    assert MessageEvent(severity="warning", text="the tier is for trying things out") in events

@@ -1,0 +1,1 @@
+"""Load on the recommender: what the README promises, measured."""

@@ -1,0 +1,244 @@
+"""The command line: every step, the whole loop, and what surrounds it.
+
+Standard output holds the answer only (`--json` makes it JSON); progress goes to standard error. Exit codes: 0 done,
+1 something unforeseen, 2 what was given cannot be used, 3 a gate stopped the loop, 4 something needed does not answer.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from pydantic import TypeAdapter
+from rich.console import Console
+
+from pipelines import lineage as lineages
+from pipelines.argo import ArgoSettings, workflow
+from pipelines.batch import batch_score
+from pipelines.deploy import Strategy
+from pipelines.display import LoopProgress
+from pipelines.erase import erase
+from pipelines.errors import InputError, LoopError
+from pipelines.generator import Sample, generate, write
+from pipelines.ingest import drop_files
+from pipelines.loop import STEPS, Context, LoopOptions, Step
+from pipelines.options import options_from
+from pipelines.reject import reject
+from pipelines.runner import run_loop, run_step
+from pipelines.settings import Settings
+from pipelines.worker import Worker
+
+app = typer.Typer(
+    name="pipelines",
+    help="The machine-learning loop. `run-loop` runs all its steps; each step is a command of its own too.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_notes = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Options = Annotated[
+    str, typer.Option("--options", help="Options that differ from the defaults: JSON, or a file that holds it.")
+]
+
+
+def main() -> None:
+    """Run a command; errors for users are one message, never a traceback."""
+    try:
+        app()
+    except LoopError as error:
+        _notes.print(f"[bold red]{type(error).__name__}[/] {error}", markup=True, soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+@app.command("run-loop")
+def loop_command(
+    strategy: Annotated[
+        Strategy | None, typer.Option("--strategy", help="How the new version is rolled out; rolling by default.")
+    ] = None,
+    percent: Annotated[
+        float | None, typer.Option("--percent", min=0.0, max=100.0, help="Share of users for canary or shadow.")
+    ] = None,
+    assume_consent: Annotated[
+        bool, typer.Option("--assume-consent", help="Users without a consent flag consent: it was settled elsewhere.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on with an unfinished run.")] = False,
+    options: Options = "",
+    as_json: Json = False,
+) -> None:
+    """Run the loop; an unfinished run goes on where it stopped."""
+    chosen = options_from(options)
+    chosen = dataclasses.replace(
+        chosen,
+        assume_consent=assume_consent or chosen.assume_consent,
+        deploy=dataclasses.replace(
+            chosen.deploy,
+            strategy=strategy or chosen.deploy.strategy,
+            percent=percent if percent is not None else chosen.deploy.percent,
+        ),
+    )
+    with LoopProgress(_notes) as progress:
+        results = run_loop(Settings.from_environment(), chosen, fresh=fresh, progress=progress)
+    _answer(results, as_json, lambda: f"version {results['deploy'].version} serves")
+
+
+def _step_command(step: Step) -> Callable[..., None]:
+    def command(
+        run: Annotated[str, typer.Option("--run", help="Name of the run that the step belongs to.")],
+        options: Options = "",
+        as_json: Json = False,
+    ) -> None:
+        context = Context(Settings.from_environment(), options_from(options), run)
+        with LoopProgress(_notes) as progress:
+            result = run_step(step.name, context, progress=progress)
+        _answer(result, as_json, lambda: step.tell(result))
+
+    command.__doc__ = f"Step of the loop, after {' and '.join(step.needs)}." if step.needs else "First step of the loop."
+    return command
+
+
+for _step in STEPS:
+    app.command(_step.name)(_step_command(_step))
+
+
+@app.command("generate")
+def generate_command(
+    folder: Annotated[Path | None, typer.Argument(help="Write files here instead of putting them into the lake.")] = None,
+    users: Annotated[int, typer.Option(min=0)] = 100,
+    products: Annotated[int, typer.Option(min=0)] = 50,
+    events: Annotated[int, typer.Option(min=0)] = 5_000,
+    seed: int = 7,
+    shifted: Annotated[bool, typer.Option("--shifted", help="Another half of the catalogue is popular.")] = False,
+    first_event: Annotated[int, typer.Option(min=0, help="Number of the first event.")] = 0,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Parquet instead of CSV.")] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="Send the events through the stream.")] = False,
+) -> None:
+    """Make users, products and events."""
+    sample = Sample(users=users, products=products, events=events, seed=seed, shifted=shifted, first_event=first_event)
+    made = generate(sample)
+    if folder is not None:
+        write(made, folder, parquet=parquet)
+        typer.echo(f"{events:,} events in {folder}")
+        return
+    context = _context(LoopOptions())
+    import_tables(context, made, stream=stream, parquet=parquet)
+    typer.echo(f"{events:,} events {'on the stream' if stream else 'in the inbox'}")
+
+
+@app.command("import-csv")
+def import_command(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with users, products and events.")],
+) -> None:
+    """Put CSV or Parquet files into the inbox; the next run takes them in."""
+    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    keys = drop_files(_context(LoopOptions()).lake, files)
+    typer.echo("\n".join(keys))
+
+
+@app.command("reject")
+def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key of a file in the inbox.")]) -> None:
+    """Take a bad batch or file out of the lake, for good."""
+    typer.echo(f"{reject(_context(LoopOptions()).raw, name)} objects removed")
+
+
+@app.command("erase")
+def erase_command(user_id: str, as_json: Json = False) -> None:
+    """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
+    context = _context(LoopOptions())
+    found = erase(context.raw, context.store, context.tracking, user_id, datetime.now(UTC))
+    held = ", ".join(found.model_versions) or "none"
+    _answer(
+        found,
+        as_json,
+        lambda: f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
+        f"rows removed. Model versions trained before: {held}; `run-loop` replaces the champion.",
+    )
+
+
+@app.command("lineage")
+def lineage_command(
+    model: Annotated[str, typer.Option("--model", help='Version, or "champion".')] = "",
+    prediction: Annotated[
+        str, typer.Option("--prediction", help="File with an answer of GET /recommendations; - reads standard input.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Show where a model or a prediction comes from: code, parameters, data, files."""
+    if bool(model) == bool(prediction):
+        raise InputError("Give either --model VERSION or --prediction FILE.")
+    context = _context(LoopOptions())
+    if model:
+        found = lineages.of_version(context.lake, context.tracking, model)
+    else:
+        found = lineages.of_prediction(context.lake, context.tracking, _text(prediction))
+    _answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
+
+
+@app.command("batch-score")
+def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = False) -> None:
+    """Recommend to every user that the champion knows, into the lake."""
+    context = _context(LoopOptions())
+    found = batch_score(context.lake, context.tracking, k)
+    _answer(found, as_json, lambda: f"{found.rows:,} rows below {context.lake.uri('artifacts', found.prefix)}")
+
+
+@app.command("workflow")
+def workflow_command(
+    image: Annotated[str, typer.Option("--image", help="Image with this package.")],
+    namespace: str = "pipelines",
+    service_account: str = "pipelines",
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Cron expression: a CronWorkflow.")] = None,
+    options: Options = "",
+    as_json: Json = False,
+) -> None:
+    """Render the loop for Argo Workflows."""
+    chosen = TypeAdapter(LoopOptions).dump_json(options_from(options)).decode() if options else "{}"
+    manifest = workflow(
+        ArgoSettings(
+            image=image, namespace=namespace, service_account=service_account, schedule=schedule, options=chosen
+        )
+    )
+    _answer(manifest, as_json, lambda: yaml.safe_dump(manifest, sort_keys=False).rstrip())
+
+
+@app.command("worker")
+def worker_command(
+    interval: Annotated[float, typer.Option(min=1.0, help="Seconds between two looks.")] = 60.0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics; 0 takes a free one.")] = 9108,
+    options: Options = "",
+) -> None:
+    """Stay: take events in, watch, decide, and run the loop when a trigger fires. Metrics on /metrics."""
+    Worker(Settings.from_environment(), options_from(options), interval, port, _notes.print).run()
+
+
+def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -> None:
+    """Put generated tables into the inbox, or their events on the stream."""
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="generate-") as folder:
+        files = write(made, Path(folder), parquet=parquet)
+        drop_files(context.lake, [file for file in files if not (stream and file.stem == "events")])
+    if stream:
+        context.stream.put(made.events.to_pylist())
+
+
+def _context(options: LoopOptions) -> Context:
+    return Context(Settings.from_environment(), options, "none")
+
+
+def _text(path: str) -> str:
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _answer(value: object, as_json: bool, text: Callable[[], str]) -> None:
+    typer.echo(TypeAdapter(Any).dump_json(value, indent=1).decode() if as_json else text())

@@ -1,0 +1,75 @@
+"""Erase: forget a user wherever the loop keeps anything about users."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow.compute as pc
+
+from pipelines import snapshots
+from pipelines.batch import SCORES
+from pipelines.features import FeatureStore
+from pipelines.ingest import RawLake
+from pipelines.lake import parquet
+from pipelines.tracking import Tracking
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """What went, and what is left to do."""
+
+    raw_events: int
+    quarantined_rows: int
+    training_events: int
+    feature_rows: int
+    scores: int
+    model_versions: tuple[str, ...]
+    """Versions whose arrays may hold the user until they are trained again (the champion) or deleted (the others)."""
+
+
+def erase(raw: RawLake, store: FeatureStore, tracking: Tracking, user_id: str, now: datetime) -> Erased:
+    """Forget a user, with all earlier versions of the objects; safe to repeat.
+
+    The erasure itself is remembered by a masked id, so that a replayed stream or an old file is filtered, and the next
+    decision is to train again.
+    """
+    # Remembered first: whatever arrives from now on is filtered.
+    raw.erasures.add(user_id, now, events=0)
+    training = snapshots.forget(raw.lake, user_id)
+    raw.erasures.add(user_id, now, events=training)
+    users = raw.users()
+    known = pc.equal(users["user_id"], user_id)
+    events = raw.forget(users["user_id"].filter(known).combine_chunks()) if pc.any(known).as_py() else 0
+    raw.keep_users(users.filter(pc.invert(known)))
+    # Candidates hold histories, and what was promoted is in the registry.
+    raw.lake.delete("artifacts", *raw.lake.keys("artifacts", "candidates/"))
+    return Erased(
+        raw_events=events,
+        quarantined_rows=_quarantine(raw, user_id),
+        training_events=training,
+        feature_rows=store.forget(user_id),
+        scores=_scores(raw, user_id),
+        model_versions=tuple(version.number for version in tracking.versions()),
+    )
+
+
+def _quarantine(raw: RawLake, user_id: str) -> int:
+    gone = 0
+    for key in raw.lake.keys("raw", "quarantine/"):
+        lines = raw.lake.need("raw", key).decode().splitlines()
+        kept = [line for line in lines if user_id not in json.loads(line)["row"]]
+        if len(kept) < len(lines):
+            raw.lake.replace("raw", key, "".join(f"{line}\n" for line in kept).encode())
+            gone += len(lines) - len(kept)
+    return gone
+
+
+def _scores(raw: RawLake, user_id: str) -> int:
+    gone = 0
+    for key in raw.lake.keys("artifacts", SCORES):
+        table = raw.lake.get_table("artifacts", key)
+        kept = table.filter(pc.not_equal(table["user_id"], user_id))
+        if kept.num_rows < table.num_rows:
+            raw.lake.replace("artifacts", key, parquet(kept))
+            gone += table.num_rows - kept.num_rows
+    return gone

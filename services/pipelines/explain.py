@@ -1,0 +1,92 @@
+"""Explain: why products are recommended, and the model card without which nothing is promoted."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from pipelines.card import card
+from pipelines.evaluate import Evaluated
+from pipelines.lake import Lake
+from pipelines.snapshots import Snapshot
+from pipelines.tracking import Tracking
+from pipelines.train import SERVED, Trained
+from recommender.model import Model
+
+CARD = "card/model-card.md"
+EXPLANATIONS = "explanations.json"
+_SAMPLE = 200
+_SEED = 5
+_MOST_INFLUENTIAL = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """Why a user is shown a product."""
+
+    user: int
+    """Number within the sample: reports say why, and not who."""
+    product_id: str
+    because: tuple[str, ...]
+    """Products that the user took and whose neighbour it is, strongest first; empty where it is merely popular."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanations:
+    """A sample of reasons, and what they have in common."""
+
+    reasons: tuple[Reason, ...]
+    explained_share: float
+    """Share of the sampled recommendations that have a reason in the user's own history."""
+    influential: dict[str, int]
+    """Products that cause most recommendations, with how many of the sample."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """What was said about the candidate; the card and the explanations are artifacts of the MLflow run."""
+
+    run: str
+    card: str
+    explanations: str
+    explained_share: float
+
+
+def explain(
+    lake: Lake, tracking: Tracking, snapshot: Snapshot, trained: Trained, evaluated: Evaluated, now: datetime
+) -> Explained:
+    """Explain a sample of recommendations, and write the card.
+
+    The model has no features that an outcome could be attributed to. Its reasons are products that the user took,
+    and naming them is exact where an attribution would be an estimate.
+    """
+    with TemporaryDirectory(prefix="explain-") as folder:
+        model = Model.load(lake.download_folder("artifacts", f"{trained.candidate}/{SERVED}", Path(folder)), mmap=False)
+    explanations = explanations_of(model, evaluated)
+    tracking.log_text(trained.run, EXPLANATIONS, json.dumps(asdict(explanations), indent=1, ensure_ascii=False))
+    tracking.log_text(trained.run, CARD, card(snapshot, trained, evaluated, explanations, now))
+    return Explained(
+        run=trained.run, card=CARD, explanations=EXPLANATIONS, explained_share=explanations.explained_share
+    )
+
+
+def explanations_of(model: Model, evaluated: Evaluated) -> Explanations:
+    """Reasons for the lists of some users; users are drawn, and the same model draws the same."""
+    rows = np.random.default_rng(_SEED).permutation(len(model.users))[:_SAMPLE]
+    reasons = []
+    if evaluated.passed == "collaborative":
+        for number, user in enumerate(model.users.names(sorted(rows.tolist()))):
+            reasons += [
+                Reason(user=number, product_id=found.product_id, because=found.because)
+                for found in model.recommend(user, evaluated.k)
+            ]
+    counted = Counter(product for reason in reasons for product in reason.because)
+    return Explanations(
+        reasons=tuple(reasons),
+        explained_share=sum(bool(reason.because) for reason in reasons) / max(1, len(reasons)),
+        influential=dict(counted.most_common(_MOST_INFLUENTIAL)),
+    )

@@ -1,0 +1,102 @@
+"""Lineage: from a prediction or a model version back to code, parameters, data and the files it came from."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pipelines import snapshots
+from pipelines.errors import InputError
+from pipelines.lake import Lake
+from pipelines.snapshots import Snapshot
+from pipelines.tracking import CHAMPION, LOOP_RUN_TAG, Tracking
+from recommender.manifest import MANIFEST
+from recommender.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """Where a version comes from."""
+
+    version: str
+    kind: str
+    aliases: tuple[str, ...]
+    created: str
+    loop_run: str
+    mlflow_run: str
+    code_version: str
+    data_version: str
+    parameters: Mapping[str, str]
+    snapshot: Snapshot | None
+    """None where the snapshot was deleted since."""
+    reproduced: bool | None = None
+    """Whether the version gives the prediction again; None without a prediction."""
+
+
+def of_version(lake: Lake, tracking: Tracking, number: str) -> Lineage:
+    """Lineage of a version, or of the champion where that word is given.
+
+    Raises:
+        InputError: there is no such version.
+    """
+    version = tracking.aliased(CHAMPION) if number == CHAMPION else tracking.version(number)
+    if version is None:
+        known = ", ".join(item.number for item in tracking.versions()) or "none"
+        raise InputError(f"{tracking.model} has no version {number}; registered are {known}.")
+    data_version = version.tags.get("data_version", "")
+    return Lineage(
+        version=version.number,
+        kind=version.tags.get("kind", ""),
+        aliases=version.aliases,
+        created=datetime.fromtimestamp(version.created, UTC).isoformat(timespec="seconds"),
+        loop_run=version.tags.get(LOOP_RUN_TAG, ""),
+        mlflow_run=version.run,
+        code_version=version.tags.get("code_version", ""),
+        data_version=data_version,
+        parameters=tracking.params(version.run) if version.run else {},
+        snapshot=snapshots.find(lake, data_version) if data_version else None,
+    )
+
+
+def of_prediction(lake: Lake, tracking: Tracking, text: str) -> Lineage:
+    """Lineage of a recommender's answer, and whether its version gives the same answer again.
+
+    Args:
+        text: the JSON that GET /recommendations answered.
+
+    Raises:
+        InputError: it is no such answer, or the version is not registered.
+    """
+    try:
+        answer = json.loads(text)
+        number, user = str(answer["model"]["version"]), str(answer["user_id"])
+        given = [str(item["product_id"]) for item in answer["recommendations"]]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            "This is no answer of GET /recommendations: it needs user_id, model.version and recommendations."
+        ) from None
+    found = of_version(lake, tracking, number)
+    with TemporaryDirectory(prefix="lineage-") as folder:
+        fetched = tracking.fetch_version(number, Path(folder))
+        model = Model.load(next(fetched.rglob(MANIFEST)).parent, mmap=False)
+    again = [item.product_id for item in model.recommend(user, len(given))]
+    return Lineage(**{**vars(found), "reproduced": again == given})
+
+
+def lines(found: Lineage) -> list[str]:
+    """For people."""
+    text = [
+        f"model      version {found.version} ({found.kind}), {', '.join(found.aliases) or 'no alias'}",
+        f"made       {found.created} by loop run {found.loop_run}, MLflow run {found.mlflow_run}",
+        f"code       {found.code_version}",
+        f"parameters {', '.join(f'{name}={value}' for name, value in sorted(found.parameters.items()))}",
+        f"data       {found.data_version}",
+    ]
+    if found.reproduced is not None:
+        text.insert(0, f"prediction {'given again by this version' if found.reproduced else 'NOT given by this version'}")
+    if found.snapshot is None:
+        return [*text, "           its snapshot is gone"]
+    text.append(f"           {found.snapshot.rows:,} events, newest {found.snapshot.newest}")
+    return text + [f"  from     {source.source}: {source.rows:,} events, batch {source.batch}" for source in found.snapshot.sources]

@@ -1,0 +1,277 @@
+"""The loop: its steps, what each needs, and what it takes to run. Every orchestrator renders this one definition."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, TypeVar, cast
+
+from pipelines.decide import Decision, Triggers, decide
+from pipelines.deploy import Deployed, DeployRules, deploy
+from pipelines.evaluate import Evaluated, EvaluationRules, evaluate
+from pipelines.explain import Explained, explain
+from pipelines.features import Features, FeatureStore
+from pipelines.gate import GateRules
+from pipelines.ingest import Ingested, RawLake, ingest
+from pipelines.lake import Lake
+from pipelines.monitor import Monitored, monitor
+from pipelines.privacy import Masker, PrivacyRules
+from pipelines.quality import QualityRules
+from pipelines.register import Registered, register
+from pipelines.serving import Recommender
+from pipelines.settings import Settings
+from pipelines.snapshots import users
+from pipelines.stream import Stream
+from pipelines.tracking import Tracking
+from pipelines.train import Hyperparameters, Trained, train
+from pipelines.validate import Validated, validate
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopOptions:
+    """Everything that a run can be told."""
+
+    assume_consent: bool = False
+    """Treat users without a consent flag as consenting."""
+    privacy: PrivacyRules = field(default_factory=PrivacyRules)
+    quality: QualityRules = field(default_factory=QualityRules)
+    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    evaluation: EvaluationRules = field(default_factory=EvaluationRules)
+    gate: GateRules = field(default_factory=GateRules)
+    deploy: DeployRules = field(default_factory=DeployRules)
+    triggers: Triggers = field(default_factory=Triggers)
+
+
+class Context:
+    """What the steps work with, made when it is first asked for: not every step needs MLflow."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: LoopOptions,
+        run: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.settings = settings
+        self.options = options
+        self.run = run
+        self.now = clock
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The buckets."""
+        return Lake(self.settings)
+
+    @cached_property
+    def raw(self) -> RawLake:
+        """The raw zone."""
+        return RawLake(self.lake, Masker.of(self.settings), self.options.privacy)
+
+    @cached_property
+    def stream(self) -> Stream:
+        """The event stream."""
+        return Stream(self.settings)
+
+    @cached_property
+    def store(self) -> FeatureStore:
+        """The feature store."""
+        return FeatureStore(self.lake, self.settings.state)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """MLflow."""
+        return Tracking(self.settings)
+
+    @cached_property
+    def recommender(self) -> Recommender | None:
+        """What serves, where an address is configured."""
+        url = self.settings.serving_url
+        return Recommender(url, self.settings.admin_token) if url else None
+
+
+class Done:
+    """Results of the steps before, by their type."""
+
+    def __init__(self, results: Mapping[str, object]) -> None:
+        self._results = results
+
+    def __getitem__(self, kind: type[_T]) -> _T:
+        return cast(_T, next(result for result in self._results.values() if isinstance(result, kind)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step."""
+
+    name: str
+    needs: tuple[str, ...]
+    run: Callable[[Context, Done], object]
+    output: type
+    tell: Callable[[Any], str]
+    """One line for people about the result."""
+    cpu: str
+    """Kubernetes quantity."""
+    memory: str
+    """Kubernetes quantity: what the step takes at a million users and 5 million events."""
+
+
+def _ingest(context: Context, _: Done) -> Ingested:
+    return ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
+
+
+def _validate(context: Context, done: Done) -> Validated:
+    return validate(context.raw, done[Ingested], context.options.quality, context.now())
+
+
+def _features(context: Context, done: Done) -> Features:
+    return context.store.build(done[Validated].snapshot.data_version, context.now())
+
+
+def _train(context: Context, done: Done) -> Trained:
+    return train(
+        context.lake,
+        context.tracking,
+        context.store,
+        done[Validated].snapshot,
+        done[Features],
+        context.options.hyperparameters,
+        context.run,
+        context.now(),
+    )
+
+
+def _evaluate(context: Context, done: Done) -> Evaluated:
+    options = context.options
+    return evaluate(
+        context.lake, context.tracking, context.store, done[Features], done[Trained], options.evaluation, options.gate
+    )
+
+
+def _explain(context: Context, done: Done) -> Explained:
+    return explain(
+        context.lake, context.tracking, done[Validated].snapshot, done[Trained], done[Evaluated], context.now()
+    )
+
+
+def _register(context: Context, done: Done) -> Registered:
+    return register(
+        context.lake,
+        context.tracking,
+        done[Trained],
+        done[Evaluated],
+        done[Explained],
+        context.settings.serving_url,
+        context.run,
+    )
+
+
+def _deploy(context: Context, done: Done) -> Deployed:
+    rules = context.options.deploy
+    asked = users(context.lake, done[Trained].data_version)["user_id"].slice(0, rules.requests).to_pylist()
+    return deploy(context.tracking, context.recommender, done[Registered], asked, rules)
+
+
+def _monitor(context: Context, _: Done) -> Monitored:
+    return monitor(context.raw, context.tracking, context.recommender, context.settings.state, context.now())
+
+
+def _decide(context: Context, done: Done) -> Decision:
+    return decide(done[Monitored], context.options.triggers)
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="ingest",
+        needs=(),
+        run=_ingest,
+        output=Ingested,
+        tell=lambda found: f"{found.rows:,} events in {len(found.batches)} batches, {found.quarantined:,} unreadable",
+        cpu="1",
+        memory="2Gi",
+    ),
+    Step(
+        name="validate",
+        needs=("ingest",),
+        run=_validate,
+        output=Validated,
+        tell=lambda found: f"quality {found.quality.score:.1%}, snapshot {found.snapshot.data_version}",
+        cpu="1",
+        memory="4Gi",
+    ),
+    Step(
+        name="features",
+        needs=("validate",),
+        run=_features,
+        output=Features,
+        tell=lambda found: f"{found.users:,} users, {found.products:,} products, offline and online",
+        cpu="1",
+        memory="5Gi",
+    ),
+    Step(
+        name="train",
+        needs=("validate", "features"),
+        run=_train,
+        output=Trained,
+        tell=lambda found: f"{found.pairs:,} pairs, {found.held_out:,} held out",
+        cpu="1",
+        memory="3Gi",
+    ),
+    Step(
+        name="evaluate",
+        needs=("features", "train"),
+        run=_evaluate,
+        output=Evaluated,
+        tell=lambda found: f"{found.passed}: NDCG@{found.k} {found.figures[found.passed].ndcg}",
+        cpu="1",
+        memory="3Gi",
+    ),
+    Step(
+        name="explain",
+        needs=("validate", "train", "evaluate"),
+        run=_explain,
+        output=Explained,
+        tell=lambda found: f"model card, {found.explained_share:.0%} of recommendations explained",
+        cpu="1",
+        memory="2Gi",
+    ),
+    Step(
+        name="register",
+        needs=("train", "evaluate", "explain"),
+        run=_register,
+        output=Registered,
+        tell=lambda found: f"version {found.version}" + (" is champion already" if found.already_champion else ""),
+        cpu="1",
+        memory="2Gi",
+    ),
+    Step(
+        name="deploy",
+        needs=("train", "register"),
+        run=_deploy,
+        output=Deployed,
+        tell=lambda found: f"version {found.version}, {found.strategy}"
+        + ("" if found.verified else ", alias only: no service is configured"),
+        cpu="500m",
+        memory="1Gi",
+    ),
+    Step(
+        name="monitor",
+        needs=("deploy",),
+        run=_monitor,
+        output=Monitored,
+        tell=lambda found: f"{found.new_events:,} events since the training"
+        + (f", p95 {found.p95_seconds * 1e3:.1f} ms" if found.p95_seconds is not None else ""),
+        cpu="1",
+        memory="3Gi",
+    ),
+    Step(
+        name="decide",
+        needs=("monitor",),
+        run=_decide,
+        output=Decision,
+        tell=lambda found: "; ".join(reason.text for reason in found.reasons) or "no retraining",
+        cpu="500m",
+        memory="1Gi",
+    ),
+)

@@ -1,0 +1,191 @@
+"""Monitor: latency, drift, data quality, freshness and hits, as Prometheus metrics and as one record."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from pydantic import TypeAdapter
+
+from pipelines import drift, features, snapshots
+from pipelines.errors import ServiceError
+from pipelines.ingest import RawLake
+from pipelines.metrics import Interval, interval, rank
+from pipelines.schema import EVENTS
+from pipelines.serving import Recommender
+from pipelines.tracking import CHAMPION, Tracking, Version
+from recommender.manifest import MANIFEST
+from recommender.model import Model
+
+LATEST = "monitoring/latest.json"
+_LEAST_USERS = 20
+"""Users with new products below whom hits say nothing."""
+_MOST_USERS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitored:
+    """What was seen. None means that there is nothing to say it from."""
+
+    at: str
+    champion: str | None
+    champion_kind: str | None
+    champion_age_seconds: float | None
+    requests: int | None
+    p95_seconds: float | None
+    """Of the recommender's answers since it started."""
+    new_events: int
+    """Events that arrived after the champion's training data."""
+    drift: drift.Drift | None
+    quality: float | None
+    """Score of the last validation."""
+    feature_age_seconds: float | None
+    newest_event_age_seconds: float | None
+    hit_rate: Interval | None
+    """Share of users with new products whose list of 10 held one of them."""
+    expected_hit_rate: float | None
+    """What the evaluation promised."""
+    erased_since_training: int
+    """Erasures that the champion's arrays do not know of."""
+
+
+def monitor(
+    raw: RawLake, tracking: Tracking, recommender: Recommender | None, state: Path, now: datetime
+) -> Monitored:
+    """Look at everything once; keeps the record in the lake and the metrics in `<state>/metrics/loop.prom`."""
+    champion = tracking.aliased(CHAMPION)
+    fresh = new_events(raw, champion)
+    requests, p95 = _latency(recommender)
+    latest = features.latest(raw.lake)
+    newest = [batch.newest for batch in raw.batches() if batch.newest]
+    monitored = Monitored(
+        at=now.isoformat(),
+        champion=champion.number if champion else None,
+        champion_kind=champion.tags.get("kind") if champion else None,
+        champion_age_seconds=now.timestamp() - champion.created if champion else None,
+        requests=requests,
+        p95_seconds=p95,
+        new_events=fresh.num_rows,
+        drift=_drift(raw, champion, fresh),
+        quality=_quality(raw),
+        feature_age_seconds=latest.age(now).total_seconds() if latest else None,
+        newest_event_age_seconds=(now - datetime.fromisoformat(max(newest))).total_seconds() if newest else None,
+        hit_rate=_hits(tracking, champion, fresh),
+        expected_hit_rate=_expected(tracking, champion),
+        erased_since_training=_erased(raw, champion),
+    )
+    raw.lake.put_json("artifacts", LATEST, asdict(monitored))
+    write_metrics(monitored, state / "metrics" / "loop.prom")
+    return monitored
+
+
+def last(raw: RawLake) -> Monitored | None:
+    """What was seen last, or None."""
+    stored = raw.lake.get("artifacts", LATEST)
+    return TypeAdapter(Monitored).validate_json(stored) if stored else None
+
+
+def new_events(raw: RawLake, champion: Version | None) -> pa.Table:
+    """Events of the batches that the champion's snapshot does not hold."""
+    snapshot = snapshots.find(raw.lake, champion.tags.get("data_version", "")) if champion else None
+    known = {source.batch for source in snapshot.sources} if snapshot else set()
+    tables = [
+        raw.lake.get_table("raw", key)
+        for batch in raw.batches()
+        if batch.name not in known
+        for key in raw.parts(batch.name)
+    ]
+    return pa.concat_tables([EVENTS.empty_table(), *tables])
+
+
+def _latency(recommender: Recommender | None) -> tuple[int | None, float | None]:
+    if recommender is None:
+        return None, None
+    try:
+        return recommender.latency()
+    except ServiceError:
+        return None, None
+
+
+def _drift(raw: RawLake, champion: Version | None, fresh: pa.Table) -> drift.Drift | None:
+    version = champion.tags.get("data_version", "") if champion else ""
+    if snapshots.find(raw.lake, version) is None:
+        return None
+    users, products = raw.users(), raw.products()
+    reference = snapshots.events(raw.lake, version)
+    if not products.num_rows:
+        products = snapshots.products(raw.lake, version)
+    return drift.measure(
+        drift.frame(reference, users, products), drift.frame(drift.known_events(fresh, products), users, products)
+    )
+
+
+def _quality(raw: RawLake) -> float | None:
+    reports = raw.lake.keys("curated", "quality/")
+    return float(json.loads(raw.lake.need("curated", reports[-1]))["score"]) if reports else None
+
+
+def _hits(tracking: Tracking, champion: Version | None, fresh: pa.Table) -> Interval | None:
+    """How often the champion guessed what its users really took afterwards."""
+    if champion is None or fresh.num_rows < _LEAST_USERS:
+        return None
+    with TemporaryDirectory(prefix="monitor-") as folder:
+        found = tracking.fetch_version(champion.number, Path(folder))
+        model = Model.load(next(found.rglob(MANIFEST)).parent, mmap=False)
+    pairs = fresh.select(["user_id", "product_id"]).group_by(["user_id", "product_id"]).aggregate([])
+    taken: dict[str, set[str]] = {}
+    for user, product in zip(pairs["user_id"].to_pylist(), pairs["product_id"].to_pylist(), strict=True):
+        row = model.users.row(user) if user is not None else None
+        column = model.products.row(product) if product is not None else None
+        # What the user had before is never recommended again.
+        if row is not None and column is not None and column not in model.interactions.row(row)[0]:
+            taken.setdefault(user, set()).add(product)
+    users = sorted(taken)[:_MOST_USERS]
+    if len(users) < _LEAST_USERS:
+        return None
+    return interval(rank(model, users, [frozenset(taken[user]) for user in users], 10).hit)
+
+
+def _expected(tracking: Tracking, champion: Version | None) -> float | None:
+    if champion is None or not champion.run:
+        return None
+    return tracking.metrics(champion.run).get(f"{champion.tags.get('kind')}.hit_rate")
+
+
+def _erased(raw: RawLake, champion: Version | None) -> int:
+    return len(raw.erasures.since(champion.created)) if champion else 0
+
+
+def write_metrics(monitored: Monitored, path: Path) -> None:
+    """The record in Prometheus' text format, for the node exporter's textfile collector or the worker's endpoint."""
+    registry = CollectorRegistry()
+    plain = {
+        "mlops_champion_age_seconds": ("Age of the model that serves.", monitored.champion_age_seconds),
+        "mlops_serving_p95_seconds": ("p95 of the recommender's answers.", monitored.p95_seconds),
+        "mlops_new_events": ("Events since the champion was trained.", monitored.new_events),
+        "mlops_data_quality": ("Share of rows that pass every expectation.", monitored.quality),
+        "mlops_feature_age_seconds": ("Time since features were computed.", monitored.feature_age_seconds),
+        "mlops_newest_event_age_seconds": ("Time since the newest event.", monitored.newest_event_age_seconds),
+        "mlops_hit_rate": (
+            "Users whose list held what they took.", monitored.hit_rate.mean if monitored.hit_rate else None,
+        ),
+        "mlops_drift_share": ("Share of columns that drifted.", monitored.drift.share if monitored.drift else None),
+        "mlops_erased_since_training": ("Erasures the model does not know of.", monitored.erased_since_training),
+    }  # fmt: skip
+    for name, (text, value) in plain.items():
+        if value is not None:
+            Gauge(name, text, registry=registry).set(value)
+    distance = Gauge("mlops_drift_distance", "Distance of a column.", ("column", "method"), registry=registry)
+    for column in monitored.drift.columns if monitored.drift else ():
+        distance.labels(column.name, column.method).set(column.distance)
+    champion = Gauge("mlops_champion_info", "1 for the model that serves.", ("version", "kind"), registry=registry)
+    if monitored.champion:
+        champion.labels(monitored.champion, monitored.champion_kind or "").set(1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A collector that reads meanwhile sees the old file or the new one.
+    partial = path.with_suffix(".new")
+    partial.write_bytes(generate_latest(registry))
+    partial.replace(path)

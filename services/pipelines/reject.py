@@ -1,0 +1,18 @@
+"""Reject: the way out when a bad delivery stops the loop."""
+
+from pipelines.errors import InputError
+from pipelines.ingest import INBOX, RawLake
+
+
+def reject(raw: RawLake, name: str) -> int:
+    """Remove a batch, or a file of the inbox; returns how many object versions went.
+
+    Raises:
+        InputError: there is neither.
+    """
+    if name.startswith(INBOX) and name in raw.lake.keys("raw", INBOX):
+        return raw.lake.delete("raw", name)
+    if name not in {batch.name for batch in raw.batches()}:
+        known = [batch.name for batch in raw.batches()] + raw.lake.keys("raw", INBOX)
+        raise InputError(f"There is no batch or file {name}; there are {', '.join(known[-20:]) or 'none'}.")
+    return raw.drop(name)

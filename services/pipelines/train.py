@@ -1,0 +1,139 @@
+"""Train: item-item collaborative filtering, once on what evaluation may see and once on everything."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from scipy import sparse
+
+from pipelines import snapshots
+from pipelines.features import PRODUCT_VIEW, Features, FeatureStore, require_fresh
+from pipelines.lake import Lake
+from pipelines.matrices import Csr, Interactions, neighbours, popularity
+from pipelines.provenance import code_version, runtime
+from pipelines.snapshots import Snapshot
+from pipelines.tracking import Tracking
+from recommender.model import Model
+
+SERVED, EVALUATION = "served", "evaluation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """What can be tuned."""
+
+    neighbours: int = 50
+    """Similar products kept for each product."""
+    shrinkage: float = 10.0
+    """Common users at which a similarity is halved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A candidate: `<candidate>/served` and `<candidate>/evaluation` in the artifacts zone."""
+
+    run: str
+    """MLflow run."""
+    candidate: str
+    data_version: str
+    code_version: str
+    hyperparameters: Hyperparameters
+    users: int
+    products: int
+    pairs: int
+    """Different user-product pairs."""
+    held_out: int
+    """Pairs that only the evaluation sees."""
+
+
+def train(
+    lake: Lake,
+    tracking: Tracking,
+    store: FeatureStore,
+    snapshot: Snapshot,
+    features: Features,
+    hyperparameters: Hyperparameters,
+    loop_run: str,
+    now: datetime,
+) -> Trained:
+    """Train a candidate, keep it in the lake, and log what it was trained from.
+
+    Raises:
+        GateStop: the features are older than an hour.
+    """
+    require_fresh(features, now)
+    pairs = Interactions.of(snapshots.events(lake, snapshot.data_version, ["user_id", "product_id", "event_type"]))
+    held = pairs.held_out()
+    popular = store.offline(
+        features, PRODUCT_VIEW, "product_id", pairs.products, ["popularity"]
+    )
+    served = Model.collaborative(
+        pairs.users,
+        pairs.products,
+        pairs.matrix(),
+        _neighbours(pairs.matrix(), hyperparameters),
+        popular["popularity"].to_numpy(np.float64),
+        data_version=snapshot.data_version,
+        created=now.isoformat(timespec="seconds"),
+    )
+    learnt = pairs.matrix(~held)
+    # What was learnt, without anybody's history: evaluation adds the histories of its own day.
+    evaluation = Model.collaborative(
+        [],
+        pairs.products,
+        sparse.csr_array((0, len(pairs.products)), dtype=np.float32),
+        _neighbours(learnt, hyperparameters),
+        popularity(learnt),
+        data_version=snapshot.data_version,
+    )
+    candidate = _name(snapshot.data_version, hyperparameters)
+    _forget_others(lake, candidate)
+    run = tracking.run(loop_run)
+    with TemporaryDirectory(prefix="train-") as folder:
+        lake.upload_folder("artifacts", f"{candidate}/{SERVED}", served.save(Path(folder) / SERVED))
+        kept = evaluation.save(Path(folder) / EVALUATION)
+        lake.upload_folder("artifacts", f"{candidate}/{EVALUATION}", kept)
+        tracking.log_folder(run, EVALUATION, kept)
+    tracking.log_params(run, {**asdict(hyperparameters), **_origin(snapshot)})
+    tracking.log_text(run, "snapshot.json", json.dumps(asdict(snapshot), indent=1, ensure_ascii=False))
+    return Trained(
+        run=run,
+        candidate=candidate,
+        data_version=snapshot.data_version,
+        code_version=code_version(),
+        hyperparameters=hyperparameters,
+        users=len(pairs.users),
+        products=len(pairs.products),
+        pairs=len(pairs.user),
+        held_out=int(held.sum()),
+    )
+
+
+def _neighbours(matrix: Csr, hyperparameters: Hyperparameters) -> Csr:
+    return neighbours(matrix, most=hyperparameters.neighbours, shrinkage=hyperparameters.shrinkage)
+
+
+def _name(data_version: str, hyperparameters: Hyperparameters) -> str:
+    text = json.dumps([data_version, code_version(), asdict(hyperparameters)])
+    return f"candidates/{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _origin(snapshot: Snapshot) -> dict[str, object]:
+    made = runtime()
+    return {
+        "data_version": snapshot.data_version,
+        "code_version": code_version(),
+        "rows": snapshot.rows,
+        "python": made.python,
+        "numpy": made.numpy,
+    }
+
+
+def _forget_others(lake: Lake, candidate: str) -> None:
+    """Candidates hold users' histories: only the one in work is kept; promoted ones are in the registry."""
+    others = [key for key in lake.keys("artifacts", "candidates/") if not key.startswith(candidate + "/")]
+    lake.delete("artifacts", *others)

@@ -1,0 +1,87 @@
+"""The worker: a process that stays, has everything imported, and keeps the loop closed."""
+
+import signal
+import threading
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from pipelines.decide import Decision, decide
+from pipelines.errors import GateStop, LoopError
+from pipelines.ingest import ingest
+from pipelines.loop import Context, LoopOptions
+from pipelines.monitor import monitor
+from pipelines.runner import run_loop
+from pipelines.settings import Settings
+from pipelines.worker_http import serve
+
+
+class Worker:
+    """Takes events in, watches, decides, trains again."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: LoopOptions,
+        interval_seconds: float,
+        port: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._interval = interval_seconds
+        self._port = port
+        self._say = say
+        self._stop = threading.Event()
+        self._registry = CollectorRegistry()
+        self._looks = Counter("mlops_worker_looks", "Looks, by how they ended.", ("outcome",), registry=self._registry)
+        self._last = Gauge("mlops_worker_last_look_timestamp_seconds", "When the last look ended.", registry=self._registry)
+        self._refused_at = -1
+
+    def run(self) -> None:
+        """Look until told to stop (SIGTERM, SIGINT)."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self._stop.set())
+        with serve(self._port, self._metrics) as port:
+            self._say(f"metrics on http://127.0.0.1:{port}/metrics")
+            while not self._stop.is_set():
+                outcome = self.look()
+                self._looks.labels(outcome).inc()
+                self._last.set_to_current_time()
+                self._stop.wait(self._interval)
+
+    def look(self) -> str:
+        """One round: "quiet", "trained", "stopped" (by a gate) or "failed". Errors are said, never raised."""
+        try:
+            decision, new = self._decide()
+            if not decision.retrain:
+                return "quiet"
+            # What a gate refused it would refuse again: only new events can change its mind.
+            if new == self._refused_at:
+                return "stopped"
+            self._say("training again: " + " ".join(reason.text for reason in decision.reasons))
+            self._refused_at = new
+            results = run_loop(self._settings, self._options)
+            self._refused_at = -1
+            self._say(f"version {results['deploy'].version} serves")
+            return "trained"
+        except GateStop as stop:
+            self._say(f"the gate stopped: {stop}")
+            return "stopped"
+        except LoopError as error:
+            self._refused_at = -1
+            self._say(f"failed: {error}")
+            return "failed"
+
+    def _decide(self) -> tuple[Decision, int]:
+        context = Context(self._settings, self._options, "worker")
+        now = context.now()
+        taken = ingest(context.raw, context.stream, now, assume_consent=self._options.assume_consent)
+        if not taken.rows:
+            return Decision(retrain=False, reasons=()), 0
+        seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
+        return decide(seen, self._options.triggers), seen.new_events
+
+    def _metrics(self) -> bytes:
+        loop = self._settings.state / "metrics" / "loop.prom"
+        return generate_latest(self._registry) + (loop.read_bytes() if loop.exists() else b"")

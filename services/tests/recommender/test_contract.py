@@ -1,0 +1,33 @@
+"""Generated requests against a real process with a real stream: every answer is one that the API documents."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.fixtures import ServiceProcess
+
+# That a shape fits its data is beyond JSON schema: 400 is right for a tensor that only looks valid. A time in the
+# future is refused the same way.
+_CONFIG = """
+[[operations]]
+include-path = "/v2/models/{name}/infer"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
+
+[[operations]]
+include-path = "/v2/models/{name}/versions/{version}/infer"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
+
+[[operations]]
+include-path = "/events"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
+"""
+
+
+def test_every_answer_to_generated_requests_is_as_documented(streaming: ServiceProcess, tmp_path: Path) -> None:
+    (tmp_path / "schemathesis.toml").write_text(_CONFIG)
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{streaming.url}/openapi.json"]
+    options = ["--seed", "4", "--max-examples", "25", "--workers", "1", "--no-color", "--phases", "coverage,fuzzing"]
+    header = ["-H", "Authorization: Bearer s3cret"]
+    found = subprocess.run([*command, *options, *header], capture_output=True, text=True, cwd=tmp_path, timeout=170)
+    assert found.returncode == 0, found.stdout[-6000:]
+    assert "Operations:       16 selected" in found.stdout
