@@ -48,7 +48,7 @@ def external_secrets(place: Place, service_account: pulumi.Output[str]) -> dict[
         "podDisruptionBudget": place.budget,
         "serviceAccount": {"create": True, "name": service_account},
         "webhook": {"replicaCount": place.replicas, "podDisruptionBudget": place.budget},
-        "processPushSecret": False,
+        "processPushSecret": True,
         "processClusterPushSecret": False,
         "processClusterExternalSecret": False,
     }

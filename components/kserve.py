@@ -36,7 +36,7 @@ class Runtime:
 
     name: str
     x86_only: bool = False
-    """Whether its image exists for x86 alone."""
+    """Whether its image is published for x86 alone, or not known to be published for more."""
     folder_names_model: bool = False
     """Whether clients call the model by the name of its folder, and not by that of the inference service."""
 
@@ -146,7 +146,8 @@ VISIBILITY = {
 
 
 def splitter(stable: pulumi.Input[str], canary: pulumi.Input[str], percent: int, replicas: int) -> dict[str, object]:
-    """Spec of an InferenceGraph that gives each of two inference URLs its share of the requests."""
+    """Spec of an InferenceGraph that gives each of two inference URLs its share of the requests. It takes whatever
+    path it is asked under for a request to infer, and passes on the body but no headers (KServe, cmd/router)."""
     steps = [
         {"name": "stable", "serviceUrl": stable, "weight": 100 - percent},
         {"name": "canary", "serviceUrl": canary, "weight": percent},

@@ -24,6 +24,7 @@ from localcloud.command import Command, interruptible
 from localcloud.eks_provider import EksProvider
 from localcloud.events import EventReader, Failure, MessageEvent, OnEvent
 from localcloud.faults import Fault, Faults
+from localcloud.inline_program import InlineProgram
 from localcloud.kubernetes_provider import ApiServer, KubernetesProvider
 from localcloud.manifests import Manifests
 from localcloud.provider import Setting, StandIn
@@ -190,14 +191,13 @@ class LocalStack:
         self._cloud = cloud
         self._project = project
         self._name = stack
-        self._program = program
-        self._raised: BaseException | None = None
+        self._program = InlineProgram(program)
         folder = cloud.folder / "project"
         self._write_settings(folder, {key: value for key, value in config.items() if key not in secret_keys})
         workspace = automation.LocalWorkspace(
             work_dir=str(folder),
             pulumi_home=str(cloud.folder / "home"),
-            program=self._guarded,
+            program=self._program,
             env_vars=cloud.environment(),
             pulumi_command=cloud.command,
         )
@@ -256,7 +256,6 @@ class LocalStack:
         on_interrupt: Callable[[], object] | None = None,
     ) -> Result:
         self._recover(on_event)
-        self._raised = None
         reader = EventReader(on_event)
         started = time.monotonic()
         error: CommandError | None = None
@@ -265,9 +264,11 @@ class LocalStack:
                 call(on_event=reader.read, color="never")
             except CommandError as failed:
                 error = failed
+            finally:
+                self._program.close()
         seconds = time.monotonic() - started
-        if self._raised and not interrupted():
-            raise self._raised
+        if self._program.raised and not interrupted():
+            raise self._program.raised
         failures = reader.failures
         if error and not failures and not interrupted():
             failures = (Failure(urn="", message=_first_error(error)),)
@@ -279,14 +280,6 @@ class LocalStack:
             failures=failures,
             interrupted=interrupted(),
         )
-
-    def _guarded(self) -> None:
-        """The program, its exception kept: what crosses the engine comes back as text only."""
-        try:
-            self._program()
-        except BaseException as error:
-            self._raised = error
-            raise
 
     def _recover(self, on_event: OnEvent | None) -> None:
         stopped = clear_stale_lock(self._cloud.backend, self._project, self._name)

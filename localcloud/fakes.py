@@ -90,7 +90,7 @@ def _aws_outputs(
     fields |= {"path": inputs.get("path") or "/", **_random_texts(digest)}
     fields["name"] = physical_name(kind, existing_id or name, inputs, "" if existing_id else digest)
     fields["host"] = str(inputs.get("url", "")).removeprefix("https://")
-    fields["id"] = existing_id
+    fields |= {"id": existing_id, "logical": name}
     # An ARN usually ends in the id; where AWS takes the ARN for the id, it is the other way round.
     for part in ("arn", "id") if "{arn}" in kind.id else ("id", "arn"):
         if part == "id" and existing_id:

@@ -115,8 +115,11 @@ KINDS = {
     ),
     POD_IDENTITY: Kind(
         id="a-{hash}",
-        arn=_EKS + "podidentityassociation/{clusterName}/{id}",
-        outputs={"associationId": "{id}", "associationArn": "{arn}", "disableSessionTags": False},
+        outputs={
+            "associationId": "{id}",
+            "associationArn": _EKS + "podidentityassociation/{clusterName}/{id}",
+            "disableSessionTags": False,
+        },
         unique=("clusterName", "namespace", "serviceAccount"),
         replaced_by=("clusterName", "namespace", "serviceAccount"),
         trust={"roleArn": "pods.eks.amazonaws.com"},

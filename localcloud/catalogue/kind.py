@@ -25,9 +25,9 @@ class Name:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A type of AWS resource. Texts are templates over its inputs and over name, id, hash, account, region."""
+    """A type of AWS resource. Texts are templates over its inputs and over name, logical, id, hash, account, region."""
 
-    id: str = "{name}-{short}"
+    id: str = "{logical}-{short}"
     arn: str = ""
     outputs: Mapping[str, Any] = field(default_factory=dict)
     """What AWS adds to the inputs. An input of the same name wins."""

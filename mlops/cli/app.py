@@ -13,11 +13,13 @@ from mlops.cli.destroy import destroy
 from mlops.cli.doctor import doctor
 from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
 from mlops.cli.init import init
+from mlops.cli.local_stack import local_app
 from mlops.cli.modules import modules
 from mlops.cli.new_module import new_module
 from mlops.cli.plan import plan
 from mlops.cli.prices import prices
 from mlops.cli.rehearse import rehearse
+from mlops.cli.rightsize import rightsize
 from mlops.cli.schema import schema
 from mlops.cli.timeline import timeline
 from mlops.cli.up import up
@@ -53,12 +55,15 @@ for panel, name, command in (
     (RUN, "rehearse", rehearse),
     (RUN, "up", up),
     (RUN, "destroy", destroy),
+    (RUN, "rightsize", rightsize),
     (EXTEND, "modules", modules),
     (EXTEND, "new-module", new_module),
     (EXTEND, "schema", schema),
 ):
     app.command(name, rich_help_panel=panel)(command)
 app.add_typer(prices, name="prices", rich_help_panel=LOOK)
+
+app.add_typer(local_app, name="local", rich_help_panel=RUN)
 
 
 def run(arguments: Sequence[str]) -> int:

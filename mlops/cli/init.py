@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,16 +53,16 @@ def init(
     tier = tier or _ask("tier", f"Tier ({', '.join(TIERS)})", "dev")
     if asks and not region:
         region = _ask("region", "AWS region", DEFAULT_REGION)
+    tags = {name: value for name, value in (("owner", owner), ("cost_center", cost_center)) if value}
     given = list(settings or ())
-    given += [f"tags.owner={owner}"] if owner else []
-    given += [f"tags.cost_center={cost_center}"] if cost_center else []
-    config = _config(tier, region, given)
+    config = _config(tier, region, given, tags)
     text = _rendered(config)
     _check(root, stack, text)
     path.write_text(text, encoding="utf-8")
 
     words = ["mlops", "init", "--stack", stack, "--tier", tier]
     words += ["--region", region] if region else []
+    words += [word for name, value in tags.items() for word in (f"--{name.replace('_', '-')}", value)]
     words += [word for setting in given for word in ("--set", setting)]
     console = ui.out()
     console.print(f"[green]✓[/] Wrote {path.name}: {tier} in {region or DEFAULT_REGION}.")
@@ -77,8 +77,8 @@ def _ask(option: str, question: str, default: str) -> str:
     return str(typer.prompt(question, default=default, err=True)).strip()
 
 
-def _config(tier: str, region: str | None, settings: Sequence[str]) -> dict[str, Any]:
-    platform: dict[str, Any] = {}
+def _config(tier: str, region: str | None, settings: Sequence[str], tags: Mapping[str, str]) -> dict[str, Any]:
+    platform: dict[str, Any] = {"tags": dict(tags)} if tags else {}
     for setting in settings:
         path, sign, text = setting.partition("=")
         if not sign or not all(path.split(".")):

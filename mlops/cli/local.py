@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from localcloud.world import Thing
 from mlops.cli import protection, ui
 from mlops.cli.board import tally
 from mlops.cli.engine import as_data, cloud_for, demand, operate, stack_in
 from mlops.cli.errors import BadInputError, FailedError
-from mlops.cli.options import Target
+from mlops.cli.options import LOCAL_STACK, Target
+from mlops.local.stack import LocalStack
 from mlops.plan.graph import Graph, Node
 from mlops.plan.plan import Plan
 from mlops.plan.summary import STACK_LEVEL, short_type
@@ -28,22 +31,36 @@ def folder(target: Target) -> Path:
     return target.root / ".local" / "stacks" / target.stack
 
 
-def bring_up(target: Target, plan: Plan, *, as_json: bool) -> None:
-    """Bring the stack up and show what there is.
+@dataclass(frozen=True, kw_only=True)
+class Up:
+    """A stack that has come up."""
+
+    outputs: Mapping[str, Any]
+    things: tuple[Thing, ...]
+    """What the stand-in cloud now holds."""
+    data: Mapping[str, Any]
+    """The same for a machine."""
+
+
+def bring_up(target: Target, plan: Plan, *, as_json: bool) -> Up:
+    """Bring the stack up and show what there is; with `as_json` only its progress.
 
     Raises:
-        FailedError: a resource failed.
+        FailedError: a resource failed; with `as_json` the result was printed.
     """
     with cloud_for(target, folder(target)) as cloud:
         stack = stack_in(cloud, target)
         result, board = operate(f"up {target.stack}", plan.graph, stack.up)
         graph = stack.graph()
         kubernetes = cloud.kubernetes_folder
-    if as_json:
-        ui.print_json({"stack": target.stack, **as_data(result, board), "outputs": result.outputs})
+        things = tuple(cloud.world)
+    data = {"stack": target.stack, **as_data(result, board), "outputs": result.outputs}
+    if as_json and not result.ok:
+        ui.print_json(data)
     demand(result, f"Bringing {target.stack} up", f"`mlops up -s {target.given}` goes on from there.")
+    up = Up(outputs=result.outputs, things=things, data=data)
     if as_json:
-        return
+        return up
     console = ui.out()
     if result.changed:
         console.print(_tree(graph))
@@ -58,6 +75,7 @@ def bring_up(target: Target, plan: Plan, *, as_json: bool) -> None:
         )
     shown = kubernetes.relative_to(target.root)
     console.print(f"  Kubernetes objects as YAML: {shown}. Down again: mlops destroy -s {target.given}", markup=False)
+    return up
 
 
 def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bool) -> None:
@@ -104,6 +122,8 @@ def _confirm(target: Target, number: int, *, yes: bool) -> None:
 
 def _remove(target: Target) -> None:
     """Remove the stack's folder, and with the last stack everything that was kept for stacks."""
+    if target.stack == LOCAL_STACK:
+        LocalStack(target.root).remove()
     shutil.rmtree(folder(target), ignore_errors=True)
     above = folder(target).parent
     if not above.exists() or not any(above.iterdir()):

@@ -37,6 +37,7 @@ def plan(
     elif show_access:
         access_view.show(made.graph, as_json=as_json)
     elif as_json:
-        ui.print_json({"tier": made.tier, **made.graph.to_json()})
+        # The engine hands mappings over in no particular order.
+        ui.print_json({"tier": made.tier, **made.graph.to_json()}, sort_keys=True)
     else:
         plan_view.show(made)

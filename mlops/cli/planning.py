@@ -4,6 +4,7 @@ import json
 import runpy
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from mlops.cli import ui
@@ -21,10 +22,9 @@ def planned(target: Target) -> Plan:
     """
     entry = cache.load(target.root, target.stack)
     if entry is not None:
-        try:
+        # A damaged entry is no more than one that is missing.
+        with suppress(KeyError, TypeError, AttributeError):
             return Plan.from_json(entry)
-        except (KeyError, TypeError, AttributeError):
-            ui.note("The cached plan is damaged; it is made again.")
     with ui.err().status(f"Planning {target.stack} …"):
         plan = _record(target)
     cache.store(target.root, target.stack, plan.to_json())

@@ -51,9 +51,9 @@ def table(title: str, *columns: str | tuple[str, str], rows: Sequence[Sequence[s
     return made
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, sort_keys: bool = False) -> None:
     """One JSON document, indented, with nothing around it."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str, sort_keys=sort_keys) + "\n")
 
 
 def problem(message: str) -> None:

@@ -11,6 +11,13 @@ def up(
     stack: options.Stack = None,
     here: options.Here = False,
     yes: options.Yes = False,
+    infrastructure_only: Annotated[
+        bool, typer.Option("--infrastructure-only", help="Stack local: no services, no loop.")
+    ] = False,
+    port: Annotated[
+        list[str] | None,
+        typer.Option("--port", metavar="PART=NNN", help="Stack local: port of a part, as recommender=8001."),
+    ] = None,
     as_json: options.Json = False,
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[-- PULUMI OPTIONS]", help="Handed to `pulumi up`.")
@@ -20,7 +27,9 @@ def up(
 
     The stack [bold]local[/], or any with --here, comes up on this machine: the
     real Pulumi engine on a stand-in cloud, state in .local/, no account, no
-    network. A second time it reports no change.
+    network. A second time it reports no change. With stack local the services
+    come up too: MLflow, the recommender, the loop, which runs once, on AWS's
+    APIs emulated on loopback; [bold]mlops local status[/] looks after them.
 
     Any other stack is checked and planned; then your own `pulumi up` runs,
     with your backend and your AWS credentials. The first time, make the stack
@@ -28,6 +37,7 @@ def up(
 
     \b
     mlops up -s local
+    mlops up -s local --port recommender=8001
     mlops up -s prod --here           production's shape, on this machine
     mlops up -s dev                   AWS; pulumi shows a preview and asks
     mlops up -s dev --yes -- --diff   what follows -- is pulumi's
@@ -35,11 +45,19 @@ def up(
     from mlops.cli.planning import planned
 
     target = options.target(stack)
+    if target.stack == options.LOCAL_STACK and not infrastructure_only:
+        from mlops.cli.local_up import bring_everything_up
+
+        bring_everything_up(target, asked_ports=port or (), as_json=as_json)
+        return
     plan = planned(target)
     if options.is_local(target, here=here):
+        from mlops.cli import ui
         from mlops.cli.local import bring_up
 
-        bring_up(target, plan, as_json=as_json)
+        up = bring_up(target, plan, as_json=as_json)
+        if as_json:
+            ui.print_json(up.data)
         return
     from mlops.cli import own_pulumi, ui
     from mlops.cli.plan_view import headline

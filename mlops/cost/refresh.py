@@ -6,20 +6,17 @@ List guide.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
 from mlops.cost.book import Book
+from mlops.cost.exports import usage_names
 from mlops.cost.model import Sku
 
 SOURCE = "price-list"
 """Key of the source that renewed prices name."""
-
-_REGION_PREFIX = re.compile(r"^[A-Z]{2,4}\d?-")
-"""us-east-1 writes usage types bare; other regions put a code before them: `EUW1-NatGateway-Hours`."""
 
 
 class Client(Protocol):
@@ -125,7 +122,9 @@ def _instances(service: str, suffix: str = "") -> Callable[[Mapping[str, str]], 
 
 
 def _by_usage(names: Mapping[str, Sku]) -> Callable[[Mapping[str, str]], Sku | None]:
-    return lambda attributes: names.get(_REGION_PREFIX.sub("", attributes.get("usagetype", "")))
+    return lambda attributes: next(
+        (names[name] for name in usage_names(attributes.get("usagetype", "")) if name in names), None
+    )
 
 
 def _one(
@@ -148,10 +147,10 @@ def _one(
     )
 
 
-_HOURS = ("Hrs", "hours", "Hours", "hour")
+_HOURS = ("Hrs", "hours")
 _GB = ("GB", "gigabytes")
 _GB_MONTH = ("GB-Mo", "GB-month")
-_COUNT = ("Requests", "API Requests", "requests", "Request")
+_COUNT = ("Requests", "API Requests")
 _LINUX = {
     "operatingSystem": "Linux",
     "tenancy": "Shared",

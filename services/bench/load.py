@@ -85,7 +85,7 @@ class Generator:
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._paths = paths
         self._idle: list[_Connection] = []
-        self._report = Report()
+        self.report = Report()
         self.stop = False
         """Set to end the run before its time."""
 
@@ -106,11 +106,11 @@ class Generator:
             task.add_done_callback(tasks.discard)
         if tasks:
             await asyncio.wait(tasks)
-        self._report.seconds = loop.time() - started
+        self.report.seconds = loop.time() - started
         for connection in self._idle:
             if connection.transport is not None:
                 connection.transport.close()
-        return self._report
+        return self.report
 
     async def _request(self, due: float, path: str) -> None:
         loop = asyncio.get_running_loop()
@@ -120,14 +120,14 @@ class Generator:
                 connection = self._idle.pop() if self._idle else await self._connect()
                 status, head = await connection.ask(request)
         except (OSError, TimeoutError) as error:
-            self._report.failures[f"{type(error).__name__}: {error}"] += 1
+            self.report.failures[f"{type(error).__name__}: {error}"] += 1
             return
         self._idle.append(connection)
         if status != 200:
-            self._report.failures[str(status)] += 1
+            self.report.failures[str(status)] += 1
             return
-        self._report.latencies.append(loop.time() - due)
-        self._report.versions[_header(head, b"x-model-version").decode()] += 1
+        self.report.latencies.append(loop.time() - due)
+        self.report.versions[_header(head, b"x-model-version").decode()] += 1
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()

@@ -1,9 +1,10 @@
-"""A resident worker of the loop: everything is imported once, every command runs in a fork of its own.
+"""The loop's resident process: everything is imported once, every command runs in a fork of its own.
 
     python -m local_stack.worker --socket .local/run/worker.sock
 
 A client sends one line of JSON, `{"arguments": ["run-loop"], "environment": {...}}`, and gets the command's output
-line by line and at last `{"exit": 0}` after a NUL. One command at a time; who hangs up stops the command.
+line by line and at last `{"exit": 0}` after a NUL. One command at a time; who hangs up stops the command. With
+`"stay": true`, or what `--stay` names from the start, the command is kept running beside the others.
 """
 
 import argparse
@@ -11,43 +12,184 @@ import importlib
 import json
 import os
 import pkgutil
-import runpy
 import selectors
+import shlex
 import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pipelines
+from local_stack import forks
 
 _HEAVY = ("mlflow", "mlflow.pyfunc", "feast", "great_expectations", "evidently", "sklearn.metrics", "pandas", "boto3")
 """What the steps import when they run; here it is imported before anybody waits for it."""
 _END = b"\0"
-_TURN_SECONDS = 0.05
+_TURN_SECONDS = 0.2
+_PAUSE_SECONDS = 5.0
+"""Before a resident command that ended is started again."""
+
+
+class Worker:
+    """Serves one socket."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._lifeline, self._hold = os.pipe()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._client: socket.socket | None = None
+        self._command: forks.Fork | None = None
+        self._resident: forks.Fork | None = None
+        self._stays: tuple[list[str], dict[str, str]] | None = None
+        self._resident_at = 0.0
+
+    def run(self) -> None:
+        """Serve for ever."""
+        while True:
+            for key, _ in self._selector.select(_TURN_SECONDS):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif self._client and key.fileobj is self._client:
+                    self._listen()
+                elif self._command and key.fileobj == self._command.output:
+                    self._pass_on()
+            self._keep_resident()
+
+    def stop(self) -> None:
+        """End what was started here."""
+        for fork in filter(None, (self._command, self._resident)):
+            forks.stop(fork)
+
+    def stay(self, arguments: list[str], environment: Mapping[str, str]) -> None:
+        """Keep a command running, in place of the one that was kept before."""
+        self._stays = (arguments, dict(environment))
+        self._resident_at = 0.0
+        if self._resident:
+            forks.stop(self._resident)
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        client.settimeout(5)
+        try:
+            request = json.loads(client.makefile("rb").readline() or b"null")
+        except (ValueError, OSError):
+            request = None
+        if not request:
+            # A probe: it connected, and that is what it wanted to know.
+            client.close()
+        elif request.get("stay"):
+            self.stay([str(argument) for argument in request["arguments"]], request.get("environment") or {})
+            _end(client, {"exit": 0})
+        elif self._command:
+            _end(client, {"busy": "Another command of the loop is running; `mlops local logs worker -f` shows it."})
+        else:
+            self._begin(client, request)
+
+    def _begin(self, client: socket.socket, request: Mapping[str, Any]) -> None:
+        arguments = [str(argument) for argument in request["arguments"]]
+        _say(f"$ python -m pipelines {shlex.join(arguments)}")
+        client.settimeout(None)
+        self._client = client
+        self._command = self._fork(arguments, request.get("environment") or {}, piped=True)
+        self._selector.register(client, selectors.EVENT_READ)
+        self._selector.register(self._command.output, selectors.EVENT_READ)
+
+    def _fork(self, arguments: list[str], environment: Mapping[str, str], *, piped: bool) -> forks.Fork:
+        return forks.start(arguments, environment, self._lifeline, self._let_go, piped=piped)
+
+    def _let_go(self) -> None:
+        """In a fork: close what is the parent's."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(self._hold)
+        self._selector.close()
+        self._listener.close()
+        if self._client:
+            self._client.close()
+
+    def _listen(self) -> None:
+        """The client has nothing more to say: either it hung up, or it is none of ours."""
+        assert self._client
+        assert self._command
+        try:
+            there = bool(self._client.recv(1024))
+        except OSError:
+            there = False
+        if not there:
+            self._selector.unregister(self._client)
+            self._client.close()
+            self._client = None
+            forks.stop(self._command)
+
+    def _pass_on(self) -> None:
+        """Copy output to the client and to our own log; at its end tell how the command ended."""
+        assert self._command
+        data = os.read(self._command.output, 65536)
+        if data:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            self._send(data)
+            return
+        self._selector.unregister(self._command.output)
+        os.close(self._command.output)
+        _, status = os.waitpid(self._command.process, 0)
+        code = os.waitstatus_to_exitcode(status)
+        _say(f"ended with {code}")
+        self._command = None
+        if self._client:
+            self._selector.unregister(self._client)
+            _end(self._client, {"exit": code})
+            self._client = None
+
+    def _send(self, data: bytes) -> None:
+        try:
+            if self._client:
+                self._client.sendall(data)
+        except OSError:
+            # The selector tells that it hung up.
+            return
+
+    def _keep_resident(self) -> None:
+        if self._resident:
+            process, status = os.waitpid(self._resident.process, os.WNOHANG)
+            if process:
+                _say(f"the resident command ended with {os.waitstatus_to_exitcode(status)}")
+                self._resident = None
+        if self._stays and not self._resident and time.monotonic() >= self._resident_at:
+            arguments, environment = self._stays
+            _say(f"$ python -m pipelines {shlex.join(arguments)} (resident)")
+            self._resident_at = time.monotonic() + _PAUSE_SECONDS
+            self._resident = self._fork(arguments, environment, piped=False)
 
 
 def main() -> int:
     """Serve until told to stop; the exit code."""
     parser = argparse.ArgumentParser(description="Runs the loop's commands without waiting for imports.")
     parser.add_argument("--socket", type=Path, required=True)
-    path: Path = parser.parse_args().socket
-    signal.signal(signal.SIGTERM, _stop)
-    _import_everything()
+    parser.add_argument("--stay", default="", help="Command to keep running, as one argument.")
+    arguments = parser.parse_args()
+    path: Path = arguments.socket
     path.unlink(missing_ok=True)
+    _import_everything()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         path.chmod(0o600)
         listener.listen()
-        while True:
-            client, _ = listener.accept()
-            with client:
-                _serve(client, listener)
+        worker = Worker(listener)
+        if arguments.stay:
+            worker.stay(shlex.split(arguments.stay), {})
 
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            worker.stop()
+            sys.exit(0)
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+        signal.signal(signal.SIGTERM, stop)
+        worker.run()
+    return 0
 
 
 def _import_everything() -> None:
@@ -58,115 +200,12 @@ def _import_everything() -> None:
     _say(f"everything imported in {time.monotonic() - started:.1f} s")
 
 
-def _serve(client: socket.socket, listener: socket.socket) -> None:
-    """Take one command, pass its output on, tell how it ended."""
-    client.settimeout(5)
-    try:
-        request = json.loads(client.makefile("rb").readline() or b"null")
-    except (ValueError, OSError):
-        return
-    if not request:
-        # A probe: it connected, and that is what it wanted to know.
-        return
-    arguments = [str(argument) for argument in request["arguments"]]
-    _say(f"$ python -m pipelines {' '.join(arguments)}")
-    reader, writer = os.pipe()
-    process = os.fork()
-    if process == 0:
-        os.close(reader)
-        listener.close()
-        client.close()
-        _run(arguments, request.get("environment") or {}, writer)
-    os.close(writer)
-    client.settimeout(None)
-    code = _accompany(process, reader, client, listener)
-    _say(f"ended with {code}")
-    try:
-        client.sendall(_END + json.dumps({"exit": code}).encode() + b"\n")
-    except OSError:
-        _say("nobody waited for it any more")
-
-
-def _run(arguments: list[str], environment: dict[str, str], output: int) -> None:
-    """Be the command. Does not return."""
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    os.environ.update(environment)
-    sys.argv = ["pipelines", *arguments]
-    code = 1
-    try:
-        runpy.run_module("pipelines", run_name="__main__", alter_sys=True)
-        code = 0
-    except SystemExit as ending:
-        code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
-        if isinstance(ending.code, str):
-            sys.stderr.write(f"{ending.code}\n")
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # No clean-up of what the parent still uses.
-        os._exit(code)
-
-
-def _accompany(process: int, reader: int, client: socket.socket, listener: socket.socket) -> int:
-    """Pass output on until the command ends; its exit code, negative for a signal."""
-    with selectors.DefaultSelector() as selector:
-        for one in (reader, client, listener):
-            selector.register(one, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select(_TURN_SECONDS):
-                if key.fileobj is listener:
-                    _refuse(listener)
-                elif key.fileobj is client and not _still_there(client):
-                    selector.unregister(client)
-                    os.killpg(process, signal.SIGTERM)
-                elif key.fileobj == reader and not _pass_on(reader, client):
-                    selector.unregister(reader)
-                    os.close(reader)
-                    _, status = os.waitpid(process, 0)
-                    return os.waitstatus_to_exitcode(status)
-
-
-def _pass_on(reader: int, client: socket.socket) -> bool:
-    """Copy what there is to the client and to our own log; False at the end."""
-    data = os.read(reader, 65536)
-    if not data:
-        return False
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-    try:
-        client.sendall(data)
-    except OSError:
-        # It hung up; the selector tells so as well.
-        return True
-    return True
-
-
-def _still_there(client: socket.socket) -> bool:
-    try:
-        return bool(client.recv(1024))
-    except OSError:
-        return False
-
-
-def _refuse(listener: socket.socket) -> None:
-    """Answer another client while a command runs."""
-    other, _ = listener.accept()
-    with other:
-        other.settimeout(0.5)
+def _end(client: socket.socket, answer: Mapping[str, object]) -> None:
+    with client:
         try:
-            if other.recv(65536):
-                other.sendall(_END + json.dumps({"busy": "Another command of the loop is running."}).encode() + b"\n")
+            client.sendall(_END + json.dumps(answer).encode() + b"\n")
         except OSError:
-            return
+            _say("nobody waited for it any more")
 
 
 def _say(text: str) -> None:

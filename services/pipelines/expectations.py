@@ -5,13 +5,14 @@ Great Expectations' own `success_percent` is the share of expectations that pass
 every expectation.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import great_expectations as gx
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from great_expectations import expectations as gxe
 
 from pipelines.errors import LoopError
@@ -22,27 +23,35 @@ from pipelines.schema import EVENT_TYPES
 _ID = r"^[^\x00-\x1f\x7f]{1,256}$"
 
 
+_IN_CATALOGUE = "product_in_catalogue"
+_REPEATED = ["user_id", "product_id", "event_type"]
+"""Columns with far fewer values than rows: as categories they take a third of the memory and half of the time."""
+
+
 class Suite:
     """The suite for one catalogue and one moment; the context is made once and reused for every chunk."""
 
-    def __init__(self, products: Sequence[str], now: datetime) -> None:
+    def __init__(self, products: pa.Array, now: datetime) -> None:
+        self._products = products
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         source = context.data_sources.add_pandas("lake")
         self._chunk = source.add_dataframe_asset("events").add_batch_definition_whole_dataframe("chunk")
-        self._suite = gx.ExpectationSuite(name="events", expectations=_expectations(products, now))
+        self._suite = gx.ExpectationSuite(name="events", expectations=_expectations(now))
 
-    def check(self, events: pd.DataFrame) -> tuple[npt.NDArray[np.bool_], list[Finding]]:
+    def check(self, events: pa.Table) -> tuple[npt.NDArray[np.bool_], list[Finding]]:
         """Per row whether any expectation fails, and the findings.
 
         Raises:
             LoopError: an expectation could not be evaluated.
         """
-        events = events.reset_index(drop=True)
-        result = self._chunk.get_batch({"dataframe": events}).validate(
+        frame = events.to_pandas(categories=_REPEATED)
+        # Looked up here: a catalogue of thousands within an expectation would be copied dozens of times.
+        frame[_IN_CATALOGUE] = pc.is_in(events["product_id"], value_set=self._products).to_numpy()
+        result = self._chunk.get_batch({"dataframe": frame}).validate(
             self._suite, result_format={"result_format": "COMPLETE", "include_unexpected_rows": False}
         )
-        failing = np.zeros(len(events), bool)
+        failing = np.zeros(events.num_rows, bool)
         findings = []
         for item in result.results:
             configuration = item.expectation_config
@@ -56,7 +65,7 @@ class Suite:
         return failing, findings
 
 
-def _expectations(products: Sequence[str], now: datetime) -> list[gxe.Expectation]:
+def _expectations(now: datetime) -> list[gxe.Expectation]:
     # Every other expectation skips nulls, so that each column needs its own not-null.
     present = [
         gxe.ExpectColumnValuesToNotBeNull(column=column)
@@ -67,7 +76,7 @@ def _expectations(products: Sequence[str], now: datetime) -> list[gxe.Expectatio
         gxe.ExpectColumnValuesToMatchRegex(column="user_id", regex=_ID),
         # An address used as an id is personal data in clear text, in every table and in the model.
         gxe.ExpectColumnValuesToNotMatchRegex(column="user_id", regex=f"^{EMAIL.pattern}$"),
-        gxe.ExpectColumnValuesToBeInSet(column="product_id", value_set=list(products)),
+        gxe.ExpectColumnValuesToBeInSet(column=_IN_CATALOGUE, value_set=[True]),
         gxe.ExpectColumnValuesToBeInSet(column="event_type", value_set=list(EVENT_TYPES)),
         gxe.ExpectColumnValuesToBeBetween(column="timestamp", max_value=pd.Timestamp(now)),
     ]

@@ -91,11 +91,10 @@ def _named_in(events: pa.Table) -> pa.Table:
 def _check(events: pa.Table, products: pa.Table, now: datetime) -> tuple[npt.NDArray[np.bool_], tuple[Finding, ...]]:
     from pipelines.expectations import Suite
 
-    suite = Suite(products["product_id"].to_pylist(), now + _CLOCK_SKEW)
+    suite = Suite(products["product_id"].combine_chunks(), now + _CLOCK_SKEW)
     failing, totals = np.zeros(events.num_rows, bool), dict[tuple[str, str], int]()
     for start in range(0, events.num_rows, CHUNK_ROWS):
-        chunk = events.slice(start, CHUNK_ROWS)
-        rows, findings = suite.check(chunk.to_pandas())
+        rows, findings = suite.check(events.slice(start, CHUNK_ROWS))
         failing[start : start + CHUNK_ROWS] = rows
         for finding in findings:
             place = (finding.expectation, finding.column)

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     options = _parser().parse_args(arguments)
     # The answers of the running service come first.
-    os.nice(10)
+    os.nice(5)
     try:
         answer: object
         if options.command == "look":

@@ -91,7 +91,7 @@ def test_the_stack_may_come_from_the_environment_and_may_be_qualified(mlops: Run
 
 
 def test_access_says_who_may_do_what_on_which_resource(mlops: Run) -> None:
-    answer = mlops("access", "-s", "prod", "--who", "mlflow", "--on", "artifacts")
+    answer = mlops("access", "-s", "prod", "--who", "mlflow", "--on", "artifacts", "--actions")
     assert "Kubernetes service accounts" in answer.out
     assert "storage-artifacts (s3 Bucket)" in answer.out
     assert "GetObject" in answer.out

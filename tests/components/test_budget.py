@@ -17,7 +17,7 @@ TAG = "aws:costexplorer/costAllocationTag:CostAllocationTag"
 
 
 def budgets(**settings: Any) -> Graph:
-    config = BudgetConfig(**{"monthly_usd": 600, "emails": ("costs@example.com",), **settings})
+    config = BudgetConfig.model_validate({"monthly_usd": 600, "emails": ("costs@example.com",), **settings})
 
     def build(opts: pulumi.ResourceOptions) -> None:
         Budget("budget", config, BudgetArgs(prefix="mlops-dev", tags=TAGS), opts)
@@ -75,4 +75,4 @@ def test_tags_are_activated_only_where_asked_for_and_stay_active_for_other_stack
 )
 def test_a_budget_that_cannot_work_is_refused_with_the_reason(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
-        BudgetConfig(**{"monthly_usd": 600, "emails": ("costs@example.com",), **settings})
+        BudgetConfig.model_validate({"monthly_usd": 600, "emails": ("costs@example.com",), **settings})

@@ -38,7 +38,7 @@ def test_an_object_is_applied_by_the_server_under_our_field_manager(cloud: Cloud
     (sent,) = api_server.sent
     assert (sent.method, sent.path) == ("PATCH", "/api/v1/namespaces/apps/configmaps/settings")
     assert sent.content_type == "application/apply-patch+yaml"
-    assert sent.query == {"fieldManager": FIELD_MANAGER, "force": "True"}
+    assert sent.query == {"fieldManager": FIELD_MANAGER, "force": "true"}
     assert sent.body == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -87,10 +87,12 @@ def test_a_release_stays_in_the_pretend_cloud_with_what_only_it_would_bring(
         cloud.object("cert-manager.io/v1:Issuer", "own", **issuer)
     chart = {"chart": "cert-manager", "namespace": "apps", "values": {"crds": {"enabled": True}}}
     release = cloud.object("helm.sh/v3:Release", "cert-manager", **chart)
-    cloud.object("cert-manager.io/v1:Issuer", "own", **issuer)
+    made = cloud.object("cert-manager.io/v1:Issuer", "own", **issuer)
     assert api_server.sent == []
     assert real.left_out == ['Release "cert-manager"', 'Issuer "own"']
+    cloud.delete(made)
     cloud.delete(release)
+    assert api_server.sent == []
 
 
 def test_a_kubeconfig_that_leads_nowhere_is_named(tmp_path: Path) -> None:

@@ -51,7 +51,11 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:ec2/keyPair:KeyPair",
     ),
     "add-ons of EKS itself are free; their pods run on nodes": ("aws:eks/addon:Addon",),
-    "tags are free": ("aws:autoscaling/tag:Tag", "aws:ec2/tag:Tag", "aws:costexplorer/costAllocationTag:CostAllocationTag"),
+    "tags are free": (
+        "aws:autoscaling/tag:Tag",
+        "aws:ec2/tag:Tag",
+        "aws:costexplorer/costAllocationTag:CostAllocationTag",
+    ),
     "scaling rules and schedules are free; what they start is priced": (
         "aws:appautoscaling/policy:Policy",
         "aws:appautoscaling/target:Target",

@@ -101,12 +101,14 @@ def streaming(moto: str, stream: str, tmp_path_factory: pytest.TempPathFactory) 
     """A process that puts events on the stream."""
     folder = tmp_path_factory.mktemp("streaming")
     make_model(100, 50, 1_400, seed=1, version="7").save(folder / "model")
-    with service({**streaming_environment(moto, stream), "MLOPS_MODEL_PATH": str(folder / "model")}, folder) as process:
+    with service(
+        {**_streaming_environment(moto, stream), "MLOPS_MODEL_PATH": str(folder / "model")}, folder
+    ) as process:
         process.wait()
         yield process
 
 
-def streaming_environment(endpoint: str, stream: str) -> dict[str, str]:
+def _streaming_environment(endpoint: str, stream: str) -> dict[str, str]:
     """What a service needs to write to a stand-in's stream."""
     return {
         "MLOPS_STREAM": stream,
@@ -117,6 +119,11 @@ def streaming_environment(endpoint: str, stream: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "MLOPS_ADMIN_TOKEN": "s3cret",
     }
+
+
+@pytest.fixture
+def streaming_environment() -> Callable[[str, str], dict[str, str]]:
+    return _streaming_environment
 
 
 @pytest.fixture

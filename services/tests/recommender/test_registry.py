@@ -33,14 +33,20 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield uri
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests: a version is fetched once, as on a machine that is restarted."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def environment(mlflow: str, tmp_path: Path) -> dict[str, str]:
+def environment(mlflow: str, cache: Path) -> dict[str, str]:
     promote(mlflow, "1")
     MlflowClient(mlflow).delete_registered_model_alias(NAME, "challenger")
     return {
         "MLFLOW_TRACKING_URI": mlflow,
         "MLOPS_MODEL_NAME": NAME,
-        "MLOPS_MODEL_CACHE": str(tmp_path / "cache"),
+        "MLOPS_MODEL_CACHE": str(cache),
         "MLOPS_POLL_SECONDS": "0.2",
     }
 
@@ -115,6 +121,7 @@ def test_a_registry_that_goes_away_is_not_missed_even_by_a_restart(
 ) -> None:
     with service(environment, tmp_path) as process:
         process.wait()
+        wait_for(process, {"champion": "1"})
     gone = {**environment, "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
     with service(gone, tmp_path) as process:
         process.wait()
@@ -123,10 +130,8 @@ def test_a_registry_that_goes_away_is_not_missed_even_by_a_restart(
         assert httpx.get(f"{process.url}/recommendations/user-1", trust_env=False).status_code == 200
 
 
-def test_a_damaged_cache_is_fetched_again(mlflow: str, environment: dict[str, str], tmp_path: Path) -> None:
-    with service(environment, tmp_path) as process:
-        process.wait()
-    (folder,) = [path for path in (tmp_path / "cache" / NAME).iterdir() if path.is_dir()]
+def test_a_damaged_cache_is_fetched_again(environment: dict[str, str], cache: Path, tmp_path: Path) -> None:
+    (folder,) = (cache / NAME).glob("1-*")
     (folder / "popularity.npy").write_bytes(b"nothing")
     with service(environment, tmp_path) as process:
         process.wait()
@@ -134,16 +139,15 @@ def test_a_damaged_cache_is_fetched_again(mlflow: str, environment: dict[str, st
 
 
 def test_the_cache_holds_two_versions_and_nothing_half_done(
-    mlflow: str, environment: dict[str, str], tmp_path: Path
+    mlflow: str, environment: dict[str, str], cache: Path, tmp_path: Path
 ) -> None:
-    cache = tmp_path / "cache" / NAME
     with service(environment, tmp_path) as process:
         process.wait()
         promote(mlflow, "2")
         wait_for(process, {"champion": "2"})
         time.sleep(0.3)
-    assert sorted(path.name.split("-")[0] for path in cache.iterdir()) == ["1", "2", "last.json"]
-    assert json.loads((cache / "last.json").read_text())["number"] == "2"
+    assert sorted(path.name.split("-")[0] for path in (cache / NAME).iterdir()) == ["1", "2", "last.json"]
+    assert json.loads((cache / NAME / "last.json").read_text())["number"] == "2"
 
 
 def test_a_registry_without_http_is_asked_through_mlflows_client(

@@ -1,0 +1,65 @@
+"""What is known to block a teardown, held against stacks that have it."""
+
+from typing import Any
+
+import pytest
+
+from mlops.plan.graph import Node
+from mlops.timeline.obstacles import Obstacle, obstacles
+from tests.cost.stacks import resource, stack
+from tests.platforms import tier_graph
+from tests.timeline.test_schedule import after
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+def found(*nodes: Node) -> dict[str, Obstacle]:
+    return {obstacle.what: obstacle for obstacle in obstacles(stack(*nodes))}
+
+
+def test_load_balancers_that_outlive_their_controller_stop_the_destroy() -> None:
+    controller = resource(RELEASE, "controller", {"chart": "aws-load-balancer-controller"})
+    ingress = resource("kubernetes:networking.k8s.io/v1:Ingress", "ingress")
+    [loose] = [one for what, one in found(controller, ingress).items() if "Load balancers" in what]
+    assert (loose.verdict, loose.resources) == ("stops", ("ingress",))
+    [ordered] = [one for what, one in found(controller, after(ingress, controller)).items() if "Load balancers" in what]
+    assert ordered.verdict == "ordered"
+
+
+def test_nodes_that_outlive_their_network_add_on_leave_interfaces_behind() -> None:
+    cni = resource("aws:eks/addon:Addon", "cni", {"addonName": "vpc-cni"})
+    nodes = resource("aws:eks/nodeGroup:NodeGroup", "nodes")
+    assert [one.verdict for one in found(cni, nodes).values()] == ["stops"]
+    assert [one.verdict for one in found(cni, after(nodes, cni)).values()] == ["ordered"]
+
+
+def test_functions_in_a_network_hold_it_for_long_and_nothing_shortens_that() -> None:
+    function = resource("aws:lambda/function:Function", "scorer", {"vpcConfig": {"subnetIds": ["a"]}})
+    [obstacle] = found(function).values()
+    assert (obstacle.verdict, obstacle.resources) == ("waits", ("scorer",))
+    assert obstacle.known and obstacle.known.seconds["typical"] == 1300
+
+
+@pytest.mark.parametrize(
+    ("inputs", "verdict"), [({}, "stops"), ({"retentionPolicy": {"homeEfsFileSystem": "Delete"}}, "ordered")]
+)
+def test_the_home_of_a_sagemaker_domain_holds_the_network_unless_it_goes_along(
+    inputs: dict[str, Any], verdict: str
+) -> None:
+    [obstacle] = found(resource("aws:sagemaker/domain:Domain", "studio", inputs)).values()
+    assert obstacle.verdict == verdict
+
+
+def test_protected_and_full_resources_stop_the_destroy_and_are_named_first() -> None:
+    graph = tier_graph("prod")
+    rows = obstacles(graph)
+    assert [row.verdict for row in rows] == sorted(
+        (row.verdict for row in rows), key=["stops", "waits", "ordered"].index
+    )
+    stopping = {row.what: row.resources for row in rows if row.verdict == "stops"}
+    assert "database-instance" in stopping["Protected resources"]
+    assert "storage-raw" in stopping["Buckets and repositories that are not empty"]
+
+
+def test_nothing_stops_the_destroy_of_a_stack_that_is_made_to_go() -> None:
+    assert [row.what for row in obstacles(tier_graph("dev")) if row.verdict == "stops"] == []
