@@ -18,16 +18,16 @@ help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## Prepare .venv from uv.lock and find, install or build the pulumi CLI
+setup: ## Prepare .venv and services/.venv from their locks and find, install or build the pulumi CLI
 	@test -n "$(PYTHON)" || { echo "setup: Python 3.11 or newer is needed, and none is on PATH: https://www.python.org/downloads/"; exit 2; }
 	@$(PYTHON) tools/set_up.py
 
 .PHONY: up
-up: setup ## Bring the local stack up on the real engine with the stand-in cloud
+up: setup ## Bring the local stack up: infrastructure on the stand-in cloud, services, a live recommendation
 	@$(BIN)/mlops up -s $(STACK)
 
 .PHONY: down
-down: setup ## Destroy the local stack to nothing
+down: setup ## Destroy the local stack to nothing, process and file
 	@$(BIN)/mlops destroy -s $(STACK) --yes
 
 .PHONY: test

@@ -1,12 +1,10 @@
 """The recorder's graph held against the engine's: the proof that a plan tells what a deployment does."""
 
-import re
 from dataclasses import replace
 
-from mlops.plan.graph import Graph, Node
+from mlops.plan.graph import Graph, Node, is_default_provider
 from mlops.plan.values import differing_paths
 
-_MADE_BY_ENGINE = re.compile(r"pulumi:providers:\w+::default(_|$)")
 _COMPARED = ("type", "parent", "custom", "inputs", "dependencies", "property_dependencies", "provider", "protect")
 
 
@@ -16,7 +14,7 @@ def differences(recorded: Graph, engine: Graph) -> list[str]:
     Left out is what the engine adds by itself: default providers, and version and internal fields of providers.
     """
     ours = {node.urn: node for node in recorded}
-    theirs = {node.urn: _without_additions(node) for node in engine if not _MADE_BY_ENGINE.search(node.key)}
+    theirs = {node.urn: _without_additions(node) for node in engine if not is_default_provider(node.urn)}
     lines = [f"only in the plan: {urn}" for urn in ours.keys() - theirs.keys()]
     lines += [f"only on the engine: {urn}" for urn in theirs.keys() - ours.keys()]
     for urn in ours.keys() & theirs.keys():

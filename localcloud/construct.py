@@ -96,6 +96,8 @@ class ComponentRegistrar:
         )
         if response.result != resource_pb2.Result.SUCCESS:
             raise ChildFailedError(name)
+        if not custom:
+            self._publish(response.urn, {})
         return Made(urn=response.urn, id=response.id, outputs=self._outputs(response.object))
 
     def outputs_of(self, urn: str) -> Mapping[str, Any]:
@@ -108,10 +110,13 @@ class ComponentRegistrar:
 
     def finish(self, urn: str, outputs: Mapping[str, Any]) -> None:
         """Publish the component's outputs and hang up."""
-        self._monitor.RegisterResourceOutputs(
-            resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=to_struct(outputs))
-        )
+        self._publish(urn, outputs)
         self._channel.close()
+
+    def _publish(self, urn: str, outputs: Mapping[str, Any]) -> None:
+        """Without this the engine does not count a component as made."""
+        request = resource_pb2.RegisterResourceOutputsRequest(urn=urn, outputs=to_struct(outputs))
+        self._monitor.RegisterResourceOutputs(request)
 
     def _outputs(self, struct: Struct) -> Mapping[str, Any]:
         values = from_struct(struct)

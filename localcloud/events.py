@@ -10,7 +10,7 @@ from typing import Literal
 from pulumi.automation import EngineEvent
 from pulumi.automation.events import StepEventMetadata
 
-from mlops.plan.graph import STACK_TYPE
+from mlops.plan.graph import STACK_TYPE, is_default_provider
 
 Status = Literal["started", "done", "failed"]
 Operation = Literal["create", "update", "delete", "replace", "same", "read"]
@@ -107,7 +107,7 @@ class EventReader:
 
     def _step(self, metadata: StepEventMetadata, status: Status) -> None:
         operation = _OPERATIONS.get(metadata.op.value)
-        if operation is None or metadata.type == STACK_TYPE:
+        if operation is None or metadata.type == STACK_TYPE or is_default_provider(metadata.urn):
             return
         key = (metadata.urn, metadata.op.value)
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Prepares a checkout: uv, the virtual environment from `uv.lock`, compiled bytecode, the `pulumi` CLI.
+"""Prepares a checkout: uv, the virtual environments from the two `uv.lock`, compiled bytecode, the `pulumi` CLI.
 
 Standard library only, run by the system's Python. Every step looks first whether it is needed, so that a
 second run ends at once.
@@ -25,8 +25,12 @@ from mlops.toolchain import ToolchainError, find  # noqa: E402
 
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
+SERVICES = ROOT / "services"
 UV_REQUIREMENT = "uv>=0.9,<1"
 SOURCES = ("components", "localcloud", "mlops")
+SERVICE_SOURCES = ("local_stack", "pipelines", "recommender")
+SERVICES_PYTHON = ">=3.11,<3.14"
+"""Newer ones have no wheels of some of the services' packages yet."""
 
 
 def main() -> int:
@@ -37,6 +41,7 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             sync_environment()
+            sync_services()
         except StepError as failure:
             say(str(failure))
             return 1
@@ -52,14 +57,34 @@ def sync_environment() -> None:
     Raises:
         StepError: uv could not be had, or could not install.
     """
-    stamp = VENV / ".synced"
-    wanted = fingerprint(ROOT / "pyproject.toml", ROOT / "uv.lock")
-    if stamp.is_file() and stamp.read_text() == wanted and (VENV / "bin" / "mlops").is_file():
+    _sync(ROOT, sys.executable, VENV / "bin" / "mlops", "install the locked packages into .venv")
+
+
+def sync_services() -> None:
+    """Make `services/.venv` what `services/uv.lock` says, unless it is.
+
+    Raises:
+        StepError: uv could not be had, or could not install.
+    """
+    fits = (3, 11) <= sys.version_info[:2] < (3, 14)
+    python = sys.executable if fits else SERVICES_PYTHON
+    step = "install the services' locked packages into services/.venv, 1.3 GB"
+    try:
+        _sync(SERVICES, python, SERVICES / ".venv" / "bin" / "mlflow", step)
+    except StepError as failure:
+        raise StepError(
+            f"{failure}\nsetup: .venv is ready: `.venv/bin/mlops up -s local --infrastructure-only` works without services"
+        ) from failure
+
+
+def _sync(project: Path, python: str, product: Path, step: str) -> None:
+    stamp = project / ".venv" / ".synced"
+    wanted = fingerprint(project / "pyproject.toml", project / "uv.lock")
+    if stamp.is_file() and stamp.read_text() == wanted and product.is_file():
         return
     environment = {**os.environ, "UV_COMPILE_BYTECODE": "1"}
     environment.pop("VIRTUAL_ENV", None)
-    command = [uv(), "sync", "--locked", "--python", sys.executable]
-    run("install the locked packages into .venv", command, cwd=ROOT, env=environment)
+    run(step, [uv(), "sync", "--locked", "--python", python], cwd=project, env=environment)
     stamp.write_text(wanted)
 
 
@@ -87,7 +112,9 @@ def uv() -> str:
 
 def compile_sources() -> None:
     """Compile our own sources: an environment may forbid Python to write bytecode later."""
-    subprocess.run([VENV / "bin" / "python", "-m", "compileall", "-q", *SOURCES], cwd=ROOT, check=False)
+    for folder, sources in ((ROOT, SOURCES), (SERVICES, SERVICE_SOURCES)):
+        python = folder / ".venv" / "bin" / "python"
+        subprocess.run([python, "-m", "compileall", "-q", *sources], cwd=folder, check=False)
 
 
 def find_or_install_pulumi() -> str:

@@ -77,6 +77,8 @@ class _Bin:
     memory: int
     gpus: int
     pods: int
+    added: bool = False
+    """Whether the autoscaler has to bring it first."""
 
     def takes(self, wanted: Pods) -> bool:
         return self.cpu >= wanted.cpu and self.memory >= wanted.memory and self.gpus >= wanted.gpus and self.pods >= 1
@@ -153,11 +155,15 @@ def _place(wanted: Pods, fillings: Sequence[_Filling]) -> Iterator[Pending]:
         return
     waiting: dict[tuple[Why, str], int] = {}
     for _ in range(wanted.replicas):
-        if bin_ := next((one for filling in allowed for one in filling.bins if one.takes(wanted)), None):
-            bin_.put(wanted)
-            continue
-        reason = _grow(wanted, allowed)
-        waiting[reason] = waiting.get(reason, 0) + 1
+        room = next(((one, filling) for filling in allowed for one in filling.bins if one.takes(wanted)), None)
+        if room is None:
+            why, group = _grow(wanted, allowed)
+        else:
+            room[0].put(wanted)
+            why, group = "grows", room[1].group.node.name
+            if not room[0].added:
+                continue
+        waiting[why, group] = waiting.get((why, group), 0) + 1
     for (why, group), count in waiting.items():
         yield Pending(pods=wanted, count=count, why=why, group=group)
 
@@ -166,13 +172,14 @@ def _grow(wanted: Pods, allowed: Sequence[_Filling]) -> tuple[Why, str]:
     large_enough = [filling for filling in allowed if filling.fresh().takes(wanted)]
     if not large_enough:
         return "too large", allowed[0].group.node.name
-    room = next((filling for filling in large_enough if len(filling.bins) < filling.group.most), None)
-    if room is None:
+    growing = next((filling for filling in large_enough if len(filling.bins) < filling.group.most), None)
+    if growing is None:
         return "full", large_enough[0].group.node.name
-    made = room.fresh()
+    made = growing.fresh()
+    made.added = True
     made.put(wanted)
-    room.bins.append(made)
-    return "grows", room.group.node.name
+    growing.bins.append(made)
+    return "grows", growing.group.node.name
 
 
 def _load(filling: _Filling) -> GroupLoad:

@@ -76,6 +76,9 @@ class Supervisor:
         """Whether it answers."""
         try:
             return bool(self._call("supervisor.getState"))
+        except xmlrpc.client.Fault:
+            # It is shutting down, and says no to everything.
+            return True
         except SupervisorError:
             return False
 
@@ -106,10 +109,10 @@ class Supervisor:
             time.sleep(0.05)
 
     def states(self) -> dict[str, State]:
-        """Every program by name; empty where the supervisor does not run."""
+        """Every program by name; empty where the supervisor does not run, or not for much longer."""
         try:
             rows = self._call("supervisor.getAllProcessInfo")
-        except SupervisorError:
+        except (SupervisorError, xmlrpc.client.Fault):
             return {}
         return {
             row["name"]: State(

@@ -4,6 +4,7 @@ Everything that the platform says about a stack before it exists (its size, its 
 is protected) is a pure function of a `Graph`. Nothing here imports Pulumi, so a cached graph opens at once.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,6 +14,12 @@ from mlops.plan.values import Properties, differing_paths, normalise
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 PLATFORM_TYPE = "mlops:index:Platform"
+
+
+def is_default_provider(urn: str) -> bool:
+    """Whether this is a provider that the engine adds for itself; no program registers one."""
+    types, _, name = urn.split("::", 2)[-1].partition("::")
+    return types.rpartition("$")[2].startswith("pulumi:providers:") and re.match(r"default(_|$)", name) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,12 +178,12 @@ class Graph:
 
 def _node_from_json(row: Properties) -> Node:
     values: dict[str, Any] = {
-            **row,
-            "dependencies": tuple(row["dependencies"]),
-            "property_dependencies": {key: tuple(urns) for key, urns in row["property_dependencies"].items()},
-            "aliases": tuple(row["aliases"]),
-            "ignore_changes": tuple(row["ignore_changes"]),
-        }
+        **row,
+        "dependencies": tuple(row["dependencies"]),
+        "property_dependencies": {key: tuple(urns) for key, urns in row["property_dependencies"].items()},
+        "aliases": tuple(row["aliases"]),
+        "ignore_changes": tuple(row["ignore_changes"]),
+    }
     return Node(**values)
 
 

@@ -200,7 +200,8 @@ def _order(graph: Graph, incoming: Mapping[str, list[Edge]], operation: Operatio
                     order.append(urn)
                 continue
             if urn in done:
-                if not done[urn] and (urn, True) not in stack:
+                # It is still open, so it is among those that wait for this one.
+                if not done[urn]:
                     raise ValueError(f"{graph[urn].name} waits for itself.")
                 continue
             done[urn] = False

@@ -7,6 +7,7 @@ above it distances (large means drift). Here every column has one method with on
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -86,13 +87,18 @@ def frame(events: pa.Table, users: pa.Table, products: pa.Table) -> pd.DataFrame
     )
 
 
-def measure(reference: pd.DataFrame, current: pd.DataFrame) -> Drift:
-    """Hold the current rows against the reference; columns that one side does not have at all are left out."""
-    rows = len(current)
-    watched = [column for column in COLUMNS if reference[column.name].notna().any() and current[column.name].notna().any()]
-    if rows < LEAST_ROWS or len(reference) < LEAST_ROWS or not watched:
+def measure(reference: pd.DataFrame, current: pd.DataFrame, rows: int) -> Drift:
+    """Hold the current rows against the reference; columns that one side does not have at all are left out.
+
+    Args:
+        rows: how many new events the current rows are drawn from.
+    """
+    watched = [
+        column for column in COLUMNS if reference[column.name].notna().any() and current[column.name].notna().any()
+    ]
+    if len(current) < LEAST_ROWS or len(reference) < LEAST_ROWS or not watched:
         return Drift(rows=rows, columns=())
-    distances = _distances(_sample(reference), _sample(current), watched)
+    distances = _distances(reference, current, watched)
     return Drift(
         rows=rows,
         columns=tuple(
@@ -104,8 +110,12 @@ def measure(reference: pd.DataFrame, current: pd.DataFrame) -> Drift:
     )
 
 
-def _sample(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.sample(MOST_ROWS, random_state=_SEED) if len(rows) > MOST_ROWS else rows
+def sample(events: pa.Table) -> pa.Table:
+    """At most MOST_ROWS rows; the same table draws the same."""
+    if events.num_rows <= MOST_ROWS:
+        return events
+    rows = np.random.default_rng(_SEED).choice(events.num_rows, MOST_ROWS, replace=False)
+    return events.take(pa.array(np.sort(rows)))
 
 
 def _distances(reference: pd.DataFrame, current: pd.DataFrame, watched: list[Column]) -> dict[str, float]:

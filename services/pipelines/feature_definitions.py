@@ -14,7 +14,6 @@ PRODUCT = Entity(name="product", join_keys=["product_id"], value_type=ValueType.
 
 USER_FIELDS = (
     Field(name="events", dtype=Int64, description="Events of the user in the snapshot."),
-    Field(name="products", dtype=Int64, description="Different products that the user took."),
     Field(name="purchases", dtype=Int64, description="Purchases among the events."),
     Field(name="favourite_category", dtype=String, description="Category with the greatest weight."),
     Field(name="age_band", dtype=String, description="The group that fairness is judged by."),

@@ -181,7 +181,6 @@ def compute(lake: Lake, data_version: str, now: datetime) -> tuple[pa.Table, pa.
         {
             "user_id": pairs.users,
             "events": users[0],
-            "products": np.diff(matrix.indptr).astype(np.int64),
             "purchases": users[1],
             "favourite_category": _favourites(matrix, category),
             "age_band": bands,

@@ -115,11 +115,14 @@ def _drift(raw: RawLake, champion: Version | None, fresh: pa.Table) -> drift.Dri
     if snapshots.find(raw.lake, version) is None:
         return None
     users, products = raw.users(), raw.products()
-    reference = snapshots.events(raw.lake, version)
     if not products.num_rows:
         products = snapshots.products(raw.lake, version)
+    known = drift.known_events(fresh, products)
+    if known.num_rows < drift.LEAST_ROWS:
+        return drift.Drift(rows=known.num_rows, columns=())
+    reference = drift.sample(snapshots.events(raw.lake, version))
     return drift.measure(
-        drift.frame(reference, users, products), drift.frame(drift.known_events(fresh, products), users, products)
+        drift.frame(reference, users, products), drift.frame(drift.sample(known), users, products), known.num_rows
     )
 
 

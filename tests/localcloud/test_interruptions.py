@@ -93,7 +93,7 @@ def goes_on(drive: Callable[..., Driver]) -> list[str]:
 
 
 def test_ctrl_c_lets_the_engine_finish_what_it_has_begun(drive: Callable[..., Driver]) -> None:
-    running = drive(delay=0.4)
+    running = drive(delay=0.25)
     running.until(3, "done create")
     running.process.send_signal(signal.SIGINT)
     outcome = running.end()
@@ -106,7 +106,7 @@ def test_ctrl_c_lets_the_engine_finish_what_it_has_begun(drive: Callable[..., Dr
 
 
 def test_kill_9_in_the_middle_of_an_up(drive: Callable[..., Driver]) -> None:
-    running = drive(delay=0.4)
+    running = drive(delay=0.25)
     running.until(3, "done create")
     running.kill()
     assert running.locks
@@ -118,7 +118,7 @@ def test_kill_9_in_the_middle_of_an_up(drive: Callable[..., Driver]) -> None:
 def test_kill_9_just_after_the_cloud_made_something_that_the_engine_never_heard_of(
     drive: Callable[..., Driver],
 ) -> None:
-    running = drive(delay=0.4)
+    running = drive(delay=0.25)
     running.until(3, "done create")
     running.kill()
     world = running.folder / "world.jsonl"
@@ -141,14 +141,14 @@ def test_kill_9_just_after_the_cloud_made_something_that_the_engine_never_heard_
 
 def test_kill_9_in_the_middle_of_a_destroy(drive: Callable[..., Driver]) -> None:
     assert drive().end()["failures"] == []
-    running = drive("destroy", delay=0.4)
+    running = drive("destroy", delay=0.25)
     running.until(3, "done delete")
     running.kill()
     assert drive("destroy").end()["left"] == 0
 
 
 def test_a_second_up_is_told_that_the_first_is_still_running(drive: Callable[..., Driver]) -> None:
-    running = drive(delay=0.4)
+    running = drive(delay=0.25)
     running.until(1, "done create")
     second = drive()
     output, _ = second.process.communicate(timeout=60)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mlops.plan.graph import PLATFORM_TYPE, Graph, Node, difference, from_export, from_preview
+from mlops.plan.graph import PLATFORM_TYPE, Graph, Node, difference, from_export, from_preview, is_default_provider
 from mlops.plan.recorder import record
 from mlops.plan.values import SIGNATURE, UNKNOWN_VALUE, Signature, masked, normalise, unwrapped
 from tests.plan.programs import PROJECT, STACK, flat
@@ -78,6 +78,20 @@ def test_the_difference_of_two_stacks_does_not_stumble_over_their_names() -> Non
         ("tags.Owner", "a", "b"),
         ("protect", False, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "default"),
+    [
+        ("pulumi:providers:eks::default_4_4_0", True),
+        ("pulumi:providers:pulumi::default", True),
+        ("pulumi:providers:aws::aws", False),
+        ("mlops:index:Cluster$pulumi:providers:kubernetes::default-cluster", False),
+        ("aws:ec2/vpc:Vpc::default", False),
+    ],
+)
+def test_the_providers_that_the_engine_adds_for_itself_are_told_apart(key: str, default: bool) -> None:
+    assert is_default_provider(f"{ROOT}{key}") is default
 
 
 def test_a_graph_does_not_differ_from_itself() -> None:

@@ -37,7 +37,8 @@ def test_functions_in_a_network_hold_it_for_long_and_nothing_shortens_that() -> 
     function = resource("aws:lambda/function:Function", "scorer", {"vpcConfig": {"subnetIds": ["a"]}})
     [obstacle] = found(function).values()
     assert (obstacle.verdict, obstacle.resources) == ("waits", ("scorer",))
-    assert obstacle.known and obstacle.known.seconds["typical"] == 1300
+    assert obstacle.known is not None
+    assert obstacle.known.seconds["typical"] == 1300
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Resources in time: what waits for what, how long the whole takes, and the bound."""
 
+from dataclasses import replace
+
 import pytest
 
 from mlops.plan.graph import Graph, Node
@@ -16,7 +18,7 @@ CLUSTER, GROUP, ADDON = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup"
 def after(node: Node, *others: Node) -> Node:
     """The node, ordered by hand behind others."""
     urns = tuple(sorted({*node.dependencies, *(other.urn for other in others)}))
-    return Node(**{**vars(node), "dependencies": urns})
+    return replace(node, dependencies=urns)
 
 
 def typical(*nodes: Node) -> float:
@@ -34,7 +36,9 @@ def test_what_takes_a_value_from_another_comes_after_it() -> None:
     made = schedule(stack(subnet, vpc), "create")
     assert made.total == typical(vpc, subnet)
     assert [step.node.name for step in made.critical_path()] == ["vpc", "subnet"]
-    assert made.critical_path()[1].waits_for and made.critical_path()[1].waits_for.why == "vpcId"
+    edge = made.critical_path()[1].waits_for
+    assert edge is not None
+    assert (edge.kind, edge.why) == ("data", "vpcId")
 
 
 def test_the_way_down_follows_the_same_edges_backwards() -> None:
@@ -67,7 +71,7 @@ def test_an_order_that_nobody_needs_shows_as_excess_with_its_cost() -> None:
 
 def test_a_dependency_on_a_component_waits_for_all_that_is_below_it() -> None:
     component = Node(urn="urn:pulumi:test::mlops::x:y:Z::parts", type="x:y:Z", name="parts", custom=False)
-    part = Node(**{**vars(resource(CLUSTER, "part")), "parent": component.urn})
+    part = replace(resource(CLUSTER, "part"), parent=component.urn)
     late = after(resource(VPC, "late"), component)
     assert schedule(stack(component, part, late), "create").total == typical(part, late)
 
@@ -103,7 +107,7 @@ def test_a_type_that_nobody_measured_is_marked_as_assumed() -> None:
 
 
 def test_what_is_kept_on_delete_takes_no_time() -> None:
-    kept = Node(**{**vars(resource("aws:rds/instance:Instance")), "retain_on_delete": True})
+    kept = replace(resource("aws:rds/instance:Instance"), retain_on_delete=True)
     assert duration(kept, "delete").typical == 0
 
 
