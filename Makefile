@@ -8,7 +8,6 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-SOURCES := components localcloud mlops tests tools bench __main__.py
 STACK ?= local
 JOBS ?= 2
 ARGS ?=
@@ -52,11 +51,16 @@ fmt: setup ## Format, and fix what ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+.PHONY: golden
+golden: setup ## Write the identity of every tier anew, for a review to see
+	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/test_goldens.py
+
 .PHONY: bench
 bench: setup ## Measure what the README promises
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was made here: local state, caches, .venv; the pulumi CLI stays
-	rm -rf .local .venv .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* .tools/uv .tools/lock
+	@if [ -x $(BIN)/mlops ]; then $(BIN)/mlops local stop; fi
+	rm -rf .local .venv services/.venv .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* .tools/uv .tools/lock
 	find . -name __pycache__ -type d -not -path './.tools/*' -prune -exec rm -rf {} +

@@ -16,8 +16,8 @@ from components.cluster import ClusterOutputs
 from components.identity import Statement, policy_document
 from components.kubernetes_objects import CONTAINER_SECURITY, generated_secret, stored_secret
 from mlops.core.config import Config
+from mlops.core.versions import OAUTH2_PROXY_IMAGE
 
-OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"
 PORT = 5000
 """Where clients connect, whoever answers there."""
 _BEHIND_PROXY = 5001

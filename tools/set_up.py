@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,12 +42,13 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             sync_environment()
+            compile_sources(ROOT, SOURCES)
+            pulumi = find_or_install_pulumi()
             sync_services()
+            compile_sources(SERVICES, SERVICE_SOURCES)
         except StepError as failure:
             say(str(failure))
             return 1
-        compile_sources()
-        pulumi = find_or_install_pulumi()
     say(f"ready in {time.monotonic() - started:.1f} s: Python {platform.python_version()}, {pulumi}")
     return 0
 
@@ -72,9 +74,8 @@ def sync_services() -> None:
     try:
         _sync(SERVICES, python, SERVICES / ".venv" / "bin" / "mlflow", step)
     except StepError as failure:
-        raise StepError(
-            f"{failure}\nsetup: .venv is ready: `.venv/bin/mlops up -s local --infrastructure-only` works without services"
-        ) from failure
+        without = "without the services `.venv/bin/mlops up -s local --infrastructure-only` works"
+        raise StepError(f"{failure}; {without}") from failure
 
 
 def _sync(project: Path, python: str, product: Path, step: str) -> None:
@@ -110,11 +111,10 @@ def uv() -> str:
     return str(own)
 
 
-def compile_sources() -> None:
+def compile_sources(project: Path, sources: Sequence[str]) -> None:
     """Compile our own sources: an environment may forbid Python to write bytecode later."""
-    for folder, sources in ((ROOT, SOURCES), (SERVICES, SERVICE_SOURCES)):
-        python = folder / ".venv" / "bin" / "python"
-        subprocess.run([python, "-m", "compileall", "-q", *sources], cwd=folder, check=False)
+    python = project / ".venv" / "bin" / "python"
+    subprocess.run([python, "-m", "compileall", "-q", *sources], cwd=project, check=False)
 
 
 def find_or_install_pulumi() -> str:

@@ -36,16 +36,16 @@ def status(
     stack = _stack()
     parts = stack.parts()
     if as_json:
-        ui.print_json({**as_data(parts, stack.served()), "strays": stack.strays()})
+        ui.print_json({**as_data(parts, stack.served(), stack.memory()), "strays": stack.strays()})
     elif not parts:
         ui.out().print("There is no local stack. `mlops up -s local` (or `make up`) makes it.")
     elif watch and ui.out().is_terminal:
-        with Live(parts_table(parts), console=ui.out(), auto_refresh=False) as live:
+        with Live(parts_table(parts, stack.memory()), console=ui.out(), auto_refresh=False) as live:
             while True:
                 time.sleep(1)
-                live.update(parts_table(stack.parts()), refresh=True)
+                live.update(parts_table(stack.parts(), stack.memory()), refresh=True)
     else:
-        ui.out().print(parts_table(parts))
+        ui.out().print(parts_table(parts, stack.memory()))
         ui.out().print(_serving(stack.served()), markup=False)
     if strays := stack.strays():
         raise FailedError(
@@ -85,9 +85,9 @@ def restart(name: Name = None) -> None:
     """Restart one part, or bring everything back: after a stop, a reboot, a killed process manager."""
     from mlops.cli import ui
     from mlops.cli.errors import BadInputError, FailedError
-    from mlops.cli.local_up import ERRORS
     from mlops.cli.local_view import Waiting, parts_table
     from mlops.local import programs
+    from mlops.local.layout import LocalError
 
     stack = _stack()
     defined = programs.read(stack.layout)
@@ -100,9 +100,9 @@ def restart(name: Name = None) -> None:
             stack.start_all()
         with Waiting() as waiting:
             stack.wait([name] if name else list(defined), waiting)
-    except ERRORS as error:
+    except LocalError as error:
         raise FailedError(str(error)) from None
-    ui.out().print(parts_table(stack.parts()))
+    ui.out().print(parts_table(stack.parts(), stack.memory()))
 
 
 @local_app.command("stop")
@@ -120,12 +120,12 @@ def run_loop(context: typer.Context) -> None:
     """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`."""
     from mlops.cli import ui
     from mlops.cli.errors import FailedError
-    from mlops.cli.local_up import ERRORS
+    from mlops.local.layout import LocalError
 
     stack = _stack()
     try:
         code = stack.run_loop_command(["run-loop", *context.args], lambda line: ui.out().print(line, markup=False))
-    except ERRORS as error:
+    except LocalError as error:
         raise FailedError(str(error)) from None
     if code:
         raise FailedError(f"The loop ended with exit code {code}; above is why. What was finished is kept.")
@@ -141,6 +141,8 @@ def _stack() -> "LocalStack":
 def _serving(served: Mapping[str, object]) -> str:
     models = served.get("models")
     champion = models.get("champion") if isinstance(models, dict) else None
+    if not served:
+        return "The recommender does not answer."
     if not isinstance(champion, dict):
         return f"No model is served: {served.get('problem') or 'the loop has not run'}."
     return f"Version {champion.get('version')} ({champion.get('kind')}) is served, trained {champion.get('created')}."

@@ -12,17 +12,16 @@ from mlops.cli.local_view import Waiting, as_data, parts_table
 from mlops.cli.options import Target
 from mlops.cli.planning import planned
 from mlops.local.health import fetch
+from mlops.local.layout import LocalError
 from mlops.local.ports import PortError
 from mlops.local.programs import NAMES, StackSettings
-from mlops.local.stack import LocalStack, LocalStackError
-from mlops.local.supervisor import SupervisorError
-from mlops.local.worker import WorkerError
+from mlops.local.stack import LocalStack
+from mlops.plan.plan import Plan
 
 _NO_ACCOUNT = "000000000000"
 """The account of a stack that names none; the stand-in cloud uses the same."""
 _USER, _K = "u0000001", 5
 _MODEL_SECONDS = 30.0
-ERRORS = (LocalStackError, SupervisorError, WorkerError, MirrorError)
 
 
 def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: bool) -> None:
@@ -41,11 +40,12 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
         ports = stack.begin(platform.region, account, _asked(asked_ports))
     except PortError as error:
         raise BadInputError(str(error)) from None
-    except ERRORS as error:
+    except LocalError as error:
         raise FailedError(str(error)) from None
     # The services load while the infrastructure is planned and comes up.
     try:
         plan = planned(target)
+        _anticipate(stack, platform.region, account, plan)
         up = local.bring_up(target, plan, as_json=as_json)
     except BaseException:
         if not found_running:
@@ -60,9 +60,17 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
         stack.keep_watching()
     except KeyError as error:
         raise FailedError(f"The stack has no output {error}, which the services need.") from None
-    except ERRORS as error:
+    except (LocalError, MirrorError) as error:
         raise FailedError(str(error)) from None
     _show(stack, up, seconds=time.monotonic() - started, trained=trained, as_json=as_json)
+
+
+def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan) -> None:
+    """Start the rest with the names that the plan expects. What is deployed decides; it usually is the same."""
+    expected = plan.graph.stack_outputs
+    if stack.settings().deployed or not {"buckets", "stream"} <= expected.keys():
+        return
+    stack.go_on(StackSettings.of(region, account, expected))
 
 
 def _asked(given: Sequence[str]) -> dict[str, int]:
@@ -129,15 +137,16 @@ def _show(stack: LocalStack, up: local.Up, *, seconds: float, trained: bool, as_
     _, body = fetch(url, 10)
     answer = json.loads(body)
     if as_json:
-        services = {**as_data(parts, stack.served()), "seconds": round(seconds, 1), "trained": trained}
+        services = {**as_data(parts, stack.served(), stack.memory()), "seconds": round(seconds, 1), "trained": trained}
         ui.print_json({**up.data, "services": {**services, "url": url, "answer": answer}})
         return
     console = ui.out()
-    console.print(parts_table(parts))
+    console.print(parts_table(parts, stack.memory()))
     console.print("[bold]Look[/]")
     for what, address in (
         ("recommender", f"{addresses['recommender']}/docs"),
         ("MLflow", addresses["mlflow"] or ""),
+        ("loop", f"{addresses['worker']}/metrics"),
         ("AWS APIs", f"aws --endpoint-url {addresses['aws']} s3 ls"),
     ):
         console.print(f"  {what:<12} {address}", markup=False, soft_wrap=True)

@@ -12,31 +12,34 @@ from rich.table import Table
 from mlops.cli import ui
 from mlops.local.stack import Part
 
-_COLOURS = {"works": "green", "starts": "yellow", "stopped": "dim", "fails": "red", "hangs": "red"}
+NOTHING: Mapping[str, int] = {}
+_COLOURS = {"works": "green", "starts": "yellow", "stopped": "dim"}
 
 
-def parts_table(parts: Sequence[Part]) -> Table:
+def parts_table(parts: Sequence[Part], memory: Mapping[str, int] = NOTHING) -> Table:
     """One row a part."""
     table = ui.table("Local stack", "Part", "State", "Address", "Process", "Up", "Memory", "Restarts", "", rows=())
     for part in parts:
-        colour = _COLOURS[part.state]
+        colour = _COLOURS.get(part.state, "red")
         table.add_row(
             part.name,
             f"[{colour}]{part.state}[/]",
             part.url or "",
             str(part.pid or ""),
             duration(time.time() - part.started) if part.started else "",
-            f"{part.memory_bytes / 1024**2:,.0f} MB" if part.memory_bytes else "",
+            f"{memory[part.name] / 1024**2:,.0f} MB" if memory.get(part.name) else "",
             str(part.restarts or ""),
             _cell(part.detail or part.what),
         )
     return table
 
 
-def as_data(parts: Sequence[Part], served: Mapping[str, Any]) -> dict[str, Any]:
+def as_data(parts: Sequence[Part], served: Mapping[str, Any], memory: Mapping[str, int]) -> dict[str, Any]:
     """The same for a machine."""
     return {
-        "parts": [{**asdict(part), "works": part.state == "works"} for part in parts],
+        "parts": [
+            {**asdict(part), "works": part.state == "works", "memory_bytes": memory.get(part.name, 0)} for part in parts
+        ],
         "works": bool(parts) and all(part.state == "works" for part in parts),
         "serving": dict(served),
     }

@@ -82,6 +82,7 @@ NVIDIA_DEVICE_PLUGIN = Chart(
 
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
+OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""
 

@@ -24,6 +24,7 @@ class Client(Protocol):
 
     def get_products(self, **arguments: Any) -> Mapping[str, Any]:
         """One page of products."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,10 @@ _SOCKET_PATH_BYTES = 100
 """A Unix socket's path may have 104 bytes on macOS and 108 on Linux."""
 
 
+class LocalError(Exception):
+    """Something is wrong with the local stack. The text says what happened and what to do."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """The files of the local stack of one project."""

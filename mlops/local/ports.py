@@ -5,13 +5,14 @@ from collections.abc import Collection, Mapping
 
 import psutil
 
+from mlops.local.layout import LocalError
 from mlops.local.processes import described
 
 USUAL = {"recommender": 8000, "mlflow": 5000, "aws": 5555, "worker": 9108}
 """Part -> the port that its documentation uses."""
 
 
-class PortError(Exception):
+class PortError(LocalError):
     """A port cannot be had. Who has it, and what to do."""
 
 

@@ -33,7 +33,7 @@ class Program:
 
     @property
     def url(self) -> str | None:
-        return f"http://127.0.0.1:{self.port}" if self.port and self.probe == "http" else None
+        return f"http://127.0.0.1:{self.port}" if self.port else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +88,7 @@ def programs(layout: Layout, ports: Mapping[str, int], settings: StackSettings, 
         command=(python, "-m", "local_stack.worker", "--socket", str(layout.worker_socket))
         + (("--stay", stay) if settings.deployed else ()),
         environment=common,
+        port=ports["worker"] if settings.deployed else None,
         probe="socket",
         path=str(layout.worker_socket),
         start_seconds=120.0,
@@ -99,7 +100,14 @@ def programs(layout: Layout, ports: Mapping[str, int], settings: StackSettings, 
         what="experiments and the model registry",
         command=(
             *(python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(ports["mlflow"])),
-            *("--workers", "1", "--backend-store-uri", f"sqlite:///{layout.data}/mlflow.db"),
+            *(
+                "--workers",
+                "1",
+                "--uvicorn-opts",
+                "--log-level warning",
+                "--backend-store-uri",
+                f"sqlite:///{layout.data}/mlflow.db",
+            ),
             *("--serve-artifacts", "--artifacts-destination", f"s3://{settings.buckets['artifacts']}/mlflow"),
         ),
         # It is the server; the address of one would make it ask itself.

@@ -5,13 +5,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mlops.local import ports, processes, programs, worker
 from mlops.local.health import fetch, look
-from mlops.local.layout import Layout, read_json, write_json
+from mlops.local.layout import Layout, LocalError, read_json, write_json
 from mlops.local.programs import Program, StackSettings
 from mlops.local.supervisor import WATCH, State, Supervisor
 
@@ -20,7 +20,7 @@ LEAST_FREE_BYTES = 2 * 1024**3
 _STOP_SECONDS = 25.0
 
 
-class LocalStackError(Exception):
+class LocalStackError(LocalError):
     """The local stack cannot go on. What happened and what to do."""
 
 
@@ -31,13 +31,12 @@ class Part:
     name: str
     what: str
     state: str
-    """`works`, `starts`, `stopped`, `fails`, `hangs`."""
+    """`works`, `starts`, `stopped`, `fails`, `hangs`, or `unattended`: it runs without a process manager."""
     detail: str
     pid: int
     started: float
     url: str | None
     restarts: int
-    memory_bytes: int
 
 
 class LocalStack:
@@ -151,10 +150,19 @@ class LocalStack:
         """Every part, looked at now."""
         states = self.supervisor.states()
         seen = read_json(self.layout.health)
-        return [
-            self._part(program, states.get(name), int(seen.get(name, {}).get("restarts", 0)))
-            for name, program in programs.read(self.layout).items()
-        ]
+        alone = not states and bool(self.strays())
+        found = []
+        for name, program in programs.read(self.layout).items():
+            restarts = int(seen.get(name, {}).get("restarts", 0))
+            part = self._part(program, states.get(name), restarts)
+            found.append(replace(part, state="unattended") if alone else part)
+        return found
+
+    def memory(self) -> dict[str, int]:
+        """Part -> bytes that it holds with all that it has started. Takes some milliseconds each."""
+        return {
+            name: processes.memory_bytes(state.pid) for name, state in self.supervisor.states().items() if state.pid
+        }
 
     def strays(self) -> list[str]:
         """Processes of this stack that no supervisor looks after any more."""
@@ -251,9 +259,8 @@ class LocalStack:
             detail=detail,
             pid=pid,
             started=state.started if state and pid else 0.0,
-            url=program.url or (f"http://127.0.0.1:{program.port}" if program.port else None),
+            url=program.url,
             restarts=restarts,
-            memory_bytes=processes.memory_bytes(pid) if pid else 0,
         )
 
     def _words(self, part: Part) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops.local.layout import MARK, Layout
+from mlops.local.layout import MARK, Layout, LocalError
 from mlops.local.programs import NAMES
 
 WATCH = "health"
@@ -25,7 +25,7 @@ _FOREIGN = ("AWS_", "MLFLOW_", "MLOPS_", "PULUMI_", "PYTHON", "VIRTUAL_ENV", "FE
 """Variables of the user's shell that must not reach the processes: real credentials, other servers."""
 
 
-class SupervisorError(Exception):
+class SupervisorError(LocalError):
     """The process manager does not do what it was asked. One sentence and what to do."""
 
 

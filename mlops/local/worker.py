@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlops.local.layout import LocalError
+
 _END = b"\0"
 
 
-class WorkerError(Exception):
+class WorkerError(LocalError):
     """The worker cannot take a command. One sentence and what to do."""
 
 

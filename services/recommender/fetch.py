@@ -1,7 +1,8 @@
 """Fetch a model from the registry and verify it, in a process of its own.
 
-MLflow's import costs a second and 190 MB, and its download competes for the interpreter; here it can do neither to
-the answers. What the service gets is a folder that was read to its last byte by the same libraries.
+A download and a verification in the serving process would compete with the answers for the interpreter (and MLflow's
+client, where it is needed, costs seconds and 190 MB). What the service gets is a folder that was read to its last byte
+by the same libraries.
 
     python -m recommender.fetch look --model recommender
     python -m recommender.fetch get --model recommender --version 3 --to /cache/3
@@ -19,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from recommender.manifest import MANIFEST
+from recommender.artifacts import download_model
 from recommender.model import Model, ModelError
 
 REFUSED = 3
@@ -76,18 +77,12 @@ def get(name: str, version: str, target: Path) -> Path:
             shutil.rmtree(target)
         else:
             return target
-    from mlflow.artifacts import download_artifacts
-
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
-        downloaded = Path(download_artifacts(artifact_uri=f"models:/{name}/{version}", dst_path=scratch))
-        # An MLflow model wraps the folder; how deep is the registering side's business.
-        folders = [path.parent for path in sorted(downloaded.rglob(MANIFEST))]
-        if len(folders) != 1:
-            raise ModelError(f"Version {version} of {name} holds {len(folders)} folders with a {MANIFEST}, not one.")
-        Model.verify(folders[0])
+        folder = download_model(os.environ.get("MLFLOW_TRACKING_URI", ""), name, version, Path(scratch))
+        Model.verify(folder)
         try:
-            folders[0].rename(target)
+            folder.rename(target)
         except OSError:
             # Another process of this machine was first; what it verified serves as well.
             Model.verify(target)

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, cast, get_args
 import httpx
 
 from recommender import child
+from recommender.artifacts import authentication
 from recommender.child import FetchError
 from recommender.manifest import ModelError
 from recommender.settings import Settings
@@ -69,13 +70,10 @@ class HttpRegistry:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
         self._settings = settings
-        token = environment.get("MLFLOW_TRACKING_TOKEN")
-        user = environment.get("MLFLOW_TRACKING_USERNAME")
         self._client = httpx.AsyncClient(
             base_url=f"{(settings.tracking_uri or '').rstrip('/')}/api/2.0/mlflow/",
             timeout=10.0,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            auth=(user, environment.get("MLFLOW_TRACKING_PASSWORD", "")) if user and not token else None,
+            **authentication(environment),
         )
 
     async def look(self) -> Wanted:

@@ -1,8 +1,10 @@
 """Where models come from: the registry, by way of a cache of verified folders, or one folder."""
 
 import asyncio
+import contextlib
 import json
 import shutil
+import tempfile
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -81,14 +83,19 @@ class RegistrySource:
         await asyncio.to_thread(self._keep, {version.key for version in versions}, champion)
 
     def _keep(self, keys: set[str], champion: Version) -> None:
-        note = self._cache / f"{_LAST}.new"
-        note.write_text(json.dumps({"number": champion.number, "created": champion.created}), encoding="utf-8")
-        note.rename(self._cache / _LAST)
+        note = json.dumps({"number": champion.number, "created": champion.created})
+        # Processes may share the cache: each has a name of its own for what is not complete.
+        with tempfile.NamedTemporaryFile("w", dir=self._cache, prefix=".last-", encoding="utf-8", delete=False) as file:
+            file.write(note)
+        Path(file.name).replace(self._cache / _LAST)
         for folder in self._cache.iterdir():
-            # A fetch in progress belongs to somebody, as long as it is young.
-            young = folder.name.startswith(".") and time.time() - folder.stat().st_mtime < _ABANDONED_SECONDS
-            if folder.is_dir() and folder.name not in keys and not young:
-                shutil.rmtree(folder, ignore_errors=True)
+            if folder.name in keys or not folder.is_dir():
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                # A fetch in progress belongs to somebody, as long as it is young.
+                young = time.time() - folder.stat().st_mtime < _ABANDONED_SECONDS
+                if not (folder.name.startswith(".") and young):
+                    shutil.rmtree(folder, ignore_errors=True)
 
     async def close(self) -> None:
         """See Source."""

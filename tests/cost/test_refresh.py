@@ -63,9 +63,7 @@ def test_an_answer_in_another_unit_is_refused_and_not_misread() -> None:
     client = PriceList([("AmazonEC2", {"usagetype": "NatGateway-Hours"}, "Fortnights", "15", "0")])
     renewal = refresh(client, "us-east-1", load())
     assert renewal.prices == {}
-    assert renewal.refused == [
-        "nat_gateway hour: AWS names it per Fortnights; expected was Hrs or hours."
-    ]
+    assert renewal.refused == ["nat_gateway hour: AWS names it per Fortnights; expected was Hrs or hours."]
 
 
 def test_instance_types_that_the_book_does_not_know_stay_out() -> None:

@@ -359,6 +359,15 @@ USED: list[tuple[str, str, dict[str, Any], UsageConfig, dict[str, float]]] = [
         used(requests={"kms": 1_000_000}),
         {"customer-managed key": 1.0, "key requests": 3.0},
     ),
+    # EBS pricing: $0.05 a GB-month; backup storage of RDS $0.095.
+    (
+        "a snapshot of a volume",
+        "aws:ebs/snapshot:Snapshot",
+        {},
+        used(storage={"snapshots_gb": 100}),
+        {"snapshot of a volume": 5.0},
+    ),
+    ("a backup vault", "aws:backup/vault:Vault", {}, used(storage={"snapshots_gb": 100}), {"backups": 9.50}),
     # Data transfer: $0.09 for the first 10 TB, $0.085 after; both ends of traffic between zones at $0.01.
     (
         "traffic beyond the first tier",

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from mlops.core.budget import BudgetConfig
+from mlops.core.config import Config
 from mlops.core.problems import SettingsError
-from mlops.core.usage import BY_TIER
+from mlops.core.usage import BY_TIER, UsageConfig
 from mlops.cost.usage import budget_of, usage_of
+from mlops.plan.choices import choices
 from mlops.plan.plan import Choice
 
 
@@ -70,3 +73,23 @@ def test_the_budget_is_the_one_of_the_settings() -> None:
     )
     assert budget is not None
     assert (budget.monthly_usd, budget.teams) == (900, {"fraud": 100})
+
+
+class Settings(Config):
+    """As much of the platform's settings as an estimate reads."""
+
+    usage: UsageConfig = UsageConfig()
+    """Usage."""
+    budget: BudgetConfig | None = None
+    """Budget."""
+
+
+def test_what_the_settings_say_arrives_through_the_plan() -> None:
+    budget = {"monthly_usd": 500, "emails": ["costs@example.com"], "teams": {"fraud": 50}}
+    override = {"usage": {"storage": {"data_gb": 100, "put_requests": 1}}, "budget": budget}
+    said = choices(Settings.model_validate(override), override)
+    usage = usage_of("prod", said)
+    # 100 is what a stack has without saying so; said in the stack file it holds against the tier all the same.
+    assert (usage.storage.data_gb, usage.storage.put_requests) == (100, 1)
+    assert usage.storage.get_requests == BY_TIER["prod"].storage.get_requests
+    assert budget_of(said) == BudgetConfig.model_validate(budget)

@@ -7,6 +7,9 @@ from mlops.plan.graph import Node
 
 FILE_SYSTEM = "aws:efs/fileSystem:FileSystem"
 VAULT = "aws:backup/vault:Vault"
+VOLUME_SNAPSHOT, DATABASE_SNAPSHOT = "aws:ebs/snapshot:Snapshot", "aws:rds/snapshot:Snapshot"
+_SNAPSHOTS = (VAULT, VOLUME_SNAPSHOT, DATABASE_SNAPSHOT)
+"""What shares the stack's snapshots."""
 
 
 def file_system(node: Node, context: Context) -> Iterator[Item]:
@@ -27,12 +30,26 @@ def lustre(node: Node, context: Context) -> Iterator[Item]:
 
 def vault(node: Node, context: Context) -> Iterator[Item]:
     """What lies in the vaults; most of it are snapshots of volumes and databases, at the dearer one's price."""
-    gb = context.share(context.usage.storage.snapshots_gb, VAULT)
+    gb = context.share(context.usage.storage.snapshots_gb, *_SNAPSHOTS)
     yield used("backups", ("aws_backup", "rds_snapshot"), gb)
+
+
+def volume_snapshot(node: Node, context: Context) -> Iterator[Item]:
+    """By what changed since the snapshot before."""
+    gb = context.share(context.usage.storage.snapshots_gb, *_SNAPSHOTS)
+    yield used("snapshot of a volume", ("ebs", "snapshot"), gb)
+
+
+def database_snapshot(node: Node, context: Context) -> Iterator[Item]:
+    """A snapshot made by hand is not among the free backups."""
+    gb = context.share(context.usage.storage.snapshots_gb, *_SNAPSHOTS)
+    yield used("snapshot of a database", ("rds_postgres", "backup_storage_over_free"), gb)
 
 
 RULES: dict[str, Rule] = {
     FILE_SYSTEM: file_system,
     "aws:fsx/lustreFileSystem:LustreFileSystem": lustre,
     VAULT: vault,
+    VOLUME_SNAPSHOT: volume_snapshot,
+    DATABASE_SNAPSHOT: database_snapshot,
 }

@@ -1,10 +1,15 @@
 """A shop for tests: settings, a clock that stands still, and the few things that tests do with a lake."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.generator import Generated, Sample, generate, write
 from pipelines.ingest import Ingested, drop_files, ingest
@@ -87,3 +92,17 @@ class Shop:
                 for item in page.get("Versions", ()):
                     body = client.get_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])["Body"]
                     yield f"{bucket}/{item['Key']}", body.read()
+
+    def naming(self, text: str) -> list[str]:
+        """Objects of which any version holds the text: in a column of a table, or anywhere in another file."""
+        return [
+            name
+            for name, body in self.objects()
+            if (_in_table(body, text) if body.startswith(b"PAR1") else text.encode() in body)
+        ]
+
+
+def _in_table(body: bytes, text: str) -> bool:
+    table = pq.read_table(io.BytesIO(body))
+    strings = [column for column in table.columns if pa.types.is_string(column.type)]
+    return any(pc.any(pc.match_substring(column, text)).as_py() for column in strings)
