@@ -79,6 +79,7 @@ class LocalCloud:
         existing: Iterable[str] = (),
         api_server: ApiServer | None = None,
         delay_seconds: float = 0.0,
+        throwaway: bool = False,
     ) -> None:
         """
         Args:
@@ -88,6 +89,8 @@ class LocalCloud:
             existing: ids and ARNs of AWS resources that are there without Pulumi, as an adopted VPC.
             api_server: a real API server for the Kubernetes half.
             delay_seconds: how long each operation takes.
+            throwaway: the folder goes afterwards, so the engine need not save its state after every single step,
+                which is most of a large stack's time; a kill in the middle then loses it.
         """
         self.folder = state_dir.absolute()
         self.command = Command(pulumi)
@@ -95,6 +98,7 @@ class LocalCloud:
         self._existing = tuple(existing)
         self._api_server = api_server
         self._delay_seconds = delay_seconds
+        self._throwaway = throwaway
         self._servers: list[grpc.Server] = []
         self._lock: IO[str] | None = None
         self.world = World()
@@ -158,7 +162,9 @@ class LocalCloud:
 
     def environment(self) -> dict[str, str]:
         """Environment variables for the CLI."""
+        skip = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"} if self._throwaway else {}
         return {
+            **skip,
             "PULUMI_BACKEND_URL": self.backend.as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
             "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in self._ports.items()),

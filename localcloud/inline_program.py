@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from mlops.plan.outstanding import track_outputs_singly
+
 _PATIENCE_SECONDS = 10.0
 
 
@@ -20,6 +22,7 @@ class InlineProgram:
     def __call__(self) -> None:
         self.raised = None
         self._loop = asyncio.get_running_loop()
+        track_outputs_singly()
         try:
             self._program()
         except BaseException as error:

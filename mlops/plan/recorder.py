@@ -21,6 +21,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from mlops.plan.graph import Graph
 from mlops.plan.monitor import RecordError, RecordingMonitor
+from mlops.plan.outstanding import Outstanding
 
 Program = Callable[[], object]
 
@@ -67,7 +68,7 @@ def _record(
             dry_run=False,
             parallel=1,
             legacy_apply_enabled=False,
-            outputs=_Outstanding(),
+            outputs=Outstanding(),
             package_refs={},
             base_providers_by_ref={},
             callbacks=None,
@@ -107,23 +108,6 @@ def _strict_outputs() -> Generator[None]:
             del os.environ["PULUMI_ERROR_OUTPUT_STRING"]
         else:
             os.environ["PULUMI_ERROR_OUTPUT_STRING"] = before
-
-
-class _Outstanding(set["asyncio.Task[Any]"]):
-    """The Outputs that the SDK waits for at the end of a program, handed to it one at a time.
-
-    It takes all of them, waits for the first to finish and puts the others back, again and again: with a plain set
-    that is quadratic in the size of the stack.
-    """
-
-    def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
-        for task in super().__iter__():
-            self._taken = task
-            return iter((task,))
-        return iter(())
-
-    def clear(self) -> None:
-        self.discard(self._taken)
 
 
 class _InlineExecutor(ThreadPoolExecutor):

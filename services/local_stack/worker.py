@@ -18,7 +18,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,8 +26,10 @@ from typing import Any
 import pipelines
 from local_stack import forks
 
-_HEAVY = ("mlflow", "mlflow.pyfunc", "feast", "great_expectations", "evidently", "sklearn.metrics", "pandas", "boto3")
+_FIRST = ("mlflow", "mlflow.pyfunc", "feast", "great_expectations", "sklearn.metrics", "pandas", "boto3")
 """What the steps import when they run; here it is imported before anybody waits for it."""
+_LATER = ("evidently", "evidently.metrics")
+"""What only a look at drift needs, which the first run of the loop does not take."""
 _END = b"\0"
 _TURN_SECONDS = 0.2
 _PAUSE_SECONDS = 5.0
@@ -161,6 +163,8 @@ class Worker:
                 self._resident = None
         if self._stays and not self._resident and time.monotonic() >= self._resident_at:
             arguments, environment = self._stays
+            if "evidently" not in sys.modules:
+                _import_all(_LATER)
             _say(f"$ python -m pipelines {shlex.join(arguments)} (resident)")
             self._resident_at = time.monotonic() + _PAUSE_SECONDS
             self._resident = self._fork(arguments, environment, piped=False)
@@ -174,7 +178,8 @@ def main() -> int:
     arguments = parser.parse_args()
     path: Path = arguments.socket
     path.unlink(missing_ok=True)
-    _import_everything()
+    own = [f"pipelines.{module.name}" for module in pkgutil.iter_modules(pipelines.__path__)]
+    _import_all((*_FIRST, *(name for name in own if not name.endswith("__main__"))))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         path.chmod(0o600)
@@ -192,12 +197,11 @@ def main() -> int:
     return 0
 
 
-def _import_everything() -> None:
+def _import_all(names: Iterable[str]) -> None:
     started = time.monotonic()
-    modules = [f"pipelines.{module.name}" for module in pkgutil.iter_modules(pipelines.__path__)]
-    for name in (*_HEAVY, *(module for module in modules if not module.endswith("__main__"))):
+    for name in names:
         importlib.import_module(name)
-    _say(f"everything imported in {time.monotonic() - started:.1f} s")
+    _say(f"imported what the loop needs in {time.monotonic() - started:.1f} s")
 
 
 def _end(client: socket.socket, answer: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -220,31 +220,25 @@ def environment() -> Callable[[Settings], dict[str, str]]:
     return as_environment
 
 
+@contextmanager
+def recommender(settings: Settings, folder: Path) -> Iterator[Settings]:
+    """A recommender for settings; gives the settings with its address."""
+    port = free_port()
+    served = replace(settings, serving_url=f"http://127.0.0.1:{port}", admin_token=uuid4().hex)
+    environment = {
+        **as_environment(served),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "MLOPS_POLL_SECONDS": "0.5",
+        "MLOPS_MODEL_CACHE": str(folder / "cache"),
+    }
+    command = [sys.executable, "-m", "recommender"]
+    with running(command, port, environment, folder / f"recommender-{port}.log", _ok("/health")):
+        yield served
+
+
 @pytest.fixture
 def recommender_of() -> Iterator[Callable[[Settings, Path], Settings]]:
-    """Starts a recommender for settings; gives the settings with its address."""
-    servers: list[Server] = []
-
-    def start(settings: Settings, folder: Path) -> Settings:
-        port = free_port()
-        token = uuid4().hex
-        served = replace(settings, serving_url=f"http://127.0.0.1:{port}", admin_token=token)
-        server = Server(
-            [sys.executable, "-m", "recommender"],
-            port,
-            {
-                **as_environment(served),
-                "HOST": "127.0.0.1",
-                "PORT": str(port),
-                "MLOPS_POLL_SECONDS": "0.5",
-                "MLOPS_MODEL_CACHE": str(folder / "cache"),
-            },
-            folder / f"recommender-{port}.log",
-        )
-        servers.append(server)
-        server.wait(_ok("/health"))
-        return served
-
-    yield start
-    for server in servers:
-        server.stop()
+    """Starts recommenders that end with the test."""
+    with ExitStack() as stack:
+        yield lambda settings, folder: stack.enter_context(recommender(settings, folder))

@@ -59,9 +59,8 @@ def test_what_is_there_is_told_with_its_version(mlops: Run, bare: dict[str, str]
     assert "3.300.0" in found["pulumi"]["found"]
     assert found["git"]["found"] == "git version 2.50"
     assert found["AWS credentials"]["found"] == "access key in the environment"
-    assert {found[name]["verdict"] for name in ("pulumi", "pulumi for Python", "uv", "git", "AWS credentials")} == {
-        "ok"
-    }
+    present = ("pulumi", "pulumi for Python", "uv", "git", "AWS credentials")
+    assert {found[name]["verdict"] for name in present} == {"ok"}
 
 
 AWS = """case "$1" in

@@ -13,6 +13,8 @@ from tests.cli.conftest import Run, stack_file
 
 pytestmark = pytest.mark.engine
 
+UP = ("up", "-s", "local", "--infrastructure-only")
+
 SMALL = """config:
   mlops:tier: {tier}
   mlops:platform:
@@ -32,7 +34,7 @@ def small(project: Path, name: str, *, tier: str = "local", zones: int = 1) -> N
 
 def test_a_local_stack_comes_up_stays_as_it_is_and_goes_without_a_trace(mlops: Run, engine: Path) -> None:
     small(engine, "local")
-    first = mlops("up", "-s", "local")
+    first = mlops(*UP)
     assert first.code == 0, first
     assert "up local:" in first.err
     assert "mlops/local" in first.out
@@ -41,7 +43,7 @@ def test_a_local_stack_comes_up_stays_as_it_is_and_goes_without_a_trace(mlops: R
     assert "local is up: " in first.out
     assert "created in " in first.out
 
-    second = mlops("up", "-s", "local")
+    second = mlops(*UP)
     assert second.code == 0, second
     assert "No change: the " in second.out
     assert "s3 Bucket ×5" not in second.out
@@ -75,12 +77,12 @@ def test_what_is_protected_keeps_a_stack_from_being_destroyed(mlops: Run, engine
 
 def test_machines_get_counts_outputs_and_failures(mlops: Run, engine: Path) -> None:
     small(engine, "local")
-    up = mlops("up", "-s", "local", "--json").json()
+    up = mlops(*UP, "--json").json()
     assert up["ok"]
     assert up["changed"]
     assert up["counts"]["create"] > 50
     assert up["outputs"]["buckets"]["raw"]
-    assert mlops("up", "-s", "local", "--json").json()["changed"] is False
+    assert mlops(*UP, "--json").json()["changed"] is False
     down = mlops("destroy", "-s", "local", "--yes", "--json").json()
     assert down["counts"] == {"delete": up["counts"]["create"]}
 
@@ -88,7 +90,7 @@ def test_machines_get_counts_outputs_and_failures(mlops: Run, engine: Path) -> N
 def test_an_interrupted_up_loses_nothing_and_the_next_goes_on(
     mlops: Run, engine: Path, environment: dict[str, str]
 ) -> None:
-    command = [sys.executable, "-m", "mlops.cli", "up", "-s", "local"]
+    command = [sys.executable, "-m", "mlops.cli", *UP]
     with subprocess.Popen(
         command, cwd=engine, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -104,7 +106,7 @@ def test_an_interrupted_up_loses_nothing_and_the_next_goes_on(
     assert "nothing is lost; `mlops up -s local` goes on from there" in " ".join(err.split())
     assert "Traceback" not in err
 
-    again = mlops("up", "-s", "local")
+    again = mlops(*UP)
     assert again.code == 0, again
     assert "local is up: " in again.out
     assert mlops("destroy", "-s", "local", "--yes").code == 0
@@ -118,7 +120,7 @@ def test_two_at_once_on_one_stack_are_told_apart(mlops: Run, engine: Path) -> No
     folder.mkdir(parents=True)
     with (folder / "in-use").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        answer = mlops("up", "-s", "local")
+        answer = mlops(*UP)
     assert answer.code == 1
     assert "Another process works in" in answer.err
 
@@ -129,9 +131,8 @@ def test_a_rehearsal_shows_what_each_step_did_and_leaves_nothing(mlops: Run, eng
     scratch.mkdir()
     answer = mlops("rehearse", "-s", "prod", TMPDIR=str(scratch))
     assert answer.code == 0, answer
-    steps = [
-        line.split("  ")[0].strip() for line in answer.out.splitlines() if line.startswith(" up") or " destroy" in line
-    ]
+    rows = [line.strip() for line in answer.out.splitlines() if line.startswith((" up", " destroy"))]
+    steps = [row.split("  ")[0] for row in rows]
     assert steps == ["up", "up again", "up without protection", "destroy to nothing"]
     assert "came up, stayed as it was, and went without a trace" in answer.out
     assert list(scratch.iterdir()) == []
@@ -183,14 +184,9 @@ def test_a_rehearsal_refuses_what_it_cannot_do(
 def test_progress_in_a_terminal_is_a_board_that_is_gone_afterwards(engine: Path, environment: dict[str, str]) -> None:
     small(engine, "local")
     ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "mlops.cli", "up", "-s", "local"]
-    with subprocess.Popen(
-        command,
-        cwd=engine,
-        env={**environment, "TERM": "xterm-256color", "COLUMNS": "120"},
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
+    command = [sys.executable, "-m", "mlops.cli", *UP]
+    terminal = {**environment, "TERM": "xterm-256color", "COLUMNS": "120"}
+    with subprocess.Popen(command, cwd=engine, env=terminal, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         said = b""
         try:

@@ -244,6 +244,122 @@ FIXED: list[tuple[str, str, dict[str, Any], dict[str, float]]] = [
         {"spec": {"type": "LoadBalancer"}},
         {"load balancer (NLB)": 16.43},
     ),
+    # Infracost route53_resolver_endpoint_test: $0.125 an hour and interface.
+    (
+        "a resolver endpoint in two zones",
+        "aws:route53/resolverEndpoint:ResolverEndpoint",
+        {"ipAddresses": [{}, {}]},
+        {"resolver endpoint": 182.50},
+    ),
+    ("a health check", "aws:route53/healthCheck:HealthCheck", {}, {"health check": 0.50}),
+    # Infracost ec2_transit_gateway_vpc_attachment_test: $36.50.
+    (
+        "an attachment to a transit gateway",
+        "aws:ec2transitgateway/vpcAttachment:VpcAttachment",
+        {},
+        {"transit gateway attachment": 36.50},
+    ),
+    # Infracost efs_file_system_test: $6 a MB/s.
+    (
+        "a file system with a speed of its own",
+        "aws:efs/fileSystem:FileSystem",
+        {"throughputMode": "provisioned", "provisionedThroughputInMibps": 10},
+        {"EFS provisioned throughput": 60.0},
+    ),
+    (
+        "a table with provisioned capacity",
+        "aws:dynamodb/table:Table",
+        {"readCapacity": 10, "writeCapacity": 10},
+        {"read capacity": 0.95, "write capacity": 4.75},
+    ),
+    (
+        "a search domain of two nodes",
+        "aws:opensearch/domain:Domain",
+        {
+            "clusterConfig": {
+                "instanceCount": 2,
+                "instanceType": "t3.small.search",
+                "dedicatedMasterEnabled": True,
+                "dedicatedMasterCount": 3,
+                "dedicatedMasterType": "m5.large.search",
+            },
+            "ebsOptions": {"volumeSize": 10, "volumeType": "gp3"},
+        },
+        {"2 × t3.small.search": 52.56, "3 × m5.large.search, masters": 310.98, "storage": 2.44},
+    ),
+    (
+        "a database with provisioned IOPS",
+        RDS,
+        {
+            "engine": "postgres",
+            "instanceClass": "db.t3.large",
+            "allocatedStorage": 100,
+            "storageType": "io1",
+            "iops": 1200,
+        },
+        # Infracost db_instance_test: 100 GB io1 $12.50, 1,200 IOPS $120.
+        {"db.t3.large in one zone": 105.85, "storage, 100 GB io1 in one zone": 12.50, "provisioned IOPS": 120.0},
+    ),
+    (
+        "a volume with provisioned IOPS",
+        "aws:ebs/volume:Volume",
+        {"type": "io1", "size": 100, "iops": 1000},
+        {"volume, 100 GB io1": 12.50, "volume, 100 GB io1: IOPS": 65.0},
+    ),
+    (
+        "a notebook that nobody opens",
+        "aws:sagemaker/notebookInstance:NotebookInstance",
+        {"instanceType": "ml.t3.medium", "volumeSize": 50},
+        {"notebook volume, 50 GB": 7.0},
+    ),
+    ("a metric made from logs", "aws:cloudwatch/logMetricFilter:LogMetricFilter", {}, {"metric made from logs": 0.30}),
+    (
+        "express brokers",
+        "aws:msk/cluster:Cluster",
+        {"numberOfBrokerNodes": 3, "brokerNodeGroupInfo": {"instanceType": "express.m7g.large"}},
+        {"3 × express.m7g.large": 893.52},
+    ),
+    (
+        "brokers with faster storage, tiers and private connectivity",
+        "aws:msk/cluster:Cluster",
+        {
+            "numberOfBrokerNodes": 3,
+            "storageMode": "TIERED",
+            "brokerNodeGroupInfo": {
+                "instanceType": "kafka.m5.4xlarge",
+                "storageInfo": {
+                    "ebsStorageInfo": {
+                        "volumeSize": 100,
+                        "provisionedThroughput": {"enabled": True, "volumeThroughput": 300},
+                    }
+                },
+                "connectivityInfo": {"vpcConnectivity": {"clientAuthentication": {}}},
+            },
+        },
+        {
+            "3 × kafka.m5.4xlarge": 3679.20,
+            "storage of 3 brokers": 30.0,
+            "storage throughput": 12.0,
+            "private connectivity": 16.43,
+        },
+    ),
+    (
+        "a connector with two workers",
+        "aws:mskconnect/connector:Connector",
+        {"capacity": {"provisionedCapacity": {"workerCount": 2, "mcuCount": 1}}},
+        {"MSK Connect": 160.60},
+    ),
+    (
+        "a larger Airflow with three workers",
+        "aws:mwaa/environment:Environment",
+        {"environmentClass": "mw1.medium", "minWorkers": 3, "schedulers": 3},
+        {
+            "Airflow environment (medium)": 540.20,
+            "further Airflow workers": 160.60,
+            "further Airflow schedulers": 80.30,
+            "Airflow database": 1.0,
+        },
+    ),
     ("a service inside the cluster", "kubernetes:core/v1:Service", {"spec": {"type": "ClusterIP"}}, {}),
 ]
 
@@ -358,6 +474,159 @@ USED: list[tuple[str, str, dict[str, Any], UsageConfig, dict[str, float]]] = [
         {},
         used(requests={"kms": 1_000_000}),
         {"customer-managed key": 1.0, "key requests": 3.0},
+    ),
+    (
+        "HTTP requests up to the second tier",
+        "aws:apigatewayv2/api:Api",
+        {"protocolType": "HTTP"},
+        used(requests={"api": 400_000_000}),
+        {"API Gateway requests (HTTP)": 390.0},
+    ),
+    (
+        "REST requests",
+        "aws:apigateway/restApi:RestApi",
+        {},
+        used(requests={"api": 1_000_000}),
+        {"API Gateway requests (REST)": 3.50},
+    ),
+    (
+        "messages of a websocket",
+        "aws:apigatewayv2/api:Api",
+        {"protocolType": "WEBSOCKET"},
+        used(requests={"api": 1_000_000}),
+        {"API Gateway messages": 1.0},
+    ),
+    ("a queue", "aws:sqs/queue:Queue", {}, used(requests={"messages": 1_000_000}), {"queue requests": 0.40}),
+    (
+        "a queue in order",
+        "aws:sqs/queue:Queue",
+        {"fifoQueue": True},
+        used(requests={"messages": 1_000_000}),
+        {"queue requests": 0.50},
+    ),
+    ("a topic", "aws:sns/topic:Topic", {}, used(requests={"messages": 1_000_000}), {"topic requests": 0.50}),
+    ("an event bus", "aws:cloudwatch/eventBus:EventBus", {}, used(requests={"messages": 1e6}), {"custom events": 1.0}),
+    ("Glue jobs", "aws:glue/job:Job", {}, used(compute={"job_dpu_hours": 10}), {"Glue": 4.40}),
+    ("queries", "aws:athena/workgroup:Workgroup", {}, used(compute={"query_tb": 2}), {"Athena: data scanned": 10.0}),
+    (
+        "a warehouse",
+        "aws:redshiftserverless/workgroup:Workgroup",
+        {},
+        used(compute={"warehouse_rpu_hours": 100}),
+        {"Redshift Serverless": 37.50},
+    ),
+    (
+        "data events of a trail",
+        "aws:cloudtrail/trail:Trail",
+        {},
+        used(logs={"trail_events": 1_000_000}),
+        {"data events": 1.0},
+    ),
+    (
+        "recorded configuration",
+        "aws:cfg/recorder:Recorder",
+        {},
+        used(logs={"config_items": 1_000}),
+        {"configuration items recorded": 3.0},
+    ),
+    ("a rule", "aws:cfg/rule:Rule", {}, used(logs={"config_items": 1_000}), {"rule evaluations": 1.0}),
+    (
+        "a detector",
+        "aws:guardduty/detector:Detector",
+        {},
+        used(logs={"threat_log_gb": 10, "trail_events": 1_000_000}),
+        {"flow and DNS logs analysed": 10.0, "events analysed": 4.0},
+    ),
+    (
+        "metrics of Prometheus",
+        "aws:amp/workspace:Workspace",
+        {},
+        used(logs={"prometheus_samples": 1e9}),
+        {"samples taken in": 90.0},
+    ),
+    (
+        "people before dashboards",
+        "aws:grafana/workspace:Workspace",
+        {},
+        used(logs={"grafana_editors": 2, "grafana_viewers": 10}),
+        {"Grafana editors": 18.0, "Grafana viewers": 50.0},
+    ),
+    (
+        "logs that are seldom read",
+        "aws:cloudwatch/logGroup:LogGroup",
+        {"logGroupClass": "INFREQUENT_ACCESS", "retentionInDays": 30},
+        used(logs={"ingested_gb": 30}),
+        {"logs taken in": 7.50, "logs kept 30 days, compressed": 0.18},
+    ),
+    ("files", "aws:efs/fileSystem:FileSystem", {}, used(storage={"files_gb": 100}), {"EFS storage": 30.0}),
+    (
+        "files in one zone",
+        "aws:efs/fileSystem:FileSystem",
+        {"availabilityZoneName": "us-east-1a"},
+        used(storage={"files_gb": 100}),
+        {"EFS storage": 16.0},
+    ),
+    (
+        "a Studio user",
+        "aws:sagemaker/userProfile:UserProfile",
+        {},
+        used(compute={"notebook_hours": 100}),
+        {"Studio application of a user, ml.t3.medium": 5.0},
+    ),
+    (
+        "home directories",
+        "aws:sagemaker/domain:Domain",
+        {},
+        used(storage={"files_gb": 10}),
+        {"Studio home directories": 3.0},
+    ),
+    (
+        "jobs",
+        "aws:sagemaker/pipeline:Pipeline",
+        {},
+        used(compute={"training_hours": 100}),
+        {"jobs on ml.m5.xlarge": 23.0},
+    ),
+    (
+        "features for serving",
+        "aws:sagemaker/featureGroup:FeatureGroup",
+        {"onlineStoreConfig": {"enableOnlineStore": True}},
+        used(requests={"table_reads": 1e6, "table_writes": 1e6, "table_gb": 10}),
+        {"online features: reads": 0.25, "online features: writes": 1.25, "online features: storage": 4.50},
+    ),
+    ("features for training", "aws:sagemaker/featureGroup:FeatureGroup", {}, used(requests={"table_gb": 10}), {}),
+    (
+        "events kept for thirty days",
+        STREAM,
+        {"streamModeDetails": {"streamMode": "ON_DEMAND"}, "retentionPeriod": 720},
+        used(streams={"ingested_gb": 30, "read_gb": 60}),
+        {
+            "Kinesis stream, on demand": 29.20,
+            "data in": 2.40,
+            "data out": 2.40,
+            "kept for up to 7 days": 0.60,
+            "kept for more than 7 days": 0.53,
+        },
+    ),
+    (
+        "a serverless Kafka cluster",
+        "aws:msk/serverlessCluster:ServerlessCluster",
+        {},
+        used(streams={"ingested_gb": 30, "read_gb": 60, "partitions": 100, "kept_days": 1}),
+        {
+            "MSK Serverless cluster": 547.50,
+            "partitions": 109.50,
+            "data in": 3.0,
+            "data out": 3.0,
+            "storage": 0.10,
+        },
+    ),
+    (
+        "a hosted zone that is asked",
+        "aws:route53/zone:Zone",
+        {},
+        used(requests={"dns": 10_000_000}),
+        {"hosted zone": 0.50, "DNS queries": 4.0},
     ),
     # EBS pricing: $0.05 a GB-month; backup storage of RDS $0.095.
     (
@@ -505,3 +774,32 @@ def test_aurora_serverless_costs_at_least_its_smallest_capacity() -> None:
         clusterIdentifier=cluster,
     )
     assert bill(cluster, member) == {"Aurora Serverless, 2 ACU at least": 175.20}
+
+
+def test_provisioned_concurrency_and_services_without_a_price_are_named() -> None:
+    made = priced(
+        resource(
+            "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
+            "warm",
+            {"provisionedConcurrentExecutions": 5},
+        ),
+        resource("aws:fsx/lustreFileSystem:LustreFileSystem", "scratch", {"storageCapacity": 1200}),
+        resource("aws:cloudfront/distribution:Distribution", "edge"),
+        resource("aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer", "tracking"),
+        usage=used(traffic={"internet_out_gb": 1}),
+    )
+    assert {row.resource for row in made.missing} == {"warm", "scratch", "edge", "tracking"}
+
+
+def test_operators_that_make_volumes_pay_for_them() -> None:
+    spec = {
+        "storage": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "20Gi"}}}}},
+        "replicas": 2,
+    }
+    assert bill(resource("kubernetes:monitoring.coreos.com/v1:Prometheus", inputs={"spec": spec})) == {
+        "volume: storage, 20 GB gp3": 3.20
+    }
+
+
+def test_tasks_on_ec2_cost_nothing_beside_their_instances() -> None:
+    assert bill(resource("aws:ecs/service:Service", inputs={"launchType": "EC2"})) == {}

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import boto3
 import httpx
 import pytest
 from mlflow.tracking import MlflowClient
@@ -16,14 +18,20 @@ from bench.load import Generator, recommendation_paths
 from bench.registry import NAME, mlflow_server, promote, register
 from recommender import child
 from recommender.manifest import ModelError
-from recommender.registry import ChildRegistry
-from recommender.settings import Settings
+from recommender.model import Model
+
+KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
 @pytest.fixture(scope="module")
-def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where MLflow keeps everything."""
+    return tmp_path_factory.mktemp("mlflow")
+
+
+@pytest.fixture(scope="module")
+def mlflow(folder: Path) -> Iterator[str]:
     """A server with versions 1, 2 and 3, of which the last is damaged."""
-    folder = tmp_path_factory.mktemp("mlflow")
     with mlflow_server(folder) as uri:
         folders = [make_model(100, 50, 1_400, seed=seed).save(folder / str(seed)) for seed in (1, 2, 3)]
         damaged = bytearray((folders[2] / "neighbours_data.npy").read_bytes())
@@ -150,42 +158,82 @@ def test_the_cache_holds_two_versions_and_nothing_half_done(
     assert json.loads((cache / NAME / "last.json").read_text())["number"] == "2"
 
 
-def test_a_registry_without_http_is_asked_through_mlflows_client(
-    mlflow: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def on_s3(mlflow: str, moto: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The registered model "on-s3", whose artifacts lie in a bucket; what a child needs to reach it."""
+    client = boto3.client("s3", endpoint_url=moto, region_name="us-east-1", **KEYS)
+    client.create_bucket(Bucket="artifacts")
+    local = make_model(100, 50, 1_400, seed=5).save(tmp_path_factory.mktemp("s3"))
+    for path in local.iterdir():
+        client.upload_file(str(path), "artifacts", f"models/5/artifacts/model/{path.name}")
+    client.put_object(Bucket="artifacts", Key="models/5/MLmodel", Body=b"flavors: {}")
+    registry = MlflowClient(mlflow)
+    registry.create_registered_model("on-s3")
+    registry.create_model_version("on-s3", "s3://artifacts/models/5")
+    promote(mlflow, "1", name="on-s3")
+    return {
+        "MLFLOW_S3_ENDPOINT_URL": moto,
+        "AWS_ACCESS_KEY_ID": KEYS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": KEYS["aws_secret_access_key"],
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def test_a_model_whose_artifacts_lie_on_s3_is_read_from_there(
+    mlflow: str, on_s3: dict[str, str], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    found = asyncio.run(ChildRegistry(Settings.from_environment(environment)).look())
-    assert found.champion.number == "1"
-    assert found.champion.created.isdigit()
+    with service({**environment, **on_s3, "MLOPS_MODEL_NAME": "on-s3"}, tmp_path) as process:
+        process.wait()
+        assert wait_for(process, {"champion": "1"})["models"]["champion"]["users"] == 100
 
 
-def test_a_version_that_is_no_recommender_is_refused(mlflow: str, environment: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "readme.txt").write_text("not a model")
-    (version,) = register(mlflow, [tmp_path / "other"], "other")
+def test_a_registry_without_http_is_reached_through_mlflows_client(
+    folder: Path, on_s3: dict[str, str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    direct = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "MLOPS_MODEL_CACHE": str(tmp_path / "cache")}
+    with service({**environment, **on_s3, **direct, "MLOPS_MODEL_NAME": "on-s3"}, tmp_path) as process:
+        process.wait()
+        wait_for(process, {"champion": "1"})
 
+
+def fetch(tracking_uri: str, name: str, target: Path, timeout_seconds: float = 60) -> None:
     async def get() -> None:
-        arguments = ["get", "--model", "other", "--version", version, "--to", str(tmp_path / "to")]
-        await child.run(*arguments, timeout_seconds=60)
+        arguments = ["get", "--model", name, "--version", "1", "--to", str(target)]
+        await child.run(*arguments, timeout_seconds=timeout_seconds)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", mlflow)
-        with pytest.raises(ModelError, match=r"Version 1 of other holds 0 folders with a manifest\.json"):
-            asyncio.run(get())
-    assert not (tmp_path / "to").exists()
-
-
-def test_a_fetch_that_hangs_is_stopped_and_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nobody accepts there, so that the child waits.
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://10.255.255.1:9")
-
-    async def get() -> None:
-        arguments = ["get", "--model", "hangs-4711", "--version", "1", "--to", str(tmp_path / "to")]
-        await child.run(*arguments, timeout_seconds=3)
-
-    with pytest.raises(child.FetchError, match="took longer than 3 s"):
+        patch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
         asyncio.run(get())
+
+
+def test_a_version_that_is_no_recommender_is_refused(mlflow: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "readme.txt").write_text("not a model")
+    register(mlflow, [tmp_path / "other"], "other")
+    with pytest.raises(ModelError, match=r"Version 1 of other holds 0 folders with a manifest\.json"):
+        fetch(mlflow, "other", tmp_path / "to")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_model_deep_inside_of_an_mlflow_model_is_found(mlflow: str, tmp_path: Path) -> None:
+    make_model(10, 5, 20, seed=1).save(tmp_path / "whole" / "artifacts" / "mödel 1")
+    (tmp_path / "whole" / "MLmodel").write_text("flavors: {}")
+    register(mlflow, [tmp_path / "whole"], "deep")
+    fetch(mlflow, "deep", tmp_path / "to")
+    assert len(Model.verify(tmp_path / "to").users) == 10
+
+
+def test_a_registry_that_refuses_is_an_error_that_may_pass(mlflow: str, tmp_path: Path) -> None:
+    with pytest.raises(child.FetchError, match="404"):
+        fetch(mlflow, "no-such-model", tmp_path / "to")
+
+
+def test_a_fetch_that_hangs_is_stopped_and_leaves_no_process(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(child.FetchError, match="took longer than 3 s"):
+            fetch(f"http://127.0.0.1:{silent.getsockname()[1]}", "hangs-4711", tmp_path / "to", 3)
     left = [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"hangs-4711" in read(path)]
     assert left == []
 
