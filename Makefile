@@ -53,7 +53,7 @@ fmt: setup ## Format, and fix what ruff can fix
 
 .PHONY: golden
 golden: setup ## Write the identity of every tier anew, for a review to see
-	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/test_goldens.py
+	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/test_goldens.py tests/cost/test_tiers.py
 
 .PHONY: bench
 bench: setup ## Measure what the README promises

@@ -7,6 +7,7 @@ from typing import Annotated
 import pulumi
 from pydantic import Field, model_validator
 
+from components.budget import Budget, BudgetArgs
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.component import Component
 from components.data_pipeline import DataPipelineConfig
@@ -19,8 +20,10 @@ from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
 from mlops.core import regions
+from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.module import OneOf, SlotConfig, StackFacts, kind_of
+from mlops.core.usage import UsageConfig
 
 CLUSTER_ENDPOINTS = frozenset(
     {
@@ -89,6 +92,10 @@ class PlatformConfig(Config):
     """Where experiments and models live."""
     serving: Annotated[ServingConfig, OneOf()] | None = None
     """How models answer."""
+    usage: UsageConfig = UsageConfig()
+    """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
+    budget: BudgetConfig | None = None
+    """What the stack may cost in a month, and who hears of it; null watches nothing."""
 
     @property
     def modules(self) -> dict[str, SlotConfig]:
@@ -229,6 +236,9 @@ class Platform(Component[PlatformOutputs]):
                 cluster_security_group_id=cluster.security_group_id if cluster else None,
             )
             database = Database("database", config.database, database_args, self.child).outputs
+
+        if config.budget:
+            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags), self.child)
 
         foundation = Foundation(
             prefix=args.prefix,

@@ -36,6 +36,9 @@ FORBIDDEN = {
         "rich",
         "typer",
     ),
+    "mlops/capacity": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
+    "mlops/cost": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
+    "mlops/timeline": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/plan": ("components", "mlops.cli", "mlops.tiers", "rich", "typer"),
 }
 

@@ -63,7 +63,7 @@ def bring_up(target: Target, plan: Plan, *, as_json: bool) -> Up:
         return up
     console = ui.out()
     if result.changed:
-        console.print(_tree(graph))
+        console.print(_tree(graph, plan.graph))
     console.print(_outputs(result.outputs))
     if result.changed:
         console.print(f"[green]✓[/] {target.stack} is up: {tally(board.counts)} in {result.seconds:.1f} s.")
@@ -137,10 +137,11 @@ def _report(data: Mapping[str, Any], text: str, as_json: bool) -> None:
         ui.out().print(f"[green]✓[/] {escape(text)}")
 
 
-def _tree(graph: Graph) -> Tree:
-    """Modules, below them types, and beside these the names."""
+def _tree(graph: Graph, plan: Graph) -> Tree:
+    """Modules, below them types, and beside these the names, in the order of the plan: the engine's is by chance."""
+    place = {node.urn: number for number, node in enumerate(plan)}
     modules: dict[str, dict[str, list[str]]] = {}
-    for node in graph:
+    for node in sorted(graph, key=lambda node: place.get(node.urn, len(place))):
         if node.custom and not _made_by_engine(node):
             types = modules.setdefault(graph.module(node) or STACK_LEVEL, {})
             types.setdefault(short_type(node.type), []).append(node.name)

@@ -30,7 +30,8 @@ class Seen:
     restarts: int = 0
     answered: float = 0.0
     """Monotonic time of its last good answer since it was started; 0 for never."""
-    tried: float = 0.0
+    given_up: float = 0.0
+    """Monotonic time when the supervisor gave it up or it was tried again; 0 while it is not given up."""
     healthy: bool = False
     detail: str = ""
 
@@ -83,13 +84,20 @@ class Watch:
             _say(f"{program.name} {health.detail}")
         seen.healthy, seen.detail = health.ok, health.detail
         if health.ok:
-            seen.answered = now
-        elif state.state == "FATAL" and now - seen.tried > _AGAIN_SECONDS:
-            seen.tried = now
-            self._supervisor.start_program(program.name)
+            seen.answered, seen.given_up = now, 0.0
+        elif state.state == "FATAL":
+            self._try_again(program, seen, now)
         elif state.state == "RUNNING" and self._hangs(program, state, seen, now):
             _say(f"{program.name} {health.detail}, and that for too long: it is started anew")
             self._supervisor.stop_program(program.name)
+            self._supervisor.start_program(program.name)
+
+    def _try_again(self, program: Program, seen: Seen, now: float) -> None:
+        if not seen.given_up:
+            seen.given_up = now
+            _say(f"{program.name} ended at its start, several times; it is tried again every {_AGAIN_SECONDS:.0f} s")
+        elif now - seen.given_up > _AGAIN_SECONDS:
+            seen.given_up = now
             self._supervisor.start_program(program.name)
 
     def _hangs(self, program: Program, state: State, seen: Seen, now: float) -> bool:

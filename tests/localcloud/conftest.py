@@ -34,11 +34,11 @@ def pulumi() -> Path:
 
 @pytest.fixture
 def rehearsal(tmp_path: Path, pulumi: Path) -> Iterator[Callable[..., LocalCloud]]:
-    """Opens a stand-in cloud with an engine in the test's own folder, as often as asked."""
+    """Opens a stand-in cloud with an engine in the test's own folder, as often as asked; a throwaway one."""
     with ExitStack() as opened:
         yield lambda **options: _open(opened, tmp_path / "state", pulumi, options)
 
 
 def _open(opened: ExitStack, folder: Path, pulumi: Path, options: dict[str, Any]) -> LocalCloud:
     opened.pop_all().close()
-    return opened.enter_context(LocalCloud(folder, pulumi=pulumi, **options))
+    return opened.enter_context(LocalCloud(folder, pulumi=pulumi, **{"throwaway": True, **options}))
