@@ -46,6 +46,9 @@ def status(
                 live.update(parts_table(stack.parts(), stack.memory()), refresh=True)
     else:
         ui.out().print(parts_table(parts, stack.memory()))
+        for part in parts:
+            if part.state in ("fails", "hangs"):
+                ui.out().print(f"{part.name}: {part.detail}", markup=False, soft_wrap=True)
         ui.out().print(_serving(stack.served()), markup=False)
     if strays := stack.strays():
         raise FailedError(

@@ -58,17 +58,25 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
             stack.wait(NAMES, waiting)
         trained = _first_model(stack)
         stack.keep_watching()
-    except KeyError as error:
-        raise FailedError(f"The stack has no output {error}, which the services need.") from None
     except (LocalError, MirrorError) as error:
         raise FailedError(str(error)) from None
     _show(stack, up, seconds=time.monotonic() - started, trained=trained, as_json=as_json)
 
 
 def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan) -> None:
-    """Start the rest with the names that the plan expects. What is deployed decides; it usually is the same."""
+    """Start the rest with the names that the plan expects. What is deployed decides; it usually is the same.
+
+    Raises:
+        BadInputError: the stack will have no output that the services need.
+    """
     expected = plan.graph.stack_outputs
-    if stack.settings().deployed or not {"buckets", "stream"} <= expected.keys():
+    for name in ("buckets", "stream"):
+        if not expected.get(name):
+            raise BadInputError(
+                f"The stack has no output {name}, which the services need: data_pipeline must be of kind kinesis. "
+                "`mlops up -s local --infrastructure-only` brings it up without services."
+            )
+    if stack.settings().deployed:
         return
     stack.go_on(StackSettings.of(region, account, expected))
 

@@ -68,7 +68,8 @@ def memory_bytes(pid: int) -> int:
 def described(pid: int) -> str:
     """`process 1234 (python -m http.server)`."""
     try:
-        command = " ".join(psutil.Process(pid).cmdline())
+        program, *arguments = psutil.Process(pid).cmdline() or [""]
+        command = " ".join([Path(program).name, *arguments])
     except psutil.Error:
         return f"process {pid}"
     shown = command if len(command) <= 60 else command[:59] + "…"

@@ -15,13 +15,10 @@ class Outstanding(set["asyncio.Task[Any]"]):
     """
 
     def __iter__(self) -> Iterator["asyncio.Task[Any]"]:
-        for task in super().__iter__():
-            self._taken = task
-            return iter((task,))
-        return iter(())
+        return iter((self.pop(),) if self else ())
 
     def clear(self) -> None:
-        self.discard(self._taken)
+        """Nothing: what was handed out is out already, and the others stay."""
 
 
 def track_outputs_singly() -> None:

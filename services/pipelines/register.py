@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,15 +124,22 @@ def as_popularity(model: Model) -> Model:
 
 
 def _save_mlflow(saved: Path, target: Path) -> None:
-    import mlflow.pyfunc
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-
     code = target.parent / "recommender"
     code.mkdir()
     for source in MODEL_SOURCES:
         shutil.copy(source, code / source.name)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # It wants an example to check the signature by; the test that loads the model does that.
+        warnings.simplefilter("ignore", UserWarning)
+        _save(saved, code, target)
+
+
+def _save(saved: Path, code: Path, target: Path) -> None:
+    import mlflow.pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
     mlflow.pyfunc.save_model(
         path=str(target),
         python_model=str(Path(__file__).with_name("pyfunc.py")),

@@ -33,7 +33,7 @@ class Project:
     def mlops(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `mlops` in the project's folder."""
         command = [sys.executable, "-m", "mlops.cli", *arguments]
-        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=400)
 
     def part(self, name: str) -> Part:
         return next(part for part in self.stack.parts() if part.name == name)

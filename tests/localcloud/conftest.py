@@ -41,4 +41,5 @@ def rehearsal(tmp_path: Path, pulumi: Path) -> Iterator[Callable[..., LocalCloud
 
 def _open(opened: ExitStack, folder: Path, pulumi: Path, options: dict[str, Any]) -> LocalCloud:
     opened.pop_all().close()
-    return opened.enter_context(LocalCloud(folder, pulumi=pulumi, **{"throwaway": True, **options}))
+    chosen: dict[str, Any] = {"throwaway": True, **options}
+    return opened.enter_context(LocalCloud(folder, pulumi=pulumi, **chosen))

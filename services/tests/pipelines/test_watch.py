@@ -170,13 +170,13 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
     assert erase(found.raw, found.store, found.tracking, user, live.now).raw_events == 0
 
 
-def test_the_worker_trains_on_a_trigger_and_says_why(live: Shop, tmp_path: Path) -> None:
+def test_the_worker_trains_on_a_trigger_and_says_why(live: Shop) -> None:
     said: list[str] = []
     live.fill(made())
     triggers = Triggers(freshness_events=1_000)
     worker = Worker(live.settings, LoopOptions(triggers=triggers), 1.0, 0, said.append)
     assert worker.look() == "trained"
-    assert said[0] == "training again: No model is champion."
+    assert said[0].startswith("training again: No model is champion.")
     assert worker.look() == "quiet"
     live.fill(made(events=2_000, events_seed=1, first_event=10_000, end=None))
     assert worker.look() == "trained"

@@ -1,0 +1,65 @@
+"""The commands of the command line, in processes of their own."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from bench.measure import Row, best, mlops, run
+
+OWN_SHARE_SECONDS = 0.7
+"""What a first plan may take beyond loading the SDK's modules."""
+
+_LOADED = """
+import json, sys
+from mlops.cli.app import run
+run(["plan", "-s", "prod", "--json"])
+names = [name for name in sys.modules if name.partition(".")[0] in (
+    "pulumi", "pulumi_aws", "pulumi_eks", "pulumi_kubernetes")]
+print("\\n" + json.dumps(names))
+"""
+_FLOOR = """
+import gc, importlib, json, sys
+gc.set_threshold(100_000, 50, 100)
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+"""
+
+
+def rows() -> Iterator[Row]:
+    """Help, validate, first and unchanged plan, rehearsal."""
+    with tempfile.TemporaryDirectory() as cache:
+        cached = {"MLOPS_CACHE_DIR": cache}
+        loaded = run([sys.executable, "-c", _LOADED], {"MLOPS_CACHE_DIR": f"{cache}/other"}).out.splitlines()[-1]
+        help_ = best(mlops("--help"))
+        yield Row(what="mlops --help", promised=0.3, measured=help_.seconds, unit="s")
+        validate = best(mlops("validate", "-s", "prod"))
+        yield Row(what="mlops validate -s prod", promised=1.0, measured=validate.seconds, unit="s")
+
+        # In turns, so that both see the same machine.
+        floors, plans = [], []
+        for number in range(5):
+            floors.append(run([sys.executable, "-c", _FLOOR, loaded]))
+            plans.append(run(mlops("plan", "-s", "prod"), {"MLOPS_CACHE_DIR": f"{cache}/{number}"}))
+        floor = min(one.seconds for one in floors)
+        first = min(one.seconds for one in plans)
+        note = f"{len(json.loads(loaded))} modules that a plan of prod loads"
+        yield Row(what="loading the SDKs alone", promised=0, measured=floor, unit="s", note=note)
+        promised = floor + OWN_SHARE_SECONDS
+        yield Row(what="first mlops plan -s prod", promised=promised, measured=first, unit="s", note="loading + 0.7 s")
+        memory = max(one.megabytes for one in plans)
+        yield Row(what="its peak memory", promised=400, measured=memory, unit="MB")
+
+        run(mlops("plan", "-s", "prod"), cached)
+        unchanged = best(mlops("plan", "-s", "prod"), cached)
+        yield Row(what="unchanged mlops plan -s prod", promised=0.6, measured=unchanged.seconds, unit="s")
+
+
+def rehearsal() -> Iterator[Row]:
+    """The real engine on the stand-in cloud."""
+    steps = json.loads(run(mlops("rehearse", "-s", "prod", "--json")).out)["steps"]
+    seconds = {step["step"]: float(step["seconds"]) for step in steps}
+    created = steps[0]["counts"]["create"]
+    yield Row(what="rehearsal of prod: up", promised=15, measured=seconds["up"], unit="s", note=f"{created} resources")
+    yield Row(what="rehearsal of prod: up without change", promised=10, measured=seconds["up again"], unit="s")
+    yield Row(what="rehearsal of prod: destroy", promised=10, measured=seconds["destroy to nothing"], unit="s")
