@@ -75,13 +75,12 @@ class NodeGroup(Component[NodeGroupOutputs]):
         self._args = args
         self._role_arn = self._role()
         self._template = self._launch_template()
-        groups = {capacity: self._group(capacity, sizes) for capacity, sizes in config.sizes.items()}
-        names: dict[Capacity, pulumi.Output[str]] = {
-            capacity: group.node_group_name for capacity, group in groups.items()
+        groups: dict[Capacity, aws.eks.NodeGroup] = {
+            capacity: self._group(capacity, sizes) for capacity, sizes in config.sizes.items()
         }
         self.publish(
             NodeGroupOutputs(
-                names=names,
+                names={capacity: group.node_group_name for capacity, group in groups.items()},
                 role_arn=self._role_arn,
                 resources=tuple(groups.values()),
             )

@@ -50,14 +50,18 @@ def _details(trained: Trained, evaluated: Evaluated, now: datetime) -> list[str]
         _KINDS[evaluated.passed],
         "",
         f"- Made: {now:%Y-%m-%d %H:%M} UTC by code {trained.code_version}, MLflow run {trained.run}",
-        f"- Parameters: {trained.hyperparameters.neighbours} neighbours a product, "
-        f"shrinkage {trained.hyperparameters.shrinkage:g}",
+        (
+            f"- Parameters: {trained.hyperparameters.neighbours} neighbours a product, "
+            f"shrinkage {trained.hyperparameters.shrinkage:g}"
+        ),
         f"- Runtime: Python {made.python}, numpy {made.numpy}, model format {made.model_format}",
         "",
         "## Intended use",
         "",
-        "To order products of the catalogue for a user who is shown a short list. Not for decisions about people: "
-        "prices, credit, employment, or who may see an offer at all.",
+        (
+            "To order products of the catalogue for a user who is shown a short list. Not for decisions about people: "
+            "prices, credit, employment, or who may see an offer at all."
+        ),
         "",
     ]
 
@@ -66,9 +70,11 @@ def _data(snapshot: Snapshot, trained: Trained) -> list[str]:
     return [
         "## Training data",
         "",
-        f"Version {snapshot.data_version}: {snapshot.rows:,} events of {trained.users:,} users with "
-        f"{trained.products:,} products, the newest of {snapshot.newest or 'no date'}. {trained.pairs:,} different "
-        f"pairs of user and product, of which {trained.held_out:,}, each user's latest, were held out.",
+        (
+            f"Version {snapshot.data_version}: {snapshot.rows:,} events of {trained.users:,} users with "
+            f"{trained.products:,} products, the newest of {snapshot.newest or 'no date'}. {trained.pairs:,} different "
+            f"pairs of user and product, of which {trained.held_out:,}, each user's latest, were held out."
+        ),
         "",
         "Only users who consent are in it; e-mail addresses are masked before anything is stored.",
         "",
@@ -119,13 +125,20 @@ def _verdict(group: Group) -> str:
 
 def _reasons(explanations: "Explanations") -> list[str]:
     if not explanations.reasons:
-        return ["## Explanations", "", "Products are recommended because they are popular; there is no other reason.", ""]
+        return [
+            "## Explanations",
+            "",
+            "Products are recommended because they are popular; there is no other reason.",
+            "",
+        ]
     names = ", ".join(f"{product} ({count})" for product, count in explanations.influential.items())
     return [
         "## Explanations",
         "",
-        f"{explanations.explained_share:.0%} of {len(explanations.reasons):,} sampled recommendations name products "
-        f"that the user took as their reason; the others fill a list up by popularity. Most often named: {names}.",
+        (
+            f"{explanations.explained_share:.0%} of {len(explanations.reasons):,} sampled recommendations name products "
+            f"that the user took as their reason; the others fill a list up by popularity. Most often named: {names}."
+        ),
         "",
     ]
 
@@ -135,8 +148,10 @@ def _limits(evaluated: Evaluated) -> list[str]:
     return [
         "## Limits",
         "",
-        "- Offline figures say how well the model guesses what users would have taken anyway; only an experiment "
-        "with users says what it changes.",
+        (
+            "- Offline figures say how well the model guesses what users would have taken anyway; only an experiment "
+            "with users says what it changes."
+        ),
         "- A product without events is never recommended, and a new user gets what is popular.",
         *([f"- Nothing is known about fairness to {', '.join(small)}: too few users."] if small else []),
         "",

@@ -98,7 +98,9 @@ def _step_command(step: Step) -> Callable[..., None]:
             result = run_step(step.name, context, progress=progress)
         _answer(result, as_json, lambda: step.tell(result))
 
-    command.__doc__ = f"Step of the loop, after {' and '.join(step.needs)}." if step.needs else "First step of the loop."
+    command.__doc__ = (
+        f"Step of the loop, after {' and '.join(step.needs)}." if step.needs else "First step of the loop."
+    )
     return command
 
 
@@ -108,7 +110,9 @@ for _step in STEPS:
 
 @app.command("generate")
 def generate_command(
-    folder: Annotated[Path | None, typer.Argument(help="Write files here instead of putting them into the lake.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Write files here instead of putting them into the lake.")
+    ] = None,
     users: Annotated[int, typer.Option(min=0)] = 100,
     products: Annotated[int, typer.Option(min=0)] = 50,
     events: Annotated[int, typer.Option(min=0)] = 5_000,
@@ -155,8 +159,10 @@ def erase_command(user_id: str, as_json: Json = False) -> None:
     _answer(
         found,
         as_json,
-        lambda: f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
-        f"rows removed. Model versions trained before: {held}; `run-loop` replaces the champion.",
+        lambda: (
+            f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
+            f"rows removed. Model versions trained before: {held}; `run-loop` replaces the champion."
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.errors import GateStop, ServiceError
+from pipelines.errors import GateError, ServiceError
 from pipelines.register import Registered
 from pipelines.serving import Answers, Overlap, Recommender
 from pipelines.tracking import CHALLENGER, CHAMPION, Tracking
@@ -62,7 +62,7 @@ def deploy(
     """Promote the registered version; what served before serves again where it fails.
 
     Raises:
-        GateStop: the challenger failed its trial, or the service does not take it.
+        GateError: the challenger failed its trial, or the service does not take it.
     """
     champion = tracking.aliased(CHAMPION)
     previous = champion.number if champion and champion.number != registered.version else None
@@ -79,9 +79,9 @@ def deploy(
         try:
             recommender.wait_for({"champion": registered.version}, rules.timeout_seconds)
             answers = {**answers, **_judge_answers(recommender.ask(asked), registered.version, rules)}
-        except (GateStop, ServiceError) as error:
+        except (GateError, ServiceError) as error:
             _back(tracking, registered.version, previous)
-            raise GateStop(f"{error} Version {previous or 'none'} is champion again.") from None
+            raise GateError(f"{error} Version {previous or 'none'} is champion again.") from None
     _end_trial(tracking, registered.version)
     return Deployed(
         version=registered.version,
@@ -112,20 +112,20 @@ def _try(
         overlap = recommender.overlap(version)
         _judge_overlap(overlap, version, rules)
         return _judge_answers(answers, champion, rules), overlap
-    except (GateStop, ServiceError) as error:
+    except (GateError, ServiceError) as error:
         _end_trial(tracking, version)
-        raise GateStop(f"The {strategy} of version {version} failed: {error} Version {champion} goes on.") from None
+        raise GateError(f"The {strategy} of version {version} failed: {error} Version {champion} goes on.") from None
 
 
 def _judge_answers(answers: dict[str, Answers], version: str, rules: DeployRules) -> dict[str, Answers]:
     failed = answers["failed"].failed if "failed" in answers else 0
     total = sum(found.requests for found in answers.values())
     if failed > rules.most_failures * total:
-        raise GateStop(f"{failed} of {total} requests failed.")
+        raise GateError(f"{failed} of {total} requests failed.")
     if version not in answers:
-        raise GateStop(f"Version {version} answered none of {total} requests: its share of users is too small.")
+        raise GateError(f"Version {version} answered none of {total} requests: its share of users is too small.")
     if answers[version].p95_ms > rules.most_p95_ms:
-        raise GateStop(
+        raise GateError(
             f"Version {version} answers with a p95 of {answers[version].p95_ms:.0f} ms; {rules.most_p95_ms:.0f} ms is "
             "the limit."
         )
@@ -134,13 +134,13 @@ def _judge_answers(answers: dict[str, Answers], version: str, rules: DeployRules
 
 def _judge_overlap(overlap: Overlap, version: str, rules: DeployRules) -> None:
     if overlap.failed:
-        raise GateStop(f"Version {version} failed on {overlap.failed} requests that the champion answered.")
+        raise GateError(f"Version {version} failed on {overlap.failed} requests that the champion answered.")
     if not overlap.compared:
-        raise GateStop(f"Version {version} was compared on no request.")
+        raise GateError(f"Version {version} was compared on no request.")
     if overlap.mean < rules.least_overlap:
-        raise GateStop(
-            f"Version {version} recommends {overlap.mean:.0%} of the champion's products on {overlap.compared} requests; "
-            f"{rules.least_overlap:.0%} is the least."
+        raise GateError(
+            f"Version {version} recommends {overlap.mean:.0%} of the champion's products on {overlap.compared} "
+            f"requests; {rules.least_overlap:.0%} is the least."
         )
 
 

@@ -13,7 +13,7 @@ class InputError(LoopError):
     exit_code = 2
 
 
-class GateStop(LoopError):
+class GateError(LoopError):
     """A gate did what it is there for: nothing was promoted, and what serves goes on serving."""
 
     exit_code = 3

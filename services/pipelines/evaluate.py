@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from pipelines import snapshots
-from pipelines.errors import GateStop
+from pipelines.errors import GateError
 from pipelines.features import USER_VIEW, Features, FeatureStore
 from pipelines.gate import CANDIDATES, Candidate, Figures, GateRules, Verdict, groups, judge
 from pipelines.lake import Lake
@@ -111,7 +111,7 @@ def evaluate(
     """Evaluate and judge; the figures are logged whatever the verdict is.
 
     Raises:
-        GateStop: no candidate may serve.
+        GateError: no candidate may serve.
     """
     events = snapshots.events(lake, trained.data_version, ["user_id", "product_id", "event_type"])
     exam = Exam.of(Interactions.of(events), rules.most_users)
@@ -144,7 +144,7 @@ def evaluate(
     if verdict.passed is None:
         tracking.finish(trained.run, failed=True)
         reasons = "; ".join(f"{kind}: {', '.join(why)}" for kind, why in verdict.refusals.items())
-        raise GateStop(f"No candidate may serve. {reasons}. The champion goes on serving.")
+        raise GateError(f"No candidate may serve. {reasons}. The champion goes on serving.")
     return Evaluated(
         k=rules.k,
         users=len(exam.users),

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from pipelines import snapshots
-from pipelines.errors import GateStop
+from pipelines.errors import GateError
 from pipelines.lake import Lake, parquet
 from pipelines.matrices import Csr, Interactions, Longs, popularity
 from pipelines.schema import TIMESTAMP, UNKNOWN
@@ -73,7 +73,9 @@ class FeatureStore:
         self._lake.put_json("features", f"{data_version}/{_MANIFEST}", asdict(features))
         return features
 
-    def offline(self, features: Features, view: str, key: str, ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
+    def offline(
+        self, features: Features, view: str, key: str, ids: Sequence[str], names: Sequence[str]
+    ) -> pd.DataFrame:
         """Features of some entities as they were known at `as_of`, in the order of `ids`.
 
         Args:
@@ -87,7 +89,8 @@ class FeatureStore:
         wanted = [f"{view}:{name}" for name in names]
         job = self._feast(features.data_version).get_historical_features(entity_df=frame, features=wanted)
         # Feast does not promise an order.
-        return job.to_df().set_index(key).loc[list(ids), list(names)].reset_index(drop=True)
+        found: pd.DataFrame = job.to_df().set_index(key).loc[list(ids), list(names)].reset_index(drop=True)
+        return found
 
     def online(self, features: Features, view: str, key: str, ids: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
         """Features of some entities as serving sees them; null for an entity that is not there."""
@@ -96,7 +99,8 @@ class FeatureStore:
         answer = self._feast(features.data_version).get_online_features(
             features=[f"{view}:{name}" for name in names], entity_rows=[{key: identifier} for identifier in ids]
         )
-        return answer.to_df()[list(names)]
+        found: pd.DataFrame = answer.to_df()[list(names)]
+        return found
 
     def forget(self, user_id: str) -> int:
         """Remove a user's features, offline in every version and online; returns how many rows went."""
@@ -158,10 +162,10 @@ def latest(lake: Lake) -> Features | None:
 
 
 def require_fresh(features: Features, now: datetime, limit: timedelta = FRESHNESS) -> None:
-    """Raise GateStop unless the features are younger than the limit."""
+    """Raise GateError unless the features are younger than the limit."""
     age = features.age(now)
     if age >= limit:
-        raise GateStop(
+        raise GateError(
             f"The features of {features.data_version} are {age.total_seconds() / 60:.0f} minutes old; "
             f"{limit.total_seconds() / 60:.0f} is the limit. Start a new run: `run-loop --fresh`."
         )

@@ -81,9 +81,7 @@ def judge(figures: dict[Candidate, Figures], users: int, champion: str | None, r
     return Verdict(passed=None, refusals=refusals)
 
 
-def _reasons(
-    candidate: Candidate, figures: Figures, users: int, champion: str | None, rules: GateRules
-) -> list[str]:
+def _reasons(candidate: Candidate, figures: Figures, users: int, champion: str | None, rules: GateRules) -> list[str]:
     if not users:
         # Popularity needs no proof against popularity; anything else would be promoted unseen.
         unproven = candidate != "popularity" or champion not in {None, "popularity"}

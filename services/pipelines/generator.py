@@ -169,7 +169,8 @@ def _times(rng: np.random.Generator, sample: Sample, count: int) -> npt.NDArray[
     seconds = midnight - np.floor(rng.random(count) * sample.days) * 86_400.0 + hour
     late = seconds > end.timestamp()
     seconds[late] = end.timestamp() - rng.random(int(late.sum())) * min(span, 86_400.0)
-    return (np.sort(seconds) * 1e6).astype(np.int64)
+    moments: npt.NDArray[np.int64] = (np.sort(seconds) * 1e6).astype(np.int64)
+    return moments
 
 
 def write(generated: Generated, folder: Path, *, parquet: bool = False) -> list[Path]:

@@ -95,8 +95,12 @@ def lines(found: Lineage) -> list[str]:
         f"data       {found.data_version}",
     ]
     if found.reproduced is not None:
-        text.insert(0, f"prediction {'given again by this version' if found.reproduced else 'NOT given by this version'}")
+        text.insert(
+            0, f"prediction {'given again by this version' if found.reproduced else 'NOT given by this version'}"
+        )
     if found.snapshot is None:
         return [*text, "           its snapshot is gone"]
     text.append(f"           {found.snapshot.rows:,} events, newest {found.snapshot.newest}")
-    return text + [f"  from     {source.source}: {source.rows:,} events, batch {source.batch}" for source in found.snapshot.sources]
+    return text + [
+        f"  from     {source.source}: {source.rows:,} events, batch {source.batch}" for source in found.snapshot.sources
+    ]

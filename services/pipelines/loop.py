@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pipelines.decide import Decision, Triggers, decide
 from pipelines.deploy import Deployed, DeployRules, deploy
@@ -98,7 +98,7 @@ class Done:
         self._results = results
 
     def __getitem__(self, kind: type[_T]) -> _T:
-        return cast(_T, next(result for result in self._results.values() if isinstance(result, kind)))
+        return next(result for result in self._results.values() if isinstance(result, kind))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,8 +250,10 @@ STEPS: tuple[Step, ...] = (
         needs=("train", "register"),
         run=_deploy,
         output=Deployed,
-        tell=lambda found: f"version {found.version}, {found.strategy}"
-        + ("" if found.verified else ", alias only: no service is configured"),
+        tell=lambda found: (
+            f"version {found.version}, {found.strategy}"
+            + ("" if found.verified else ", alias only: no service is configured")
+        ),
         cpu="500m",
         memory="1Gi",
     ),
@@ -260,8 +262,10 @@ STEPS: tuple[Step, ...] = (
         needs=("deploy",),
         run=_monitor,
         output=Monitored,
-        tell=lambda found: f"{found.new_events:,} events since the training"
-        + (f", p95 {found.p95_seconds * 1e3:.1f} ms" if found.p95_seconds is not None else ""),
+        tell=lambda found: (
+            f"{found.new_events:,} events since the training"
+            + (f", p95 {found.p95_seconds * 1e3:.1f} ms" if found.p95_seconds is not None else "")
+        ),
         cpu="1",
         memory="3Gi",
     ),

@@ -46,15 +46,14 @@ class Interactions:
         np.maximum.at(strongest, place, weight)
         order = np.lexsort((first, pair // max(1, len(products))))
         pair = pair[order]
-        return cls(
-            users, products, pair // max(1, len(products)), pair % max(1, len(products)), strongest[order]
-        )
+        return cls(users, products, pair // max(1, len(products)), pair % max(1, len(products)), strongest[order])
 
     def matrix(self, rows: npt.NDArray[np.bool_] | None = None) -> Csr:
         """Users by products, of all pairs or of those given."""
         kept = slice(None) if rows is None else rows
         values = (self.weight[kept].astype(np.float32), (self.user[kept], self.product[kept]))
-        return sparse.csr_array(values, shape=(len(self.users), len(self.products)))
+        found: Csr = sparse.csr_array(values, shape=(len(self.users), len(self.products)))
+        return found
 
     def held_out(self) -> npt.NDArray[np.bool_]:
         """Per pair whether it is held out: the latest products of each user who has enough of them.

@@ -52,9 +52,7 @@ class Monitored:
     """Erasures that the champion's arrays do not know of."""
 
 
-def monitor(
-    raw: RawLake, tracking: Tracking, recommender: Recommender | None, state: Path, now: datetime
-) -> Monitored:
+def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, state: Path, now: datetime) -> Monitored:
     """Look at everything once; keeps the record in the lake and the metrics in `<state>/metrics/loop.prom`."""
     champion = tracking.aliased(CHAMPION)
     fresh = new_events(raw, champion)

@@ -8,12 +8,12 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from recommender.model import Model
 
 
-class Recommender(PythonModel):  # type: ignore[misc]
+class Recommender(PythonModel):
     """Columns `user_id` and `k` in; `user_id`, `product_id`, `score` and `rank` out, one row a recommendation."""
 
     # The names of the parameters are MLflow's contract.

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipelines import compatibility
-from pipelines.errors import GateStop
+from pipelines.errors import GateError
 from pipelines.evaluate import Evaluated
 from pipelines.explain import Explained
 from pipelines.lake import Lake
@@ -49,10 +49,10 @@ def register(
     """Register the candidate once, however often the step is repeated.
 
     Raises:
-        GateStop: it has no card, or what serves could not read it.
+        GateError: it has no card, or what serves could not read it.
     """
     if not tracking.has_artifact(trained.run, explained.card):
-        raise GateStop(
+        raise GateError(
             f"MLflow run {trained.run} has no model card ({explained.card}): nothing is promoted without one. "
             "Run the explain step again."
         )
@@ -70,12 +70,12 @@ def register(
 
 
 def require_compatible(trained: Runtime, serving_url: str | None) -> None:
-    """Raise GateStop where what serves could not read what was trained."""
+    """Raise GateError where what serves could not read what was trained."""
     serving = compatibility.serving_runtime(serving_url) if serving_url else None
     # Where nothing serves yet, the service comes from the lock that this program comes from.
     found = compatibility.differences(trained, serving) if serving else []
     if found:
-        raise GateStop(
+        raise GateError(
             f"The model was trained on another runtime than {serving_url} runs: {', '.join(found)}. "
             "Deploy a service of the same lock first, then register."
         )
@@ -89,7 +89,7 @@ def _tags(trained: Trained, evaluated: Evaluated, loop_run: str) -> dict[str, st
         "kind": evaluated.passed,
         "data_version": trained.data_version,
         "code_version": trained.code_version,
-        **{name: value for name, value in asdict(runtime()).items()},
+        **asdict(runtime()),
     }
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from pipelines.errors import GateStop, InputError
+from pipelines.errors import GateError, InputError
 from pipelines.features import FRESHNESS
 from pipelines.lake import Lake
 from pipelines.loop import STEPS, Context, Done, LoopOptions, Step
@@ -85,17 +85,15 @@ def run_step(name: str, context: Context, *, progress: Progress | None = None) -
         progress.begins(step)
     known = records.get(name)
     if known is not None and known.key == key:
-        restored = TypeAdapter(step.output).validate_json(known.result)
+        restored: object = TypeAdapter[object](step.output).validate_json(known.result)
         if progress:
             progress.ends(step, restored, 0.0, restored=True)
         return restored
     started = time.monotonic()
     result = step.run(context, Done(before))
     seconds = time.monotonic() - started
-    stored = TypeAdapter(step.output).dump_json(result).decode()
-    records.put(
-        name, Record(key=key, seconds=round(seconds, 3), finished=datetime.now(UTC).isoformat(), result=stored)
-    )
+    stored = TypeAdapter[object](step.output).dump_json(result).decode()
+    records.put(name, Record(key=key, seconds=round(seconds, 3), finished=datetime.now(UTC).isoformat(), result=stored))
     if progress:
         progress.ends(step, result, seconds, restored=False)
     return result
@@ -112,7 +110,7 @@ def run_loop(
     """Run all steps; an unfinished run goes on unless its features would be stale. Results by step.
 
     Raises:
-        LoopError: of the step that could not be done; GateStop ends the run, anything else leaves it unfinished.
+        LoopError: of the step that could not be done; GateError ends the run, anything else leaves it unfinished.
     """
     with _alone(settings.state):
         unfinished = settings.state / "loop" / "unfinished.json"
@@ -123,7 +121,7 @@ def run_loop(
         context = Context(settings, options, run, clock)
         try:
             results = {step.name: run_step(step.name, context, progress=progress) for step in STEPS}
-        except GateStop:
+        except GateError:
             unfinished.unlink(missing_ok=True)
             raise
         unfinished.unlink(missing_ok=True)

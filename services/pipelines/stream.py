@@ -50,7 +50,7 @@ class Stream:
         Raises:
             ServiceError: the stream is missing, or throttles for good.
         """
-        records = [
+        records: list[dict[str, object]] = [
             {"Data": json.dumps(event, default=str, ensure_ascii=False).encode(), "PartitionKey": str(event["user_id"])}
             for event in events
         ]
@@ -66,7 +66,9 @@ class Stream:
             records = [
                 record for record, result in zip(records, answer["Records"], strict=True) if "ErrorCode" in result
             ]
-        raise ServiceError(f"Stream {self.name} did not take {len(records)} records: it throttles. Give it more shards.")
+        raise ServiceError(
+            f"Stream {self.name} did not take {len(records)} records: it throttles. Give it more shards."
+        )
 
     def read(self, positions: Mapping[str, str], bad: Quarantine) -> Read:
         """Everything after the positions; records that are no event go to quarantine.

@@ -13,7 +13,6 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 LOOP_RUN_TAG = "mlops.loop_run"
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Version:
     """A version of the registered model."""

@@ -63,14 +63,12 @@ def train(
     """Train a candidate, keep it in the lake, and log what it was trained from.
 
     Raises:
-        GateStop: the features are older than an hour.
+        GateError: the features are older than an hour.
     """
     require_fresh(features, now)
     pairs = Interactions.of(snapshots.events(lake, snapshot.data_version, ["user_id", "product_id", "event_type"]))
     held = pairs.held_out()
-    popular = store.offline(
-        features, PRODUCT_VIEW, "product_id", pairs.products, ["popularity"]
-    )
+    popular = store.offline(features, PRODUCT_VIEW, "product_id", pairs.products, ["popularity"])
     served = Model.collaborative(
         pairs.users,
         pairs.products,

@@ -96,4 +96,6 @@ def _moments(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _made_ids(columns: dict[str, pa.ChunkedArray]) -> pa.Array:
     frame = pd.DataFrame({name: column.to_pandas() for name, column in columns.items()})
-    return pc.binary_join_element_wise("h", pc.cast(pa.array(pd.util.hash_pandas_object(frame, index=False)), pa.string()), "")
+    return pc.binary_join_element_wise(
+        "h", pc.cast(pa.array(pd.util.hash_pandas_object(frame, index=False)), pa.string()), ""
+    )

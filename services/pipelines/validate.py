@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import snapshots, typed
-from pipelines.errors import GateStop
+from pipelines.errors import GateError
 from pipelines.ingest import Ingested, RawLake
 from pipelines.quality import Finding, Quality, QualityRules
 from pipelines.schema import EVENTS
@@ -33,10 +33,10 @@ def validate(raw: RawLake, ingested: Ingested, rules: QualityRules, now: datetim
     """Make a snapshot of all rows that pass every expectation.
 
     Raises:
-        GateStop: no data, or quality below the threshold, in all or in one batch.
+        GateError: no data, or quality below the threshold, in all or in one batch.
     """
     if not ingested.rows:
-        raise GateStop(
+        raise GateError(
             "There is no event in the lake: nothing to learn from. `import-csv FOLDER` or `generate` puts some there."
         )
     events, batch_of_row = _load(raw, ingested, now)
@@ -136,18 +136,22 @@ def _share(total: int, bad: int) -> float:
 
 
 def _stop_if_bad(quality: Quality, rules: QualityRules, report: str) -> None:
-    worst = [f"{found.expectation} of {found.column}: {found.unexpected}" for found in quality.findings if found.unexpected]
+    worst = [
+        f"{found.expectation} of {found.column}: {found.unexpected}" for found in quality.findings if found.unexpected
+    ]
     reasons = "; ".join([*worst, *([f"unreadable: {quality.unreadable}"] if quality.unreadable else [])])
     if quality.rows - quality.unreadable - quality.failing <= 0:
-        raise GateStop(f"None of {quality.rows} rows can be used ({reasons or 'consent, retention'}). Report: {report}")
+        raise GateError(
+            f"None of {quality.rows} rows can be used ({reasons or 'consent, retention'}). Report: {report}"
+        )
     if quality.score < rules.least_score:
-        raise GateStop(
+        raise GateError(
             f"Data quality is {quality.score:.1%} of {quality.rows} rows; {rules.least_score:.0%} is required. "
             f"Failing rows: {reasons}. Report: {report}"
         )
     for name, score in quality.batches.items():
         if score < rules.least_score and quality.judged[name] >= rules.least_batch_rows:
-            raise GateStop(
+            raise GateError(
                 f"Data quality of batch {name} is {score:.1%}; {rules.least_score:.0%} is required. Failing rows: "
                 f"{reasons}. `reject {name}` takes the batch out of the lake. Report: {report}"
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from pipelines.decide import Decision, decide
-from pipelines.errors import GateStop, LoopError
+from pipelines.errors import GateError, LoopError
 from pipelines.ingest import ingest
 from pipelines.loop import Context, LoopOptions
 from pipelines.monitor import monitor
@@ -35,7 +35,9 @@ class Worker:
         self._stop = threading.Event()
         self._registry = CollectorRegistry()
         self._looks = Counter("mlops_worker_looks", "Looks, by how they ended.", ("outcome",), registry=self._registry)
-        self._last = Gauge("mlops_worker_last_look_timestamp_seconds", "When the last look ended.", registry=self._registry)
+        self._last = Gauge(
+            "mlops_worker_last_look_timestamp_seconds", "When the last look ended.", registry=self._registry
+        )
         self._refused_at = -1
 
     def run(self) -> None:
@@ -65,7 +67,7 @@ class Worker:
             self._refused_at = -1
             self._say(f"version {results['deploy'].version} serves")
             return "trained"
-        except GateStop as stop:
+        except GateError as stop:
             self._say(f"the gate stopped: {stop}")
             return "stopped"
         except LoopError as error:

@@ -30,7 +30,7 @@ def serve(port: int, metrics: Callable[[], bytes]) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """One line a scrape would bury everything else."""
 
     try:

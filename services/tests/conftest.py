@@ -127,7 +127,9 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of S3 and Kinesis."""
     port = free_port()
     log = tmp_path_factory.mktemp("moto") / "log"
-    with running([str(_BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)], port, {}, log, _ok("/moto-api/")) as url:
+    with running(
+        [str(_BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)], port, {}, log, _ok("/moto-api/")
+    ) as url:
         yield url
 
 
@@ -175,9 +177,7 @@ def make_settings(moto_url: str, mlflow: str, folder: Path) -> Settings:
     name = uuid4().hex[:12]
     client = boto3.client("s3", endpoint_url=moto_url, region_name=REGION)
     for zone in ("raw", "curated", "features", "artifacts"):
-        client.create_bucket(
-            Bucket=f"{name}-{zone}", CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
+        client.create_bucket(Bucket=f"{name}-{zone}", CreateBucketConfiguration={"LocationConstraint": REGION})
         client.put_bucket_versioning(Bucket=f"{name}-{zone}", VersioningConfiguration={"Status": "Enabled"})
     boto3.client("kinesis", endpoint_url=moto_url, region_name=REGION).create_stream(StreamName=name, ShardCount=1)
     return Settings(

@@ -9,12 +9,11 @@ import httpx
 import pytest
 
 from pipelines.deploy import Deployed, DeployRules, deploy
-from pipelines.errors import GateStop, ServiceError
+from pipelines.errors import GateError, ServiceError
 from pipelines.explain import Explained
 from pipelines.loop import Context
 from pipelines.register import Registered, register
 from pipelines.serving import quantile
-from pipelines.settings import Settings
 from tests.conftest import make_settings, recommender
 from tests.pipelines.shop import Shop, made
 
@@ -81,7 +80,7 @@ def test_a_shadow_is_compared_and_promoted(shop: Shop, candidate: Any) -> None:
 
 def test_a_shadow_that_differs_too_much_is_not_promoted(shop: Shop, candidate: Any) -> None:
     before, registered = champion(shop), candidate()
-    with pytest.raises(GateStop, match=f"shadow of version {registered.version} failed.*Version {before} goes on"):
+    with pytest.raises(GateError, match=f"shadow of version {registered.version} failed.*Version {before} goes on"):
         promote(shop, registered, strategy="shadow", least_overlap=1.01)
     shop.context().recommender.wait_for({"champion": before, "shadow": None}, 30.0)  # type: ignore[union-attr]
     assert champion(shop) == before
@@ -90,7 +89,7 @@ def test_a_shadow_that_differs_too_much_is_not_promoted(shop: Shop, candidate: A
 
 def test_a_version_that_answers_too_slowly_is_taken_back(shop: Shop, candidate: Any) -> None:
     before, registered = champion(shop), candidate()
-    with pytest.raises(GateStop, match=f"p95 .* Version {before} is champion again"):
+    with pytest.raises(GateError, match=f"p95 .* Version {before} is champion again"):
         promote(shop, registered, most_p95_ms=0.0)
     shop.context().recommender.wait_for({"champion": before}, 30.0)  # type: ignore[union-attr]
     assert champion(shop) == before
@@ -104,7 +103,7 @@ def test_a_version_that_the_service_cannot_load_is_taken_back(shop: Shop, tmp_pa
     model = found.tracking.put_model(run, tmp_path, {})
     broken = found.tracking.add_version(run, model, {"kind": "collaborative"}, "")
     registered = Registered(version=broken, kind="collaborative", already_champion=False)
-    with pytest.raises(GateStop, match=f"did not come to serve.*Version {before} is champion again"):
+    with pytest.raises(GateError, match=f"did not come to serve.*Version {before} is champion again"):
         promote(shop, registered, timeout_seconds=2.0)
     found.recommender.wait_for({"champion": before}, 30.0)  # type: ignore[union-attr]
     assert champion(shop) == before

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipelines import features, snapshots
-from pipelines.errors import GateStop
+from pipelines.errors import GateError
 from pipelines.features import PRODUCT_VIEW, USER_VIEW, require_fresh
 from pipelines.train import Hyperparameters, train
 from tests.pipelines.shop import NOW, Shop, made
@@ -15,7 +15,9 @@ WHEN = "2026-11-20T10:00:00Z"
 
 
 def test_features_say_what_the_events_say(shop: Shop) -> None:
-    shop.drop_events(f"1,ana,p1,view,{WHEN}", f"2,ana,p1,purchase,{WHEN}", f"3,ana,p2,view,{WHEN}", f"4,bo,p2,cart,{WHEN}")
+    shop.drop_events(
+        f"1,ana,p1,view,{WHEN}", f"2,ana,p1,purchase,{WHEN}", f"3,ana,p2,view,{WHEN}", f"4,bo,p2,cart,{WHEN}"
+    )
     store = shop.context().store
     built = store.build(shop.validate().snapshot.data_version, NOW)
     names = ["events", "purchases", "favourite_category", "age_band"]
@@ -54,7 +56,7 @@ def test_another_machine_finds_the_features_in_the_lake(shop: Shop, tmp_path_fac
 def test_features_are_fresh_for_an_hour(shop: Shop) -> None:
     built = features.Features(data_version="v", as_of=NOW.isoformat(), users=1, products=1)
     require_fresh(built, NOW + timedelta(minutes=59))
-    with pytest.raises(GateStop, match="60 minutes old"):
+    with pytest.raises(GateError, match="60 minutes old"):
         require_fresh(built, NOW + timedelta(hours=1))
 
 
@@ -64,5 +66,5 @@ def test_a_model_does_not_learn_from_stale_features(shop: Shop) -> None:
     snapshot = shop.validate().snapshot
     built = found.store.build(snapshot.data_version, NOW)
     late = NOW + timedelta(hours=2)
-    with pytest.raises(GateStop, match="120 minutes old"):
+    with pytest.raises(GateError, match="120 minutes old"):
         train(found.lake, found.tracking, found.store, snapshot, built, Hyperparameters(), "run", late)

@@ -62,9 +62,7 @@ def test_users_prefer_two_categories_and_a_shift_moves_everybody() -> None:
     category = made.products["category"]
     last = pc.is_in(category, value_set=pc.unique(category).slice(8))
     favourites = made.products["product_id"].filter(last).combine_chunks()
-    share = [
-        np.mean(pc.is_in(found.events["product_id"], value_set=favourites).to_numpy()) for found in (made, moved)
-    ]
+    share = [np.mean(pc.is_in(found.events["product_id"], value_set=favourites).to_numpy()) for found in (made, moved)]
     assert share[1] > share[0] + 0.2
 
 

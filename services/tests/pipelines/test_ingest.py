@@ -103,7 +103,7 @@ def test_malformed_rows_are_put_aside_counted_and_kept_for_a_look(shop: Shop) ->
 def test_stream_records_that_are_no_events_are_put_aside(shop: Shop) -> None:
     shop.drop(users=USERS, products=PRODUCTS)
     client = shop.context().stream._client
-    for data in (b"not json", b"[1]", b'{"user_id": "ana"}', b'\xff\xfe', b'"x"'):
+    for data in (b"not json", b"[1]", b'{"user_id": "ana"}', b"\xff\xfe", b'"x"'):
         client.put_record(StreamName=shop.settings.stream, Data=data, PartitionKey="x")
     shop.context().stream.put([{"user_id": "ana", "product_id": "p1", "event_type": "view", "timestamp": WHEN}])
     taken = shop.ingest()

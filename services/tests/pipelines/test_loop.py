@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import lineage
 from pipelines.batch import batch_score, score
-from pipelines.errors import GateStop, InputError
+from pipelines.errors import GateError, InputError
 from pipelines.loop import LoopOptions
 from pipelines.provenance import runtime
 from pipelines.register import register, require_compatible
@@ -123,7 +123,7 @@ def test_a_worse_model_is_stopped_and_the_champion_stays(live: Shop) -> None:
     live.fill(made())
     live.loop()
     worse = LoopOptions(hyperparameters=replace(LoopOptions().hyperparameters, neighbours=1, shrinkage=1e9))
-    with pytest.raises(GateStop, match=r"worse than the champion.*champion goes on serving"):
+    with pytest.raises(GateError, match=r"worse than the champion.*champion goes on serving"):
         live.loop(worse)
     assert live.context().tracking.aliased("champion").number == "1"
     assert len(live.context().tracking.versions()) == 1
@@ -132,7 +132,11 @@ def test_a_worse_model_is_stopped_and_the_champion_stays(live: Shop) -> None:
 def test_a_model_that_fails_a_group_is_stopped(live: Shop) -> None:
     generated = made()
     # Everybody of one age buys what nobody else does, each something of their own: nothing to learn for them.
-    old = set(generated.users.filter([band == "55+" for band in generated.users["age_band"].to_pylist()])["user_id"].to_pylist())
+    old = set(
+        generated.users.filter([band == "55+" for band in generated.users["age_band"].to_pylist()])[
+            "user_id"
+        ].to_pylist()
+    )
     rows = [
         {**row, "product_id": f"only-{number}"} if row["user_id"] in old else row
         for number, row in enumerate(generated.events.to_pylist())
@@ -143,14 +147,14 @@ def test_a_model_that_fails_a_group_is_stopped(live: Shop) -> None:
     live.ingest()
     reject(live.context().raw, live.context().raw.batches()[0].name)
     live.drop(products=catalogue, events=HEADER + "\n".join(lines) + "\n")
-    with pytest.raises(GateStop, match=r"unfair to 55\+"):
+    with pytest.raises(GateError, match=r"unfair to 55\+"):
         live.loop()
     assert live.context().tracking.versions() == []
 
 
 def test_bad_data_stops_the_loop_before_anything_is_trained(live: Shop) -> None:
     live.drop_events(*(f"{number},ana,p9,view,{WHEN}" for number in range(30)))
-    with pytest.raises(GateStop, match="None of 30 rows can be used"):
+    with pytest.raises(GateError, match="None of 30 rows can be used"):
         live.loop()
     assert live.context().tracking.versions() == []
 
@@ -160,13 +164,13 @@ def test_nothing_is_registered_without_a_card(live: Shop) -> None:
     done = live.loop()
     found = live.context(run="another")
     explained = replace(done["explain"], card="card/missing.md")
-    with pytest.raises(GateStop, match="no model card"):
+    with pytest.raises(GateError, match="no model card"):
         register(found.lake, found.tracking, done["train"], done["evaluate"], explained, None, "another")
 
 
 def test_a_model_that_what_serves_cannot_read_is_not_registered(live: Shop, httpserver_of: Any) -> None:
     url = httpserver_of('recommender_runtime_info{python="2.7.18",numpy="1.26.4",model_format="1"} 1.0\n')
-    with pytest.raises(GateStop, match=r"Python .* against 2\.7\.18, numpy .* against 1\.26\.4"):
+    with pytest.raises(GateError, match=r"Python .* against 2\.7\.18, numpy .* against 1\.26\.4"):
         require_compatible(runtime(), url)
     mine = runtime()
     same = f'recommender_runtime_info{{python="{mine.python}",numpy="{mine.numpy}",model_format="1"}} 1.0\n'

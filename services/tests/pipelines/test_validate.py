@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipelines.errors import GateStop
+from pipelines.errors import GateError
 from pipelines.quality import QualityRules
 from pipelines.reject import reject
 from tests.pipelines.shop import Shop, made
@@ -45,14 +45,14 @@ def test_one_bad_row_of_a_thousand_costs_a_thousandth_and_is_left_out(shop: Shop
 )
 def test_ten_percent_of_bad_rows_stop_the_loop_and_the_flaw_is_named(shop: Shop, bad: str, said: str) -> None:
     shop.drop_events(*rows(90, *(bad.format(number) for number in range(10))))
-    with pytest.raises(GateStop, match=said) as caught:
+    with pytest.raises(GateError, match=said) as caught:
         shop.validate()
     assert "90.0%" in str(caught.value)
 
 
 def test_email_addresses_as_ids_are_a_flaw(shop: Shop) -> None:
     shop.drop(events=f"user_id,product_id,event_type,timestamp\nana@example.com,p1,view,{WHEN}\n")
-    with pytest.raises(GateStop, match="not_match_regex of user_id"):
+    with pytest.raises(GateError, match="not_match_regex of user_id"):
         shop.validate(assume_consent=True)
 
 
@@ -61,7 +61,7 @@ def test_a_bad_batch_cannot_hide_among_good_ones_and_can_be_rejected(shop: Shop)
     assert shop.validate().quality.score == 1.0
     shop.drop(events="event_id,user_id,product_id,event_type,timestamp\n"
               + "".join(f"x{number},ana,p7,view,{WHEN}\n" for number in range(30)))  # fmt: skip
-    with pytest.raises(GateStop, match="reject") as caught:
+    with pytest.raises(GateError, match="reject") as caught:
         shop.validate()
     bad = next(batch.name for batch in shop.context().raw.batches() if batch.rows == 30)
     assert bad in str(caught.value)
@@ -70,7 +70,7 @@ def test_a_bad_batch_cannot_hide_among_good_ones_and_can_be_rejected(shop: Shop)
 
 
 def test_no_events_at_all_stop_the_loop_with_what_to_do(shop: Shop) -> None:
-    with pytest.raises(GateStop, match="import-csv"):
+    with pytest.raises(GateError, match="import-csv"):
         shop.validate()
 
 

@@ -73,9 +73,7 @@ def test_nothing_fires_while_all_is_well() -> None:
 def test_each_trigger_fires_alone_and_can_be_switched_off(change: dict[str, Any], trigger: str) -> None:
     seen = replace(QUIET, **change)
     assert [reason.trigger for reason in decide(seen, Triggers()).reasons] == [trigger]
-    off = Triggers(
-        drift_share=None, performance_share=None, freshness_events=None, schedule_days=None, erasure=False
-    )
+    off = Triggers(drift_share=None, performance_share=None, freshness_events=None, schedule_days=None, erasure=False)
     assert decide(seen, off).retrain == (trigger == "no-champion")
 
 
