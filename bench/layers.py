@@ -14,9 +14,10 @@ from typing import Any
 import pulumi
 
 from bench.measure import ROOT, Row
-from mlops import stacks
-from mlops.cli.planning import program
+from components.platform import Platform, PlatformArgs
+from mlops import settings, stacks
 from mlops.plan.recorder import record
+from mlops.stack import provider
 
 ROUNDS = 9
 ALLOWED = 1.15
@@ -48,12 +49,14 @@ class Call:
     kind: type[pulumi.Resource]
     name: str
     properties: Mapping[str, Any]
+    after: tuple[pulumi.Resource, ...]
+    """What it was told to wait for, beside what its properties come from."""
 
 
 def rows() -> Iterator[Row]:
     """Both programs in turns, the best of each."""
     stack = stacks.read("prod", ROOT)
-    real = program(ROOT)
+    real = components(settings.resolve(stack))
     record(real, project=stack.project, stack=stack.name, config=stack.config)
     flat = flat_program(kept_calls(stack, real))
     seconds: dict[str, list[float]] = {"real": [], "flat": []}
@@ -72,6 +75,16 @@ def rows() -> Iterator[Row]:
     yield Row(what="with components / flat program", promised=ALLOWED, measured=ours / theirs, unit="x", note=note)
 
 
+def components(resolved: settings.Settings) -> Callable[[], None]:
+    """The program as `__main__.py` writes it, with its settings at hand: reading them is no part of the layer."""
+    args = PlatformArgs(prefix=resolved.prefix, tags=resolved.tags)
+
+    def real() -> None:
+        Platform("platform", resolved.platform, args, pulumi.ResourceOptions(providers=[provider(resolved)]))
+
+    return real
+
+
 def kept_calls(stack: stacks.StackFile, real: Callable[[], object]) -> list[Call]:
     """Every resource that an SDK class makes in one recording, with what its Outputs became."""
     calls: list[Call] = []
@@ -85,7 +98,8 @@ def kept_calls(stack: stacks.StackFile, real: Callable[[], object]) -> list[Call
             # One with a URN is a reference to a resource that a remote component has made.
             if not getattr(options, "urn", None):
                 kept = {key: _kept(value) for key, value in properties.items() if key != "opts"}
-                calls.append(Call(self, kind, resource_name, kept))
+                after = getattr(options, "depends_on", None) or ()
+                calls.append(Call(self, kind, resource_name, kept, tuple(after)))
             originals[kind](self, resource_name, *given, **properties)
 
         return init
@@ -108,11 +122,12 @@ def flat_program(calls: list[Call]) -> Callable[[], None]:
         providers: dict[str, pulumi.ProviderResource] = {}
         for call in calls:
             package = call.kind.__module__.partition(".")[0]
-            options = pulumi.ResourceOptions()
+            after = [made[one] for thing in call.after for one in _leaves(thing) if one in made]
+            options = pulumi.ResourceOptions(depends_on=after)
             if issubclass(call.kind, pulumi.ComponentResource):
-                options = pulumi.ResourceOptions(providers=list(providers.values()))
+                options = pulumi.ResourceOptions(depends_on=after, providers=list(providers.values()))
             elif not issubclass(call.kind, pulumi.ProviderResource):
-                options = pulumi.ResourceOptions(provider=providers[package])
+                options = pulumi.ResourceOptions(depends_on=after, provider=providers[package])
             properties = {key: _replayed(value, made) for key, value in call.properties.items()}
             resource = call.kind(call.name, opts=options, **properties)  # pyright: ignore[reportCallIssue]
             made[call.resource] = resource
@@ -170,6 +185,13 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
             twin.__dict__ = attributes
             return twin
     return value
+
+
+def _leaves(resource: pulumi.Resource) -> Iterator[pulumi.Resource]:
+    """The resource itself; of a component, all that is in it."""
+    yield resource
+    for child in resource._childResources:
+        yield from _leaves(child)
 
 
 def _below(kind: type[pulumi.Resource]) -> Iterator[type[pulumi.Resource]]:

@@ -32,6 +32,7 @@ from localcloud.quiet_stack import QuietStack
 from localcloud.recovery import BusyError, clear_stale_lock, settle_pending
 from localcloud.world import World
 from mlops.plan.graph import Graph, from_export
+from mlops.plan.pace import without_garbage_collection
 
 OperationName = Literal["preview", "up", "refresh", "destroy"]
 Program = Callable[[], object]
@@ -265,7 +266,7 @@ class LocalStack:
         reader = EventReader(on_event)
         started = time.monotonic()
         error: CommandError | None = None
-        with interruptible(self._cloud.command, on_interrupt) as interrupted:
+        with without_garbage_collection(), interruptible(self._cloud.command, on_interrupt) as interrupted:
             try:
                 call(on_event=reader.read, color="never")
             except CommandError as failed:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from mlops.plan.outstanding import track_outputs_singly
+from mlops.plan.pace import track_outputs_singly
 
 _PATIENCE_SECONDS = 10.0
 

@@ -98,8 +98,7 @@ def _asked(given: Sequence[str]) -> dict[str, int]:
 
 def _mirror(stack: LocalStack, ports: Mapping[str, int], region: str, up: local.Up) -> Mirrored:
     """Make the deployed buckets, streams, secrets, parameters and tables in the emulated AWS."""
-    with Waiting() as waiting:
-        stack.wait(["aws"], waiting)
+    stack.wait(["aws"])
     mirror = Mirror(f"http://127.0.0.1:{ports['aws']}", region, stack.layout.data / "mirrored.json")
     mirrored = mirror.reconcile(up.things)
     if mirrored.made or mirrored.removed:

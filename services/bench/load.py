@@ -71,7 +71,7 @@ class _Connection(asyncio.Protocol):
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         if self.transport is None:
-            raise ConnectionResetError("closed while idle")
+            raise ConnectionResetError("closed before the request")
         self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return await self.answer
@@ -117,7 +117,7 @@ class Generator:
         request = f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n\r\n".encode()
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                connection = self._idle.pop() if self._idle else await self._connect()
+                connection = self._take() or await self._connect()
                 status, head = await connection.ask(request)
         except (OSError, TimeoutError) as error:
             self.report.failures[f"{type(error).__name__}: {error}"] += 1
@@ -128,6 +128,14 @@ class Generator:
             return
         self.report.latencies.append(loop.time() - due)
         self.report.versions[_header(head, b"x-model-version").decode()] += 1
+
+    def _take(self) -> _Connection | None:
+        # After a burst more are open than are needed; the server closes those in time, and a client sees that.
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.transport is not None:
+                return connection
+        return None
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()

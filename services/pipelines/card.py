@@ -136,8 +136,9 @@ def _reasons(explanations: "Explanations") -> list[str]:
         "## Explanations",
         "",
         (
-            f"{explanations.explained_share:.0%} of {len(explanations.reasons):,} sampled recommendations name products "
-            f"that the user took as their reason; the others fill a list up by popularity. Most often named: {names}."
+            f"{explanations.explained_share:.0%} of {len(explanations.reasons):,} sampled recommendations name "
+            "products that the user took as their reason; the others fill a list up by popularity. "
+            f"Most often named: {names}."
         ),
         "",
     ]

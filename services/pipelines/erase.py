@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from pipelines import snapshots
 from pipelines.batch import SCORES
 from pipelines.features import FeatureStore
-from pipelines.ingest import RawLake
 from pipelines.lake import parquet
+from pipelines.raw import RawLake
 from pipelines.tracking import Tracking
 
 

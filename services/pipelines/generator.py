@@ -156,7 +156,7 @@ def _draw(rng: np.random.Generator, mass: npt.NDArray[np.float64], count: int) -
     if not count:
         return np.zeros(0, np.int64)
     places = np.searchsorted(mass, rng.random(count) * mass[-1], side="right") - 1
-    return np.clip(places, 0, len(mass) - 2)
+    return np.asarray(np.clip(places, 0, len(mass) - 2), np.int64)
 
 
 def _times(rng: np.random.Generator, sample: Sample, count: int) -> npt.NDArray[np.int64]:
@@ -169,8 +169,7 @@ def _times(rng: np.random.Generator, sample: Sample, count: int) -> npt.NDArray[
     seconds = midnight - np.floor(rng.random(count) * sample.days) * 86_400.0 + hour
     late = seconds > end.timestamp()
     seconds[late] = end.timestamp() - rng.random(int(late.sum())) * min(span, 86_400.0)
-    moments: npt.NDArray[np.int64] = (np.sort(seconds) * 1e6).astype(np.int64)
-    return moments
+    return np.asarray(np.sort(seconds) * 1e6, np.int64)
 
 
 def write(generated: Generated, folder: Path, *, parquet: bool = False) -> list[Path]:

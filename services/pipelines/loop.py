@@ -12,11 +12,12 @@ from pipelines.evaluate import Evaluated, EvaluationRules, evaluate
 from pipelines.explain import Explained, explain
 from pipelines.features import Features, FeatureStore
 from pipelines.gate import GateRules
-from pipelines.ingest import Ingested, RawLake, ingest
+from pipelines.ingest import Ingested, ingest
 from pipelines.lake import Lake
 from pipelines.monitor import Monitored, monitor
 from pipelines.privacy import Masker, PrivacyRules
 from pipelines.quality import QualityRules
+from pipelines.raw import RawLake
 from pipelines.register import Registered, register
 from pipelines.serving import Recommender
 from pipelines.settings import Settings

@@ -1,6 +1,7 @@
 """From events to sparse matrices, and the split that evaluation rests on."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,9 @@ def neighbours(matrix: Csr, *, most: int, shrinkage: float) -> Csr:
         _nearest(sparse.csr_array(taken[start : start + _BLOCK] @ by_user), start, sizes, most, shrinkage)
         for start in range(0, taken.shape[0], _BLOCK)
     ]
-    return sparse.csr_array(sparse.vstack(blocks)) if blocks else sparse.csr_array((0, 0), dtype=np.float32)
+    if not blocks:
+        return sparse.csr_array((0, 0), dtype=np.float32)
+    return cast(Csr, sparse.vstack(blocks, format="csr"))
 
 
 def _nearest(common: Csr, first: int, sizes: Floats, most: int, shrinkage: float) -> Csr:

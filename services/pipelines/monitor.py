@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 
 from pipelines import drift, features, snapshots
 from pipelines.errors import ServiceError
-from pipelines.ingest import RawLake
 from pipelines.metrics import Interval, interval, rank
+from pipelines.raw import RawLake
 from pipelines.schema import EVENTS
 from pipelines.serving import Recommender
 from pipelines.tracking import CHAMPION, Tracking, Version

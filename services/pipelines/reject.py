@@ -1,7 +1,8 @@
 """Reject: the way out when a bad delivery stops the loop."""
 
 from pipelines.errors import InputError
-from pipelines.ingest import INBOX, RawLake
+from pipelines.ingest import INBOX
+from pipelines.raw import RawLake
 
 
 def reject(raw: RawLake, name: str) -> int:

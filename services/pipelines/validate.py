@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from pipelines import snapshots, typed
 from pipelines.errors import GateError
-from pipelines.ingest import Ingested, RawLake
+from pipelines.ingest import Ingested
 from pipelines.quality import Finding, Quality, QualityRules
+from pipelines.raw import RawLake
 from pipelines.schema import EVENTS
 from pipelines.snapshots import Snapshot, Source
 from pipelines.tables import CHUNK_ROWS

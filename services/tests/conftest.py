@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import boto3
@@ -155,7 +156,7 @@ def mlflow_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield url
 
 
-def s3(url: str) -> object:
+def s3(url: str) -> Any:
     """An S3 client."""
     return boto3.client("s3", endpoint_url=url, region_name=REGION)
 

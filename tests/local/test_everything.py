@@ -123,7 +123,7 @@ def test_without_the_services_it_says_what_to_do_and_begins_nothing(tmp_path: Pa
     assert not (tmp_path / ".local").exists()
 
 
-def test_a_stack_without_a_stream_is_refused_before_anything_is_deployed(checkout: Project, tmp_path: Path) -> None:
+def test_a_stack_without_a_stream_is_refused_before_anything_is_deployed(tmp_path: Path) -> None:
     for name in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "Pulumi.local.yaml").write_text(STACK + "    data_pipeline: null\n")

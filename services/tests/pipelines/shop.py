@@ -17,6 +17,7 @@ from pipelines.loop import Context, LoopOptions
 from pipelines.quality import QualityRules
 from pipelines.runner import run_loop
 from pipelines.settings import Settings
+from pipelines.tracking import CHAMPION, Version
 from pipelines.validate import Validated, validate
 
 END = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -82,6 +83,12 @@ class Shop:
     def loop(self, options: LoopOptions | None = None, *, fresh: bool = False) -> dict[str, Any]:
         """Run the loop."""
         return run_loop(self.settings, options or LoopOptions(), fresh=fresh, clock=lambda: self.now)
+
+    def champion(self) -> Version:
+        """The version that serves."""
+        found = self.context().tracking.aliased(CHAMPION)
+        assert found is not None
+        return found
 
     def objects(self) -> Iterator[tuple[str, bytes]]:
         """Every version of every object in the four buckets."""

@@ -106,7 +106,7 @@ def test_steps_run_one_by_one_as_an_orchestrator_runs_them(run: Run, configured:
         code, out, err = run(step.name, "--run", "by-hand", "--json")
         assert code == 0, err
         assert isinstance(json.loads(out), dict)
-    assert configured.context().tracking.aliased("champion").number == "1"  # type: ignore[union-attr]
+    assert configured.champion().number == "1"
 
 
 def test_generated_events_can_go_through_the_stream(run: Run, configured: Shop) -> None:

@@ -88,7 +88,7 @@ def test_without_taste_in_the_data_popularity_is_declared_champion(live: Shop) -
     results = live.loop()
     assert results["evaluate"].passed == "popularity"
     assert "does not beat popularity" in results["evaluate"].verdict.refusals["collaborative"][0]
-    assert live.context().tracking.aliased("champion").tags["kind"] == "popularity"
+    assert live.champion().tags["kind"] == "popularity"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_smallest_shops_get_a_champion_too(live: Shop, rows: list[str]) -> N
     live.drop_events(*rows)
     results = live.loop()
     assert results["evaluate"].passed == "popularity"
-    assert live.context().tracking.aliased("champion").number == "1"
+    assert live.champion().number == "1"
     assert live.loop()["register"].already_champion
 
 
@@ -125,7 +125,7 @@ def test_a_worse_model_is_stopped_and_the_champion_stays(live: Shop) -> None:
     worse = LoopOptions(hyperparameters=replace(LoopOptions().hyperparameters, neighbours=1, shrinkage=1e9))
     with pytest.raises(GateError, match=r"worse than the champion.*champion goes on serving"):
         live.loop(worse)
-    assert live.context().tracking.aliased("champion").number == "1"
+    assert live.champion().number == "1"
     assert len(live.context().tracking.versions()) == 1
 
 

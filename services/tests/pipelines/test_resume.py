@@ -52,23 +52,24 @@ def mortal(
             text=True,
             start_new_session=True,
         )
-        assert process.stdin is not None
-        assert process.stdout is not None
+        orders, answers = process.stdin, process.stdout
+        assert orders is not None
+        assert answers is not None
 
         def run(step: str, moment: str | None) -> int:
-            process.stdin.write(json.dumps({"step": step, "moment": moment}) + "\n")
-            process.stdin.flush()
-            answer = process.stdout.readline()
+            orders.write(json.dumps({"step": step, "moment": moment}) + "\n")
+            orders.flush()
+            answer = answers.readline()
             assert answer, (tmp_path / "mortal.log").read_text()[-2000:]
             return int(answer)
 
         yield run
-        process.stdin.close()
+        orders.close()
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-        process.stdout.close()
+        answers.close()
         process.wait()
 
 
@@ -86,8 +87,7 @@ def test_a_process_killed_twice_at_every_step_ends_as_if_nothing_had_happened(
     found = live.context()
     consenting = set(generated.users.filter(generated.users["consent"])["user_id"].to_pylist())
     wanted = sum(user in consenting for user in generated.events["user_id"].to_pylist())
-    champion = found.tracking.aliased("champion")
-    assert champion is not None
+    champion = live.champion()
     assert [version.number for version in found.tracking.versions()] == [champion.number]
     snapshot = snapshots.find(found.lake, champion.tags["data_version"])
     assert snapshot is not None

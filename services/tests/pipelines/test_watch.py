@@ -135,7 +135,7 @@ def test_injected_drift_is_detected_retrained_and_promoted(live: Shop) -> None:
 
     done = live.loop()
     assert done["deploy"].version == "2"
-    assert live.context().tracking.aliased("champion").number == "2"  # type: ignore[union-attr]
+    assert live.champion().number == "2"
     assert not done["decide"].retrain
     metrics = (live.settings.state / "metrics" / "loop.prom").read_text()
     assert 'mlops_champion_info{kind="' in metrics
@@ -183,10 +183,10 @@ def test_the_worker_trains_on_a_trigger_and_says_why(live: Shop) -> None:
 
 def test_the_worker_does_not_ask_a_gate_twice_about_the_same_events(live: Shop) -> None:
     live.drop_events(*(f"{number},ana,p9,view,2026-11-20T10:00:00Z" for number in range(30)))
-    worker = Worker(live.settings, LoopOptions(), 1.0, 0, [].append)
+    worker = Worker(live.settings, LoopOptions(), 1.0, 0, list[str]().append)
     assert [worker.look(), worker.look()] == ["stopped", "stopped"]
     assert len(live.context().lake.keys("curated", "quality/")) == 1
-    lost = Worker(replace(live.settings, stream="gone"), LoopOptions(), 1.0, 0, [].append)
+    lost = Worker(replace(live.settings, stream="gone"), LoopOptions(), 1.0, 0, list[str]().append)
     assert lost.look() == "failed"
 
 
