@@ -21,6 +21,8 @@ from mlops.stack import provider
 
 ROUNDS = 9
 ALLOWED = 1.15
+INIT = "_internal_init"
+"""What the constructor of every SDK class calls with its properties as keywords."""
 SDKS = ("pulumi_aws.", "pulumi_eks.", "pulumi_kubernetes.")
 
 
@@ -90,7 +92,7 @@ def kept_calls(stack: stacks.StackFile, real: Callable[[], object]) -> list[Call
     calls: list[Call] = []
     kinds = [kind for kind in _below(pulumi.CustomResource) if kind.__module__.startswith(SDKS)]
     kinds += [kind for kind in _below(pulumi.ComponentResource) if kind.__module__.startswith("pulumi_eks.")]
-    originals = {kind: vars(kind)["_internal_init"] for kind in kinds if "_internal_init" in vars(kind)}
+    originals = {kind: vars(kind)[INIT] for kind in kinds if INIT in vars(kind)}
 
     def keeping(kind: type[pulumi.Resource]) -> Callable[..., None]:
         def init(self: pulumi.Resource, resource_name: str, /, *given: Any, **properties: Any) -> None:
@@ -105,12 +107,12 @@ def kept_calls(stack: stacks.StackFile, real: Callable[[], object]) -> list[Call
         return init
 
     for kind in originals:
-        setattr(kind, "_internal_init", keeping(kind))
+        setattr(kind, INIT, keeping(kind))
     try:
         record(real, project=stack.project, stack=stack.name, config=stack.config)
     finally:
         for kind, original in originals.items():
-            setattr(kind, "_internal_init", original)
+            setattr(kind, INIT, original)
     return calls
 
 
