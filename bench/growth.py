@@ -52,5 +52,8 @@ def many(times: int) -> Mapping[str, Any]:
     group = {"instance_types": ["m7i.large"], "min_size": 1, "max_size": 3}
     return {
         "serving": {"models": [{"name": f"model-{number}", **model} for number in range(times)]},
-        "cluster": {"node_groups": {f"group-{number}": group for number in range(times)}},
+        "cluster": {
+            "node_groups": {f"group-{number}": group for number in range(times)},
+            "autoscaler": {"max_nodes": 3 * times + 10},
+        },
     }

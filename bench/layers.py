@@ -22,7 +22,7 @@ from mlops.stack import provider
 ROUNDS = 9
 ALLOWED = 1.15
 INIT = "_internal_init"
-"""What the constructor of every SDK class calls, however its arguments were given."""
+"""What the constructor of every SDK class calls with its properties as keywords."""
 SDKS = ("pulumi_aws.", "pulumi_eks.", "pulumi_kubernetes.")
 
 

@@ -17,6 +17,8 @@ class Run:
     """One process, from its start to its end."""
 
     seconds: float
+    cpu_seconds: float
+    """What it took of the processors: nearly the same on a busy machine."""
     megabytes: float
     """Peak resident set."""
     out: str
@@ -54,7 +56,8 @@ def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> R
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {err.read()[-2000:]}")
         kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-        return Run(seconds=seconds, megabytes=kilobytes / 1024, out=out.read())
+        cpu = usage.ru_utime + usage.ru_stime
+        return Run(seconds=seconds, cpu_seconds=cpu, megabytes=kilobytes / 1024, out=out.read())
 
 
 def best(command: Sequence[str], variables: Mapping[str, str] | None = None, times: int = 5) -> Run:

@@ -8,7 +8,7 @@ from localcloud.mirror import Mirror, Mirrored, MirrorError
 from mlops import settings, stacks
 from mlops.cli import local, ui
 from mlops.cli.errors import BadInputError, FailedError
-from mlops.cli.local_view import Waiting, as_data, parts_table
+from mlops.cli.local_view import Waiting, as_data, as_lines, parts_table
 from mlops.cli.options import Target
 from mlops.cli.planning import planned
 from mlops.local.health import fetch
@@ -159,7 +159,7 @@ def _show(stack: LocalStack, up: local.Up, *, seconds: float, trained: bool, as_
         console.print(f"  {what:<12} {address}", markup=False, soft_wrap=True)
     console.print("[bold]Ask[/]")
     console.print(f"  $ curl -s '{url}'", markup=False, soft_wrap=True)
-    console.print_json(data=answer)
+    console.print(as_lines(answer), markup=False, soft_wrap=True)
     made = "trained, gated, registered and deployed just now" if trained else "as it was; `mlops local run-loop` trains"
     console.print(f"[green]✓[/] Version {answer['model']['version']} answers: {made} ({seconds:.0f} s in all).")
     console.print(f"  mlops local status · logs · run-loop · stop. Down again: mlops destroy -s {up.data['stack']}")

@@ -1,5 +1,6 @@
 """How the local stack's parts are shown: a table that is drawn anew in a terminal, lines in a pipe."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -7,30 +8,39 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from mlops.cli import ui
 from mlops.local.stack import Part
 
 NOTHING: Mapping[str, int] = {}
+ROOMY_COLUMNS = 110
+"""From this width on there is room for words."""
 _COLOURS = {"works": "green", "starts": "yellow", "stopped": "dim"}
 
 
 def parts_table(parts: Sequence[Part], memory: Mapping[str, int] = NOTHING) -> Table:
-    """One row a part."""
-    table = ui.table("Local stack", "Part", "State", "Address", "Process", "Up", "Memory", "Restarts", "", rows=())
+    """One row a part; what is wrong with it, or what it does, where there is room."""
+    roomy = ui.out().width >= ROOMY_COLUMNS
+    table = ui.table("Local stack", rows=())
+    more = ("Memory", "") if roomy else ()
+    for column in ("Part", "State", "Address", "Process", "Up", "Restarts", *more):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
     for part in parts:
         colour = _COLOURS.get(part.state, "red")
-        table.add_row(
+        cells = [
             part.name,
             f"[{colour}]{part.state}[/]",
             part.url or "",
             str(part.pid or ""),
             duration(time.time() - part.started) if part.started else "",
-            f"{memory[part.name] / 1024**2:,.0f} MB" if memory.get(part.name) else "",
             str(part.restarts or ""),
-            _cell(part.detail or part.what),
-        )
+        ]
+        if roomy:
+            held = f"{memory[part.name] / 1024**2:,.0f} MB" if memory.get(part.name) else ""
+            cells += [held, f"[dim]{escape(part.detail or part.what)}[/]"]
+        table.add_row(*cells)
     return table
 
 
@@ -43,6 +53,18 @@ def as_data(parts: Sequence[Part], served: Mapping[str, Any], memory: Mapping[st
         "works": bool(parts) and all(part.state == "works" for part in parts),
         "serving": dict(served),
     }
+
+
+def as_lines(answer: Mapping[str, Any]) -> str:
+    """JSON with a line for each key, and for each item of a list."""
+    lines = []
+    for key, value in answer.items():
+        if isinstance(value, list) and value:
+            items = ",\n".join(f"    {json.dumps(item, ensure_ascii=False)}" for item in value)
+            lines.append(f"  {json.dumps(key)}: [\n{items}\n  ]")
+        else:
+            lines.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def duration(seconds: float) -> str:
@@ -81,9 +103,3 @@ class Waiting:
                 self._told[part.name] = part.state
                 elapsed = time.monotonic() - self._started
                 ui.err().print(f"services: {elapsed:5.1f} s  {part.name} {part.state}", markup=False)
-
-
-def _cell(text: str) -> str:
-    from rich.markup import escape
-
-    return f"[dim]{escape(ui.shortened(text, 80))}[/]"

@@ -22,6 +22,8 @@ class Report:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     """Seconds from due to the last byte, of requests that were answered with 200."""
+    lateness: list[float] = field(default_factory=list)
+    """Seconds by which the generator itself was late: what the machine, and not the server, is to blame for."""
     failures: Counter[str] = field(default_factory=Counter)
     """By reason: a status, or what the connection said."""
     versions: Counter[str] = field(default_factory=Counter)
@@ -34,10 +36,18 @@ class Report:
 
     def quantile(self, share: float) -> float:
         """Milliseconds within which this share of the answers came."""
-        ordered = sorted(self.latencies)
-        if not ordered:
-            return float("nan")
-        return 1000 * ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+        return _quantile(self.latencies, share)
+
+    def late(self, share: float) -> float:
+        """Milliseconds within which the generator sent this share of the requests."""
+        return _quantile(self.lateness, share)
+
+
+def _quantile(seconds: list[float], share: float) -> float:
+    ordered = sorted(seconds)
+    if not ordered:
+        return float("nan")
+    return 1000 * ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
 class _Connection(asyncio.Protocol):
@@ -114,6 +124,7 @@ class Generator:
 
     async def _request(self, due: float, path: str) -> None:
         loop = asyncio.get_running_loop()
+        self.report.lateness.append(loop.time() - due)
         request = f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n\r\n".encode()
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):

@@ -28,7 +28,7 @@ from pipelines.ingest import drop_files
 from pipelines.loop import STEPS, Context, LoopOptions, Step
 from pipelines.options import options_from
 from pipelines.reject import reject
-from pipelines.runner import run_loop, run_step
+from pipelines.runner import alone, run_loop, run_step
 from pipelines.settings import Settings
 from pipelines.worker import Worker
 
@@ -147,14 +147,17 @@ def import_command(
 @app.command("reject")
 def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key of a file in the inbox.")]) -> None:
     """Take a bad batch or file out of the lake, for good."""
-    typer.echo(f"{reject(_context(LoopOptions()).raw, name)} objects removed")
+    context = _context(LoopOptions())
+    with alone(context.settings.state):
+        typer.echo(f"{reject(context.raw, name)} objects removed")
 
 
 @app.command("erase")
 def erase_command(user_id: str, as_json: Json = False) -> None:
     """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
     context = _context(LoopOptions())
-    found = erase(context.raw, context.store, context.tracking, user_id, datetime.now(UTC))
+    with alone(context.settings.state):
+        found = erase(context.raw, context.store, context.tracking, user_id, datetime.now(UTC))
     held = ", ".join(found.model_versions) or "none"
     _answer(
         found,
@@ -215,11 +218,12 @@ def workflow_command(
 @app.command("worker")
 def worker_command(
     interval: Annotated[float, typer.Option(min=1.0, help="Seconds between two looks.")] = 60.0,
+    host: Annotated[str, typer.Option(help="Address of /metrics; a pod gives 0.0.0.0.", envvar="HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics; 0 takes a free one.")] = 9108,
     options: Options = "",
 ) -> None:
     """Stay: take events in, watch, decide, and run the loop when a trigger fires. Metrics on /metrics."""
-    Worker(Settings.from_environment(), options_from(options), interval, port, _notes.print).run()
+    Worker(Settings.from_environment(), options_from(options), interval, host, port, _notes.print).run()
 
 
 def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -> None:

@@ -8,7 +8,11 @@ from pipelines.errors import GateError, ServiceError
 from pipelines.register import Registered
 from pipelines.serving import Answers, Overlap, Recommender
 from pipelines.tracking import CHALLENGER, CHAMPION, Tracking
+from recommender.deployment import within
 from recommender.registry import MODE_TAG, PERCENT_TAG
+
+_COMPARISON_SECONDS = 10.0
+"""How long comparisons may take to follow their answers."""
 
 Strategy = Literal["rolling", "canary", "shadow"]
 
@@ -106,10 +110,10 @@ def _try(
     tracking.set_alias(CHALLENGER, version)
     try:
         recommender.wait_for({"champion": champion, strategy: version}, rules.timeout_seconds)
-        answers = recommender.ask(users)
         if strategy == "canary":
-            return _judge_answers(answers, version, rules), None
-        overlap = recommender.overlap(version)
+            return _judge_answers(recommender.ask(users), version, rules), None
+        compared = [user for user in users if within(user, rules.share)]
+        answers, overlap = recommender.compare(compared, version, _COMPARISON_SECONDS)
         _judge_overlap(overlap, version, rules)
         return _judge_answers(answers, champion, rules), overlap
     except (GateError, ServiceError) as error:

@@ -19,6 +19,12 @@ class GateError(LoopError):
     exit_code = 3
 
 
+class BusyError(LoopError):
+    """Somebody else is at it."""
+
+    exit_code = 4
+
+
 class ServiceError(LoopError):
     """Something that the loop needs (S3, the stream, MLflow, the recommender) does not answer."""
 

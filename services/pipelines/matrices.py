@@ -91,9 +91,7 @@ def neighbours(matrix: Csr, *, most: int, shrinkage: float) -> Csr:
         _nearest(sparse.csr_array(taken[start : start + _BLOCK] @ by_user), start, sizes, most, shrinkage)
         for start in range(0, taken.shape[0], _BLOCK)
     ]
-    if not blocks:
-        return sparse.csr_array((0, 0), dtype=np.float32)
-    return cast(Csr, sparse.vstack(blocks, format="csr"))
+    return cast(Csr, sparse.vstack(blocks, format="csr")) if blocks else matrix[:0, :0]
 
 
 def _nearest(common: Csr, first: int, sizes: Floats, most: int, shrinkage: float) -> Csr:

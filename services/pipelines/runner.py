@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from pipelines.errors import GateError, InputError
+from pipelines.errors import BusyError, GateError, InputError
 from pipelines.features import FRESHNESS
 from pipelines.lake import Lake
 from pipelines.loop import STEPS, Context, Done, LoopOptions, Step
@@ -112,7 +112,7 @@ def run_loop(
     Raises:
         LoopError: of the step that could not be done; GateError ends the run, anything else leaves it unfinished.
     """
-    with _alone(settings.state):
+    with alone(settings.state):
         unfinished = settings.state / "loop" / "unfinished.json"
         run = None if fresh else _resumable(unfinished, clock())
         if run is None:
@@ -138,7 +138,12 @@ def _resumable(path: Path, now: datetime) -> str | None:
 
 
 @contextmanager
-def _alone(state: Path) -> Iterator[None]:
+def alone(state: Path) -> Iterator[None]:
+    """Keep others on the same state from changing the lake meanwhile.
+
+    Raises:
+        BusyError: somebody is at it.
+    """
     folder = state / "loop"
     folder.mkdir(parents=True, exist_ok=True)
     # The kernel lets go of it when the process dies, however it dies.
@@ -146,7 +151,7 @@ def _alone(state: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"The loop already runs with the state in {state}: wait for it.") from None
+            raise BusyError(f"The loop already runs with the state in {state}: wait for it.") from None
         yield
 
 

@@ -121,8 +121,24 @@ class Recommender:
             found["failed"] = Answers(requests=failed, failed=failed, p95_ms=0.0)
         return found
 
+    def compare(
+        self, users: Sequence[str], challenger: str, timeout_seconds: float
+    ) -> tuple[dict[str, Answers], Overlap]:
+        """Ask for each user while a challenger is compared in the shadow; the comparisons come after the answers."""
+        before = self.overlap(challenger)
+        answers = self.ask(users)
+        end = time.monotonic() + timeout_seconds
+        while True:
+            now = self.overlap(challenger)
+            made = now.compared - before.compared
+            # The service counts failures of all challengers together.
+            failed = now.failed - before.failed
+            if made + failed >= len(users) or time.monotonic() > end:
+                return answers, Overlap(compared=made, failed=failed, mean=now.mean)
+            time.sleep(_POLL_SECONDS)
+
     def overlap(self, challenger: str) -> Overlap:
-        """What the shadow counted for a challenger."""
+        """What the shadow has counted for a challenger since the service started."""
         total = count = failed = 0.0
         for name, labels, value in self._samples():
             if name == "recommender_shadow_overlap_sum" and labels.get("challenger") == challenger:

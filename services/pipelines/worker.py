@@ -7,11 +7,11 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from pipelines.decide import Decision, decide
-from pipelines.errors import GateError, LoopError
+from pipelines.errors import BusyError, GateError, LoopError
 from pipelines.ingest import ingest
 from pipelines.loop import Context, LoopOptions
 from pipelines.monitor import monitor
-from pipelines.runner import run_loop
+from pipelines.runner import alone, run_loop
 from pipelines.settings import Settings
 from pipelines.worker_http import serve
 
@@ -24,12 +24,14 @@ class Worker:
         settings: Settings,
         options: LoopOptions,
         interval_seconds: float,
+        host: str,
         port: int,
         say: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._options = options
         self._interval = interval_seconds
+        self._host = host
         self._port = port
         self._say = say
         self._stop = threading.Event()
@@ -44,8 +46,8 @@ class Worker:
         """Look until told to stop (SIGTERM, SIGINT)."""
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: self._stop.set())
-        with serve(self._port, self._metrics) as port:
-            self._say(f"metrics on http://127.0.0.1:{port}/metrics")
+        with serve(self._host, self._port, self._metrics) as port:
+            self._say(f"metrics on http://{self._host}:{port}/metrics")
             while not self._stop.is_set():
                 outcome = self.look()
                 self._looks.labels(outcome).inc()
@@ -53,9 +55,10 @@ class Worker:
                 self._stop.wait(self._interval)
 
     def look(self) -> str:
-        """One round: "quiet", "trained", "stopped" (by a gate) or "failed". Errors are said, never raised."""
+        """One round: "quiet", "busy", "trained", "stopped" (by a gate) or "failed". Errors are said, never raised."""
         try:
-            decision, new = self._decide()
+            with alone(self._settings.state):
+                decision, new = self._decide()
             if not decision.retrain:
                 return "quiet"
             # What a gate refused it would refuse again: only new events can change its mind.
@@ -70,6 +73,10 @@ class Worker:
         except GateError as stop:
             self._say(f"the gate stopped: {stop}")
             return "stopped"
+        except BusyError:
+            # A loop that somebody started by hand does what this would do.
+            self._refused_at = -1
+            return "busy"
         except LoopError as error:
             self._refused_at = -1
             self._say(f"failed: {error}")

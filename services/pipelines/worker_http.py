@@ -11,7 +11,7 @@ from pipelines.errors import ServiceError
 
 
 @contextmanager
-def serve(port: int, metrics: Callable[[], bytes]) -> Iterator[int]:
+def serve(host: str, port: int, metrics: Callable[[], bytes]) -> Iterator[int]:
     """Serve in a thread; gives the port.
 
     Raises:
@@ -34,9 +34,11 @@ def serve(port: int, metrics: Callable[[], bytes]) -> Iterator[int]:
             """One line a scrape would bury everything else."""
 
     try:
-        server = ThreadingHTTPServer(("0.0.0.0", port), Handler)
+        server = ThreadingHTTPServer((host, port), Handler)
     except OSError as error:
-        raise ServiceError(f"Port {port} cannot be listened on: {error.strerror}. Give another one: --port.") from None
+        raise ServiceError(
+            f"Port {port} of {host} cannot be listened on: {error.strerror}. Give another one: --port."
+        ) from None
     thread = threading.Thread(target=server.serve_forever, name="worker-http", daemon=True)
     thread.start()
     try:

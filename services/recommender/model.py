@@ -22,6 +22,7 @@ __all__ = ["Manifest", "Model", "ModelError", "Recommendation"]
 
 MOST_REASONS = 3
 """How many of the user's own products are named as the reason of one recommendation."""
+_PAGE_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,11 @@ class Model:
         model.manifest.verify_files(Path(folder))
         model.check(every_value=True)
         return model
+
+    def touch(self) -> None:
+        """Read one byte of every page, so that no answer waits for a disk; other threads run meanwhile."""
+        for array in self._arrays().values():
+            array.view(np.uint8)[::_PAGE_BYTES].max(initial=0)
 
     def check(self, *, every_value: bool) -> None:
         """Raise ModelError unless the arrays fit each other."""

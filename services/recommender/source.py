@@ -144,7 +144,8 @@ def source(settings: Settings) -> Source:
 
 def _load(folder: Path, *, mmap: bool) -> Model:
     model = Model.load(folder, mmap=mmap)
-    # The first answers would pay for the first touch of every array.
+    model.touch()
+    # The first answers would pay for what is made on first use.
     for row in range(min(len(model.users), _WARM_USERS)):
         model.recommend(model.users.name(row * len(model.users) // _WARM_USERS), 10)
     return model

@@ -1,6 +1,7 @@
 """The recorder: what a plan knows about a program, and what it refuses to plan."""
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -262,3 +263,28 @@ def test_a_given_service_role_is_used_in_place_of_a_new_one() -> None:
     (control_plane,) = graph.of_type("aws:eks/cluster:Cluster")
     assert control_plane.inputs["roleArn"] == role.outputs["arn"]
     assert role.urn in control_plane.dependencies
+
+
+def test_the_search_for_garbage_goes_on_after_a_plan() -> None:
+    during: list[bool] = []
+
+    def program() -> None:
+        during.append(gc.isenabled())
+        network(aws_provider())
+
+    recorded(program)
+    assert during == [False]
+    assert gc.isenabled()
+
+
+def test_every_output_of_a_large_stack_is_waited_for() -> None:
+    seen: list[str] = []
+
+    def program() -> None:
+        given = aws_provider()
+        for number in range(40):
+            topic = aws.sns.Topic(f"topic-{number}", opts=given)
+            topic.arn.apply(seen.append)
+
+    assert len(recorded(program)) == 41
+    assert len(seen) == 40

@@ -29,6 +29,6 @@ def httpserver_of() -> Iterator[Callable[[str], str]]:
     with ExitStack() as stack:
 
         def start(text: str) -> str:
-            return f"http://127.0.0.1:{stack.enter_context(serve(0, text.encode))}"
+            return f"http://127.0.0.1:{stack.enter_context(serve('127.0.0.1', 0, text.encode))}"
 
         yield start

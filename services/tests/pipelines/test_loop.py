@@ -43,6 +43,8 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
 
     assert results["evaluate"].passed == "collaborative"
     assert results["deploy"].verified
+    assert results["monitor"].requests >= 200
+    assert 0.0 < results["monitor"].p95_seconds < 1.0
     answer = ask(live, "u0000001")
     assert answer["model"]["version"] == results["deploy"].version == "1"
     assert answer["recommendations"][0]["because"]
@@ -105,7 +107,6 @@ def test_the_smallest_shops_get_a_champion_too(live: Shop, rows: list[str]) -> N
     results = live.loop()
     assert results["evaluate"].passed == "popularity"
     assert live.champion().number == "1"
-    assert live.loop()["register"].already_champion
 
 
 def test_ids_in_any_alphabet_go_all_the_way(live: Shop, recommender_of: Start, tmp_path: Path) -> None:

@@ -105,7 +105,8 @@ def test_only_the_most_similar_neighbours_are_kept_and_blocks_do_not_matter(monk
 def test_one_product_has_no_neighbours_and_no_products_are_no_error() -> None:
     single: Csr = sparse.csr_array(np.ones((3, 1), np.float32))
     assert neighbours(single, most=5, shrinkage=1.0).nnz == 0
-    assert neighbours(sparse.csr_array((0, 0), dtype=np.float32), most=5, shrinkage=1.0).shape == (0, 0)
+    nothing: Csr = sparse.csr_array(np.zeros((0, 0), np.float32))
+    assert neighbours(nothing, most=5, shrinkage=1.0).shape == (0, 0)
 
 
 def test_ndcg_is_that_of_scikit_learn() -> None:
@@ -125,9 +126,10 @@ def test_ndcg_is_that_of_scikit_learn() -> None:
         score = [value if value else -1.0 - place for place, value in enumerate(score)]
         gain = ndcg_score([truth], [score], k=10) if len(listed) == 10 else None
         theirs.append(gain)
-    compared = [(one, other) for one, other in zip(ours, theirs, strict=True) if other is not None]
+    compared = [pair for pair in zip(ours, theirs, strict=True) if pair[1] is not None]
     assert len(compared) > 80
-    np.testing.assert_allclose(*np.asarray(compared).T, atol=1e-9)
+    one, other = np.asarray(compared).T
+    np.testing.assert_allclose(one, other, atol=1e-9)
 
 
 def test_the_exam_draws_the_same_users_again() -> None:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from pipelines import snapshots
-from pipelines.errors import GateError, InputError, ServiceError
+from pipelines.errors import BusyError, GateError, InputError, ServiceError
 from pipelines.loop import STEPS, LoopOptions, Step
-from pipelines.runner import _alone, run_loop, run_step
+from pipelines.runner import alone, run_loop, run_step
 from pipelines.settings import Settings
 from tests.pipelines.shop import Shop, made
 
@@ -96,9 +96,15 @@ def test_a_process_killed_twice_at_every_step_ends_as_if_nothing_had_happened(
     assert not (live.settings.state / "loop" / "unfinished.json").exists()
 
 
-def test_an_unfinished_run_goes_on_with_what_is_done(live: Shop) -> None:
+@pytest.fixture
+def away(live: Shop, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of `live` while MLflow is away."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    return replace(live.settings, tracking_uri="http://127.0.0.1:9")
+
+
+def test_an_unfinished_run_goes_on_with_what_is_done(live: Shop, away: Settings) -> None:
     live.fill(made(events=1_500))
-    away = replace(live.settings, tracking_uri="http://127.0.0.1:9")
     first, second = Told(), Told()
     with pytest.raises(ServiceError, match=r"MLflow at http://127\.0\.0\.1:9"):
         run_loop(away, LoopOptions(), progress=first, clock=lambda: live.now)
@@ -107,9 +113,8 @@ def test_an_unfinished_run_goes_on_with_what_is_done(live: Shop) -> None:
     assert second.done == [step.name for step in STEPS[3:]]
 
 
-def test_an_unfinished_run_of_two_hours_ago_is_not_gone_on_with(live: Shop) -> None:
+def test_an_unfinished_run_of_two_hours_ago_is_not_gone_on_with(live: Shop, away: Settings) -> None:
     live.fill(made(events=1_500))
-    away = replace(live.settings, tracking_uri="http://127.0.0.1:9")
     with pytest.raises(ServiceError):
         run_loop(away, LoopOptions(), clock=lambda: live.now)
     live.now += timedelta(hours=2)
@@ -140,5 +145,5 @@ def test_a_run_that_a_gate_stopped_is_over(shop: Shop) -> None:
 
 
 def test_two_loops_on_one_state_are_refused(shop: Shop) -> None:
-    with _alone(shop.settings.state), pytest.raises(InputError, match="already runs"):
+    with alone(shop.settings.state), pytest.raises(BusyError, match="already runs"):
         shop.loop()
