@@ -34,6 +34,10 @@ test: setup lint types ## Lint, types and every test, with coverage
 	@echo "test: pytest, $(JOBS) processes"
 	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov=components --cov=mlops --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
+.PHONY: test-services
+test-services: setup ## The tests of what runs on the platform, with a real MLflow and an emulated AWS
+	@cd services && .venv/bin/ruff check . && .venv/bin/pytest -q $(ARGS)
+
 .PHONY: lint
 lint: setup ## ruff check, ruff format --check
 	@echo "lint: ruff check"

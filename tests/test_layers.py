@@ -39,6 +39,7 @@ FORBIDDEN = {
     "mlops/capacity": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/cost": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/timeline": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
+    "mlops/local": ("components", "localcloud", "mlops.cli", "pulumi", "pipelines", "recommender"),
     "mlops/plan": ("components", "mlops.cli", "mlops.tiers", "rich", "typer"),
 }
 
