@@ -14,7 +14,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## List the commands
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Prepare .venv and services/.venv from their locks and find, install or build the pulumi CLI
@@ -33,6 +33,10 @@ down: setup ## Destroy the local stack to nothing, process and file
 test: setup lint types ## Lint, types and every test, with coverage
 	@echo "test: pytest, $(JOBS) processes"
 	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov=components --cov=mlops --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+
+.PHONY: test-long
+test-long: setup ## Tests that want a machine of their own: the local stack's processes killed and healed
+	@$(BIN)/pytest -m long $(ARGS)
 
 .PHONY: test-services
 test-services: setup ## The tests of what runs on the platform, with a real MLflow and an emulated AWS

@@ -42,16 +42,18 @@ class RecordingMonitor(MockMonitor):
         """The first thing that was refused; later failures only follow from it."""
 
     def graph(self) -> Graph:
-        """What was registered.
+        """What was registered, in an order that is the same every time: the program's own depends on which of its
+        values happens to be known first.
 
         Raises:
             RecordError: nothing was.
         """
         if not self._nodes:
             raise RecordError("The program registered no resource; a plan of nothing is most likely a mistake.")
-        nodes = tuple(self._with_outputs(node) for node in self._nodes.values())
+        nodes = tuple(self._with_outputs(self._nodes[urn]) for urn in sorted(self._nodes))
         stack_outputs = normalise(self._outputs.get(self._stack_urn, {}))
-        return Graph(project=self._project, stack=self._stack, nodes=nodes, stack_outputs=stack_outputs)
+        graph = Graph(project=self._project, stack=self._stack, nodes=nodes, stack_outputs=stack_outputs)
+        return replace(graph, nodes=graph.topological())
 
     def _with_outputs(self, node: Node) -> Node:
         """Components publish their outputs after they are registered."""

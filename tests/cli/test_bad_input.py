@@ -155,7 +155,7 @@ def test_an_unknown_option_or_command_is_answered_with_usage(mlops: Run) -> None
     assert "plan" in answer.err
 
 
-@pytest.mark.parametrize("command", [("up", "-s", "local"), ("rehearse", "-s", "local")])
+@pytest.mark.parametrize("command", [("up", "-s", "local", "--infrastructure-only"), ("rehearse", "-s", "local")])
 def test_without_pulumi_what_needs_it_says_so_and_plan_works(
     mlops: Run, environment: dict[str, str], command: tuple[str, ...]
 ) -> None:

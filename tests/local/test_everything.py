@@ -14,7 +14,7 @@ import pytest
 
 from tests.local.conftest import ROOT, Project, marked_processes, until
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.long]
 
 STACK = """config:
   mlops:tier: local

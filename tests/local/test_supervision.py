@@ -15,6 +15,8 @@ from mlops.local import programs
 from mlops.local.health import look
 from tests.local.conftest import Project, s3, start, until
 
+pytestmark = pytest.mark.long
+
 
 def object_in(project: Project) -> str:
     """Address of the object that must outlive everything."""
