@@ -14,6 +14,9 @@ from pulumi.automation import CommandResult, PulumiCommand
 from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""^C, a polite kill, and a closed terminal."""
+
 OnLine = Callable[[str], Any] | None
 
 
@@ -89,7 +92,7 @@ def _collect(pipe: IO[str] | None, hook: OnLine) -> Callable[[], list[str]]:
 
 @contextmanager
 def interruptible(command: Command, on_interrupt: Callable[[], object] | None) -> Generator[Callable[[], bool]]:
-    """While inside, ^C lets the engine finish what it has begun, in place of raising KeyboardInterrupt here.
+    """While inside, ^C (or an end from outside) lets the engine finish what it has begun and stop.
 
     An exception in this process would abandon the CLI: its lock and its pending operations would stay. Yields a
     function that tells whether there was a ^C. Does nothing outside the main thread, where no handler can be set.
@@ -105,8 +108,9 @@ def interruptible(command: Command, on_interrupt: Callable[[], object] | None) -
     if threading.current_thread() is not threading.main_thread():
         yield interrupted.is_set
         return
-    before = signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in _ENDS}
     try:
         yield interrupted.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

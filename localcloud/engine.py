@@ -114,6 +114,11 @@ class LocalCloud:
     def backend(self) -> Path:
         return self.folder / "backend"
 
+    @property
+    def backend_url(self) -> str:
+        # A state and its metadata are two files, and a kill between their writing makes both unreadable.
+        return f"{self.backend.as_uri()}?metadata=skip"
+
     def __enter__(self) -> Self:
         """
         Raises:
@@ -166,7 +171,7 @@ class LocalCloud:
         skip = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"} if self._throwaway else {}
         return {
             **skip,
-            "PULUMI_BACKEND_URL": self.backend.as_uri(),
+            "PULUMI_BACKEND_URL": self.backend_url,
             "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
             "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in self._ports.items()),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -296,7 +301,7 @@ class LocalStack:
 
     def _write_settings(self, folder: Path, config: Mapping[str, str]) -> None:
         """Project and stack file in one go; the CLI would need a process for each value."""
-        project = {"name": self._project, "runtime": "python", "backend": {"url": self._cloud.backend.as_uri()}}
+        project = {"name": self._project, "runtime": "python", "backend": {"url": self._cloud.backend_url}}
         (folder / "Pulumi.yaml").write_text(json.dumps(project))
         path = folder / f"Pulumi.{self._name}.yaml"
         kept = _salt(path)

@@ -9,8 +9,8 @@ from tests.cli.conftest import ROOT, executable
 
 sys.path.insert(0, str(ROOT / "tools"))
 
-import pulumi_cli
-import steps
+import pulumi_cli  # pyright: ignore[reportMissingImports]
+import steps  # pyright: ignore[reportMissingImports]
 
 
 @pytest.fixture

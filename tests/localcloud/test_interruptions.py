@@ -96,10 +96,13 @@ def goes_on(drive: Callable[..., Driver]) -> list[str]:
     return healing.lines
 
 
-def test_ctrl_c_lets_the_engine_finish_what_it_has_begun(drive: Callable[..., Driver]) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_polite_kill_let_the_engine_finish_what_it_has_begun(
+    drive: Callable[..., Driver], end: signal.Signals
+) -> None:
     running = drive(delay=0.25)
     running.until(3, "done create")
-    running.process.send_signal(signal.SIGINT)
+    running.process.send_signal(end)
     outcome = running.end()
     assert outcome["interrupted"]
     assert outcome["failures"] == []
