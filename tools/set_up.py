@@ -28,7 +28,7 @@ TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 SERVICES = ROOT / "services"
 UV_REQUIREMENT = "uv>=0.9,<1"
-SOURCES = ("components", "localcloud", "mlops")
+SOURCES = ("components", "localcloud", "mlops", "policies")
 SERVICE_SOURCES = ("local_stack", "pipelines", "recommender")
 SERVICES_PYTHON = ">=3.11,<3.14"
 """Newer ones have no wheels of some of the services' packages yet."""

@@ -67,6 +67,7 @@ def deploy(
 
     Raises:
         GateError: the challenger failed its trial, or the service does not take it.
+        ServiceError: the service does not come up with its first model; the alias stays, and a rerun looks again.
     """
     champion = tracking.aliased(CHAMPION)
     previous = champion.number if champion and champion.number != registered.version else None
@@ -84,8 +85,12 @@ def deploy(
             recommender.wait_for({"champion": registered.version}, rules.timeout_seconds)
             answers = {**answers, **_judge_answers(recommender.ask(asked), registered.version, rules)}
         except (GateError, ServiceError) as error:
-            _back(tracking, registered.version, previous)
-            raise GateError(f"{error} Version {previous or 'none'} is champion again.") from None
+            if previous is None:
+                # Nothing better served before, and a service that starts later needs a champion to start with.
+                raise
+            tracking.set_alias(CHAMPION, previous)
+            _end_trial(tracking, registered.version)
+            raise GateError(f"{error} Version {previous} is champion again.") from None
     _end_trial(tracking, registered.version)
     return Deployed(
         version=registered.version,
@@ -146,14 +151,6 @@ def _judge_overlap(overlap: Overlap, version: str, rules: DeployRules) -> None:
             f"Version {version} recommends {overlap.mean:.0%} of the champion's products on {overlap.compared} "
             f"requests; {rules.least_overlap:.0%} is the least."
         )
-
-
-def _back(tracking: Tracking, version: str, previous: str | None) -> None:
-    if previous is None:
-        tracking.drop_alias(CHAMPION)
-    else:
-        tracking.set_alias(CHAMPION, previous)
-    _end_trial(tracking, version)
 
 
 def _end_trial(tracking: Tracking, version: str) -> None:

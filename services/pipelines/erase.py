@@ -42,7 +42,7 @@ def erase(raw: RawLake, store: FeatureStore, tracking: Tracking, user_id: str, n
     events = raw.forget(users["user_id"].filter(known).combine_chunks()) if pc.any(known).as_py() else 0
     raw.keep_users(users.filter(pc.invert(known)))
     # Candidates hold histories, and what was promoted is in the registry.
-    raw.lake.delete("artifacts", *raw.lake.keys("artifacts", "candidates/"))
+    raw.lake.delete_below("artifacts", "candidates/")
     return Erased(
         raw_events=events,
         quarantined_rows=_quarantine(raw, user_id),

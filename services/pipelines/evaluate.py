@@ -58,9 +58,17 @@ class Exam:
     later: list[frozenset[str]]
 
     @classmethod
-    def of(cls, pairs: Interactions, most_users: int) -> "Exam":
-        """The exam that a snapshot's pairs make."""
+    def of(cls, pairs: Interactions, most_users: int, learnt: Interactions | None = None) -> "Exam":
+        """The exam that a snapshot's pairs make.
+
+        Args:
+            learnt: what the champion was trained from. Events that arrive late can put a pair that it learnt from
+                among those held out today; such pairs are asked of nobody.
+        """
         held = pairs.held_out()
+        before = ~held
+        if learnt is not None:
+            held &= ~pairs.contains(learnt, ~learnt.held_out())
         candidates = np.unique(pairs.user[held])
         if len(candidates) > most_users:
             candidates = np.sort(np.random.default_rng(_SEED).choice(candidates, most_users, replace=False))
@@ -73,7 +81,7 @@ class Exam:
         return cls(
             users=[pairs.users[user] for user in candidates],
             products=pairs.products,
-            before=sparse.csr_array(pairs.matrix(~held)[candidates]),
+            before=sparse.csr_array(pairs.matrix(before)[candidates]),
             later=[frozenset(products) for products in later],
         )
 
@@ -113,9 +121,8 @@ def evaluate(
     Raises:
         GateError: no candidate may serve.
     """
-    events = snapshots.events(lake, trained.data_version, ["user_id", "product_id", "event_type"])
-    exam = Exam.of(Interactions.of(events), rules.most_users)
     champion = tracking.aliased(CHAMPION)
+    exam = Exam.of(_pairs(lake, trained.data_version), rules.most_users, _learnt(lake, champion, trained))
     with TemporaryDirectory(prefix="evaluate-") as folder:
         learnt = Model.load(
             lake.download_folder("artifacts", f"{trained.candidate}/{EVALUATION}", Path(folder) / "candidate"),
@@ -154,6 +161,18 @@ def evaluate(
         verdict=verdict,
         passed=verdict.passed,
     )
+
+
+def _pairs(lake: Lake, data_version: str) -> Interactions:
+    return Interactions.of(snapshots.events(lake, data_version, ["user_id", "product_id", "event_type"]))
+
+
+def _learnt(lake: Lake, champion: Version | None, trained: Trained) -> Interactions | None:
+    """The pairs behind the champion; None where they are those of today, or gone."""
+    version = champion.tags.get("data_version", "") if champion else ""
+    if version == trained.data_version or snapshots.find(lake, version) is None:
+        return None
+    return _pairs(lake, version)
 
 
 def _champion(tracking: Tracking, champion: Version | None, exam: Exam, k: int, folder: Path) -> PerUser | None:

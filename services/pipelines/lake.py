@@ -21,6 +21,9 @@ from pipelines.settings import Settings
 
 Zone = Literal["raw", "curated", "features", "artifacts"]
 
+_DELETE_LIMIT = 1_000
+"""Objects that DeleteObjects takes at once."""
+
 
 def client(service: str, settings: Settings) -> Any:
     """A boto3 client at the settings' address."""
@@ -79,34 +82,39 @@ class Lake:
 
     def delete(self, zone: Zone, *keys: str) -> int:
         """Remove objects with all their versions, so that nothing can be restored; returns how many versions went."""
-        gone = 0
-        for key in keys:
-            versions = [
-                {"Key": key, "VersionId": item["VersionId"]}
-                for page in self._pages(zone, "list_object_versions", key)
-                for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-                if item["Key"] == key
-            ]
-            for start in range(0, len(versions), 1000):
-                chunk = versions[start : start + 1000]
-                self._call(zone, "delete_objects", Delete={"Objects": chunk, "Quiet": True})
-            gone += len(versions)
-        return gone
+        return sum(self._remove(zone, self._versions(zone, key, whole_key=True)) for key in keys)
+
+    def delete_below(self, zone: Zone, prefix: str) -> int:
+        """Remove everything below a prefix, all versions; returns how many versions went."""
+        return self._remove(zone, self._versions(zone, prefix, whole_key=False))
 
     def replace(self, zone: Zone, key: str, data: bytes) -> None:
         """Write an object and remove its earlier versions: for content that must not come back."""
-        earlier = [
-            item["VersionId"]
-            for page in self._pages(zone, "list_object_versions", key)
-            for item in page.get("Versions", ())
-            if item["Key"] == key
-        ]
+        earlier = self._versions(zone, key, whole_key=True)
         self.put(zone, key, data)
-        for start in range(0, len(earlier), 1000):
-            # An unversioned bucket has one version called null, and the new object took its place.
-            objects = [{"Key": key, "VersionId": v} for v in earlier[start : start + 1000] if v != "null"]
-            if objects:
-                self._call(zone, "delete_objects", Delete={"Objects": objects, "Quiet": True})
+        # A bucket without versioning has one version called null, and the new object took its place.
+        self._remove(zone, [version for version in earlier if version["VersionId"] != "null"])
+
+    def _versions(self, zone: Zone, prefix: str, *, whole_key: bool) -> list[dict[str, str]]:
+        return [
+            {"Key": item["Key"], "VersionId": item["VersionId"]}
+            for page in self._pages(zone, "list_object_versions", prefix)
+            for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            if not whole_key or item["Key"] == prefix
+        ]
+
+    def _remove(self, zone: Zone, versions: list[dict[str, str]]) -> int:
+        for start in range(0, len(versions), _DELETE_LIMIT):
+            chunk = versions[start : start + _DELETE_LIMIT]
+            refused = self._call(zone, "delete_objects", Delete={"Objects": chunk, "Quiet": True}).get("Errors", ())
+            if refused:
+                # S3 answers 200 all the same, and what should be gone would still be there.
+                raise ServiceError(
+                    f"S3 did not delete {len(refused)} of {len(chunk)} versions in {self._buckets[zone]}, the first "
+                    f"being {refused[0]['Key']}: {refused[0].get('Message') or refused[0]['Code']}. The role needs "
+                    "s3:DeleteObjectVersion."
+                )
+        return len(versions)
 
     def put_json(self, zone: Zone, key: str, value: object) -> str:
         """Write JSON."""

@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 from pipelines.schema import WEIGHTS
@@ -56,6 +57,15 @@ class Interactions:
         found: Csr = sparse.csr_array(values, shape=(len(self.users), len(self.products)))
         return found
 
+    def contains(self, others: "Interactions", rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Per pair of these, whether it is among some rows of the others, by name."""
+        users, products = pa.array(self.users, pa.string()), pa.array(self.products, pa.string())
+        user = _places(others.users, users)[others.user[rows]]
+        product = _places(others.products, products)[others.product[rows]]
+        both = (user >= 0) & (product >= 0)
+        width = max(1, len(self.products))
+        return np.isin(self.user * width + self.product, user[both] * width + product[both])
+
     def held_out(self) -> npt.NDArray[np.bool_]:
         """Per pair whether it is held out: the latest products of each user who has enough of them.
 
@@ -68,6 +78,11 @@ class Interactions:
         test = np.where(counts >= LEAST_PRODUCTS, np.maximum(1, np.floor(counts * HELD_OUT)), 0)
         held: npt.NDArray[np.bool_] = place >= (counts - test)[self.user]
         return held
+
+
+def _places(names: list[str], among: pa.Array) -> Longs:
+    found = pc.index_in(pa.array(names, pa.string()), value_set=among)
+    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), np.int64)
 
 
 def popularity(matrix: Csr) -> Floats:

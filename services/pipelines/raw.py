@@ -63,7 +63,8 @@ class RawLake:
     def drop(self, batch: str) -> int:
         """Remove a batch with everything that belongs to it; its manifest goes first, so that nobody reads half."""
         gone = self.lake.delete("raw", f"batches/{batch}.json")
-        return gone + self.lake.delete("raw", *self.parts(batch), f"quarantine/{batch}.jsonl")
+        gone += self.lake.delete_below("raw", f"events/{batch}/")
+        return gone + self.lake.delete("raw", f"quarantine/{batch}.jsonl")
 
     def consenting(self) -> pa.Array:
         """Users who consent, by what is known now."""

@@ -1,5 +1,6 @@
 """MLflow: runs, the registry and its aliases, by an explicit address and without global state."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,9 +61,10 @@ class Tracking:
 
     def log_params(self, run: str, params: Mapping[str, object]) -> None:
         """Log parameters; the same ones again are no error."""
+        from mlflow.entities import Param
+
         with self._translated():
-            for name, value in params.items():
-                self._client.log_param(run, name, value)
+            self._client.log_batch(run, params=[Param(name, str(value)) for name, value in params.items()])
 
     def params(self, run: str) -> dict[str, str]:
         """A run's parameters."""
@@ -71,9 +73,11 @@ class Tracking:
 
     def log_metrics(self, run: str, metrics: Mapping[str, float]) -> None:
         """Log metrics."""
+        from mlflow.entities import Metric
+
+        moment = int(time.time() * 1000)
         with self._translated():
-            for name, value in metrics.items():
-                self._client.log_metric(run, name, value)
+            self._client.log_batch(run, [Metric(name, value, moment, 0) for name, value in metrics.items()])
 
     def metrics(self, run: str) -> dict[str, float]:
         """A run's metrics."""

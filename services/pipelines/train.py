@@ -133,5 +133,6 @@ def _origin(snapshot: Snapshot) -> dict[str, object]:
 
 def _forget_others(lake: Lake, candidate: str) -> None:
     """Candidates hold users' histories: only the one in work is kept; promoted ones are in the registry."""
-    others = [key for key in lake.keys("artifacts", "candidates/") if not key.startswith(candidate + "/")]
-    lake.delete("artifacts", *others)
+    names = {"/".join(key.split("/")[:2]) for key in lake.keys("artifacts", "candidates/")}
+    for name in names - {candidate}:
+        lake.delete_below("artifacts", f"{name}/")

@@ -65,8 +65,6 @@ class Deployment:
         self.serving: Serving | None = None
         self.problem: str | None = "No model has been looked for yet."
         """Why what is served is not what is wanted, or None."""
-        self.first = asyncio.Event()
-        """Set once there is something to serve."""
         self._source = source
         self._metrics = metrics
         self._poll_seconds = poll_seconds
@@ -163,7 +161,6 @@ class Deployment:
         if old is not None and old.roles() == serving.roles() and old.percent == serving.percent:
             return
         self.serving = serving
-        self.first.set()
         self._metrics.swaps.inc()
         self._metrics.show_models(serving.roles())
         if old is None or old.champion is not champion:

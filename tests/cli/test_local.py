@@ -38,7 +38,7 @@ def test_a_local_stack_comes_up_stays_as_it_is_and_goes_without_a_trace(mlops: R
     assert first.code == 0, first
     assert "up local:" in first.err
     assert "mlops/local" in first.out
-    assert "s3 Bucket ×5  storage-logs, storage-raw, storage-curated, storage-features and 1 more" in first.out
+    assert "s3 Bucket ×5  storage-artifacts, storage-curated, storage-features, storage-logs and 1 more" in first.out
     assert "buckets.raw" in first.out
     assert "local is up: " in first.out
     assert "created in " in first.out

@@ -57,7 +57,7 @@ def test_each_team_has_its_own_budget_within_the_stack() -> None:
 def test_tags_are_activated_only_where_asked_for_and_stay_active_for_other_stacks() -> None:
     assert names(budgets(), TAG) == []
     graph = budgets(activate_tags=True, teams={"fraud": 100})
-    assert [node.inputs["tagKey"] for node in graph.of_type(TAG)] == ["Project", "Environment", "CostCenter", "Team"]
+    assert {node.inputs["tagKey"] for node in graph.of_type(TAG)} == {"Project", "Environment", "CostCenter", "Team"}
     assert all(node.retain_on_delete for node in graph.of_type(TAG))
 
 

@@ -109,6 +109,15 @@ def test_a_version_that_the_service_cannot_load_is_taken_back(shop: Shop, tmp_pa
     assert champion(shop) == before
 
 
+def test_the_champion_stays_champion_while_its_service_is_away(shop: Shop) -> None:
+    before = champion(shop)
+    found = Shop(replace(shop.settings, serving_url="http://127.0.0.1:9"), shop.folder).context()
+    registered = Registered(version=before, kind="popularity", already_champion=True)
+    with pytest.raises(ServiceError, match="did not come to serve"):
+        deploy(found.tracking, found.recommender, registered, USERS, DeployRules(timeout_seconds=0.5))
+    assert champion(shop) == before
+
+
 def test_without_a_service_the_alias_alone_is_set(shop: Shop, candidate: Any) -> None:
     registered = candidate()
     found = shop.context()

@@ -13,6 +13,7 @@ import pytest
 
 from pipelines import lineage
 from pipelines.batch import batch_score, score
+from pipelines.compatibility import serving_runtime
 from pipelines.errors import GateError, InputError
 from pipelines.loop import LoopOptions
 from pipelines.provenance import runtime
@@ -43,6 +44,7 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
 
     assert results["evaluate"].passed == "collaborative"
     assert results["deploy"].verified
+    assert serving_runtime(live.settings.serving_url or "") == runtime()
     assert results["monitor"].requests >= 200
     assert 0.0 < results["monitor"].p95_seconds < 1.0
     answer = ask(live, "u0000001")

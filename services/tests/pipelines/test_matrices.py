@@ -23,7 +23,7 @@ END = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def pairs(**sample: object) -> Interactions:
-    made = generate(Sample(end=END, **sample))  # type: ignore[arg-type]
+    made = generate(Sample(**{"end": END, **sample}))  # type: ignore[arg-type]
     return Interactions.of(snapshots.canonical(made.events))
 
 
@@ -136,6 +136,19 @@ def test_the_exam_draws_the_same_users_again() -> None:
     found = pairs()
     assert Exam.of(found, 20).users == Exam.of(found, 20).users
     assert len(Exam.of(found, 20).users) == 20
+
+
+def test_what_the_champion_learnt_from_is_asked_of_nobody() -> None:
+    earlier, today = pairs(), pairs(events_seed=3, end=END)
+    exam, fair = Exam.of(today, 10_000), Exam.of(today, 10_000, earlier)
+    learnt = _named(earlier, ~earlier.held_out())
+    assert any(
+        (user, product) in learnt for user, found in zip(exam.users, exam.later, strict=True) for product in found
+    )
+    asked = {(user, product) for user, found in zip(fair.users, fair.later, strict=True) for product in found}
+    assert asked
+    assert not asked & learnt
+    assert Exam.of(today, 10_000, today).later == exam.later
 
 
 def test_an_interval_holds_its_mean_and_narrows_with_more_users() -> None:

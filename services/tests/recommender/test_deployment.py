@@ -204,7 +204,8 @@ def test_a_service_compares_its_shadow_on_every_answer(source: StandIn, saved: o
 
     async def ask() -> None:
         async with service.running():
-            await service.deployment.first.wait()
+            while service.deployment.serving is None:
+                await asyncio.sleep(0.01)
             for _ in range(3):
                 assert service.recommend("ana", 3)[0].version == "1"
             await asyncio.sleep(0.1)

@@ -1,0 +1,1 @@
+"""Whether a stack is allowed: rules over the resource graph, judged offline and by the engine's policy pack alike."""

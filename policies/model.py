@@ -1,0 +1,97 @@
+"""What a rule is and what it says of a resource.
+
+A rule is a pure function over resources of a `Graph`. Its facts (types, severity, level, frameworks) are data; its
+check is code that is registered under its id by `resource_rule` or `stack_rule`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mlops.plan.graph import Graph, Node
+from mlops.plan.values import UNKNOWN
+
+
+class Verdict(StrEnum):
+    """What a resource's properties show."""
+
+    MET = "met"
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+    """A value is known only after the deployment; never counted as met."""
+
+
+class Level(StrEnum):
+    """Pulumi's enforcement levels."""
+
+    MANDATORY = "mandatory"
+    ADVISORY = "advisory"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What one rule says of one resource, or of the stack where nothing that it wants exists."""
+
+    verdict: Verdict
+    path: str
+    """The property that shows it, `spec.template.spec.containers[0].image` style; empty where a resource is missing."""
+    value: Any = None
+    """What the property holds; None where it is absent. Secrets read `[secret]`."""
+    message: str = ""
+    """For a broken rule: what is wrong here, one sentence."""
+    urn: str = ""
+    """The resource; filled in by `resource_rule`. Empty for the stack itself."""
+
+
+ResourceCheck = Callable[[Node], Iterable[Judgement]]
+StackCheck = Callable[[Graph], Iterable[Judgement]]
+
+
+class _Absent:
+    """Tells a missing property from one that is null."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT = _Absent()
+
+
+def look(properties: Any, path: str) -> Any:
+    """The value at a dotted path (`spec.replicas`, `ingress[0].cidrBlocks`), `ABSENT`, or `UNKNOWN` on the way."""
+    value = properties
+    for step in path.replace("[", ".").replace("]", "").split("."):
+        if value == UNKNOWN:
+            return UNKNOWN
+        if isinstance(value, Mapping):
+            value = value.get(step, ABSENT)
+        elif isinstance(value, list) and step.isdigit():
+            value = value[int(step)] if int(step) < len(value) else ABSENT
+        else:
+            return ABSENT
+    return value
+
+
+def judge(
+    node: Node, path: str, holds: Callable[[Any], bool], message: str, *, absent_is_met: bool = False
+) -> Judgement:
+    """The judgement of one property: met where `holds` says so, unknown where its value is not known yet."""
+    value = look(node.inputs, path)
+    if value == UNKNOWN:
+        verdict = Verdict.UNKNOWN
+    elif value is ABSENT:
+        verdict = Verdict.MET if absent_is_met else Verdict.BROKEN
+    else:
+        verdict = Verdict.MET if holds(value) else Verdict.BROKEN
+    return Judgement(
+        verdict=verdict,
+        path=path,
+        value=None if value is ABSENT else value,
+        message=message if verdict is Verdict.BROKEN else "",
+        urn=node.urn,
+    )

@@ -1,0 +1,1 @@
+"""The checks, one file a service. Importing this package registers them all."""
