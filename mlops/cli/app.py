@@ -17,6 +17,7 @@ from mlops.cli.local_stack import local_app
 from mlops.cli.modules import modules
 from mlops.cli.new_module import new_module
 from mlops.cli.plan import plan
+from mlops.cli.policy import policy
 from mlops.cli.prices import prices
 from mlops.cli.rehearse import rehearse
 from mlops.cli.rightsize import rightsize
@@ -50,6 +51,7 @@ for panel, name, command in (
     (LOOK, "plan", plan),
     (LOOK, "access", access),
     (LOOK, "cost", cost),
+    (LOOK, "policy", policy),
     (LOOK, "capacity", capacity),
     (LOOK, "timeline", timeline),
     (RUN, "rehearse", rehearse),
