@@ -12,6 +12,7 @@ from mlops.cli.cost import cost
 from mlops.cli.destroy import destroy
 from mlops.cli.doctor import doctor
 from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
+from mlops.cli.evidence import evidence
 from mlops.cli.init import init
 from mlops.cli.local_stack import local_app
 from mlops.cli.modules import modules
@@ -52,6 +53,7 @@ for panel, name, command in (
     (LOOK, "access", access),
     (LOOK, "cost", cost),
     (LOOK, "policy", policy),
+    (LOOK, "evidence", evidence),
     (LOOK, "capacity", capacity),
     (LOOK, "timeline", timeline),
     (RUN, "rehearse", rehearse),

@@ -135,6 +135,6 @@ def print_coverage(types: Iterable[str], *, as_json: bool) -> None:
 
 def _coverage(rows: Sequence[Coverage]) -> "Table":
     cells = [
-        (row.type, str(len(row.rules)), ", ".join(row.rules) or row.reason or "NOBODY HAS SAID WHY") for row in rows
+        (row.type, str(len(row.rules)), ", ".join(row.rules) or row.reason or "nobody has said why") for row in rows
     ]
     return ui.table("Types of resources", "Type", ("Rules", "right"), "Which, or why none", rows=cells)
