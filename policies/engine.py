@@ -55,6 +55,8 @@ class Report:
     tier: str
     resources: int
     """Custom resources in the graph."""
+    types: frozenset[str]
+    """What types they have."""
     findings: tuple[Finding, ...]
     unused_exemptions: tuple[Exemption, ...] = ()
     """Exemptions that cover no breach of this stack."""
@@ -86,6 +88,7 @@ def judge(graph: Graph, tier: str, exemptions: Sequence[Exemption] = ()) -> Repo
         stack=graph.stack,
         tier=tier,
         resources=sum(node.custom for node in graph),
+        types=frozenset(node.type for node in graph),
         findings=tuple(sorted(found, key=modules.order)),
         unused_exemptions=tuple(exemption for exemption in exemptions if id(exemption) not in used),
     )

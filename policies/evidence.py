@@ -6,7 +6,7 @@ control is met is for people to say, who also see what no program shows.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -31,6 +31,8 @@ class Status(StrEnum):
     """Every breach has an exemption with a reason and a last day."""
     UNKNOWN = "unknown"
     """A value is known only after the deployment."""
+    NOT_JUDGED = "not judged"
+    """A rule is switched off for the tier, or this project has no check of it."""
     MET = "met"
     NOT_APPLICABLE = "not applicable"
     """The stack has no resource that the rules look at."""
@@ -126,7 +128,7 @@ def evidence(report: Report, name: str) -> Evidence:
     frameworks = chosen(name)
     mapped = [rule for rule in facts().rules.values() if any(rule.frameworks.get(part) for part in frameworks)]
     checked = {rule.id for rule, _ in applicable(report.tier)}
-    rules = {rule.id: _rule(rule, report.by_rule.get(rule.id, []), rule.id in checked) for rule in mapped}
+    rules = {rule.id: _rule(rule, report, checked=rule.id in checked) for rule in mapped}
     controls = [control for part in frameworks for control in _controls(part, rules.values())]
     return Evidence(
         name=name,
@@ -137,13 +139,14 @@ def evidence(report: Report, name: str) -> Evidence:
     )
 
 
-def _rule(rule: Rule, findings: Sequence[Finding], checked: bool) -> RuleEvidence:
-    status = _of_findings(findings)
-    why = ""
+def _rule(rule: Rule, report: Report, *, checked: bool) -> RuleEvidence:
+    findings = report.by_rule.get(rule.id, [])
+    status, why = _of_findings(findings), ""
     if not findings:
-        status = Status.NOT_APPLICABLE if checked else Status.NOT_DECIDABLE
+        judged = checked or report.types.isdisjoint(rule.types)
+        status = Status.NOT_APPLICABLE if judged else Status.NOT_JUDGED
         nothing = "the stack has nothing that the rule looks at"
-        why = nothing if checked else "the rule is switched off for this tier, or has no check"
+        why = nothing if judged else "the rule is switched off for this tier, or this project has no check of it"
     return RuleEvidence(rule=rule, status=status, findings=tuple(findings), why=why)
 
 
@@ -181,7 +184,7 @@ def _mapped(framework: str, rules: Iterable[RuleEvidence]) -> Iterable[Control]:
             id=id_,
             title="",
             status=status,
-            rules=tuple(shown),
+            rules=tuple(sorted(shown, key=lambda one: _ORDER.index(one.status))),
             agreed=frozenset(one.rule.id for one in shown if id_ in one.rule.agreed.get(framework, ())),
             why="about people and records: what resources show only supports it" if supports else "",
         )

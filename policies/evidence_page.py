@@ -14,6 +14,7 @@ _MEANINGS: Mapping[Status, str] = {
     Status.NOT_MET: "at least one resource breaks a rule that is mapped to the control",
     Status.ACCEPTED: "resources break a rule, and each breach has a written reason and a last day",
     Status.UNKNOWN: "no rule is broken, but a value is known only after the deployment",
+    Status.NOT_JUDGED: "a mapped rule is switched off for this tier, or the project has no check of it",
     Status.MET: "every resource that the mapped rules look at satisfies them",
     Status.NOT_APPLICABLE: "the stack has no resource that the mapped rules look at",
     Status.NOT_DECIDABLE: "no resource definition shows it: it is seen in the running account",
