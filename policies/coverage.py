@@ -27,8 +27,6 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:lb/listenerRule:ListenerRule",
         "aws:msk/scramSecretAssociation:ScramSecretAssociation",
         "aws:s3/bucketNotification:BucketNotification",
-        "aws:ec2/routeTableAssociation:RouteTableAssociation",
-        "aws:rds/subnetGroup:SubnetGroup",
         "aws:efs/mountTarget:MountTarget",
     ),
     _NAMING: (
@@ -43,8 +41,6 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
     ),
     _NETWORK: (
         "aws:ec2/defaultRouteTable:DefaultRouteTable",
-        "aws:ec2/routeTable:RouteTable",
-        "aws:ec2/route:Route",
         "aws:ec2/eip:Eip",
         "aws:ec2/internetGateway:InternetGateway",
         "aws:ec2/natGateway:NatGateway",
@@ -65,7 +61,6 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
     ),
     _RUN: (
         "aws:appautoscaling/policy:Policy",
-        "aws:appautoscaling/target:Target",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:sagemaker/pipeline:Pipeline",

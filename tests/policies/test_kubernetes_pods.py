@@ -10,6 +10,7 @@ from policies.model import Verdict
 from tests.policies.support import UNKNOWN, judgements, node, verdict
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+IMAGE = "public.ecr.aws/docker/library/server:1.2"
 GOOD_SECURITY: dict[str, Any] = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -28,10 +29,8 @@ def workload(
     **inputs: Any,
 ) -> Node:
     """An object that makes pods of one container, secure but for what is given."""
-    made = {
-        "containers": [{"name": "main", "securityContext": {**GOOD_SECURITY, **(security or {})}, **(container or {})}],
-        **(spec or {}),
-    }
+    main = {"name": "main", "image": IMAGE, "securityContext": {**GOOD_SECURITY, **(security or {})}}
+    made = {"containers": [{**main, **(container or {})}], **(spec or {})}
     whole: dict[str, Any] = made
     for step in reversed(facts().pod_specs[type_].split(".")):
         whole = {step: whole}
