@@ -52,10 +52,12 @@ def databases_survive_a_zone(graph: Graph) -> Iterable[Judgement]:
         yield judge(node, "multiAz", yes, "The database stands in one zone; without it, it is down (RTO 4 h).")
     members = attached(graph, (CLUSTER_INSTANCE,), "clusterIdentifier", (CLUSTER,))
     for cluster in graph.of_type(CLUSTER):
-        own = len(members.of(cluster))
-        holds = True if own > 1 else None if own + len(members.loose) > 1 else False
-        message = f"The cluster has {own} instances; a failover needs two."
-        yield conclude(cluster, "clusterIdentifier" if own > 1 else "", holds, message)
+        own = members.of(cluster)
+        if len(own) > 1:
+            yield from (conclude(member, "clusterIdentifier", True, "") for member in own)
+            continue
+        message = f"The cluster has {len(own)} instances; a failover needs two."
+        yield conclude(cluster, "", None if len(own) + len(members.loose) > 1 else False, message)
 
 
 demand(

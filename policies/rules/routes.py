@@ -24,8 +24,15 @@ class Routes:
         self._graph = graph
 
     @cached_property
-    def _associations(self) -> dict[str, list[Node]]:
-        return attached(self._graph, (ASSOCIATION,), "subnetId", (SUBNET,)).by_urn
+    def _tables(self) -> dict[str, set[str]]:
+        """Subnet -> the route tables that it is associated with."""
+        subnets = attached(self._graph, (ASSOCIATION,), "subnetId", (SUBNET,))
+        tables = attached(self._graph, (ASSOCIATION,), "routeTableId", TABLES)
+        by_association = {node.urn: urn for urn, nodes in tables.by_urn.items() for node in nodes}
+        return {
+            subnet: {by_association[node.urn] for node in nodes if node.urn in by_association}
+            for subnet, nodes in subnets.by_urn.items()
+        }
 
     @cached_property
     def _names(self) -> dict[str, str]:
@@ -51,12 +58,7 @@ class Routes:
         """
         if look(self._graph[subnet].inputs, "mapPublicIpOnLaunch") is True:
             return True
-        tables = {
-            urn
-            for association in self._associations.get(subnet, ())
-            for urn in targets(self._graph, association, "routeTableId", TABLES)
-            or attached(self._graph, (association.type,), "routeTableId", TABLES).by_urn
-        }
+        tables = self._tables.get(subnet, ())
         return some(self._open_tables.get(urn) for urn in tables) if tables else None
 
     def _leads_out(self, route: Node) -> Answer:
