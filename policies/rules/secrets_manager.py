@@ -10,7 +10,7 @@ from policies.rules.attachments import attached
 from policies.rules.documents import closed
 from policies.rules.evidence import Answer, answer, conclude, demand, given, yes
 
-SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105
+SECRET = "aws:secretsmanager/secret:Secret"
 ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"
 _DAYS = 90
 _HOURS_PER_DAY = 24
