@@ -24,9 +24,9 @@ from policies.rules.logic import (
     missing,
     negated,
     referring,
+    refers,
     rows,
     say,
-    sources,
     unclear,
 )
 from policies.rules.ownership import owns_account_settings
@@ -126,7 +126,7 @@ def _advanced_s3_objects(selector: object) -> Answer:
 @stack_rule("cloudtrail-bucket-logged-private")
 def trail_bucket_is_private_and_logged(graph: Graph) -> Iterator[Judgement]:
     for trail in graph.of_type(TRAIL):
-        buckets = sources(graph, trail, "s3BucketName", BUCKET)
+        buckets = [bucket for bucket in graph.of_type(BUCKET) if refers(graph, trail, "s3BucketName", bucket)]
         if not buckets and is_unknown(look(trail.inputs, "s3BucketName")):
             yield say(trail, "s3BucketName", None, "")
         for bucket in buckets:

@@ -39,10 +39,14 @@ ATTACHMENTS = (
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 ROLE_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
-OWN_ACCOUNT_ONLY = frozenset({"ec2.amazonaws.com", "lambda.amazonaws.com", "pods.eks.amazonaws.com"})
-"""Services that take a role only from somebody of the role's account who may pass it to them (iam:PassRole), so that
-no other account can make them use it. Source: IAM user guide, "Grant a user permissions to pass a role to a service",
-and EKS user guide, "Create IAM role with trust policy required by EKS Pod Identity"."""
+OWN_ACCOUNT_ONLY = frozenset(
+    {"cloudtrail.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com", "pods.eks.amazonaws.com"}
+)
+"""Services that take a role only from somebody of the role's account who may pass it to them, and that name no source
+when they take it: a condition on it would lock them out. Sources: CloudTrail user guide, "Role policy document for
+CloudTrail to use CloudWatch Logs" ("doesn't support the use of aws:SourceArn and aws:SourceAccount"); EKS user guide,
+"Create IAM role with trust policy required by EKS Pod Identity"; IAM user guide, "Grant a user permissions to pass a
+role to an AWS service"."""
 
 
 def _judge_each(node: Node, wrong: Callable[[Permission], Answer], message: str) -> Iterator[Judgement]:
