@@ -4,7 +4,6 @@ Each of them exists once an account and region, so one stack of an account owns 
 piece can be left out.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +16,7 @@ from components.component import Component
 from components.identity import Statement, policy_document
 from components.keys import KeysOutputs
 from components.storage import StorageOutputs
+from components.trust import account_of, service_trust
 from mlops.core.config import Config
 
 ThreatFeature = Literal[
@@ -196,7 +196,7 @@ class AccountBaseline(Component[AccountBaselineOutputs]):
         name = f"{self.name}-configuration"
         role = aws.iam.Role(
             f"{name}-role",
-            assume_role_policy=self._args.keys.logs.apply(lambda arn: json.dumps(recorder_trust(arn))),
+            assume_role_policy=service_trust("config.amazonaws.com", self._args.keys.logs),
             opts=self.child,
         )
         attached = aws.iam.RolePolicyAttachment(
@@ -270,21 +270,5 @@ def _agents() -> "list[aws.guardduty.DetectorFeatureAdditionalConfigurationArgs]
 
 def _trail_arn(key_arn: str, region: str, name: str) -> str:
     """A trail's ARN before it exists: its bucket's policy, which names it, has to come first."""
-    partition, account = key_arn.split(":")[1], audit_trail.account_of(key_arn)
+    partition, account = key_arn.split(":")[1], account_of(key_arn)
     return f"arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"
-
-
-def recorder_trust(key_arn: str) -> dict[str, object]:
-    """Config takes the role for this account only. Source: AWS Config developer guide, "Permissions for the IAM role
-    assigned to AWS Config"."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "config.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": audit_trail.account_of(key_arn)}},
-            }
-        ],
-    }

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from components.identity import Statement, policy_document
 from components.logs import log_group
 from components.storage import tls_only
+from components.trust import account_of
 from mlops.core.audit_events import WATCHED, WatchedEvent
 
 NAMESPACE = "AuditTrail"
@@ -25,11 +26,6 @@ class AuditBucket:
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
     writable: pulumi.Output[str]
-
-
-def account_of(arn: str) -> str:
-    """The account in an ARN."""
-    return arn.split(":")[4]
 
 
 def audit_bucket(

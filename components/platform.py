@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pulumi
 from pydantic import Field, model_validator
@@ -62,6 +62,8 @@ class TagsConfig(Config):
     """Who answers for the stack."""
     cost_center: str = "engineering"
     """Who pays for it."""
+    data_classification: Literal["public", "internal", "confidential", "restricted"] = "confidential"
+    """How the data is classed that the stack holds, the most sensitive of it."""
     extra: dict[str, str] = Field(default_factory=dict)
     """Further tags."""
 
