@@ -136,17 +136,6 @@ def trail_bucket_is_private_and_logged(graph: Graph) -> Iterator[Judgement]:
                 yield say(trail, "s3BucketName", answer, f"the trail's bucket has no {lack}")
 
 
-@stack_rule("s3-account-public-access-blocked")
-def no_bucket_can_be_public(graph: Graph) -> Iterator[Judgement]:
-    def closed(node: Node) -> Answer:
-        flags = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-        return all_of(is_true(look(node.inputs, flag)) for flag in flags)
-
-    type_ = "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock"
-    message = "a bucket of this account can be made public"
-    yield from _judge_owned(graph, type_, "blockPublicAcls", closed, message, message)
-
-
 @stack_rule("guardduty-enabled")
 def threats_are_looked_for(graph: Graph) -> Iterator[Judgement]:
     message = "nobody looks for threats in this account"

@@ -15,13 +15,11 @@ from policies.rules.logic import (
     is_set,
     is_true,
     is_unknown,
-    missing,
     negated,
     referring,
     rows,
     say,
 )
-from policies.rules.ownership import owns_account_settings
 from policies.rules.secrets import looks_secret
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
@@ -61,27 +59,6 @@ def volumes_are_encrypted(node: Node) -> Iterator[Judgement]:
         yield say(node, "rootBlockDevice.encrypted", is_true(look(node.inputs, "rootBlockDevice.encrypted")), message)
         for path, _ in rows(node, "ebsBlockDevices"):
             yield say(node, f"{path}.encrypted", is_true(look(node.inputs, f"{path}.encrypted")), message)
-
-
-@stack_rule("ebs-encryption-by-default")
-def new_volumes_are_encrypted(graph: Graph) -> Iterator[Judgement]:
-    found = graph.of_type("aws:ebs/encryptionByDefault:EncryptionByDefault")
-    if not found and owns_account_settings(graph):
-        yield missing("volumes that nobody asks to encrypt are not encrypted")
-    for node in found:
-        # AWS takes a setting that does not say so for one that switches it on.
-        answer = is_one(look(node.inputs, "enabled"), True, ABSENT)
-        yield say(node, "enabled", answer, "volumes that nobody asks to encrypt are not encrypted")
-
-
-@stack_rule("ebs-snapshot-public-access-blocked")
-def snapshots_are_not_shared(graph: Graph) -> Iterator[Judgement]:
-    found = graph.of_type("aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess")
-    if not found and owns_account_settings(graph):
-        yield missing("snapshots of volumes can be made public")
-    for node in found:
-        answer = is_one(look(node.inputs, "state"), "block-all-sharing", "block-new-sharing")
-        yield say(node, "state", answer, "snapshots of volumes can be made public")
 
 
 @resource_rule("ec2-no-public-ip")
