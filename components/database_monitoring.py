@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 
-from components.identity import service_trust
+from components.trust import service_trust
 
 
 def monitoring_role(name: str, key_arn: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:

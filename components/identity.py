@@ -175,25 +175,6 @@ def _allow(statement: Statement) -> pulumi.Output[dict[str, object]]:
     )
 
 
-def service_trust(service: str, key_arn: pulumi.Output[str]) -> pulumi.Output[str]:
-    """Trust policy of a role that an AWS service takes, on behalf of this account only.
-
-    The account is read from the ARN of one of the platform's keys. Without the condition another account could have
-    the service act with the role (IAM user guide, "The confused deputy problem").
-    """
-
-    def document(arn: str) -> str:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": service},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": arn.split(":")[4]}},
-        }
-        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-    return key_arn.apply(document)
-
-
 def network_policy(
     name: str,
     *,

@@ -3,8 +3,9 @@
 import pulumi
 import pulumi_aws as aws
 
-from components.identity import Statement, policy_document, service_trust
+from components.identity import Statement, policy_document
 from components.logs import log_group
+from components.trust import service_trust
 
 
 def flow_logs(

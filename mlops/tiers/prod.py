@@ -4,6 +4,7 @@ Three zones with a way out each, a standby database, three brokers, two replicas
 whatever holds data is protected, by Pulumi and by AWS.
 """
 
+from components.account_baseline import AccountBaselineConfig
 from components.cluster import ClusterConfig
 from components.cluster_config import AutoscalerConfig, EndpointConfig
 from components.cluster_node_config import NodeGroupConfig
@@ -68,4 +69,5 @@ CONFIG = PlatformConfig(
     ),
     ml_platform=MlflowConfig(min_replicas=2, max_replicas=4, auth=BasicAuth()),
     serving=KubernetesServingConfig(),
+    account_baseline=AccountBaselineConfig(),
 )

@@ -14,6 +14,7 @@ from mlops.cost.rules import (
     serverless,
     storage,
     streams,
+    threats,
     traffic,
 )
 from mlops.cost.rules.free import FREE, free_reason
@@ -30,6 +31,7 @@ RULES: dict[str, Rule] = {
     **machine_learning.RULES,
     **observability.RULES,
     **security.RULES,
+    **threats.RULES,
     **kubernetes.RULES,
 }
 STACK_RULE = traffic.of_stack
