@@ -86,6 +86,11 @@ def test_namespaces_of_workloads_go_while_somebody_can_still_clean_up_in_them(ti
         for node in graph.of_type(RELEASE)
         if chart(node) in ("aws-load-balancer-controller", "external-secrets", "kserve-resources")
     }
+    cleaners |= {
+        node.urn
+        for node in graph.of_type("aws:eks/addon:Addon")
+        if node.inputs.get("addonName") == "aws-ebs-csi-driver"
+    }
     base = {urn for urn in cleaners if graph.module(graph[urn]) == "cluster"}
     for name in ("serving-namespace", "ml-platform-namespace", "ml-platform-login-namespace"):
         [space] = [node for node in graph if node.name == name]
