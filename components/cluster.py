@@ -219,6 +219,7 @@ class Cluster(Component[ClusterOutputs]):
                     key_arn=self._args.keys.cluster,
                     tags=self._args.tags,
                     session_manager=self._config.session_manager,
+                    auto_shutdown=self._config.auto_shutdown,
                     after=(*after, *self._args.network.ways_out),
                 ),
                 self.child,

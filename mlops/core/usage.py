@@ -97,7 +97,8 @@ class ComputeUsage(Config):
     """Hours of a month (730) and work done."""
 
     node_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
-    """Hours for which node groups run; fewer where a schedule shuts them down at night."""
+    """Hours for which node groups run, where something else than their own schedule stops them. With
+    `cluster.auto_shutdown` the hours follow from its actions."""
     database_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
     """Hours for which databases run; storage and backups cost on."""
     training_hours: float = Field(default=10, ge=0, le=100_000)

@@ -9,7 +9,7 @@ from mlops.tiers import TIERS
 from mlops.timeline.needed import CHARTS_OF, chart, group, runs_pods
 from mlops.timeline.obstacles import Obstacle, before_everything, obstacles
 from tests.cost.stacks import resource, stack
-from tests.platforms import tier_graph
+from tests.platforms import platform, tier_graph
 from tests.timeline.test_schedule import after
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -106,3 +106,10 @@ def test_pods_of_charts_and_workloads_go_before_their_nodes_and_their_names(tier
     for node in graph:
         if node.package == "kubernetes" and node.custom and runs_pods(node):
             assert below <= before_everything(graph, node), node.name
+
+
+def test_a_stack_with_working_hours_says_when_it_can_be_destroyed() -> None:
+    graph = platform("dev", {"cluster": {"auto_shutdown": {}}})
+    [row] = [row for row in obstacles(graph) if "working hours" in row.what]
+    assert row.verdict == "waits"
+    assert "auto_shutdown" in row.advice

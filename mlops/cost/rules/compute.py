@@ -8,6 +8,7 @@ from mlops.core import clock, versions
 from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number
 from mlops.cost.rules.network import PUBLIC_IPV4
 from mlops.cost.rules.storage import volume_items
+from mlops.cost.schedules import share_of_week
 from mlops.plan.graph import Node
 
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -44,11 +45,13 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
     """Instances, their disks, their detailed monitoring, and their addresses where subnets give public ones."""
     types = [str(name) for name in node.inputs.get("instanceTypes") or ()] or [EKS_DEFAULT_TYPE]
     count = context.nodes_needed(node)
-    running = number(count) * number(context.usage.compute.node_hours)
+    scheduled = share_of_week(node, context) * HOURS
+    running = number(count) * min(number(context.usage.compute.node_hours), scheduled)
+    by_schedule = f", {float(scheduled / HOURS * 168):.4g} of 168 hours a week" if scheduled < HOURS else ""
     if node.inputs.get("capacityType") == "SPOT":
         # EKS takes the type with the most room to spare: one stands for all. At worst it costs what on demand does.
         yield Item(
-            label=f"{count} × {' or '.join(types)} spot, typical price",
+            label=f"{count} × {' or '.join(types)} spot, typical price{by_schedule}",
             sku=spot(types[0]),
             instead=tuple(map(spot, types[1:])),
             quantity=running,
@@ -56,7 +59,7 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
         )
     else:
         # On demand EKS takes the first type that is to be had.
-        yield Item(label=f"{count} × {types[0]} on demand", sku=on_demand(types[0]), quantity=running)
+        yield Item(label=f"{count} × {types[0]} on demand{by_schedule}", sku=on_demand(types[0]), quantity=running)
     template = context.behind(node, "launchTemplate", LAUNCH_TEMPLATE)
     yield from _disks(node, template, count, running / HOURS)
     if template and (template.inputs.get("monitoring") or {}).get("enabled"):
