@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops.core import clock, versions
 from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number
+from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.network import PUBLIC_IPV4
 from mlops.cost.rules.storage import volume_items
 from mlops.cost.schedules import share_of_week
@@ -60,6 +61,8 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
     else:
         # On demand EKS takes the first type that is to be had.
         yield Item(label=f"{count} × {types[0]} on demand{by_schedule}", sku=on_demand(types[0]), quantity=running)
+    if count:
+        yield from credit_items(node, context)
     template = context.behind(node, "launchTemplate", LAUNCH_TEMPLATE)
     yield from _disks(node, template, count, running / HOURS)
     if template and (template.inputs.get("monitoring") or {}).get("enabled"):
@@ -98,6 +101,7 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
     """A single machine with its disks."""
     name = str(node.inputs.get("instanceType") or EKS_DEFAULT_TYPE)
     yield hours(f"{name} on demand", on_demand(name), 1, number(context.usage.compute.node_hours))
+    yield from credit_items(node, context)
     for volume in (node.inputs.get("rootBlockDevice") or {}, *(node.inputs.get("ebsBlockDevices") or ())):
         kind, gb = str(volume.get("volumeType") or "gp3"), number(volume.get("volumeSize"), 8)
         yield from volume_items(f"disk, {gb} GB {kind}", kind, gb, Decimal(1))
