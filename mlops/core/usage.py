@@ -103,6 +103,8 @@ class ComputeUsage(Config):
     node_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
     """Hours for which node groups run, where something else than their own schedule stops them. With
     `cluster.auto_shutdown` the hours follow from its actions."""
+    fargate_vcpu_hours: float = Field(default=MONTH_HOURS, ge=0, le=_MANY)
+    """vCPU hours of pods on Fargate profiles of EKS, all together, each with 2 GB of memory."""
     database_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
     """Hours for which databases run; storage and backups cost on."""
     burst_vcpu_hours: float = Field(default=10, ge=0, le=_MANY)

@@ -24,6 +24,7 @@ NOTHING_USED = UsageConfig.model_validate(
         "compute": dict.fromkeys(
             (
                 "burst_vcpu_hours",
+                "fargate_vcpu_hours",
                 "training_hours",
                 "notebook_hours",
                 "job_dpu_hours",

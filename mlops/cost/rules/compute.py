@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from mlops.core import clock, versions
-from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number
+from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number, used
 from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.network import PUBLIC_IPV4
 from mlops.cost.rules.storage import volume_items
@@ -14,6 +14,7 @@ from mlops.plan.graph import Node
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+FARGATE_PROFILE = "aws:eks/fargateProfile:FargateProfile"
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 SUBNET = "aws:ec2/subnet:Subnet"
 TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
@@ -125,9 +126,17 @@ def ecs_service(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label=f"{tasks}, {gb} GB each", sku=("fargate", f"memory_linux_{platform}"), quantity=running * gb)
 
 
+def fargate_profile(node: Node, context: Context) -> Iterator[Item]:
+    """Pods that a profile takes pay for the vCPU and GB that they ask for; which those are the profile does not say."""
+    vcpu_hours = context.share(context.usage.compute.fargate_vcpu_hours, FARGATE_PROFILE)
+    yield used("pods on Fargate: vCPU", ("fargate", "vcpu_linux_x86"), vcpu_hours)
+    yield used("pods on Fargate: memory", ("fargate", "memory_linux_x86"), vcpu_hours * 2)
+
+
 RULES: dict[str, Rule] = {
     CLUSTER: cluster,
     NODE_GROUP: node_group,
+    FARGATE_PROFILE: fargate_profile,
     "aws:ec2/instance:Instance": instance,
     "aws:ecs/service:Service": ecs_service,
 }

@@ -71,6 +71,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
         "aws:s3/bucketVersioning:BucketVersioning",
         "aws:s3/bucketLogging:BucketLogging",
+        "aws:s3/bucketAcl:BucketAcl",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketNotification:BucketNotification",
