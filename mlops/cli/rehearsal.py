@@ -101,8 +101,7 @@ def life(target: Target, *, start: Target | None, kubeconfig: Path | None, as_js
     with rehearsal(target, kubeconfig) as run:
         try:
             if start:
-                first = stack_in(run.cloud, target, stacks.read(start.stack, start.root).config)
-                run.expect(run.up(f"up as {start.stack}", first, planned(start).graph))
+                _begin_as(run, start, graph)
             stack = stack_in(run.cloud, target)
             run.expect(run.up(f"change to {target.stack}" if start else "up", stack, graph))
             again = run.up("up again", stack, graph)
@@ -117,6 +116,17 @@ def life(target: Target, *, start: Target | None, kubeconfig: Path | None, as_js
             _show(run, as_json)
     if not as_json:
         ui.out().print(f"[green]✓[/] {target.stack} came up, stayed as it was, and went without a trace.")
+
+
+def _begin_as(run: Rehearsal, start: Target, then: Graph) -> None:
+    """Bring another stack's settings up; what they protect and the change would delete loses its protection first."""
+    graph = planned(start).graph
+    first = stack_in(run.cloud, run.target, stacks.read(start.stack, start.root).config)
+    run.expect(run.up(f"up as {start.stack}", first, graph))
+    kept = {node.key for node in then}
+    if any(node.protect and node.key not in kept for node in graph):
+        first = stack_in(run.cloud, run.target, unprotected(start))
+        run.expect(run.up(f"{start.stack} without protection", first, graph))
 
 
 def unprotected(target: Target) -> dict[str, str]:
