@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from localcloud.catalogue import kind_of
+from mlops.change.table import STATEFUL
 from mlops.plan.graph import Graph, Node
 from mlops.tiers import TIERS
 from tests.platforms import tier_graph
-from tests.test_platform import STATEFUL
 
 GOLDEN = Path(__file__).parent / "golden"
 ACCEPTED = GOLDEN / "accepted_replacements.yaml"

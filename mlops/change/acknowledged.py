@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -91,6 +92,8 @@ def _day(value: Any, where: str) -> date:
         return value.date()
     if isinstance(value, date):
         return value
+    with suppress(ValueError):
+        return date.fromisoformat(str(value))
     raise AcknowledgementError(f'{where}: expires is "{value}"; it must be a day: 2026-12-31.')
 
 

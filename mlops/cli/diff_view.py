@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.markup import escape
+
 from mlops.change.model import Danger, Kind, ResourceChange
 from mlops.change.report import HEADS, Report, because, headline, outcome, verdict
 from mlops.cli import ui
@@ -37,7 +39,8 @@ def _group(danger: Danger, head: str, changes: Sequence[ResourceChange], report:
     for change in changes:
         colour = "red" if danger is Danger.LOSS else "yellow"
         words = "" if danger is Danger.NOT_KNOWN else f": {change.kind.value}"
-        console.print(f"[{colour}]•[/] [bold]{change.node.name}[/] ({short_type(change.node.type)}){words}")
+        name = escape(change.node.name)
+        console.print(f"[{colour}]•[/] [bold]{name}[/] ({short_type(change.node.type)}){words}", soft_wrap=True)
         for text in _lines(change, report):
             console.print(f"    {text}", markup=False, soft_wrap=True)
 
