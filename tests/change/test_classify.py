@@ -1,6 +1,7 @@
 """What a change does to each resource, and what of it costs data."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -149,7 +150,7 @@ def test_what_keeps_its_given_name_is_no_reason_to_replace_others() -> None:
         ({"inputs": {"finalSnapshotIdentifier": "last"}}, "the final snapshot last is left"),
     ],
 )
-def test_the_words_say_what_stands_between_a_database_and_its_end(options: dict[str, object], words: str) -> None:
+def test_the_words_say_what_stands_between_a_database_and_its_end(options: dict[str, Any], words: str) -> None:
     assert words in change_of(resource(DATABASE, **options), None).fate
 
 
