@@ -73,6 +73,25 @@ def lower(path: str) -> Callable[[Properties, Properties], bool]:
     return went_down
 
 
+def less(path: str) -> Callable[[Properties, Properties], bool]:
+    """Whether a number at this path became smaller, and is still there."""
+
+    def became_less(before: Properties, after: Properties) -> bool:
+        old, new = at(before, path), at(after, path)
+        return bool(old and new) and new < old
+
+    return became_less
+
+
+def given(path: str) -> Callable[[Properties, Properties], bool]:
+    """Whether there is a value at this path now: taking one away changes nothing."""
+
+    def is_given(_: Properties, after: Properties) -> bool:
+        return at(after, path) not in ABSENT
+
+    return is_given
+
+
 def removed(path: str) -> Callable[[Properties, Properties], bool]:
     """Whether what was set at this path is not any more."""
 

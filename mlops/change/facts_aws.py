@@ -13,10 +13,10 @@ from mlops.change.sources import file, words
 
 OBJECTS: Mapping[str, Facts] = {
     "aws:s3/bucket:Bucket": Facts(
-        source=file("s3/bucket.go", "0070bcd1 (objectLockEnabled: the same file, a later version)"),
-        replaced_by=("bucket", "bucketPrefix", "objectLockEnabled"),
-        chosen=words("bucket objectLockEnabled"),
-        unread=words("bucketNamespace region objectLockConfiguration"),
+        source=file("s3/bucket.go", "0070bcd1, and a later version with object_lock_enabled"),
+        replaced_by=("bucket", "bucketPrefix", "objectLockEnabled", "objectLockConfiguration.objectLockEnabled"),
+        chosen=words("bucket bucketPrefix objectLockEnabled"),
+        unread=words("bucketNamespace region"),
         holds="the objects and their versions",
         fates=(
             Fate(path="forceDestroy", when=True, words="deleted with all objects and versions: forceDestroy is on"),
@@ -25,11 +25,11 @@ OBJECTS: Mapping[str, Facts] = {
         instead="Make a second bucket beside it, copy the objects (S3 Batch Replication), then drop the first one.",
     ),
     "aws:ecr/repository:Repository": Facts(
-        source=file("ecr/repository.go", "0072eea2"),
+        source=file("ecr/repository.go", "0072eea2, and a later version with image_tag_mutability_exclusion_filter"),
         replaced_by=("name", "encryptionConfigurations"),
         chosen=words("name"),
         defaults={"encryptionConfigurations": [{"encryptionType": "AES256"}]},
-        unread=words("imageTagMutabilityExclusionFilters region"),
+        unread=words("region"),
         holds="the images",
         fates=(
             Fate(path="forceDelete", when=True, words="deleted with all images: forceDelete is on"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mlops.change.facts import Facts, Fate, before_version, lower
+from mlops.change.facts import Facts, Fate, before_version, given, less, lower
 from mlops.change.sources import file, words
 
 GONE = "deleted with all that is in it"
@@ -22,20 +22,20 @@ _RDS_INSTEAD = (
 
 DATA: Mapping[str, Facts] = {
     "aws:rds/instance:Instance": Facts(
-        source=file("rds/instance.go", "00e4b238"),
+        # Its identifier is no reason any more: since 5.0 of the provider an instance is renamed in place.
+        source=file("rds/instance.go", "00e4b238, and a later version with blue_green_update and storage_throughput"),
         replaced_by=(
-            *("identifier", "identifierPrefix", "engine", "kmsKeyId", "storageEncrypted", "username", "dbName"),
-            *("availabilityZone", "characterSetName", "ncharCharacterSetName", "timezone", "snapshotIdentifier"),
-            *("customIamInstanceProfile", "restoreToPointInTime", "s3Import"),
+            *("engine", "kmsKeyId", "storageEncrypted", "username", "dbName", "availabilityZone", "characterSetName"),
+            *("ncharCharacterSetName", "timezone", "snapshotIdentifier", "customIamInstanceProfile"),
+            *("restoreToPointInTime", "s3Import"),
         ),
         chosen=words(
-            "identifier identifierPrefix engine kmsKeyId username dbName availabilityZone characterSetName "
-            "ncharCharacterSetName timezone snapshotIdentifier"
+            "engine kmsKeyId username dbName availabilityZone characterSetName ncharCharacterSetName timezone "
+            "snapshotIdentifier"
         ),
         unread=words(
-            "backupTarget blueGreenUpdate databaseInsightsMode dedicatedLogVolume domainAuthSecretArn domainDnsIps "
-            "domainFqdn domainOu engineLifecycleSupport manageMasterUserPassword masterUserSecretKmsKeyId passwordWo "
-            "passwordWoVersion region storageThroughput upgradeStorageConfig"
+            "backupTarget databaseInsightsMode dedicatedLogVolume domainAuthSecretArn domainDnsIps domainFqdn domainOu "
+            "engineLifecycleSupport passwordWo passwordWoVersion region upgradeStorageConfig"
         ),
         holds="the database",
         fates=_RDS_FATES,
@@ -56,7 +56,7 @@ DATA: Mapping[str, Facts] = {
         defaults={"engineMode": "provisioned"},
         sometimes={
             "storageType": lambda _, after: not str(after.get("engine", "")).startswith("aurora"),
-            "snapshotIdentifier": lambda _, after: bool(after.get("snapshotIdentifier")),
+            "snapshotIdentifier": given("snapshotIdentifier"),
         },
         unread=words("autoMinorVersionUpgrade region"),
         holds="the databases of the cluster",
@@ -64,16 +64,19 @@ DATA: Mapping[str, Facts] = {
         instead=_RDS_INSTEAD,
     ),
     "aws:dynamodb/table:Table": Facts(
-        source=file("dynamodb/table.go", "f583d818"),
+        source=file("dynamodb/table.go", "f583d818, and a later version with global_table_witness"),
         replaced_by=(
-            *("name", "hashKey", "rangeKey", "localSecondaryIndexes"),
-            *("restoreSourceName", "restoreToLatestTime", "restoreDateTime"),
+            *("name", "hashKey", "rangeKey", "localSecondaryIndexes", "importTable.s3BucketSource"),
+            *("restoreToLatestTime", "restoreDateTime"),
         ),
         chosen=words("name hashKey"),
-        unread=words(
-            "deletionProtectionEnabled globalTableWitness importTable onDemandThroughput region restoreBackupArn "
-            "restoreSourceTableArn warmThroughput"
-        ),
+        sometimes={
+            "restoreSourceName": given("restoreSourceName"),
+            "restoreSourceTableArn": given("restoreSourceTableArn"),
+            "warmThroughput.readUnitsPerSecond": less("warmThroughput.readUnitsPerSecond"),
+            "warmThroughput.writeUnitsPerSecond": less("warmThroughput.writeUnitsPerSecond"),
+        },
+        unread=words("globalSecondaryIndexes region restoreBackupArn"),
         holds="the table's items",
         fates=(
             Fate(
@@ -156,7 +159,7 @@ STREAMS: Mapping[str, Facts] = {
         instead="Make a second stream, let the producers write to it, drain the first one, then drop it.",
     ),
     "aws:msk/cluster:Cluster": Facts(
-        source=file("kafka/cluster.go", "0b2fe557"),
+        source=file("kafka/cluster.go", "0b2fe557, and a later version with storage_mode"),
         replaced_by=(
             *("clusterName", "brokerNodeGroupInfo.azDistribution", "brokerNodeGroupInfo.clientSubnets"),
             *("brokerNodeGroupInfo.securityGroups", "encryptionInfo.encryptionAtRestKmsKeyArn"),
@@ -169,7 +172,7 @@ STREAMS: Mapping[str, Facts] = {
             "encryptionInfo.encryptionInTransit.inCluster": True,
         },
         sometimes={"kafkaVersion": lower("kafkaVersion")},
-        unread=words("rebalancing region storageMode"),
+        unread=words("rebalancing region"),
         holds="all topics and consumer offsets",
         fates=(Fate(path="", words=GONE),),
         instead="Make a second cluster beside it, mirror the topics (MSK Replicator), move the clients, then drop it.",

@@ -37,13 +37,19 @@ def test_a_larger_database_is_updated_in_place() -> None:
     ]
 
 
-def test_a_database_under_another_identifier_is_another_database() -> None:
-    before, after = (resource(DATABASE, inputs={"identifier": name, "engine": "postgres"}) for name in ("one", "two"))
+def test_a_database_under_another_key_is_another_database() -> None:
+    before, after = (resource(DATABASE, inputs={"kmsKeyId": key, "engine": "postgres"}) for key in ("one", "two"))
     change = change_of(before, after)
     assert (change.kind, change.danger, change.holds) == (Kind.REPLACE, Danger.LOSS, "the database")
-    assert [one.path for one in change.replacing] == ["identifier"]
+    assert [one.path for one in change.replacing] == ["kmsKeyId"]
     assert "terraform-provider-aws" in change.source
     assert "snapshot" in change.instead
+
+
+def test_a_database_is_renamed_in_place_and_a_bucket_is_not() -> None:
+    for type_, path, kind in ((DATABASE, "identifier", Kind.UPDATE), (BUCKET, "bucket", Kind.REPLACE)):
+        before, after = (resource(type_, inputs={path: name}) for name in ("one", "two"))
+        assert change_of(before, after).kind is kind
 
 
 def test_a_deleted_bucket_is_a_loss_and_an_iam_role_is_none() -> None:
