@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from mlops.change.facts import Facts, Fate, removed
 from mlops.change.facts_aws_data import DATA, STREAMS
+from mlops.change.facts_aws_network import NETWORK
 from mlops.change.sources import file, words
 
 OBJECTS: Mapping[str, Facts] = {
@@ -132,4 +133,4 @@ COMPUTE: Mapping[str, Facts] = {
     ),
 }
 
-AWS: Mapping[str, Facts] = {**DATA, **STREAMS, **OBJECTS, **SECRETS, **COMPUTE}
+AWS: Mapping[str, Facts] = {**NETWORK, **DATA, **STREAMS, **OBJECTS, **SECRETS, **COMPUTE}

@@ -1,4 +1,8 @@
-"""The plan of another git revision: its files in a folder of their own, planned there with their own code."""
+"""The plan of another git revision: its files in a folder of their own, planned there with their own code.
+
+The packages that it depends on are those installed here, not those of its lock: a plan says what a program registers,
+and which version of an SDK it used makes no resource another one.
+"""
 
 import json
 import os
@@ -16,6 +20,7 @@ from mlops.plan import cache
 from mlops.plan.graph import Graph
 
 _PATIENCE_SECONDS = 300
+"""A plan takes seconds; what takes this long waits for something that does not come."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +73,12 @@ def planned_at(target: Target, revision: Revision) -> Graph:
     with tempfile.TemporaryDirectory(prefix="mlops-base-") as folder:
         root = Path(folder).resolve()
         _unpack(target, revision, root)
-        done = _plan(target, root)
+        try:
+            done = _plan(target, root)
+        except subprocess.TimeoutExpired:
+            raise BadInputError(
+                f"--base {revision}: {target.stack} was not planned within {_PATIENCE_SECONDS} s there."
+            ) from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().removeprefix("Error: ") or "it gave no reason"
         raise BadInputError(

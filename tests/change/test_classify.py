@@ -185,6 +185,25 @@ def test_the_worst_comes_first() -> None:
     assert [change.danger for change in classify(before, after).changes] == [Danger.LOSS, Danger.STOPS, Danger.NONE]
 
 
+def test_another_address_range_of_the_network_is_followed_to_the_data_that_stands_in_it() -> None:
+    after = platform("prod", {"network": {"cidr": "10.77.0.0/16"}})
+    changes = classify(tier_graph("prod"), after)
+    by_name = {change.node.name: change for change in changes.changes}
+    assert by_name["network-vpc"].kind is Kind.REPLACE
+    brokers = by_name["data-pipeline-brokers"]
+    assert (brokers.kind, brokers.danger) == (Kind.REPLACE, Danger.LOSS)
+    assert any("network-private-0 is replaced" in one.note for one in brokers.replacing)
+
+
+@pytest.mark.parametrize(("identifier", "kind"), [("mlops", Kind.UPDATE), ("", Kind.REPLACE)])
+def test_a_new_kubeconfig_is_another_cluster_unless_its_identifier_says_otherwise(identifier: str, kind: Kind) -> None:
+    before, after = (
+        resource("pulumi:providers:kubernetes", inputs={"kubeconfig": text, "clusterIdentifier": identifier})
+        for text in ("one", "two")
+    )
+    assert change_of(before, after).kind is kind
+
+
 @pytest.mark.parametrize("tier", ["prod", "enterprise"])
 def test_a_tier_against_itself_changes_nothing(tier: str) -> None:
     assert classify(tier_graph(tier), tier_graph(tier)).changes == ()
