@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pulumi
 from pydantic import Field, model_validator
@@ -61,6 +61,8 @@ class TagsConfig(Config):
     """Who answers for the stack."""
     cost_center: str = "engineering"
     """Who pays for it."""
+    data_classification: Literal["public", "internal", "confidential", "restricted"] = "confidential"
+    """How secret the data is that the stack holds: what an auditor, and a search for data at risk, asks for first."""
     extra: dict[str, str] = Field(default_factory=dict)
     """Further tags."""
 

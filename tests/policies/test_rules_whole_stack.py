@@ -173,7 +173,19 @@ ALL_TABLES = (
     *(test_rules_storage.BUCKETS, test_rules_storage.DOCUMENTS, test_rules_storage.PROPERTIES),
 )
 PREFIXES = (
-    *("athena-", "aurora-", "backup-", "dynamodb-", "ebs-", "ecr-", "efs-", "elasticache-", "firehose-", "glue-"),
+    *(
+        "athena-",
+        "aurora-",
+        "backup-",
+        "dynamodb-",
+        "ebs-encryption-",
+        "ebs-snapshot-",
+        "ecr-",
+        "efs-",
+        "elasticache-",
+        "firehose-",
+        "glue-",
+    ),
     *(
         "kinesis-",
         "kms-",
