@@ -41,8 +41,8 @@ def watched(actions: object) -> list[Node]:
     return made
 
 
-def feature(name: str, status: str = "ENABLED", **more_inputs: object) -> Node:
-    return node(FEATURE, {"name": name, "status": status, **more_inputs}, name=name)
+def feature(name: str, status: str = "ENABLED", *, agents: bool = False) -> Node:
+    return node(FEATURE, {"name": name, "status": status, **(AGENTS if agents else {})}, name=name)
 
 
 def recording(enabled: object, **group: object) -> list[Node]:
@@ -164,8 +164,8 @@ CASES: list[Case] = [
         "guardduty-eks",
         "a cluster that nobody looks at",
         [CLUSTER, baseline()],
-        [CLUSTER, feature("EKS_AUDIT_LOGS"), feature(RUNTIME, **AGENTS)],
-        [CLUSTER, feature("EKS_AUDIT_LOGS"), feature(RUNTIME, UNKNOWN, **AGENTS)],
+        [CLUSTER, feature("EKS_AUDIT_LOGS"), feature(RUNTIME, agents=True)],
+        [CLUSTER, feature("EKS_AUDIT_LOGS"), feature(RUNTIME, UNKNOWN, agents=True)],
     ),
     more(
         "guardduty-eks",
