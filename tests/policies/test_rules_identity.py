@@ -177,6 +177,12 @@ CASES: list[Case] = [
     ),
     more(
         "iam-trust-policy-limited",
+        Verdict.MET,
+        "accepts the external id that Firehose sends",
+        role(**trusts({"Service": "firehose.amazonaws.com"}, {"StringEquals": {"sts:ExternalId": ACCOUNT}})),
+    ),
+    more(
+        "iam-trust-policy-limited",
         Verdict.BROKEN,
         "refuses another account without a word agreed on",
         role(**trusts({"AWS": "arn:aws:iam::111111111111:root"})),
