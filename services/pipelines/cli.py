@@ -199,7 +199,7 @@ def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = F
 @app.command("workflow")
 def workflow_command(
     image: Annotated[str, typer.Option("--image", help="Image with this package.")],
-    namespace: str = "pipelines",
+    namespace: str = "recommender",
     service_account: str = "pipelines",
     schedule: Annotated[str | None, typer.Option("--schedule", help="Cron expression: a CronWorkflow.")] = None,
     options: Options = "",
