@@ -91,6 +91,7 @@ def restart(name: Name = None) -> None:
     from mlops.cli.local_view import Waiting, parts_table
     from mlops.local import programs
     from mlops.local.layout import LocalError
+    from mlops.local.stack import NotInstalledError
 
     stack = _stack()
     defined = programs.read(stack.layout)
@@ -103,6 +104,8 @@ def restart(name: Name = None) -> None:
             stack.start_all()
         with Waiting() as waiting:
             stack.wait([name] if name else list(defined), waiting)
+    except NotInstalledError as error:
+        raise BadInputError(str(error)) from None
     except LocalError as error:
         raise FailedError(str(error)) from None
     ui.out().print(parts_table(stack.parts(), stack.memory()))

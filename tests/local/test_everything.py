@@ -111,18 +111,6 @@ def test_destroy_leaves_neither_process_nor_port_nor_file(checkout: Project, up:
     assert not (checkout.root / ".local").exists()
 
 
-def test_without_the_services_it_says_what_to_do_and_begins_nothing(tmp_path: Path) -> None:
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "Pulumi.local.yaml").write_text(STACK)
-    (tmp_path / "services").mkdir()
-    done = Project(tmp_path).mlops("up", "-s", "local")
-    assert done.returncode == 1
-    assert "The services are not installed: services/.venv/bin/python does not exist. `make setup`" in done.stderr
-    assert "--infrastructure-only" in done.stderr
-    assert not (tmp_path / ".local").exists()
-
-
 def test_a_stack_without_a_stream_is_refused_before_anything_is_deployed(tmp_path: Path) -> None:
     for name in ("Pulumi.yaml", "__main__.py"):
         shutil.copy(ROOT / name, tmp_path)
