@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.local.conftest import ROOT, Project, marked_processes, until
@@ -79,6 +80,23 @@ def test_it_ends_with_a_recommendation_from_a_model_that_was_just_trained(
     assert isinstance(outputs, dict)
     assert dict(listed.buckets) == outputs["buckets"]
     assert listed.stream == outputs["stream"]
+
+
+def test_everything_listens_on_loopback_only(checkout: Project, up: dict[str, object]) -> None:
+    listening = {
+        connection.laddr.ip
+        for pid in marked_processes(checkout.root)
+        for connection in psutil.Process(pid).net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_an_option_that_the_loop_does_not_know_is_bad_input(checkout: Project, up: dict[str, object]) -> None:
+    done = checkout.mlops("local", "run-loop", "--", "--bogus")
+    assert done.returncode == 2
+    assert "No such option: --bogus" in done.stdout
+    assert "The loop cannot use what it was given" in done.stderr
 
 
 def test_a_second_up_changes_nothing_and_trains_nothing(checkout: Project, up: dict[str, object]) -> None:
