@@ -22,8 +22,8 @@ from pipelines.provenance import code_version
 from pipelines.settings import Settings
 
 LOOK_PATIENCE_SECONDS = 45.0
-"""How long a command that somebody gave waits for a look of the worker, which holds the lake for a second or two, or for
-as long as a service that it asks needs to come back."""
+"""How long a command that somebody gave waits for a look of the worker, which holds the lake for a second or two, or
+for as long as a service that it asks needs to come back."""
 _TURN_SECONDS = 0.1
 
 
