@@ -108,7 +108,8 @@ def test_an_interrupted_up_loses_nothing_and_the_next_goes_on(
 
     again = mlops(*UP)
     assert again.code == 0, again
-    assert "local is up: " in again.out
+    # On a busy machine what had begun was all that there was.
+    assert "local is up: " in again.out or "as they should be" in again.out
     assert mlops("destroy", "-s", "local", "--yes").code == 0
 
 
