@@ -12,7 +12,8 @@ class ArgoSettings:
     image: str
     """Image with this package and its dependencies."""
     name: str = "training-loop"
-    namespace: str = "pipelines"
+    namespace: str = "recommender"
+    """That of the platform's own recommender, which brings account, config map and secret along."""
     service_account: str = "pipelines"
     config_map: str = "pipelines"
     """Holds the settings as environment variables."""
