@@ -76,6 +76,10 @@ class LogsUsage(Config):
     """Configuration changes that AWS Config records."""
     threat_log_gb: float = Field(default=10, ge=0, le=_GB)
     """Flow and DNS logs that GuardDuty reads."""
+    cluster_audit_events: float = Field(default=5_000_000, ge=0, le=_MANY * 1000)
+    """Calls of the Kubernetes API that GuardDuty reads."""
+    security_checks: float = Field(default=20_000, ge=0, le=_MANY)
+    """Checks of Security Hub: each control against each resource, twice a day at most."""
 
 
 class StreamUsage(Config):
@@ -203,6 +207,8 @@ BUSINESS = UsageConfig(
         trail_events=5_000_000,
         config_items=10_000,
         threat_log_gb=100,
+        cluster_audit_events=10_000_000,
+        security_checks=50_000,
     ),
     streams=StreamUsage(ingested_gb=500, read_gb=1_500, partitions=60),
     compute=ComputeUsage(training_hours=100, job_dpu_hours=50, query_tb=2, warehouse_rpu_hours=500),
@@ -245,6 +251,8 @@ COMPANY = UsageConfig(
         trail_events=50_000_000,
         config_items=30_000,
         threat_log_gb=300,
+        cluster_audit_events=30_000_000,
+        security_checks=100_000,
     ),
     streams=StreamUsage(ingested_gb=2_000, read_gb=6_000, partitions=200),
     compute=ComputeUsage(training_hours=300, job_dpu_hours=200, query_tb=10, warehouse_rpu_hours=2_000),

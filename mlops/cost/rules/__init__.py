@@ -14,6 +14,7 @@ from mlops.cost.rules import (
     serverless,
     storage,
     streams,
+    threats,
     traffic,
 )
 from mlops.cost.rules.charts import RELEASE, chart_name, is_known
@@ -33,6 +34,7 @@ RULES: dict[str, Rule] = {
     **machine_learning.RULES,
     **observability.RULES,
     **security.RULES,
+    **threats.RULES,
 }
 STACK_RULE = traffic.of_stack
 """What belongs to no single resource."""

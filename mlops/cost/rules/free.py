@@ -82,6 +82,9 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
         "aws:s3/inventory:Inventory",
         "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
+        "aws:ebs/encryptionByDefault:EncryptionByDefault",
+        "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess",
+        "aws:iam/accountPasswordPolicy:AccountPasswordPolicy",
         "aws:kms/alias:Alias",
         "aws:kms/keyPolicy:KeyPolicy",
         "aws:kms/grant:Grant",
@@ -129,7 +132,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:lambda/layerVersion:LayerVersion",
         "aws:cfg/recorderStatus:RecorderStatus",
         "aws:cfg/deliveryChannel:DeliveryChannel",
-        "aws:guardduty/detectorFeature:DetectorFeature",
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
         "aws:wafv2/webAclAssociation:WebAclAssociation",
         "aws:lakeformation/permissions:Permissions",
@@ -186,6 +188,9 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
     "public certificates are free": (
         "aws:acm/certificate:Certificate",
         "aws:acm/certificateValidation:CertificateValidation",
+    ),
+    "a standard's checks are charged with Security Hub": (
+        "aws:securityhub/standardsSubscription:StandardsSubscription",
     ),
     "budgets that only notify are free": ("aws:budgets/budget:Budget",),
     "basic scanning is free": ("aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",),
