@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench import commands, growth, layers, services
+from bench import commands, cost, growth, layers, rules, services
 from bench.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -19,6 +19,8 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "rehearsal": commands.rehearsal,
     "layers": layers.rows,
     "growth": growth.rows,
+    "cost": cost.rows,
+    "rules": rules.rows,
     "services": services.rows,
 }
 
