@@ -121,6 +121,15 @@ class Recommender(Component[RecommenderOutputs]):
                 opts=self.child_with(depends_on=list(args.foundation.cluster.ready)),
             )
         )
+        # Whatever else is started here, by hand or by a workflow without the loop's labels.
+        network_policy(
+            f"{name}-network-policy",
+            namespace=self._namespace,
+            selector={},
+            grants=(),
+            ingress_ports=(),
+            opts=self.child,
+        )
         self._secret = generated_secret(name, pods.SECRET, pods.SECRET_KEYS, namespace=self._namespace, opts=self.child)
         role = self._recommender()
         url = pulumi.Output.concat("http://", self._service(), ".", self._namespace, f".svc.cluster.local:{pods.PORT}")

@@ -80,6 +80,7 @@ def worker(
         # Imports take their time on a fresh node.
         "startupProbe": _probe("/health", port, period=5, failures=36),
         "livenessProbe": _probe("/health", port, period=20, failures=3),
+        "readinessProbe": _probe("/health", port, period=10, failures=3),
     }
     return _template(parts, _pod(parts, container))
 

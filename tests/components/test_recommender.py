@@ -131,6 +131,13 @@ def test_a_pod_is_closed_before_it_starts_and_has_its_rights(part: str) -> None:
     assert container(graph, part)["securityContext"]["readOnlyRootFilesystem"] is True
 
 
+def test_what_else_is_started_beside_them_reaches_no_more_than_aws() -> None:
+    spec = only(dev(), NETWORK_POLICY, f"{NAME}-network-policy").inputs["spec"]
+    assert spec["podSelector"] in ({}, {"matchLabels": {}})
+    assert spec["ingress"] == []
+    assert {port["port"] for rule in spec["egress"] for port in rule["ports"]} == {53, 80, 443}
+
+
 def test_several_replicas_lie_apart_and_are_not_drained_together() -> None:
     graph = dev(min_replicas=2, max_replicas=2)
     assert only(graph, DEPLOYMENT, f"{NAME}-recommender").inputs["spec"]["replicas"] == 2
