@@ -64,8 +64,8 @@ def test_no_file_of_the_project_holds_a_secret() -> None:
         if (one.filename, one.type, one.secret_hash) not in known
     ]
     assert new == [], (
-        "Take it out and revoke it. If it is none, end its line with `# pragma: allowlist secret`; where a line takes no "
-        "comment, `detect-secrets scan --no-verify --baseline .secrets.baseline` and `detect-secrets audit` the file."
+        "Take it out and revoke it. If it is none, end its line with `# pragma: allowlist secret`; where a line has no "
+        "room, `detect-secrets scan --no-verify --baseline .secrets.baseline` and `detect-secrets audit` the file."
     )
     stale = known - {(one.filename, one.type, one.secret_hash) for one in findings}
     assert stale == set(), "The baseline holds what is not there any more."
