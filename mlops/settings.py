@@ -42,6 +42,7 @@ class Settings:
             "ManagedBy": "pulumi",
             "Owner": tags.owner,
             "CostCenter": tags.cost_center,
+            "DataClassification": tags.data_classification,
             **tags.extra,
         }
 
