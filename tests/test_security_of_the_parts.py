@@ -101,9 +101,9 @@ def test_the_name_of_a_secret_is_none(tmp_path: Path) -> None:
 
 def test_only_the_entropy_of_recorded_plans_is_passed_over() -> None:
     (plan, entropy), key = (f"{GOLDENS}x.json", HexHighEntropyString()), AWSKeyDetector()
-    assert is_a_made_up_id(plan, entropy)
-    assert not is_a_made_up_id(plan, key)
-    assert not is_a_made_up_id("components/x.py", entropy)
+    assert is_a_made_up_id("b13f6c", plan, entropy)
+    assert not is_a_made_up_id("b13f6c", plan, key)
+    assert not is_a_made_up_id("b13f6c", "components/x.py", entropy)
 
 
 def packages(lock: Path) -> list[dict[str, Any]]:

@@ -22,9 +22,10 @@ def is_a_name(secret: str, plugin: BasePlugin) -> bool:
     return isinstance(plugin, KeywordDetector) and not could_be_generated(secret)
 
 
-def is_a_made_up_id(filename: str, plugin: BasePlugin) -> bool:
+def is_a_made_up_id(secret: str, filename: str, plugin: BasePlugin) -> bool:
     """Whether a finding is no more than the entropy of an id in a recorded plan."""
-    return isinstance(plugin, HighEntropyStringsPlugin) and filename.startswith(GOLDENS)
+    # detect-secrets hands the plug-in only to filters that also ask for the secret.
+    return bool(secret) and isinstance(plugin, HighEntropyStringsPlugin) and filename.startswith(GOLDENS)
 
 
 def could_be_generated(text: str) -> bool:
