@@ -30,17 +30,23 @@ down: setup ## Destroy the local stack to nothing, process and file
 	@$(BIN)/mlops destroy -s $(STACK) --yes
 
 .PHONY: test
-test: setup lint types ## Lint, types and the tests, with coverage
+test: setup lint types ## Lint, types and every test, the platform's and the services', with coverage
 	@echo "test: pytest, $(JOBS) processes"
 	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov=components --cov=mlops --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+	@$(MAKE) test-services ARGS=
 
 .PHONY: test-long
-test-long: setup ## Tests that want a machine of their own: the local stack's processes killed and healed
+test-long: setup test-spark ## Tests that want a machine of their own: the local stack's processes killed and healed
 	@$(BIN)/pytest -m long $(ARGS)
+
+.PHONY: test-spark
+test-spark: setup ## Batch scoring on Spark tells the same as on one machine; needs Java
+	@cd services/spark && UV=$$(command -v uv || echo ../../.tools/uv/bin/uv) && $$UV sync --locked -q && .venv/bin/python -m pytest -q
 
 .PHONY: test-services
 test-services: setup ## The tests of what runs on the platform, with a real MLflow and an emulated AWS
-	@cd services && .venv/bin/ruff check . && .venv/bin/pytest -q $(ARGS)
+	@echo "test: the services: ruff, mypy, pytest, $(JOBS) processes"
+	@cd services && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/pytest -q -n $(JOBS) --dist loadscope $(ARGS)
 
 .PHONY: lint
 lint: setup ## ruff check, ruff format --check
@@ -82,5 +88,5 @@ audit: setup ## Look the locked packages up among known vulnerabilities; needs t
 .PHONY: clean
 clean: ## Remove what was made here: local state, caches, .venv; the pulumi CLI stays
 	@if [ -x $(BIN)/mlops ]; then $(BIN)/mlops local stop; fi
-	rm -rf .local .venv services/.venv .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* .tools/uv .tools/lock
+	rm -rf .local .venv services/.venv services/spark/.venv .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* .tools/uv .tools/lock
 	find . -name __pycache__ -type d -not -path './.tools/*' -prune -exec rm -rf {} +
