@@ -129,7 +129,8 @@ def _report(
             continue
         if not any(one.covers(rule.id, judged.urn, names.get(judged.urn, "")) for one in accepted):
             where = f"{judged.path}: " if judged.path else ""
-            report_violation(f"{where}{judged.message}. To mend it: {rule.fix}.", judged.urn or None)
+            what = judged.message.rstrip(".")
+            report_violation(f"{where}{what}. To mend it: {rule.fix}.", judged.urn or None)
     if unknown:
         raise engine.UnknownValueError(engine.UNKNOWN_STRING_VALUE, [unknown[0].path])
 
@@ -142,6 +143,7 @@ def resource_node(args: ResourceValidationArgs) -> Node:
         name=args.name,
         parent=args.opts.parent or "",
         inputs=plain(args.props),
+        provider=args.provider.urn if args.provider else "",
         protect=args.opts.protect,
     )
 
@@ -166,6 +168,7 @@ def _stack_node(resource: PolicyResource) -> Node:
         outputs=properties,
         dependencies=tuple(sorted(one.urn for one in resource.dependencies)),
         property_dependencies={key: tuple(sorted(one.urn for one in needed)) for key, needed in by_property if needed},
+        provider=resource.provider.urn if resource.provider else "",
         protect=resource.opts.protect,
     )
 

@@ -46,19 +46,27 @@ def namespace_network_policy(graph: Graph) -> Iterator[Judgement]:
     """Each namespace needs policies that take all of its pods and, together, close both directions."""
     policies = graph.of_type(_POLICY)
     for space in graph.of_type(_NAMESPACE):
-        name = object_name(space)
-        own = [policy for policy in policies if namespace(policy) == name or UNKNOWN in (name, namespace(policy))]
+        placed = [(policy, _lies_in(policy, space)) for policy in policies]
         for direction in ("Ingress", "Egress"):
-            yield _closed(space, direction, own, unknown=name == UNKNOWN)
+            yield _closed(space, direction, placed)
 
 
-def _closed(space: Node, direction: str, policies: Iterable[Node], *, unknown: bool) -> Judgement:
-    states = [(policy, _closes(policy, direction)) for policy in policies]
-    for policy, closes in states:
-        if closes and not unknown and namespace(policy) != UNKNOWN:
+def _lies_in(policy: Node, space: Node) -> bool | None:
+    """Whether a policy is the namespace's own. A preview leaves out what it cannot know yet; then the namespace that
+    the value comes from says it."""
+    given, name = look(policy.inputs, "metadata.namespace"), object_name(space)
+    if given in (ABSENT, UNKNOWN) and space.urn in policy.property_dependencies.get("metadata", ()):
+        return True
+    return None if UNKNOWN in (given, name) else namespace(policy) == name
+
+
+def _closed(space: Node, direction: str, placed: Iterable[tuple[Node, bool | None]]) -> Judgement:
+    states = [(policy, own, _closes(policy, direction)) for policy, own in placed if own is not False]
+    for policy, own, closes in states:
+        if own and closes:
             value = look(policy.inputs, "spec.policyTypes")
             return Judgement(verdict=Verdict.MET, path="spec.policyTypes", value=value, urn=policy.urn)
-    doubtful = any(closes is not False for _, closes in states)
+    doubtful = any(closes is not False for _, _, closes in states)
     return Judgement(
         verdict=Verdict.UNKNOWN if doubtful else Verdict.BROKEN,
         path="metadata.name",

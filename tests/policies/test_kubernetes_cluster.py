@@ -1,5 +1,6 @@
 """Namespaces, rights, ways in, copies: for each rule what breaks it, what satisfies it, what cannot be known."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -174,6 +175,15 @@ def test_a_namespace_that_lets_everything_out_is_open() -> None:
     assert [one.verdict for one in found] == [Verdict.MET, Verdict.BROKEN]
     everything = policy(egress=[{}])
     assert verdict("k8s-namespace-network-policy", space(), everything) is Verdict.BROKEN
+
+
+def test_a_policy_whose_namespace_a_preview_leaves_out_belongs_where_the_name_comes_from() -> None:
+    made = space()
+    unplaced = replace(policy(), property_dependencies={"metadata": (made.urn,)})
+    unplaced = replace(unplaced, inputs={**unplaced.inputs, "metadata": {"name": "closed"}})
+    assert verdict("k8s-namespace-network-policy", made, unplaced) is Verdict.MET
+    elsewhere = replace(unplaced, property_dependencies={})
+    assert verdict("k8s-namespace-network-policy", made, elsewhere) is Verdict.BROKEN
 
 
 def test_two_policies_may_close_one_direction_each() -> None:
