@@ -105,6 +105,10 @@ def _of_resource(rule: Rule, check: ResourceCheck, level: Level, accepted: Seque
 def _of_stack(rule: Rule, check: StackCheck, level: Level, accepted: Sequence[Exemption]) -> Any:
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
         graph = stack_graph(args.resources)
+        nothing = next((node for node in graph if node.custom and not node.inputs), None)
+        if nothing:
+            # The first preview of a provider that foresees no outputs: what is missing may only not be known.
+            raise engine.UnknownValueError(engine.UNKNOWN_OBJECT_VALUE, [nothing.name])
         names = {node.urn: node.name for node in graph}
         _report(rule, level, check(graph), names, accepted, report_violation)
 

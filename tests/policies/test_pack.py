@@ -130,6 +130,11 @@ def test_a_value_that_a_preview_cannot_know_is_unknown_and_no_breach() -> None:
     assert found == (set(), True)
 
 
+def test_a_stack_of_which_a_preview_shows_nothing_is_unknown_and_no_breach() -> None:
+    bare = Node(urn=space().urn, type=space().type, name=space().name)
+    assert asked("k8s-namespace-network-policy", bare) == (set(), True)
+
+
 def test_an_accepted_breach_does_not_stop_a_deployment() -> None:
     accepted = Exemption(rule="k8s-no-privileged", resource="server", reason="x", expires=date(2027, 1, 1))
     made = {one.name: one for one in pack.policies("prod", [accepted])}["k8s-no-privileged"]
