@@ -32,7 +32,7 @@ down: setup ## Destroy the local stack to nothing, process and file
 .PHONY: test
 test: setup lint types ## Lint, types and the tests, with coverage
 	@echo "test: pytest, $(JOBS) processes"
-	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov=components --cov=mlops --cov-report=term:skip-covered --cov-fail-under=60 $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov=components --cov=mlops --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
 .PHONY: test-long
 test-long: setup ## Tests that want a machine of their own: the local stack's processes killed and healed

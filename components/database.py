@@ -290,7 +290,9 @@ class Database(Component[DatabaseOutputs]):
             performance_insights_kms_key_id=keys.database if insights is not None else None,
             database_insights_mode=config.database_insights,
             monitoring_interval=config.monitoring_seconds,
-            monitoring_role_arn=monitoring_role(self.name, self.child) if config.monitoring_seconds else None,
+            monitoring_role_arn=monitoring_role(self.name, keys.database, self.child)
+            if config.monitoring_seconds
+            else None,
             enabled_cloudwatch_logs_exports=list(LOG_EXPORTS),
             # No data leads from a log group to the instance, and RDS would make unencrypted ones by itself.
             opts=self.child_with(protect=config.protect, depends_on=self._logs(identifier)),

@@ -1,29 +1,18 @@
 """The role with which RDS samples the operating system under a database."""
 
-import json
-
 import pulumi
 import pulumi_aws as aws
 
-TRUST: dict[str, object] = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "monitoring.rds.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
+from components.trust import service_trust
 
 
-def monitoring_role(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def monitoring_role(name: str, key_arn: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """ARN of the role, known once it may write. Samples go to the account's log group RDSOSMetrics, which
     every instance of the account shares and which therefore belongs to no stack."""
     role = aws.iam.Role(
         f"{name}-monitoring-role",
         description="RDS enhanced monitoring of the MLOps platform",
-        assume_role_policy=json.dumps(TRUST),
+        assume_role_policy=service_trust("monitoring.rds.amazonaws.com", key_arn),
         opts=opts,
     )
     attachment = aws.iam.RolePolicyAttachment(

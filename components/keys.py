@@ -53,6 +53,8 @@ class KeysArgs:
     region: str
     alias_prefix: str
     """Aliases are `alias/<prefix>/<purpose>`."""
+    log_writers: tuple[str, ...] = ()
+    """Further services that write what the `logs` key encrypts: the audit trail's, where the stack keeps one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ class Keys(Component[KeysOutputs]):
         )
 
     def _key(self, purpose: Purpose) -> pulumi.Output[str]:
+        writers = self._args.log_writers if purpose == "logs" else ()
         key = aws.kms.Key(
             f"{self.name}-{purpose}",
             description=f"{purpose} of the MLOps platform",
@@ -97,7 +100,7 @@ class Keys(Component[KeysOutputs]):
         policy = aws.kms.KeyPolicy(
             f"{self.name}-{purpose}-policy",
             key_id=key.id,
-            policy=key.arn.apply(lambda arn: json.dumps(key_policy(arn, purpose, self._args.region))),
+            policy=key.arn.apply(lambda arn: json.dumps(key_policy(arn, purpose, self._args.region, writers))),
             opts=self.child,
         )
         aws.kms.Alias(
@@ -110,7 +113,7 @@ class Keys(Component[KeysOutputs]):
         return pulumi.Output.all(key.arn, policy.id).apply(lambda values: str(values[0]))
 
 
-def key_policy(arn: str, purpose: Purpose, region: str) -> dict[str, object]:
+def key_policy(arn: str, purpose: Purpose, region: str, writers: tuple[str, ...] = ()) -> dict[str, object]:
     """The key policy: IAM decides within the account; services named for the purpose may use the key."""
     partition, account = arn.split(":")[1], arn.split(":")[4]
     use = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
@@ -139,7 +142,7 @@ def key_policy(arn: str, purpose: Purpose, region: str) -> dict[str, object]:
                 },
             }
         )
-    for principal in _PRINCIPALS[purpose]:
+    for principal in (*_PRINCIPALS[purpose], *writers):
         service = principal.format(region=region)
         statements.append(
             {

@@ -1,12 +1,11 @@
 """VPC flow logs into CloudWatch Logs: who talked to whom, for the day when somebody asks."""
 
-import json
-
 import pulumi
 import pulumi_aws as aws
 
 from components.identity import Statement, policy_document
 from components.logs import log_group
+from components.trust import service_trust
 
 
 def flow_logs(
@@ -20,18 +19,7 @@ def flow_logs(
     group = log_group(f"{name}-flow-logs", days=days, key_arn=key_arn, opts=opts)
     role = aws.iam.Role(
         f"{name}-flow-logs-role",
-        assume_role_policy=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Effect": "Allow",
-                        "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
-                        "Action": "sts:AssumeRole",
-                    }
-                ],
-            }
-        ),
+        assume_role_policy=service_trust("vpc-flow-logs.amazonaws.com", key_arn),
         opts=opts,
     )
     write = Statement(

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import pulumi
 from pydantic import Field, model_validator
 
+from components.account_baseline import LOG_WRITERS, AccountBaseline, AccountBaselineArgs, AccountBaselineConfig
 from components.budget import Budget, BudgetArgs
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.component import Component
@@ -62,7 +63,7 @@ class TagsConfig(Config):
     cost_center: str = "engineering"
     """Who pays for it."""
     data_classification: Literal["public", "internal", "confidential", "restricted"] = "confidential"
-    """How secret the data is that the stack holds: what an auditor, and a search for data at risk, asks for first."""
+    """How the data is classed that the stack holds, the most sensitive of it."""
     extra: dict[str, str] = Field(default_factory=dict)
     """Further tags."""
 
@@ -98,6 +99,8 @@ class PlatformConfig(Config):
     """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
     budget: BudgetConfig | None = None
     """What the stack may cost in a month, and who hears of it; null watches nothing."""
+    account_baseline: AccountBaselineConfig | None = None
+    """The account's own security, for the one stack that owns it; null where the organization or another stack does."""
 
     @property
     def modules(self) -> dict[str, SlotConfig]:
@@ -211,7 +214,12 @@ class Platform(Component[PlatformOutputs]):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
-        keys = Keys("keys", config.keys, KeysArgs(region=config.region, alias_prefix=args.prefix), self.child).outputs
+        keys_args = KeysArgs(
+            region=config.region,
+            alias_prefix=args.prefix,
+            log_writers=LOG_WRITERS if config.account_baseline else (),
+        )
+        keys = Keys("keys", config.keys, keys_args, self.child).outputs
         network = Network("network", config.network, self._network_args(config, keys.logs), self.child).outputs
         storage = Storage("storage", config.storage, StorageArgs(key_arn=keys.data), self.child).outputs
         registry = Registry(
@@ -241,6 +249,9 @@ class Platform(Component[PlatformOutputs]):
 
         if config.budget:
             Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags), self.child)
+        if config.account_baseline:
+            baseline_args = AccountBaselineArgs(prefix=args.prefix, region=config.region, keys=keys, storage=storage)
+            AccountBaseline("account", config.account_baseline, baseline_args, self.child)
 
         foundation = Foundation(
             prefix=args.prefix,

@@ -3,6 +3,7 @@
 Express brokers that grow without being moved, larger nodes, GPUs from nothing on demand, a year of everything.
 """
 
+from components.account_baseline import AccountBaselineConfig
 from components.cluster import ClusterConfig
 from components.cluster_config import AutoscalerConfig, EndpointConfig
 from components.cluster_node_config import NodeGroupConfig
@@ -78,4 +79,5 @@ CONFIG = PlatformConfig(
     ),
     ml_platform=MlflowConfig(min_replicas=3, max_replicas=9, auth=BasicAuth()),
     serving=KubernetesServingConfig(),
+    account_baseline=AccountBaselineConfig(audit_days=2557),
 )

@@ -4,6 +4,7 @@ Three zones with a way out each, a standby database, three brokers, two replicas
 whatever holds data is protected, by Pulumi and by AWS.
 """
 
+from components.account_baseline import AccountBaselineConfig
 from components.cluster import ClusterConfig
 from components.cluster_config import AutoscalerConfig, EndpointConfig
 from components.cluster_node_config import NodeGroupConfig
@@ -20,7 +21,7 @@ from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
 
 CONFIG = PlatformConfig(
-    network=NetworkConfig(mode="private", zones=3, nat="per_zone", flow_log_days=90, protect=True),
+    network=NetworkConfig(mode="private", zones=3, nat="per_zone", flow_log_days=365, protect=True),
     keys=KeysConfig(deletion_window_days=30, protect=True),
     storage=StorageConfig(
         lifecycle=LifecycleConfig(infrequent_access_days=30, archive_days=180, noncurrent_days=90),
@@ -58,15 +59,16 @@ CONFIG = PlatformConfig(
         protect=True,
         final_snapshot=True,
         monitoring_seconds=60,
-        log_retention_days=90,
+        log_retention_days=365,
         secret_recovery_days=30,
     ),
     data_pipeline=KafkaConfig(
         brokers=StandardBrokers(
-            instance_type="kafka.m7g.large", storage_gb=100, max_storage_gb=1000, log_retention_days=90
+            instance_type="kafka.m7g.large", storage_gb=100, max_storage_gb=1000, log_retention_days=365
         ),
         protect=True,
     ),
     ml_platform=MlflowConfig(min_replicas=2, max_replicas=4, auth=BasicAuth()),
     serving=KubernetesServingConfig(),
+    account_baseline=AccountBaselineConfig(),
 )

@@ -1,5 +1,7 @@
 """What costs nothing by itself, and why. A type is here because somebody looked; it never gets here by default."""
 
+from mlops.cost.rules.kubernetes_free import kubernetes_reason
+
 _PART = "part of another resource, which is priced"
 _ACCESS = "IAM and access are free"
 _NETWORK = "free; what flows through it is priced as traffic"
@@ -69,6 +71,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
         "aws:s3/bucketVersioning:BucketVersioning",
         "aws:s3/bucketLogging:BucketLogging",
+        "aws:s3/bucketAcl:BucketAcl",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketNotification:BucketNotification",
@@ -79,6 +82,9 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
         "aws:s3/inventory:Inventory",
         "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
+        "aws:ebs/encryptionByDefault:EncryptionByDefault",
+        "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess",
+        "aws:iam/accountPasswordPolicy:AccountPasswordPolicy",
         "aws:kms/alias:Alias",
         "aws:kms/keyPolicy:KeyPolicy",
         "aws:kms/grant:Grant",
@@ -126,7 +132,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:lambda/layerVersion:LayerVersion",
         "aws:cfg/recorderStatus:RecorderStatus",
         "aws:cfg/deliveryChannel:DeliveryChannel",
-        "aws:guardduty/detectorFeature:DetectorFeature",
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
         "aws:wafv2/webAclAssociation:WebAclAssociation",
         "aws:lakeformation/permissions:Permissions",
@@ -184,6 +189,9 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:acm/certificate:Certificate",
         "aws:acm/certificateValidation:CertificateValidation",
     ),
+    "a standard's checks are charged with Security Hub": (
+        "aws:securityhub/standardsSubscription:StandardsSubscription",
+    ),
     "budgets that only notify are free": ("aws:budgets/budget:Budget",),
     "basic scanning is free": ("aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",),
 }
@@ -192,7 +200,6 @@ FREE: dict[str, str] = {type_: reason for reason, types in _BY_REASON.items() fo
 """Type token -> why it costs nothing."""
 
 _PACKAGES = {
-    "kubernetes": "runs on nodes, which are priced as such; volumes and load balancers have rules",
     "pulumi": _ENGINE,
     "eks": _ENGINE,
     "mlops": _ENGINE,
@@ -204,4 +211,6 @@ _PACKAGES = {
 
 def free_reason(type_: str) -> str | None:
     """Why a type costs nothing; None if nobody has said so."""
+    if type_.startswith("kubernetes:"):
+        return kubernetes_reason(type_)
     return FREE.get(type_) or _PACKAGES.get(type_.partition(":")[0])

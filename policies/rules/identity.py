@@ -1,0 +1,194 @@
+"""IAM: nothing that may everything, nobody with a password, and trust with a condition."""
+
+from collections.abc import Callable, Iterator
+
+from mlops.plan.graph import Graph, Node
+from policies.model import Judgement, look
+from policies.registry import resource_rule, stack_rule
+from policies.rules.grants import Permission, documents, permissions
+from policies.rules.logic import (
+    Answer,
+    all_of,
+    any_of,
+    as_list,
+    is_one,
+    is_true,
+    is_unknown,
+    missing,
+    negated,
+    say,
+)
+from policies.rules.ownership import owns_account_settings
+
+ESCALATIONS = (
+    "iam:PassRole",
+    "iam:CreatePolicyVersion",
+    "iam:AttachRolePolicy",
+    "iam:PutRolePolicy",
+    "sts:AssumeRole",
+)
+"""Who may do one of these to any role may soon do everything."""
+DECRYPTIONS = ("kms:Decrypt", "kms:ReEncryptFrom")
+ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess")
+ATTACHMENTS = (
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+    "aws:iam/policyAttachment:PolicyAttachment",
+)
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+ROLE_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+
+OWN_ACCOUNT_ONLY = frozenset(
+    {"cloudtrail.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com", "pods.eks.amazonaws.com"}
+)
+"""Services that take a role only from somebody of the role's account who may pass it to them, and that name no source
+when they take it: a condition on it would lock them out. Sources: CloudTrail user guide, "Role policy document for
+CloudTrail to use CloudWatch Logs" ("doesn't support the use of aws:SourceArn and aws:SourceAccount"); EKS user guide,
+"Create IAM role with trust policy required by EKS Pod Identity"; IAM user guide, "Grant a user permissions to pass a
+role to an AWS service"."""
+
+
+def _judge_each(node: Node, wrong: Callable[[Permission], Answer], message: str) -> Iterator[Judgement]:
+    """One judgement a document: the statement that is wrong, or the document that has none."""
+    for path, found in documents(node):
+        if found is None:
+            yield say(node, path, None, message)
+            continue
+        answers = [(one.path, wrong(one)) for one in found]
+        offender = next((one for one, answer in answers if answer), None)
+        answer = negated(any_of(answer for _, answer in answers))
+        where = offender.removeprefix(f"{path}.") if offender else ""
+        yield say(node, path, answer, f"{where}: {message}")
+
+
+@resource_rule("iam-no-star-star")
+def nothing_may_everything(node: Node) -> Iterator[Judgement]:
+    def wrong(permission: Permission) -> Answer:
+        all_actions = bool(permission.all_but) or any_of(
+            None if is_unknown(action) else action in ("*", "*:*") for action in permission.actions
+        )
+        return all_of([permission.allows, all_actions, permission.everywhere])
+
+    yield from _judge_each(node, wrong, "allows every action on every resource")
+
+
+@resource_rule("iam-no-service-wildcard")
+def no_whole_service(node: Node) -> Iterator[Judgement]:
+    def wrong(permission: Permission) -> Answer:
+        whole = any_of(None if is_unknown(action) else action.endswith(":*") for action in permission.actions)
+        return all_of([permission.allows, whole, permission.everywhere])
+
+    yield from _judge_each(node, wrong, "allows every action of a service on every resource")
+
+
+@resource_rule("iam-no-privilege-escalation")
+def no_way_to_more_rights(node: Node) -> Iterator[Judgement]:
+    def wrong(permission: Permission) -> Answer:
+        return all_of([permission.permits(*ESCALATIONS), permission.everywhere])
+
+    yield from _judge_each(node, wrong, "allows to take or pass any role, and with it any right")
+
+
+@resource_rule("iam-kms-decrypt-limited")
+def decrypts_named_keys(node: Node) -> Iterator[Judgement]:
+    def wrong(permission: Permission) -> Answer:
+        return all_of([permission.permits(*DECRYPTIONS), permission.everywhere])
+
+    yield from _judge_each(node, wrong, "allows to decrypt with every key of the account")
+
+
+@resource_rule("iam-no-admin-managed-policy")
+def no_administrator(node: Node) -> Iterator[Judgement]:
+    def harmless(arn: object) -> Answer:
+        return None if is_unknown(arn) else str(arn).rpartition("/")[2] not in ADMINISTRATORS
+
+    message = "has a managed policy that allows everything"
+    if node.type in ATTACHMENTS:
+        yield say(node, "policyArn", harmless(look(node.inputs, "policyArn")), message)
+    else:
+        arns = as_list(look(node.inputs, "managedPolicyArns"))
+        yield say(node, "managedPolicyArns", all_of(map(harmless, arns)), message)
+
+
+@resource_rule("iam-no-user-policies")
+def no_rights_of_single_users(node: Node) -> Iterator[Judgement]:
+    user = look(node.inputs, "user")
+    yield say(node, "user", None if is_unknown(user) else False, "gives rights to one user; use a group or a role")
+
+
+@resource_rule("iam-no-static-access-keys")
+def no_lasting_credentials(node: Node) -> Iterator[Judgement]:
+    user = look(node.inputs, "user")
+    yield say(node, "user", None if is_unknown(user) else False, "makes a credential that does not expire")
+
+
+@resource_rule("iam-trust-policy-limited")
+def trusts_with_a_condition(node: Node) -> Iterator[Judgement]:
+    path = "assumeRolePolicy"
+    found = permissions(look(node.inputs, path), path)
+    if found is None:
+        yield say(node, path, None, "")
+        return
+    own = str(node.outputs.get("arn", "")).split(":")
+    problems = [problem for one in found if one.allows for problem in _trust_problems(one, own[4] if own[4:] else "")]
+    yield say(node, path, None if None in problems else not problems, "; ".join(filter(None, problems)))
+
+
+def _trust_problems(permission: Permission, account: str) -> Iterator[str | None]:
+    """What is wrong with whom a statement trusts; None where it cannot be told."""
+    for kind, who in permission.principals:
+        if is_unknown(who):
+            yield None
+        elif who == "*":
+            yield "trusts everybody"
+        elif kind == "AWS" and _is_foreign(who, account):
+            if not permission.limited_by("sts:ExternalId", "aws:PrincipalOrgID"):
+                yield f"trusts {who} without sts:ExternalId or aws:PrincipalOrgID"
+        elif kind == "Service" and who not in OWN_ACCOUNT_ONLY:
+            if not permission.limited_by("aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID"):
+                yield f"trusts {who} without aws:SourceAccount or aws:SourceArn"
+        elif kind == "Federated" and not (permission.limited_by("*:sub") and permission.limited_by("*:aud")):
+            yield f"trusts {who} without conditions on :sub and :aud"
+
+
+def _is_foreign(principal: str, account: str) -> bool:
+    named = principal.split(":")[4] if principal.count(":") >= 5 else principal
+    return named != account
+
+
+@stack_rule("iam-password-policy")
+def passwords_are_long_and_expire(graph: Graph) -> Iterator[Judgement]:
+    found = graph.of_type("aws:iam/accountPasswordPolicy:AccountPasswordPolicy")
+    if not found and owns_account_settings(graph):
+        yield missing("the account has no password policy")
+    for node in found:
+        yield _number(
+            node, "minimumPasswordLength", lambda length: length >= 14, "passwords may be under 14 characters"
+        )
+        yield _number(
+            node, "passwordReusePrevention", lambda last: last >= 24, "one of the last 24 passwords may return"
+        )
+        yield _number(node, "maxPasswordAge", lambda days: 1 <= days <= 90, "passwords are valid for more than 90 days")
+        for kind in ("Symbols", "Numbers", "UppercaseCharacters", "LowercaseCharacters"):
+            path = f"require{kind}"
+            yield say(node, path, is_true(look(node.inputs, path)), f"{path} is not set")
+
+
+def _number(node: Node, path: str, right: Callable[[float], bool], message: str) -> Judgement:
+    value = look(node.inputs, path)
+    answer = None if is_unknown(value) else isinstance(value, int | float) and right(value)
+    return say(node, path, answer, message)
+
+
+@stack_rule("eks-node-role-ecr-read-only")
+def nodes_only_pull(graph: Graph) -> Iterator[Judgement]:
+    roles = {role for group in graph.of_type(NODE_GROUP) for role in group.property_dependencies.get("nodeRoleArn", ())}
+    for node in graph.of_type(ROLE_ATTACHMENT):
+        if not roles.intersection(node.property_dependencies.get("role", ())):
+            continue
+        arn = look(node.inputs, "policyArn")
+        wide = is_unknown(arn) or is_one(
+            str(arn).rpartition("/")[2], "AmazonEC2ContainerRegistryPowerUser", "AmazonEC2ContainerRegistryFullAccess"
+        )
+        yield say(node, "policyArn", None if is_unknown(arn) else not wide, "nodes may push or delete images")

@@ -1,0 +1,194 @@
+"""The VPC: its logs, its subnets, and the ways that lead out of it."""
+
+from collections.abc import Iterator
+
+from mlops.plan.graph import Graph, Node
+from policies.model import ABSENT, Judgement, look
+from policies.registry import resource_rule, stack_rule
+from policies.rules.grants import permissions
+from policies.rules.logic import (
+    Answer,
+    all_of,
+    any_of,
+    is_one,
+    is_unknown,
+    missing,
+    negated,
+    referring,
+    refers,
+    rows,
+    say,
+    sources,
+    unclear,
+)
+
+VPC = "aws:ec2/vpc:Vpc"
+SUBNET = "aws:ec2/subnet:Subnet"
+FLOW_LOG = "aws:ec2/flowLog:FlowLog"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+ROUTE = "aws:ec2/route:Route"
+ROUTE_TABLE = "aws:ec2/routeTable:RouteTable"
+ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
+NODE_GROUPS = ("aws:eks/nodeGroup:NodeGroup", "aws:eks/fargateProfile:FargateProfile")
+
+ENDPOINT_SERVICES = ("s3", "ec2", "ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms")
+DATA_STORES = {
+    "aws:rds/subnetGroup:SubnetGroup": "subnetIds",
+    "aws:elasticache/subnetGroup:SubnetGroup": "subnetIds",
+    "aws:msk/cluster:Cluster": "brokerNodeGroupInfo",
+    "aws:efs/mountTarget:MountTarget": "subnetId",
+}
+"""What holds data, and the property that says in which subnets."""
+ALL_TRAFFIC = ("0.0.0.0/0", "::/0")
+
+
+@stack_rule("vpc-flow-logs")
+def traffic_is_logged(graph: Graph) -> Iterator[Judgement]:
+    for vpc in graph.of_type(VPC):
+        found = referring(graph, FLOW_LOG, "vpcId", vpc)
+        if not found:
+            yield _absence(graph, vpc, FLOW_LOG, "vpcId", "nothing logs the traffic of this network")
+        for node in found:
+            answer = is_one(look(node.inputs, "trafficType"), "ALL", "REJECT")
+            yield say(node, "trafficType", answer, "refused connections are not logged")
+
+
+@stack_rule("vpc-default-sg-closed")
+def default_group_is_closed(graph: Graph) -> Iterator[Judgement]:
+    for vpc in graph.of_type(VPC):
+        found = referring(graph, DEFAULT_GROUP, "vpcId", vpc)
+        if not found:
+            message = (
+                "the network's default security group is as AWS makes it: open among its members and to the outside"
+            )
+            yield _absence(graph, vpc, DEFAULT_GROUP, "vpcId", message)
+        for node in found:
+            for path in ("ingress", "egress"):
+                yield say(
+                    node, path, is_one(look(node.inputs, path), [], ABSENT), f"the default group has {path} rules"
+                )
+
+
+def _absence(graph: Graph, node: Node, type_: str, name: str, message: str) -> Judgement:
+    """Broken, or unknown where something of the type may belong to the node after all."""
+    if unclear(graph, type_, name):
+        return say(node, "", None, message)
+    return missing(message, node.urn)
+
+
+@resource_rule("subnet-no-auto-public-ip")
+def no_public_address_by_itself(node: Node) -> Iterator[Judgement]:
+    answer = negated(is_one(look(node.inputs, "mapPublicIpOnLaunch"), True))
+    yield say(node, "mapPublicIpOnLaunch", answer, "whatever starts here gets a public address")
+
+
+@stack_rule("vpc-endpoints-for-aws-services")
+def aws_is_reached_privately(graph: Graph) -> Iterator[Judgement]:
+    for vpc in graph.of_type(VPC):
+        names = [look(node.inputs, "serviceName") for node in referring(graph, ENDPOINT, "vpcId", vpc)]
+        ends = {str(name).split(".", 3)[-1] for name in names if not is_unknown(name)}
+        absent = [service for service in ENDPOINT_SERVICES if service not in ends]
+        if absent and (any(map(is_unknown, names)) or unclear(graph, ENDPOINT, "vpcId")):
+            yield say(vpc, "", None, "")
+        elif absent:
+            yield missing(f"calls of these services leave the network: {', '.join(absent)}", vpc.urn)
+        else:
+            yield say(vpc, "", True, "")
+
+
+@resource_rule("vpc-endpoint-policy-restricted")
+def endpoint_has_a_policy(node: Node) -> Iterator[Judgement]:
+    message = "the endpoint takes every call of everybody to every account"
+    found = permissions(look(node.inputs, "policy"), "policy")
+    if found is None:
+        yield say(node, "policy", None, message)
+        return
+    wrong = [
+        all_of(
+            [
+                one.allows,
+                any_of(None if is_unknown(action) else action == "*" for action in one.actions),
+                one.everywhere,
+                ("*", "*") in one.principals or ("AWS", "*") in one.principals,
+                not one.conditions,
+            ]
+        )
+        for one in found
+    ]
+    yield say(node, "policy", all_of([bool(found), negated(any_of(wrong))]), message)
+
+
+@stack_rule("vpc-subnets-multi-az")
+def spans_zones(graph: Graph) -> Iterator[Judgement]:
+    for vpc in graph.of_type(VPC):
+        subnets = referring(graph, SUBNET, "vpcId", vpc)
+        if not subnets:
+            continue
+        zones = [look(node.inputs, "availabilityZone") for node in subnets]
+        known = {str(zone) for zone in zones if zone is not ABSENT and not is_unknown(zone)}
+        vague = any(map(is_unknown, zones)) or unclear(graph, SUBNET, "vpcId")
+        answer = True if len(known) > 1 else None if vague else False
+        yield say(
+            vpc, "", answer, f"all subnets are in {', '.join(known) or 'no zone of their own'}; one zone can fail"
+        )
+
+
+def is_public(graph: Graph, subnet: Node) -> Answer:
+    """Whether a subnet's route table leads to an internet gateway."""
+    return any_of(
+        _leads_out(graph, table)
+        for association in referring(graph, ASSOCIATION, "subnetId", subnet)
+        for table in sources(graph, association, "routeTableId", ROUTE_TABLE) or (None,)
+    )
+
+
+def _leads_out(graph: Graph, table: Node | None) -> Answer:
+    if table is None:
+        return None
+    routes = [node.inputs for node in graph.of_type(ROUTE) if refers(graph, node, "routeTableId", table)]
+    inline = [row for _, row in rows(table, "routes")]
+    return any_of(_to_internet(row) for row in [*routes, *inline])
+
+
+def _to_internet(route: object) -> Answer:
+    if is_unknown(route):
+        return None
+    gateway = look(route, "gatewayId")
+    if gateway is ABSENT:
+        return False
+    cidr = next(
+        (value for key in ("destinationCidrBlock", "cidrBlock") if (value := look(route, key)) is not ABSENT), ""
+    )
+    # An unknown gateway is one that is made here: routes name other targets by other properties.
+    return all_of([is_one(cidr, *ALL_TRAFFIC), is_unknown(gateway) or not str(gateway).startswith("vgw-")])
+
+
+@stack_rule("vpc-private-subnets-present")
+def data_is_in_private_subnets(graph: Graph) -> Iterator[Judgement]:
+    for vpc in graph.of_type(VPC):
+        subnets = referring(graph, SUBNET, "vpcId", vpc)
+        answer = any_of(negated(is_public(graph, subnet)) for subnet in subnets)
+        if subnets:
+            yield say(vpc, "", answer, "every subnet leads straight to the internet")
+    for type_, name in DATA_STORES.items():
+        for node in graph.of_type(type_):
+            yield from _only_private(graph, node, name, "holds data in a subnet that leads straight to the internet")
+
+
+@stack_rule("eks-private-nodes")
+def nodes_are_in_private_subnets(graph: Graph) -> Iterator[Judgement]:
+    for node in graph.of_type(*NODE_GROUPS):
+        yield from _only_private(graph, node, "subnetIds", "nodes run in a subnet that leads straight to the internet")
+
+
+def _only_private(graph: Graph, node: Node, name: str, message: str) -> Iterator[Judgement]:
+    """Nothing where the subnets are not the stack's: whoever made them answers for them."""
+    subnets = sources(graph, node, name, SUBNET)
+    if not subnets:
+        if is_unknown(look(node.inputs, name)):
+            yield say(node, name, None, message)
+        return
+    open_ = any_of(is_public(graph, subnet) for subnet in subnets)
+    addressed = any_of(is_one(look(subnet.inputs, "mapPublicIpOnLaunch"), True) for subnet in subnets)
+    yield say(node, name, negated(any_of([open_, addressed])), message)
