@@ -67,6 +67,18 @@ golden: setup ## Write the identity of every tier anew, for a review to see
 bench: setup ## Measure what the README promises
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: sbom
+sbom: setup ## Write what the project and its images are made of to dist/sbom (CycloneDX)
+	@$(BIN)/python tools/sbom.py
+
+.PHONY: audit
+audit: setup ## Look the locked packages up among known vulnerabilities; needs the network
+	@$(BIN)/python tools/sbom.py --audit
+	@uvx=$$(command -v uvx || echo .tools/uv/bin/uvx); failed=0; for part in platform services; do \
+		echo "audit: $$part"; \
+		$$uvx pip-audit --disable-pip --require-hashes --requirement dist/sbom/$$part.requirements.txt || failed=1; \
+	done; exit $$failed
+
 .PHONY: clean
 clean: ## Remove what was made here: local state, caches, .venv; the pulumi CLI stays
 	@if [ -x $(BIN)/mlops ]; then $(BIN)/mlops local stop; fi

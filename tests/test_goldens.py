@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from localcloud.catalogue import kind_of
+from mlops.change.table import STATEFUL
 from mlops.plan.graph import Graph, Node
 from mlops.tiers import TIERS
 from policies.engine import judge
@@ -22,7 +23,6 @@ from policies.exemptions import FILE, read
 from policies.facts import facts
 from policies.model import Verdict
 from tests.platforms import ROOT, tier_graph
-from tests.test_platform import STATEFUL
 
 GOLDEN = Path(__file__).parent / "golden"
 ACCEPTED = GOLDEN / "accepted_replacements.yaml"

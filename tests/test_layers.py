@@ -37,6 +37,7 @@ FORBIDDEN = {
         "typer",
     ),
     "mlops/capacity": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
+    "mlops/change": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/cost": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/timeline": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/local": ("components", "localcloud", "mlops.cli", "pulumi", "pipelines", "recommender"),

@@ -10,6 +10,7 @@ from mlops.cli.access import access
 from mlops.cli.capacity import capacity
 from mlops.cli.cost import cost
 from mlops.cli.destroy import destroy
+from mlops.cli.diff import diff
 from mlops.cli.doctor import doctor
 from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
 from mlops.cli.evidence import evidence
@@ -50,6 +51,7 @@ for panel, name, command in (
     (START, "doctor", doctor),
     (LOOK, "validate", validate),
     (LOOK, "plan", plan),
+    (LOOK, "diff", diff),
     (LOOK, "access", access),
     (LOOK, "cost", cost),
     (LOOK, "policy", policy),
