@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from pydantic import Field, field_validator, model_validator
 
 from components.component import Component
+from components.database_backup import daily_copies
 from components.database_monitoring import monitoring_role
 from components.keys import KeysOutputs
 from components.logs import log_group
@@ -47,6 +48,8 @@ class DatabaseConfig(Config):
     """Keep a synchronous standby in a second zone; doubles the price."""
     backup_retention_days: int = Field(default=7, ge=1, le=35)
     """Days back to which the database can be restored, to the second."""
+    vault_days: int | None = Field(default=None, ge=35, le=36500)
+    """Days for which AWS Backup keeps a daily copy that outlives the instance; null copies nothing."""
     backup_window: str = Field(default="03:00-04:00", pattern=windows.DAILY)
     """Daily backup, hh:mm-hh:mm in UTC, at least 30 minutes."""
     maintenance_window: str = Field(default="sun:04:30-sun:05:30", pattern=windows.WEEKLY)
@@ -199,6 +202,16 @@ class Database(Component[DatabaseOutputs]):
             opts=self.child,
         )
         instance = self._instance(subnets, group)
+        if config.vault_days:
+            daily_copies(
+                name,
+                database_arn=instance.arn,
+                key_arn=args.keys.database,
+                days=config.vault_days,
+                backup_window=config.backup_window,
+                protect=config.protect,
+                opts=self.child,
+            )
         self.publish(
             DatabaseOutputs(
                 endpoint=instance.address,

@@ -53,11 +53,14 @@ def test_a_stack_exports_what_people_ask_for(tier: str) -> None:
     assert outputs["clusterName"] == "mlops-test"
 
 
+TAGS = {"Project", "Environment", "ManagedBy", "Owner", "CostCenter", "DataClassification"}
+
+
 @each_tier
 def test_everything_that_can_be_tagged_carries_who_owns_and_pays(tier: str) -> None:
     for node in tier_graph(tier).nodes:
         if node.package == "aws" and "tagsAll" in node.outputs:
-            missing = {"Project", "Environment", "ManagedBy", "Owner", "CostCenter"} - set(node.outputs["tagsAll"])
+            missing = TAGS - set(node.outputs["tagsAll"])
             assert not missing, f"{node.name} lacks {missing}"
 
 

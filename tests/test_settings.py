@@ -45,7 +45,7 @@ def test_a_tier_is_complete_in_itself(name: str, tmp_path: Path) -> None:
 def test_every_stack_of_the_project_can_be_deployed(name: str) -> None:
     resolved = resolve(stacks.read(name, ROOT))
     assert resolved.prefix == f"mlops-{name}"
-    assert {"Environment", "ManagedBy", "Project", "CostCenter", "Owner"} <= set(resolved.tags)
+    assert {"Environment", "ManagedBy", "Project", "CostCenter", "DataClassification", "Owner"} <= set(resolved.tags)
     assert resolved.tags["Environment"] == name
 
 

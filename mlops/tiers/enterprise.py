@@ -62,6 +62,7 @@ CONFIG = PlatformConfig(
         max_storage_gb=2000,
         multi_az=True,
         backup_retention_days=35,
+        vault_days=35,
         deletion_protection=True,
         protect=True,
         final_snapshot=True,

@@ -54,6 +54,7 @@ CONFIG = PlatformConfig(
         max_storage_gb=1000,
         multi_az=True,
         backup_retention_days=30,
+        vault_days=35,
         deletion_protection=True,
         protect=True,
         final_snapshot=True,

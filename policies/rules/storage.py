@@ -168,16 +168,19 @@ def _is_everybody(uri: Any) -> bool:
 @stack_rule("s3-access-logging")
 def access_is_logged(graph: Graph) -> Iterable[Judgement]:
     """The bucket that takes the logs keeps none of its own: they would feed themselves."""
+    message = "Nobody can tell who read the bucket: it has no BucketLogging."
     takes = attached(graph, (LOGGING,), "targetBucket", BUCKETS)
+    placed = {node.urn for nodes in takes.by_urn.values() for node in nodes}
     parts = _bucket_parts(graph, LOGGING)
     for bucket in graph.of_type(*BUCKETS):
         if takes.of(bucket):
             continue
-        message = "Nobody can tell who read the bucket: it has no BucketLogging."
-        yield from [judge(part, "targetBucket", given, message) for part in parts.of(bucket)] or [
+        for part in parts.of(bucket):
+            target = answer(look(part.inputs, "targetBucket"), given)
+            yield conclude(part, "targetBucket", True if part.urn in placed else target, message)
+        if not parts.of(bucket):
             # A log whose target is unknown may turn this bucket into the one that takes the logs.
-            conclude(bucket, "", None if parts.loose or takes.loose else False, message)
-        ]
+            yield conclude(bucket, "", None if parts.loose or takes.loose else False, message)
 
 
 @stack_rule("s3-lifecycle")

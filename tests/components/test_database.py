@@ -209,3 +209,20 @@ def test_windows_apart_from_each_other_are_fine() -> None:
 def test_enabling_advanced_insights_with_enough_history_is_fine() -> None:
     inputs = instance(database(database_insights="advanced", performance_insights_days=465)).inputs
     assert (inputs["databaseInsightsMode"], inputs["performanceInsightsRetentionPeriod"]) == ("advanced", 465)
+
+
+def test_a_copy_a_day_outlives_the_instance_where_it_is_wanted() -> None:
+    graph = database(vault_days=35, backup_window="22:00-23:00")
+    (rule,) = only(graph, "aws:backup/plan:Plan").inputs["rules"]
+    assert rule["lifecycle"] == {"deleteAfter": 35}
+    assert rule["schedule"] == "cron(0 2 * * ? *)"
+    selection = only(graph, "aws:backup/selection:Selection")
+    assert instance(graph).urn in selection.property_dependencies["resources"]
+    vault = only(graph, "aws:backup/vault:Vault")
+    assert vault.protect
+    assert vault.inputs["kmsKeyArn"] == instance(graph).inputs["kmsKeyId"]
+    assert names(database(), "aws:backup/vault:Vault") == []
+
+
+def test_copies_are_kept_longer_than_rds_keeps_its_own() -> None:
+    assert "35" in refused(vault_days=30)

@@ -1,0 +1,80 @@
+"""Copies of the database in a vault of their own, which the deletion of the instance leaves alone.
+
+RDS itself leads back to any second of its retention, which holds the loss under an hour. It loses that way back with
+the instance, though, and keeps 35 days at most; the vault keeps a copy a day for as long as the settings say.
+"""
+
+import pulumi
+import pulumi_aws as aws
+
+from components.trust import service_trust
+
+HOURS_AFTER_OWN_BACKUP = 4
+"""Copies keep clear of RDS's own backup, which is hours over by then."""
+
+
+def daily_copies(
+    name: str,
+    *,
+    database_arn: pulumi.Output[str],
+    key_arn: pulumi.Output[str],
+    days: int,
+    backup_window: str,
+    protect: bool,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Copy the database once a day into an encrypted vault and keep each copy for `days`.
+
+    Args:
+        name: start of the resources' names.
+        database_arn: the instance.
+        key_arn: the key that encrypts the vault.
+        days: how long a copy is kept.
+        backup_window: when RDS makes its own backup, hh:mm-hh:mm in UTC.
+        protect: refuse to delete the vault.
+        opts: parent and provider.
+    """
+    hour = (int(backup_window[:2]) + HOURS_AFTER_OWN_BACKUP) % 24
+    vault = aws.backup.Vault(
+        f"{name}-vault",
+        kms_key_arn=key_arn,
+        # AWS deletes no vault that holds copies; where nothing is protected they may go with it.
+        force_destroy=not protect,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=protect)),
+    )
+    plan = aws.backup.Plan(
+        f"{name}-backup-plan",
+        rules=[
+            aws.backup.PlanRuleArgs(
+                rule_name="daily",
+                target_vault_name=vault.name,
+                schedule=f"cron(0 {hour} * * ? *)",
+                lifecycle=aws.backup.PlanRuleLifecycleArgs(delete_after=days),
+            )
+        ],
+        opts=opts,
+    )
+    aws.backup.Selection(
+        f"{name}-backup-selection",
+        plan_id=plan.id,
+        iam_role_arn=_role(name, key_arn, opts),
+        resources=[database_arn],
+        opts=opts,
+    )
+
+
+def _role(name: str, key_arn: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """ARN of the role that makes the copies, known once it may."""
+    role = aws.iam.Role(
+        f"{name}-backup-role",
+        description="AWS Backup of the MLOps platform's database",
+        assume_role_policy=service_trust("backup.amazonaws.com", key_arn),
+        opts=opts,
+    )
+    attachment = aws.iam.RolePolicyAttachment(
+        f"{name}-backup-policy",
+        role=role.name,
+        policy_arn="arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup",
+        opts=opts,
+    )
+    return pulumi.Output.all(role.arn, attachment.id).apply(lambda values: str(values[0]))
