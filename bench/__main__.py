@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench import commands, growth, layers
+from bench import commands, cost, growth, layers, rules
 from bench.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -16,6 +16,8 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "rehearsal": commands.rehearsal,
     "layers": layers.rows,
     "growth": growth.rows,
+    "cost": cost.rows,
+    "rules": rules.rows,
 }
 
 

@@ -54,6 +54,9 @@ def rows() -> Iterator[Row]:
         unchanged = best(mlops("plan", "-s", "prod"), cached)
         note = cpu(unchanged)
         yield Row(what="unchanged mlops plan -s prod", promised=0.6, measured=unchanged.seconds, unit="s", note=note)
+        policy = best(mlops("policy", "-s", "prod"), cached)
+        note = cpu(policy)
+        yield Row(what="mlops policy -s prod after a plan", promised=1.0, measured=policy.seconds, unit="s", note=note)
 
 
 def cpu(one: Run) -> str:

@@ -60,8 +60,13 @@ class ClusterOutputs(ControlPlane):
     """IAM role name of External Secrets. Whoever brings a secret attaches the right to read exactly that one."""
     kubernetes: pulumi.ProviderResource = field(metadata=INTERNAL)
     """Provider for what runs on the cluster; Platform hands it to modules, no module names it."""
+    running: tuple[pulumi.Resource, ...] = field(metadata=INTERNAL)
+    """What pods need to start: nodes and names. Enough for a controller."""
+    certificates: pulumi.Resource = field(metadata=INTERNAL)
+    """cert-manager, for charts whose webhooks take their certificates from it."""
     ready: tuple[pulumi.Resource, ...] = field(metadata=INTERNAL)
-    """What must stand before a workload comes: nodes, add-ons, webhooks and CRDs of the base charts."""
+    """All of it: nodes, add-ons, webhooks and CRDs of the base charts. A namespace for workloads waits for it, so
+    that whoever cleans up after them (load balancers, volumes, secrets) is there until the last of them has gone."""
 
 
 class Cluster(Component[ClusterOutputs]):
@@ -96,7 +101,8 @@ class Cluster(Component[ClusterOutputs]):
             enable_server_side_apply=True,
             opts=self.child,
         )
-        furnished = (*nodes, *addons.of_cluster(nodes, args.tags, args.keys.cluster))
+        running = (*nodes, addons.of_pods(nodes))
+        furnished = (*running, *addons.of_cluster(nodes, args.tags, args.keys.cluster))
         base_args = ClusterBaseArgs(
             control_plane=control_plane,
             cluster=args.name,
@@ -104,7 +110,7 @@ class Cluster(Component[ClusterOutputs]):
             region=args.region,
             key_arn=args.keys.cluster,
             tags=args.tags,
-            after=furnished,
+            running=running,
         )
         base = ClusterBase(f"{name}-base", config, base_args, self.child_with(providers=[kubernetes])).outputs
         self.publish(
@@ -121,6 +127,8 @@ class Cluster(Component[ClusterOutputs]):
                 secret_store=base.secret_store,
                 external_secrets_role=base.external_secrets_role,
                 kubernetes=kubernetes,
+                running=running,
+                certificates=base.certificates,
                 ready=(*furnished, *base.ready),
             )
         )
@@ -211,6 +219,7 @@ class Cluster(Component[ClusterOutputs]):
                     key_arn=self._args.keys.cluster,
                     tags=self._args.tags,
                     session_manager=self._config.session_manager,
+                    auto_shutdown=self._config.auto_shutdown,
                     after=(*after, *self._args.network.ways_out),
                 ),
                 self.child,

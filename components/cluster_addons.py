@@ -40,10 +40,14 @@ class Addons:
             self._addon("eks-pod-identity-agent"),
         )
 
+    def of_pods(self, nodes: Sequence[pulumi.Resource]) -> pulumi.Resource:
+        """Names, without which a pod finds nothing. It runs as pods itself, so that it needs nodes."""
+        return self._addon("coredns", coredns(), after=nodes)
+
     def of_cluster(
         self, nodes: Sequence[pulumi.Resource], tags: Mapping[str, str], key_arn: pulumi.Output[str]
     ) -> tuple[pulumi.Resource, ...]:
-        """Names, metrics and volumes: they run as pods, so that they need nodes."""
+        """Metrics and volumes, on nodes like names are; few pods need them to start."""
         volumes = self._role(
             "ebs-csi",
             "ebs-csi-controller-sa",
@@ -51,7 +55,6 @@ class Addons:
             grants=[encrypt_volumes(key_arn)],
         )
         return (
-            self._addon("coredns", coredns(), after=nodes),
             self._addon("metrics-server", after=nodes),
             self._addon("aws-ebs-csi-driver", ebs_csi(tags), after=[*nodes, *volumes]),
         )

@@ -26,7 +26,7 @@ _SYSTEM = "kube-system"
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterBaseArgs:
-    """The cluster as it stands: control plane, nodes and add-ons."""
+    """The cluster as it stands: control plane, nodes and names."""
 
     control_plane: ControlPlane
     cluster: str
@@ -36,8 +36,8 @@ class ClusterBaseArgs:
     key_arn: pulumi.Output[str]
     """Encrypts volumes."""
     tags: dict[str, str]
-    after: tuple[pulumi.Resource, ...]
-    """Nodes and add-ons, which controllers run on, and which have to outlive them."""
+    running: tuple[pulumi.Resource, ...]
+    """Nodes and names, which controllers run on, and which have to outlive them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,8 @@ class ClusterBaseOutputs:
     secret_store: str
     external_secrets_role: pulumi.Output[str]
     """IAM role name."""
+    certificates: pulumi.Resource = field(metadata=INTERNAL)
+    """cert-manager."""
     ready: tuple[pulumi.Resource, ...] = field(metadata=INTERNAL)
 
 
@@ -69,7 +71,7 @@ class ClusterBase(Component[ClusterBaseOutputs]):
             tags=args.tags,
             replicas=2 if config.high_availability else 1,
         )
-        self._after = self.child_with(depends_on=list(args.after))
+        self._running = self.child_with(depends_on=list(args.running))
         storage_class = self._storage_class()
         certificates = self._cert_manager()
         role, store = self._external_secrets()
@@ -79,6 +81,7 @@ class ClusterBase(Component[ClusterBaseOutputs]):
                 storage_class=STORAGE_CLASS,
                 secret_store=SECRET_STORE,
                 external_secrets_role=role,
+                certificates=certificates,
                 ready=(storage_class, certificates, store, balancers, *self._autoscaler(), *self._device_plugin()),
             )
         )
@@ -96,7 +99,7 @@ class ClusterBase(Component[ClusterBaseOutputs]):
             volume_binding_mode="WaitForFirstConsumer",
             allow_volume_expansion=True,
             reclaim_policy="Delete",
-            opts=self._after,
+            opts=self.child,
         )
 
     def _cert_manager(self) -> "k8s.helm.v3.Release":
@@ -146,14 +149,14 @@ class ClusterBase(Component[ClusterBaseOutputs]):
         return bind(f"{self.name}-{account}", self._args.control_plane, namespace, account, grants, opts=self.child)
 
     def _namespace(self, name: str) -> pulumi.Output[str]:
-        made = namespace(f"{self.name}-{name}-namespace", name, security="restricted", labels={}, opts=self._after)
+        made = namespace(f"{self.name}-{name}-namespace", name, security="restricted", labels={}, opts=self.child)
         return name_of(made)
 
     def _release(
         self, role: str, chart: versions.Chart, space: pulumi.Input[str], values: dict[str, object]
     ) -> "k8s.helm.v3.Release":
         return release(
-            f"{self.name}-{role}", chart, namespace=space, release_name=chart.name, values=values, opts=self._after
+            f"{self.name}-{role}", chart, namespace=space, release_name=chart.name, values=values, opts=self._running
         )
 
 

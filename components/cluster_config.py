@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from components.auto_shutdown import AutoShutdownConfig
 from components.cluster_node_config import NodeGroupConfig
 from mlops.core import clock, versions
 from mlops.core.config import Config
@@ -104,6 +105,8 @@ class ClusterConfig(Config):
     """Further groups by name. Pods choose one with the node label `mlops.platform/group`."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
     """Bounds of autoscaling."""
+    auto_shutdown: AutoShutdownConfig | None = None
+    """Working hours, outside of which there are no nodes; null lets them run day and night."""
     addon_versions: dict[AddonName, AddonVersion] = Field(default_factory=dict)
     """Pinned versions of EKS add-ons (`v1.20.4-eksbuild.1`); one that is not named gets the version that EKS
     recommends for `version` when it is installed, and keeps it."""

@@ -30,10 +30,9 @@ class Knative(Component[KnativeOutputs]):
     token = "mlops:index:Knative"
 
     def __init__(
-        self, name: str, after: tuple[pulumi.Resource, ...], opts: pulumi.ResourceOptions | None = None
+        self, name: str, running: tuple[pulumi.Resource, ...], opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(name, opts)
-        self._after = after
         istio = self._namespace("istio", _ISTIO)
         base = release(
             f"{name}-istio-base",
@@ -49,7 +48,7 @@ class Knative(Component[KnativeOutputs]):
             namespace=istio,
             release_name="istiod",
             values={},
-            opts=self.child_with(depends_on=[base]),
+            opts=self.child_with(depends_on=[base, *running]),
         )
         gateway = release(
             f"{name}-gateway",
@@ -66,7 +65,7 @@ class Knative(Component[KnativeOutputs]):
             namespace=self._namespace("operator", "knative-operator"),
             release_name="knative-operator",
             values={},
-            opts=self.child,
+            opts=self.child_with(depends_on=list(running)),
         )
         serving = custom_object(
             f"{name}-serving",
@@ -89,7 +88,7 @@ class Knative(Component[KnativeOutputs]):
                 physical,
                 security="baseline",
                 labels=SERVING_ALLOWED,
-                opts=self.child_with(depends_on=list(self._after)),
+                opts=self.child,
             )
         )
 

@@ -13,17 +13,22 @@ from mlops.core import versions
 
 @dataclass(frozen=True, kw_only=True)
 class KServeArgs:
-    """How models will be run, and what has to stand before."""
+    """How models will be run, and what has to stand before its pods."""
 
     mode: kserve.Mode
     mlserver_tag: str
-    after: tuple[pulumi.Resource, ...]
+    running: tuple[pulumi.Resource, ...]
+    """Nodes and names."""
+    certificates: pulumi.Resource
+    """cert-manager, which its webhooks have their certificates from."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KServeOutputs:
-    """What an inference service waits for; deleted after the last of them, while the controller can still clean up."""
+    """What models wait for."""
 
+    controller: pulumi.Resource = field(metadata=INTERNAL)
+    """Cleans up after every inference service, so that it outlives whatever namespace has some."""
     ready: tuple[pulumi.Resource, ...] = field(metadata=INTERNAL)
 
 
@@ -38,15 +43,7 @@ class KServe(Component[KServeOutputs]):
 
     def __init__(self, name: str, args: KServeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        own = name_of(
-            namespace(
-                f"{name}-namespace",
-                "kserve",
-                security="restricted",
-                labels={},
-                opts=self.child_with(depends_on=list(args.after)),
-            )
-        )
+        own = name_of(namespace(f"{name}-namespace", "kserve", security="restricted", labels={}, opts=self.child))
         crds = release(
             f"{name}-crds",
             versions.KSERVE_CRD,
@@ -55,7 +52,7 @@ class KServe(Component[KServeOutputs]):
             values={},
             opts=self.child,
         )
-        below = Knative(f"{name}-knative", args.after, self.child).outputs.ready if args.mode == "Knative" else ()
+        below = Knative(f"{name}-knative", args.running, self.child).outputs.ready if args.mode == "Knative" else ()
         controller = release(
             f"{name}-controller",
             versions.KSERVE_RESOURCES,
@@ -63,7 +60,7 @@ class KServe(Component[KServeOutputs]):
             release_name="kserve",
             values=kserve.controller_values(args.mode),
             # It looks for Knative's kinds once, when it starts.
-            opts=self.child_with(depends_on=[crds, *below]),
+            opts=self.child_with(depends_on=[crds, args.certificates, *args.running, *below]),
         )
         runtimes = release(
             f"{name}-runtimes",
@@ -73,4 +70,4 @@ class KServe(Component[KServeOutputs]):
             values=kserve.runtime_values(args.mlserver_tag),
             opts=self.child_with(depends_on=[controller]),
         )
-        self.publish(KServeOutputs(ready=(runtimes,)))
+        self.publish(KServeOutputs(controller=controller, ready=(runtimes,)))

@@ -55,6 +55,19 @@ def namespace(
     return k8s.core.v1.Namespace(name, metadata={"name": physical, "labels": {**enforced, **labels}}, opts=opts)
 
 
+def closed(name: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions) -> "k8s.networking.v1.NetworkPolicy":
+    """Nothing in, nothing out, for every pod of a namespace that no other policy lets through."""
+    net = k8s.networking.v1
+    return net.NetworkPolicy(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(name="closed", namespace=namespace),
+        spec=net.NetworkPolicySpecArgs(
+            pod_selector=k8s.meta.v1.LabelSelectorArgs(), policy_types=["Ingress", "Egress"]
+        ),
+        opts=opts,
+    )
+
+
 def name_of(thing: pulumi.Resource) -> pulumi.Output[str]:
     """An object's name, known once it exists, so that whoever uses it waits for it."""
     # The SDK declares no attribute for it on custom resources, which have it all the same.

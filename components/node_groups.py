@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
+from components.auto_shutdown import AutoShutdownConfig, auto_shutdown
 from components.cluster_node_config import (
     Capacity,
     NodeGroupConfig,
@@ -44,6 +45,7 @@ class NodeGroupArgs:
     tags: dict[str, str]
     """For instances, disks and network interfaces, which the provider's default tags do not reach."""
     session_manager: bool
+    auto_shutdown: AutoShutdownConfig | None
     after: tuple[pulumi.Resource, ...]
     """What has to run on a node for it to become ready: network, proxy, credentials."""
 
@@ -174,6 +176,8 @@ class NodeGroup(Component[NodeGroupOutputs]):
         )
         if sizes.min == 0:
             self._announce(capacity, group)
+        if args.auto_shutdown:
+            auto_shutdown(f"{self.name}-{capacity}", args.auto_shutdown, group, sizes, self.child)
         return group
 
     def _announce(self, capacity: Capacity, group: "aws.eks.NodeGroup") -> None:

@@ -28,6 +28,7 @@ _OPERATIONS: dict[str, Operation] = {
     "same": "same",
     "update": "update",
 }
+_HALVES = ("create-replacement", "delete-replaced")
 _COLOUR = re.compile(r"<\{%.*?%\}>")
 _CONSEQUENCES = re.compile(
     r"client connection is closing|resource monitor (has terminated|shut ?down)|error reading from server: EOF"
@@ -47,6 +48,10 @@ class StepEvent:
     status: Status
     seconds: float = 0.0
     """How long it took; 0 when it has just started."""
+    custom: bool = True
+    """False for a component, which exists in Pulumi only."""
+    half: bool = False
+    """Whether it is half of a replacement: the new one's creation or the old one's deletion."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +118,10 @@ class EventReader:
         now = time.monotonic()
         started = self._started.setdefault(key, now)
         # A replacement has three steps: the new one, the old one's end, and their sum, which counts.
-        if status == "done" and metadata.op.value not in ("create-replacement", "delete-replaced"):
+        half = metadata.op.value in _HALVES
+        if status == "done" and not half:
             self._done[metadata.urn] = operation
+        state = metadata.new or metadata.old
         self._tell(
             StepEvent(
                 urn=metadata.urn,
@@ -123,6 +130,8 @@ class EventReader:
                 operation=operation,
                 status=status,
                 seconds=now - started,
+                custom=state is None or bool(state.custom),
+                half=half,
             )
         )
 

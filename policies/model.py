@@ -42,7 +42,9 @@ class Judgement:
     message: str = ""
     """For a broken rule: what is wrong here, one sentence."""
     urn: str = ""
-    """The resource; filled in by `resource_rule`. Empty for the stack itself."""
+    """The resource; empty for the stack itself."""
+    advisory: bool = False
+    """Whether this part of a rule only advises, whatever the rule's level is."""
 
 
 ResourceCheck = Callable[[Node], Iterable[Judgement]]
@@ -78,7 +80,13 @@ def look(properties: Any, path: str) -> Any:
 
 
 def judge(
-    node: Node, path: str, holds: Callable[[Any], bool], message: str, *, absent_is_met: bool = False
+    node: Node,
+    path: str,
+    holds: Callable[[Any], bool],
+    message: str,
+    *,
+    absent_is_met: bool = False,
+    advisory: bool = False,
 ) -> Judgement:
     """The judgement of one property: met where `holds` says so, unknown where its value is not known yet."""
     value = look(node.inputs, path)
@@ -94,4 +102,5 @@ def judge(
         value=None if value is ABSENT else value,
         message=message if verdict is Verdict.BROKEN else "",
         urn=node.urn,
+        advisory=advisory,
     )

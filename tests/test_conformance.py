@@ -17,7 +17,9 @@ from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.serving import ServingConfig
 from mlops.core.config import Config
 from mlops.core.module import SlotConfig, kind_of, variants
+from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
+from policies.engine import judge
 from tests.foundations import foundation, module_options
 from tests.support import REGION, recorded
 
@@ -138,3 +140,21 @@ def test_rights_are_never_on_everything(slot: str, variant: type[SlotConfig]) ->
         if node.type == "aws:iam/rolePolicy:RolePolicy":
             assert '"Resource": ["*"]' not in node.inputs["policy"], node.name
             assert '"Action": ["*"]' not in node.inputs["policy"], node.name
+
+
+@each_variant
+def test_a_variant_registers_nothing_whose_price_nobody_knows(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    assert list(unpriced(graph)) == [], (
+        "Give the type a rule in mlops/cost/rules, or a reason in rules/free.py or rules/kubernetes_free.py; a chart "
+        "goes into rules/charts.py."
+    )
+
+
+@each_variant
+def test_a_variant_breaks_no_rule_that_every_tier_must_keep(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    urns = {node.urn for node in own(graph)}
+    # The test's own provider has no default tags; those are the platform's.
+    found = [one for one in judge(graph, "dev").blocking if one.urn in urns and one.rule.id != "mandatory-tags"]
+    assert [(one.rule.id, one.name, one.path, one.message) for one in found] == []

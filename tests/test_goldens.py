@@ -1,4 +1,4 @@
-"""The identity of every tier: what exists, and the properties whose change would replace it.
+"""The identity of every tier: what exists, the properties whose change would replace it, and what the rules say.
 
 A review sees a changed identity as a changed file under tests/golden. `make golden` writes them anew; it refuses
 to when a stateful resource would be replaced or lost without an alias or an accepted reason.
@@ -7,6 +7,7 @@ to when a stateful resource would be replaced or lost without an alias or an acc
 import json
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ import pytest
 import yaml
 
 from localcloud.catalogue import kind_of
+from mlops.change.table import STATEFUL
 from mlops.plan.graph import Graph, Node
 from mlops.tiers import TIERS
-from tests.platforms import tier_graph
-from tests.test_platform import STATEFUL
+from policies.engine import judge
+from policies.exemptions import FILE, read
+from policies.facts import facts
+from policies.model import Verdict
+from tests.platforms import ROOT, tier_graph
 
 GOLDEN = Path(__file__).parent / "golden"
 ACCEPTED = GOLDEN / "accepted_replacements.yaml"
@@ -90,3 +95,41 @@ def test_a_replaced_database_is_noticed() -> None:
     database = graph.of_type("aws:rds/instance:Instance")[0]
     before = {database.key: {**replacing(database), "identifier": "another-name"}}
     assert losses(before, graph) == [f"{database.key} is replaced"]
+
+
+def verdicts(tier: str) -> dict[str, Any]:
+    """Rule -> how many properties satisfy it, and which ones break it, are accepted or are not known."""
+    exemptions = read(ROOT / FILE, facts().rules, date.min)
+    rules: dict[str, Any] = {}
+    for finding in judge(tier_graph(tier), tier, exemptions).findings:
+        found = rules.setdefault(finding.rule.id, {"met": 0})
+        if finding.verdict is Verdict.MET:
+            found["met"] += 1
+            continue
+        kind = "accepted" if finding.exemption else finding.level if finding.stands else finding.verdict
+        found.setdefault(str(kind), []).append(f"{finding.name} {finding.path}".strip())
+    return {
+        rule: {kind: shown if kind == "met" else sorted(shown) for kind, shown in sorted(found.items())}
+        for rule, found in sorted(rules.items())
+    }
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_what_the_rules_say_of_a_tier_is_what_was_reviewed(tier: str) -> None:
+    path = GOLDEN / f"policy-{tier}.json"
+    now = verdicts(tier)
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(json.dumps(now, indent=1) + "\n")
+    assert now == json.loads(path.read_text()), "If this is meant: `make golden`, and look at the difference."
+
+
+@pytest.mark.parametrize("tier", ["prod", "enterprise"])
+def test_what_carries_users_breaks_no_mandatory_rule_without_an_exemption(tier: str) -> None:
+    broken = {rule: found["mandatory"] for rule, found in verdicts(tier).items() if "mandatory" in found}
+    assert broken == {}
+
+
+def test_no_exemption_of_the_project_is_left_over() -> None:
+    exemptions = read(ROOT / FILE, facts().rules, date.min)
+    unused = [set(judge(tier_graph(tier), tier, exemptions).unused_exemptions) for tier in TIERS]
+    assert set.intersection(*unused) == set()

@@ -37,11 +37,25 @@ FORBIDDEN = {
         "typer",
     ),
     "mlops/capacity": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
+    "mlops/change": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/cost": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/timeline": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/local": ("components", "localcloud", "mlops.cli", "pulumi", "pipelines", "recommender"),
+    "policies": (
+        "components",
+        "localcloud",
+        "mlops.cli",
+        "mlops.tiers",
+        "mlops.stack",
+        "mlops.settings",
+        "pulumi",
+        "rich",
+    ),
     "mlops/plan": ("components", "mlops.cli", "mlops.tiers", "rich", "typer"),
 }
+
+DOORS = {Path("policies/__main__.py"), Path("policies/pack.py")}
+"""What the engine runs: there, and only there, the rules meet Pulumi."""
 
 
 def imports(path: Path) -> set[str]:
@@ -59,6 +73,7 @@ def test_a_layer_knows_nothing_of_those_above_it(layer: str) -> None:
     offences = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in (ROOT / layer).rglob("*.py")
+        if path.relative_to(ROOT) not in DOORS
         for name in imports(path)
         for forbidden in FORBIDDEN[layer]
         if name == forbidden
@@ -80,7 +95,7 @@ def test_no_tier_is_named_in_a_condition_outside_the_tiers() -> None:
     assert offences == []
 
 
-@pytest.mark.parametrize("folder", ["components", "mlops", "localcloud"])
+@pytest.mark.parametrize("folder", ["components", "mlops", "localcloud", "policies"])
 def test_no_file_outgrows_what_can_be_read_in_one_sitting(folder: str) -> None:
     long = {
         str(path.relative_to(ROOT)): lines

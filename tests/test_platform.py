@@ -20,7 +20,7 @@ SLOTS: dict[str, type[SlotConfig]] = {
 }
 CHOICES: list[list[str | None]] = [[None, *map(kind_of, variants(slot))] for slot in SLOTS.values()]
 COMBINATIONS = [dict(zip(SLOTS, kinds, strict=True)) for kinds in itertools.product(*CHOICES)]
-STATEFUL = (
+PROTECTED = (
     "aws:ecr/repository:Repository",
     "aws:eks/cluster:Cluster",
     "aws:kms/key:Key",
@@ -69,7 +69,7 @@ def test_nothing_uses_a_default_provider(tier: str) -> None:
 
 @pytest.mark.parametrize("tier", ["prod", "enterprise"])
 def test_what_holds_data_is_protected_where_data_matters(tier: str) -> None:
-    unprotected = [node.name for node in tier_graph(tier).of_type(*STATEFUL) if not node.protect]
+    unprotected = [node.name for node in tier_graph(tier).of_type(*PROTECTED) if not node.protect]
     # The control plane is made within pulumi-eks; its component carries the protection.
     assert [name for name in unprotected if "control" not in name] == []
 

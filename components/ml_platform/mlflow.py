@@ -18,6 +18,7 @@ from components.identity import Identity, IdentityArgs, network_policy
 from components.kubernetes_objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
+    closed,
     from_namespaces,
     manifest,
     name_of,
@@ -167,6 +168,7 @@ class Mlflow(Component[MlPlatformOutputs]):
             self.child,
         ).outputs
         self._account = service_account(f"{name}-service-account", identity, namespace=self._namespace, opts=self.child)
+        closed(f"{name}-closed", self._namespace, self.child)
         policy = network_policy(
             f"{name}-network-policy",
             namespace=self._namespace,

@@ -155,8 +155,14 @@ class KubernetesServing(Component[ServingOutputs]):
         super().__init__(name, opts)
         self._config = config
         self._foundation = foundation
-        kserve_args = KServeArgs(mode=config.mode, mlserver_tag=config.mlserver_tag, after=foundation.cluster.ready)
-        ready = KServe(f"{name}-kserve", kserve_args, self.child).outputs.ready
+        cluster = foundation.cluster
+        kserve_args = KServeArgs(
+            mode=config.mode,
+            mlserver_tag=config.mlserver_tag,
+            running=cluster.running,
+            certificates=cluster.certificates,
+        )
+        base = KServe(f"{name}-kserve", kserve_args, self.child).outputs
         self._namespace = name_of(
             namespace(
                 f"{name}-namespace",
@@ -164,7 +170,8 @@ class KubernetesServing(Component[ServingOutputs]):
                 # Not `restricted`: the pods of a splitter name no seccomp profile, and KServe offers no way to.
                 security="baseline",
                 labels=SERVING_ALLOWED,
-                opts=self.child_with(depends_on=list(foundation.cluster.ready)),
+                # Whatever models are in it when it goes, those that nobody declared included, KServe cleans up.
+                opts=self.child_with(depends_on=[*cluster.ready, base.controller]),
             )
         )
         grants = [self._read(uri) for uri in kserve.storage_uris(config.models)]
@@ -180,7 +187,7 @@ class KubernetesServing(Component[ServingOutputs]):
         ).outputs
         self._account = service_account(f"{name}-service-account", identity, namespace=self._namespace, opts=self.child)
         # No data leads from a network policy to the pods that it closes.
-        self._after: list[pulumi.Resource] = [*ready, self._close(f"{name}-network-policy", {}, grants)]
+        self._after: list[pulumi.Resource] = [*base.ready, self._close(f"{name}-network-policy", {}, grants)]
         self.publish(
             ServingOutputs(
                 endpoints={model.name: self._endpoint(model) for model in config.models},

@@ -14,6 +14,7 @@ ADDON = "aws:eks/addon:Addon"
 FARGATE_PROFILE = "aws:eks/fargateProfile:FargateProfile"
 POD_IDENTITY = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 ACCESS_ENTRY = "aws:eks/accessEntry:AccessEntry"
+SCHEDULE = "aws:autoscaling/schedule:Schedule"
 ACCESS_POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
 _EKS = "arn:aws:eks:{region}:{account}:"
@@ -139,6 +140,14 @@ KINDS = {
         id="{clusterName}#{principalArn}#{policyArn}",
         outputs={"associatedAt": "2026-01-01T00:00:00Z", "modifiedAt": "2026-01-01T00:00:00Z"},
         replaced_by=("clusterName", "principalArn", "policyArn", "accessScope"),
+        tags=False,
+    ),
+    SCHEDULE: Kind(
+        id="{scheduledActionName}",
+        arn="arn:aws:autoscaling:{region}:{account}:scheduledUpdateGroupAction:{uuid}:"
+        "autoScalingGroupName/{autoscalingGroupName}:scheduledActionName/{scheduledActionName}",
+        unique=("autoscalingGroupName", "scheduledActionName"),
+        replaced_by=("autoscalingGroupName", "scheduledActionName"),
         tags=False,
     ),
 }

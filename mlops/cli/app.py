@@ -10,13 +10,16 @@ from mlops.cli.access import access
 from mlops.cli.capacity import capacity
 from mlops.cli.cost import cost
 from mlops.cli.destroy import destroy
+from mlops.cli.diff import diff
 from mlops.cli.doctor import doctor
 from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
+from mlops.cli.evidence import evidence
 from mlops.cli.init import init
 from mlops.cli.local_stack import local_app
 from mlops.cli.modules import modules
 from mlops.cli.new_module import new_module
 from mlops.cli.plan import plan
+from mlops.cli.policy import policy
 from mlops.cli.prices import prices
 from mlops.cli.rehearse import rehearse
 from mlops.cli.rightsize import rightsize
@@ -48,8 +51,11 @@ for panel, name, command in (
     (START, "doctor", doctor),
     (LOOK, "validate", validate),
     (LOOK, "plan", plan),
+    (LOOK, "diff", diff),
     (LOOK, "access", access),
     (LOOK, "cost", cost),
+    (LOOK, "policy", policy),
+    (LOOK, "evidence", evidence),
     (LOOK, "capacity", capacity),
     (LOOK, "timeline", timeline),
     (RUN, "rehearse", rehearse),

@@ -33,8 +33,8 @@ class Board:
 
     def __init__(self, title: str, graph: Graph) -> None:
         self._title = title
-        self._modules = {node.urn: graph.module(node) or STACK_LEVEL for node in graph if node.custom}
-        self._components = {node.urn for node in graph if not node.custom}
+        # A change of tier is rehearsed under the name of another stack: URNs differ, keys do not.
+        self._modules = {node.key: graph.module(node) or STACK_LEVEL for node in graph if node.custom}
         self._totals = Counter(self._modules.values())
         self._done: dict[str, set[str]] = {module: set() for module in self._totals}
         self._working: dict[str, StepEvent] = {}
@@ -62,7 +62,7 @@ class Board:
             if event.severity == "warning":
                 ui.note(event.text)
             return
-        if event.urn in self._components:
+        if not event.custom:
             return
         if event.status == "started":
             self._working[event.urn] = event
@@ -75,7 +75,7 @@ class Board:
         ui.err().print(text, markup=False, style="yellow")
 
     def _finish(self, event: StepEvent) -> None:
-        if event.status != "done":
+        if event.status != "done" or event.half:
             return
         self.counts[event.operation] += 1
         module = self._module(event.urn)
@@ -96,8 +96,9 @@ class Board:
 
     def _module(self, urn: str) -> str:
         """Module of a resource; of one that the graph does not know, that is going away, the one whose name it has."""
-        if urn in self._modules:
-            return self._modules[urn]
+        key = urn.split("::", 2)[-1]
+        if key in self._modules:
+            return self._modules[key]
         name = urn.rpartition("::")[2]
         known = sorted(self._totals, key=len, reverse=True)
         return next((module for module in known if name == module or name.startswith(f"{module}-")), STACK_LEVEL)

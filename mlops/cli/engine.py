@@ -17,8 +17,13 @@ from mlops.plan.graph import Graph
 STOPPING = "Stopping: what has begun is being finished, so that nothing is lost. ^C again stops at once."
 
 
-def cloud_for(target: Target, folder: Path, *, api_server: ApiServer | None = None) -> LocalCloud:
+def cloud_for(
+    target: Target, folder: Path, *, api_server: ApiServer | None = None, throwaway: bool = False
+) -> LocalCloud:
     """The stand-in cloud kept in `folder`, in which an existing network that the stack adopts is there.
+
+    Args:
+        throwaway: the folder goes afterwards, whatever happens: a rehearsal, never a stack that is kept.
 
     Raises:
         ToolchainError: there is no pulumi CLI.
@@ -27,7 +32,7 @@ def cloud_for(target: Target, folder: Path, *, api_server: ApiServer | None = No
     network = platform.network.existing
     existing = [network.vpc_id, *network.private_subnets, *network.public_subnets] if network else []
     pulumi = toolchain.find(target.root)
-    return LocalCloud(folder, pulumi=pulumi.path, existing=existing, api_server=api_server)
+    return LocalCloud(folder, pulumi=pulumi.path, existing=existing, api_server=api_server, throwaway=throwaway)
 
 
 def stack_in(cloud: LocalCloud, target: Target, config: Mapping[str, str] | None = None) -> LocalStack:

@@ -10,7 +10,10 @@ from mlops.cli import options, ui
 from mlops.cli.errors import BadInputError, FailedError
 
 if TYPE_CHECKING:
-    from mlops.cost.book import Book
+    from collections.abc import Sequence
+    from datetime import date
+
+    from mlops.cost.book import Book, Price
     from mlops.cost.refresh import Client
 
 prices = typer.Typer(no_args_is_help=False, help="Show where prices come from and how old they are, or renew them.")
@@ -109,10 +112,13 @@ def refresh(region: Region = "us-east-1") -> None:
     mlops prices refresh --region eu-west-1
     """
     from mlops.core.clock import today
+    from mlops.core.regions import REGIONS
     from mlops.cost.book import OWN_FILE
     from mlops.cost.refresh import merged
     from mlops.cost.refresh import refresh as ask
 
+    if region not in REGIONS:
+        raise BadInputError(f'"{region}" is no region that a stack can be in. Regions: {", ".join(REGIONS)}.')
     target = options.project_root() / OWN_FILE
     book = _book()
     client = _client()
@@ -130,7 +136,18 @@ def refresh(region: Region = "us-east-1") -> None:
     for sentence in renewal.refused:
         ui.note(sentence)
     stale = [price for price in book.prices(region) if (price.service, price.sku) not in renewal.prices]
-    ui.note(f"{ui.counted(len(stale), 'price')} kept their age: the refresh does not ask for them.")
+    ui.note(kept(stale, today()))
+
+
+def kept(stale: "Sequence[Price]", day: "date") -> str:
+    """What a refresh says of the prices that it did not ask for, their age included."""
+    from mlops.cost.report import ages
+
+    age = ages(stale, day)
+    undated = sum(price.age_days(day) is None for price in stale)
+    old = f", {age[0]:,} to {age[1]:,} days" if age else ""
+    without = f" ({undated:,} without a date)" if undated else ""
+    return f"{ui.counted(len(stale), 'price')} kept their age{old}{without}: the refresh does not ask for them."
 
 
 def _book() -> "Book":

@@ -2,14 +2,13 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.engine import LocalCloud, LocalStack, Result
-from localcloud.kubernetes_provider import ApiServer
 from localcloud.provider import RefusedError
 from mlops import settings, stacks
 from mlops.cli import ui
@@ -20,6 +19,9 @@ from mlops.cli.options import Target
 from mlops.cli.planning import planned
 from mlops.core.merge import merge
 from mlops.plan.graph import Graph
+
+if TYPE_CHECKING:
+    from localcloud.api_server import RealApiServer
 
 PROTECTIONS = ("protect", "deletion_protection")
 """Settings that keep a resource from being deleted: by Pulumi, by the service itself."""
@@ -43,6 +45,8 @@ class Rehearsal:
 
     target: Target
     cloud: LocalCloud
+    left_out: Sequence[str] = ()
+    """Objects that a real API server was not sent: Helm releases, and kinds that only these would have brought."""
     steps: list[Step] = field(default_factory=list)
 
     def up(self, name: str, stack: LocalStack, graph: Graph) -> Result:
@@ -83,8 +87,8 @@ def rehearsal(target: Target, kubeconfig: Path | None = None) -> Generator[Rehea
     with tempfile.TemporaryDirectory(prefix="mlops-rehearsal-") as name:
         folder = Path(name)
         server = _api_server(kubeconfig, folder / "api-server")
-        with cloud_for(target, folder / "cloud", api_server=server) as cloud:
-            yield Rehearsal(target=target, cloud=cloud)
+        with cloud_for(target, folder / "cloud", api_server=server, throwaway=True) as cloud:
+            yield Rehearsal(target=target, cloud=cloud, left_out=server.left_out if server else ())
 
 
 def life(target: Target, *, start: Target | None, kubeconfig: Path | None, as_json: bool) -> None:
@@ -97,8 +101,7 @@ def life(target: Target, *, start: Target | None, kubeconfig: Path | None, as_js
     with rehearsal(target, kubeconfig) as run:
         try:
             if start:
-                first = stack_in(run.cloud, target, stacks.read(start.stack, start.root).config)
-                run.expect(run.up(f"up as {start.stack}", first, planned(start).graph))
+                _begin_as(run, start, graph)
             stack = stack_in(run.cloud, target)
             run.expect(run.up(f"change to {target.stack}" if start else "up", stack, graph))
             again = run.up("up again", stack, graph)
@@ -113,6 +116,17 @@ def life(target: Target, *, start: Target | None, kubeconfig: Path | None, as_js
             _show(run, as_json)
     if not as_json:
         ui.out().print(f"[green]✓[/] {target.stack} came up, stayed as it was, and went without a trace.")
+
+
+def _begin_as(run: Rehearsal, start: Target, then: Graph) -> None:
+    """Bring another stack's settings up; what they protect and the change would delete loses its protection first."""
+    graph = planned(start).graph
+    first = stack_in(run.cloud, run.target, stacks.read(start.stack, start.root).config)
+    run.expect(run.up(f"up as {start.stack}", first, graph))
+    kept = {node.key for node in then}
+    if any(node.protect and node.key not in kept for node in graph):
+        first = stack_in(run.cloud, run.target, unprotected(start))
+        run.expect(run.up(f"{start.stack} without protection", first, graph))
 
 
 def unprotected(target: Target) -> dict[str, str]:
@@ -133,21 +147,31 @@ def _switched_off(tree: Mapping[str, Any]) -> dict[str, Any]:
     return off
 
 
-def _api_server(kubeconfig: Path | None, folder: Path) -> ApiServer | None:
+def _api_server(kubeconfig: Path | None, folder: Path) -> "RealApiServer | None":
     if kubeconfig is None:
         return None
     from localcloud.api_server import RealApiServer
 
     try:
         return RealApiServer(kubeconfig, folder)
+    except ImportError:
+        raise BadInputError(
+            "--kubeconfig needs the kubernetes client, which is not installed: `uv sync`, or `pip install kubernetes`."
+        ) from None
     except RefusedError as error:
         raise BadInputError(f"--kubeconfig {kubeconfig}: {error}") from None
 
 
 def _show(run: Rehearsal, as_json: bool) -> None:
     if as_json:
-        ui.print_json({"stack": run.target.stack, "steps": [{"step": step.name, **step.data} for step in run.steps]})
+        steps = [{"step": step.name, **step.data} for step in run.steps]
+        ui.print_json({"stack": run.target.stack, "steps": steps, "left_out": sorted(set(run.left_out))})
         return
     rows = [(step.name, tally(step.data["counts"]), f"{step.seconds:.1f}") for step in run.steps]
     if rows:
         ui.out().print(ui.table(f"Rehearsal of {run.target.stack}", "Step", "What", ("Seconds", "right"), rows=rows))
+    if run.left_out:
+        names = ", ".join(sorted(set(run.left_out)))
+        ui.out().print(
+            f"The API server was not sent (Helm installs these, or the kinds they need): {names}", markup=False
+        )

@@ -94,16 +94,26 @@ class StreamUsage(Config):
     kept_days: float = Field(default=7, ge=0, le=3650)
     """Days for which Kafka topics keep events; Kafka's own default is 7."""
     partitions: float = Field(default=10, ge=0, le=100_000)
-    """Partitions of a serverless Kafka cluster."""
+    """Partitions of a serverless Kafka cluster, and of one that is watched partition by partition."""
+    topics: float = Field(default=10, ge=0, le=100_000)
+    """Topics of a Kafka cluster that is watched topic by topic."""
+    consumer_groups: float = Field(default=5, ge=0, le=100_000)
+    """Groups that read a Kafka cluster that is watched partition by partition."""
 
 
 class ComputeUsage(Config):
     """Hours of a month (730) and work done."""
 
     node_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
-    """Hours for which node groups run; fewer where a schedule shuts them down at night."""
+    """Hours for which node groups run, where something else than their own schedule stops them. With
+    `cluster.auto_shutdown` the hours follow from its actions."""
+    fargate_vcpu_hours: float = Field(default=MONTH_HOURS, ge=0, le=_MANY)
+    """vCPU hours of pods on Fargate profiles of EKS, all together, each with 2 GB of memory."""
     database_hours: float = Field(default=MONTH_HOURS, ge=0, le=MONTH_HOURS)
     """Hours for which databases run; storage and backups cost on."""
+    burst_vcpu_hours: float = Field(default=10, ge=0, le=_MANY)
+    """vCPU hours above their baseline of all machines of the T families (T3, T3a, T4g): what is charged as CPU
+    credits. A machine that stays at or below its baseline over a day has none."""
     training_hours: float = Field(default=10, ge=0, le=100_000)
     """Instance hours of SageMaker jobs: training, processing, transformation."""
     notebook_hours: float = Field(default=160, ge=0, le=MONTH_HOURS)
@@ -166,6 +176,7 @@ TEAM = UsageConfig()
 """A team that develops: the defaults."""
 
 TRIAL = UsageConfig(
+    compute=ComputeUsage(burst_vcpu_hours=1),
     traffic=TrafficUsage(internet_out_gb=1, cross_zone_gb=5, nat_gb=5, endpoint_gb=1, load_balancer_units=0.1),
     storage=StorageUsage(data_gb=5, bucket_logs_gb=1, put_requests=10_000, get_requests=100_000, images_gb=5),
     logs=LogsUsage(ingested_gb=1, queried_gb=1, config_items=500, threat_log_gb=1),

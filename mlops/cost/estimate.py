@@ -1,7 +1,7 @@
 """From a graph to an estimate: every resource by its rule, every item by its price, and nothing dropped silently."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -9,7 +9,7 @@ from functools import cached_property
 from mlops.core.usage import UsageConfig
 from mlops.cost.book import Book, Price
 from mlops.cost.model import Context, Free, Item, Line, MissingPrice, Unpriced, number
-from mlops.cost.rules import FREE, RULES, STACK_RULE, free_reason
+from mlops.cost.rules import FREE, RULES, STACK_RULE, free_reason, idle_reason, rule_of, unknown_part
 from mlops.plan.graph import Graph, Node
 
 AWS_PROVIDER = "pulumi:providers:aws"
@@ -97,7 +97,10 @@ def estimate(graph: Graph, usage: UsageConfig, book: Book, *, region: str = "") 
     context = Context(graph, usage, nodes_needed(graph))
     lines: list[Line] = []
     missing: list[MissingPrice] = []
+    charged: set[str] = set()
     for node, item in _items(graph, context):
+        if node:
+            charged.add(node.urn)
         priced = _line(node, item, graph, usage, book, region)
         if isinstance(priced, Line):
             lines.append(priced)
@@ -110,7 +113,7 @@ def estimate(graph: Graph, usage: UsageConfig, book: Book, *, region: str = "") 
         lines=tuple(lines),
         missing=tuple(missing),
         unpriced=tuple(unpriced(graph)),
-        free=tuple(_free(graph)),
+        free=tuple(_free(graph, charged)),
     )
 
 
@@ -118,22 +121,23 @@ def unpriced(graph: Graph) -> Iterator[Unpriced]:
     """The types of a graph that have neither a rule nor a reason to be free."""
     unknown: dict[str, list[str]] = {}
     for node in graph:
-        if node.custom and node.type not in RULES and free_reason(node.type) is None:
-            unknown.setdefault(node.type, []).append(node.name)
+        if node.custom and (unknown_to_us := unknown_part(node)):
+            unknown.setdefault(unknown_to_us, []).append(node.name)
     for type_, names in unknown.items():
         yield Unpriced(type=type_, resources=tuple(names))
 
 
-def _free(graph: Graph) -> Iterator[Free]:
-    counts = Counter(node.type for node in graph if node.custom and node.type not in RULES)
+def _free(graph: Graph, priced: Set[str]) -> Iterator[Free]:
+    """What is in no line, by type; `priced` are the URNs of what is."""
+    counts = Counter(node.type for node in graph if node.custom and node.urn not in priced and not unknown_part(node))
     for type_, count in counts.items():
-        if reason := free_reason(type_):
+        if reason := idle_reason(type_) if rule_of(type_) else free_reason(type_):
             yield Free(type=type_, count=count, reason=reason)
 
 
 def _items(graph: Graph, context: Context) -> Iterator[tuple[Node | None, Item]]:
     for node in graph:
-        if rule := RULES.get(node.type):
+        if rule := rule_of(node.type):
             yield from ((node, item) for item in rule(node, context) if item.quantity > 0)
     yield from ((node, item) for node, item in STACK_RULE(context) if item.quantity > 0)
 

@@ -4,6 +4,7 @@ from mlops.capacity.pods import chart_pods
 from mlops.plan.graph import Node
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
+NAMESPACE = "kubernetes:core/v1:Namespace"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 ADDON = "aws:eks/addon:Addon"
 _RIGHTS = (
@@ -15,6 +16,10 @@ _NODE_ADDONS = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
 _POD_ADDONS = ("coredns", "metrics-server", "aws-ebs-csi-driver")
 _POD_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod", "InferenceService", "KnativeServing")
 _BALANCED = ("Ingress", "Service", "TargetGroupBinding", "IngressClassParams", "Gateway")
+
+_CLEANS_UP = ("aws-load-balancer-controller", "kserve-resources", "external-secrets")
+"""Charts whose controllers hold back the deletion of their objects until they have cleaned up (finalizers): load
+balancers, endpoints, secrets in AWS. A namespace that goes after them goes never."""
 
 _BROUGHT_BY: dict[str, tuple[str, ...]] = {
     "cert-manager": ("cert-manager.io", "chart:kserve-resources", "chart:opentelemetry-operator"),
@@ -33,6 +38,14 @@ _BROUGHT_BY: dict[str, tuple[str, ...]] = {
     "kyverno": ("kyverno.io",),
 }
 """Chart -> what cannot be there before it: API groups, `chart:` other charts, `kind:` kinds."""
+
+CHARTS_OF: dict[str, tuple[str, ...]] = {
+    "external-secrets.io": ("external-secrets",),
+    "generators.external-secrets.io": ("external-secrets",),
+    "serving.kserve.io": ("kserve-crd", "kserve-resources"),
+    "operator.knative.dev": ("knative-operator",),
+}
+"""API group -> the charts without whose controllers its objects can be neither made nor removed."""
 
 _BY_TYPES: dict[tuple[str, str], str] = {
     ("aws:ec2/route:Route", "aws:ec2/natGateway:NatGateway"): "a NAT gateway wants the way to the internet to stand",
@@ -85,18 +98,37 @@ def _on_the_cluster(before: Node, after: Node) -> str | None:
     if before.type == ADDON:
         return _of_addon(str(before.inputs.get("addonName")), after)
     if before.type == RELEASE:
-        return "the chart brings its kind, or the webhook that checks it" if _brings(chart(before), after) else None
-    if before.type == "kubernetes:core/v1:Namespace":
+        return _of_chart(chart(before), after)
+    if before.type == NAMESPACE:
         return "it lies in the namespace"
     if before.type == "kubernetes:batch/v1:Job":
         return "the job prepares what it needs"
     if before.type == "kubernetes:operator.knative.dev/v1beta1:KnativeServing":
-        return "models are served by it" if _group(after) == "serving.kserve.io" else None
+        # KServe, cmd/manager/main.go: IsCrdAvailable, asked once at the start of the controller.
+        return "it looks for Knative's kinds once, when it starts" if _serves_models(after) else None
     if before.type.endswith(":ClusterSecretStore"):
-        return "it is read from the store" if _group(after) == "external-secrets.io" else None
+        return _of_store(after)
     if before.type.endswith(":StorageClass"):
         return "its volumes are of the class" if runs_pods(after) or after.type.endswith("Claim") else None
     return None
+
+
+def _of_chart(name: str, after: Node) -> str | None:
+    if _brings(name, after):
+        return "the chart brings its kind, or the webhook that checks it"
+    if name in _CLEANS_UP and after.type == NAMESPACE:
+        return "its controller cleans up what lies in the namespace when that goes"
+    return None
+
+
+def _of_store(after: Node) -> str | None:
+    if after.type == NAMESPACE:
+        return "secrets of the namespace are removed through the store when it goes"
+    return "it is read from the store" if group(after) == "external-secrets.io" else None
+
+
+def _serves_models(node: Node) -> bool:
+    return group(node) == "serving.kserve.io" or (node.type == RELEASE and chart(node) == "kserve-resources")
 
 
 def _of_addon(addon: str, after: Node) -> str | None:
@@ -110,9 +142,9 @@ def _of_addon(addon: str, after: Node) -> str | None:
 
 def _brings(name: str, after: Node) -> bool:
     kind = f"chart:{chart(after)}" if after.type == RELEASE else f"kind:{after.type.rpartition(':')[2]}"
-    return any(one in (_group(after), kind) for one in _BROUGHT_BY.get(name, ()))
+    return any(one in (group(after), kind) for one in _BROUGHT_BY.get(name, ()))
 
 
-def _group(node: Node) -> str:
-    """API group of an object."""
+def group(node: Node) -> str:
+    """API group of an object of Kubernetes."""
     return node.type.split(":")[1].partition("/")[0]

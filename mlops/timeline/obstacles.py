@@ -122,6 +122,19 @@ def _balancers_before_controller(graph: Graph) -> Iterator[Obstacle]:
         yield _obstacle(loose, balanced, "kubernetes_load_balancers", what)
 
 
+def _working_hours(graph: Graph) -> Iterator[Obstacle]:
+    """What lies on the cluster is cleaned up by controllers, and those have no node at night."""
+    groups = graph.of_type("aws:eks/nodeGroup:NodeGroup")
+    actions = [node for node in graph.of_type("aws:autoscaling/schedule:Schedule") if node.inputs.get("maxSize") == 0]
+    if groups and actions:
+        yield Obstacle(
+            what="Outside working hours no node runs the controllers that clean up",
+            verdict="waits",
+            resources=_names(actions),
+            advice="Destroy within the hours of `cluster.auto_shutdown`, or remove it and deploy first.",
+        )
+
+
 def _functions_in_network(graph: Graph) -> Iterator[Obstacle]:
     functions = [node for node in graph.of_type("aws:lambda/function:Function") if node.inputs.get("vpcConfig")]
     if functions:
@@ -234,6 +247,7 @@ _CHECKS: tuple[Check, ...] = (
     _nodes_before_cluster,
     _network_before_nodes,
     _balancers_before_controller,
+    _working_hours,
     _functions_in_network,
     _sagemaker_home,
     _database,

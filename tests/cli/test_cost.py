@@ -148,6 +148,31 @@ def test_a_price_that_nobody_knows_is_not_listed_as_nothing(mlops: Run) -> None:
     assert (answer.code, "No price" in answer.text) == (2, True)
 
 
+def test_renewing_prices_of_a_region_that_does_not_exist_is_refused(mlops: Run) -> None:
+    answer = mlops("prices", "refresh", "--region", "us-east-9")
+    assert (answer.code, '"us-east-9" is no region' in answer.text) == (2, True)
+
+
+def test_working_hours_of_a_stack_file_lower_its_price_and_say_why(mlops: Run, project: Path) -> None:
+    hours = "config:\n  mlops:tier: dev\n  mlops:platform:\n    cluster:\n      auto_shutdown: {}\n"
+    stack_file(project, hours)
+    answer = mlops("cost", "-s", "qa", "--against", "dev")
+    assert answer.code == 0
+    assert re.search(r"cluster\s+\$[\d.]+\s+\$[\d.]+\s+-\$8\d\.\d\d", answer.out)
+    assert "65 of 168 hours a week" in mlops("cost", "-s", "qa").out
+
+
+def test_what_nobody_can_price_is_named_below_the_bill(mlops: Run, tmp_path: Path) -> None:
+    plan = mlops("plan", "-s", "dev", "--json").json()
+    node = next(node for node in plan["nodes"] if node["type"] == "kubernetes:core/v1:ConfigMap")
+    pool = {**node, "type": "kubernetes:karpenter.sh/v1:NodePool", "urn": f"{node['urn']}-pool", "name": "pool"}
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps({**plan, "nodes": [*plan["nodes"], pool]}))
+    answer = mlops("cost", "--graph", str(file))
+    assert answer.code == 0
+    assert "karpenter.sh" in answer.text
+
+
 def test_renewing_prices_says_what_it_needs(mlops: Run) -> None:
     answer = mlops("prices", "refresh")
     assert answer.code == 2

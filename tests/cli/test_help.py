@@ -14,6 +14,7 @@ COMMANDS = [
     "doctor",
     "validate",
     "plan",
+    "diff",
     "access",
     "rehearse",
     "up",

@@ -345,19 +345,22 @@ def test_what_a_node_needs_to_be_ready_is_there_before_the_first_and_after_the_l
         assert not waits_for(graph, group, addon(graph, "coredns"))
 
 
-def test_controllers_start_when_names_metrics_and_volumes_work() -> None:
+def test_controllers_start_when_names_work_and_wait_for_nothing_that_they_do_not_use() -> None:
     graph = plain()
     system = only(graph, NODE_GROUP)
     for name in ("coredns", "metrics-server", "aws-ebs-csi-driver"):
         assert waits_for(graph, addon(graph, name), system)
-        assert all(waits_for(graph, release, addon(graph, name)) for release in graph.of_type(RELEASE))
+    for release in graph.of_type(RELEASE):
+        assert waits_for(graph, release, addon(graph, "coredns"))
+        for name in ("metrics-server", "aws-ebs-csi-driver"):
+            assert not waits_for(graph, release, addon(graph, name))
 
 
 def test_a_destroy_takes_controllers_before_nodes_and_nodes_before_the_cluster() -> None:
     graph = cluster(node_groups=GPU_GROUP)
     control = only(graph, CONTROL_PLANE)
-    controllers = [*graph.of_type(RELEASE, STORAGE_CLASS, STORE), addon(graph, "aws-ebs-csi-driver")]
-    assert len(controllers) == 8
+    controllers = [*graph.of_type(RELEASE, STORE), addon(graph, "aws-ebs-csi-driver")]
+    assert len(controllers) == 7
     for group in graph.of_type(NODE_GROUP):
         assert waits_for(graph, group, control)
         assert all(waits_for(graph, controller, group) for controller in controllers)

@@ -98,10 +98,16 @@ def test_charts_come_in_their_order_at_their_pinned_versions() -> None:
     assert waits_for(graph, only(graph, SERVICE), runtimes)
 
 
-def test_certificates_can_be_had_before_the_first_chart() -> None:
+def test_certificates_can_be_had_before_the_first_webhook() -> None:
     graph = kserve()
     certificates = next(node for node in graph if node.name == "cluster-base-cert-manager")
-    assert waits_for(graph, release(graph, "crds"), certificates)
+    assert waits_for(graph, release(graph, "controller"), certificates)
+
+
+def test_models_go_while_the_controller_that_cleans_up_after_them_still_runs() -> None:
+    graph = kserve(FRAUD)
+    space = next(node for node in graph if node.name == "serving-namespace")
+    assert waits_for(graph, space, release(graph, "controller"))
 
 
 def test_standard_brings_no_istio_and_makes_no_ingress() -> None:

@@ -20,9 +20,18 @@ NOTHING_USED = UsageConfig.model_validate(
         "logs": dict.fromkeys(
             ("ingested_gb", "queried_gb", "config_items", "threat_log_gb", "grafana_editors", "grafana_viewers"), 0
         ),
-        "streams": dict.fromkeys(("ingested_gb", "read_gb", "partitions"), 0),
+        "streams": dict.fromkeys(("ingested_gb", "read_gb", "partitions", "topics", "consumer_groups"), 0),
         "compute": dict.fromkeys(
-            ("training_hours", "notebook_hours", "job_dpu_hours", "query_tb", "warehouse_rpu_hours"), 0
+            (
+                "burst_vcpu_hours",
+                "fargate_vcpu_hours",
+                "training_hours",
+                "notebook_hours",
+                "job_dpu_hours",
+                "query_tb",
+                "warehouse_rpu_hours",
+            ),
+            0,
         ),
         "requests": dict.fromkeys(
             (

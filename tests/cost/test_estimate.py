@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -58,6 +58,26 @@ def test_more_use_of_anything_never_costs_less(part: str, key: str) -> None:
     before = estimate(graph, usage, load()).total
     after = usage.model_copy(update={part: section.model_copy(update={key: more})})
     assert estimate(graph, after, load()).total >= before
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    factors=st.lists(st.floats(0, 3), min_size=len(FIGURES), max_size=len(FIGURES)),
+    rises=st.lists(st.floats(0, 2), min_size=len(FIGURES), max_size=len(FIGURES)),
+)
+def test_more_use_of_everything_together_never_costs_less(factors: list[float], rises: list[float]) -> None:
+    less = [factor * 100 for factor in factors]
+    assert of_usage([now + rise for now, rise in zip(less, rises, strict=True)]) >= of_usage(less)
+
+
+def of_usage(figures: list[float]) -> Decimal:
+    """What enterprise costs with these figures, one for each assumption."""
+    changed: dict[str, dict[str, float]] = {}
+    for (part, key), figure in zip(FIGURES, figures, strict=True):
+        changed.setdefault(part, {})[key] = max(figure, 1.0) if key == "function_ms" else figure
+    usage = BY_TIER["enterprise"]
+    parts = {part: getattr(usage, part).model_copy(update=values) for part, values in changed.items()}
+    return estimate(tier_graph("enterprise"), usage.model_copy(update=parts), load()).total
 
 
 @given(count=st.integers(0, 50), more=st.integers(1, 50))

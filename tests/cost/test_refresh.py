@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from mlops.cli.prices import kept
 from mlops.cost.book import Book, load
 from mlops.cost.refresh import merged, refresh
 
@@ -86,3 +88,11 @@ def test_renewing_one_region_keeps_what_was_renewed_of_another() -> None:
     older = {"sources": {}, "regions": {"us-east-1": {"kms": {"customer_key": {"price": 1}}}}}
     newer = {"sources": {}, "regions": {"eu-west-1": {"kms": {"customer_key": {"price": 2}}}}}
     assert set(merged(older, newer)["regions"]) == {"us-east-1", "eu-west-1"}
+
+
+def test_a_refresh_says_how_old_what_it_did_not_ask_for_is() -> None:
+    held = list(load().prices("us-east-1"))
+    kms, undated = (next(one for one in held if one.service == name) for name in ("kms", "managed_prometheus"))
+    day = date.fromisoformat(kms.as_of) + timedelta(days=1_234)
+    assert "1 price kept their age, 1,234 to 1,234 days" in kept([kms], day)
+    assert "2 prices kept their age, 1,234 to 1,234 days (1 without a date)" in kept([kms, undated], day)

@@ -5,13 +5,16 @@ from decimal import Decimal
 from typing import Any
 
 from mlops.core import clock, versions
-from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number
+from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number, used
+from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.network import PUBLIC_IPV4
 from mlops.cost.rules.storage import volume_items
+from mlops.cost.schedules import share_of_week
 from mlops.plan.graph import Node
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+FARGATE_PROFILE = "aws:eks/fargateProfile:FargateProfile"
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 SUBNET = "aws:ec2/subnet:Subnet"
 TASK_DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
@@ -44,11 +47,13 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
     """Instances, their disks, their detailed monitoring, and their addresses where subnets give public ones."""
     types = [str(name) for name in node.inputs.get("instanceTypes") or ()] or [EKS_DEFAULT_TYPE]
     count = context.nodes_needed(node)
-    running = number(count) * number(context.usage.compute.node_hours)
+    scheduled = share_of_week(node, context) * HOURS
+    running = number(count) * min(number(context.usage.compute.node_hours), scheduled)
+    by_schedule = f", {float(scheduled / HOURS * 168):.4g} of 168 hours a week" if scheduled < HOURS else ""
     if node.inputs.get("capacityType") == "SPOT":
         # EKS takes the type with the most room to spare: one stands for all. At worst it costs what on demand does.
         yield Item(
-            label=f"{count} × {' or '.join(types)} spot, typical price",
+            label=f"{count} × {' or '.join(types)} spot, typical price{by_schedule}",
             sku=spot(types[0]),
             instead=tuple(map(spot, types[1:])),
             quantity=running,
@@ -56,7 +61,9 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
         )
     else:
         # On demand EKS takes the first type that is to be had.
-        yield Item(label=f"{count} × {types[0]} on demand", sku=on_demand(types[0]), quantity=running)
+        yield Item(label=f"{count} × {types[0]} on demand{by_schedule}", sku=on_demand(types[0]), quantity=running)
+    if count:
+        yield from credit_items(node, context)
     template = context.behind(node, "launchTemplate", LAUNCH_TEMPLATE)
     yield from _disks(node, template, count, running / HOURS)
     if template and (template.inputs.get("monitoring") or {}).get("enabled"):
@@ -95,6 +102,7 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
     """A single machine with its disks."""
     name = str(node.inputs.get("instanceType") or EKS_DEFAULT_TYPE)
     yield hours(f"{name} on demand", on_demand(name), 1, number(context.usage.compute.node_hours))
+    yield from credit_items(node, context)
     for volume in (node.inputs.get("rootBlockDevice") or {}, *(node.inputs.get("ebsBlockDevices") or ())):
         kind, gb = str(volume.get("volumeType") or "gp3"), number(volume.get("volumeSize"), 8)
         yield from volume_items(f"disk, {gb} GB {kind}", kind, gb, Decimal(1))
@@ -118,9 +126,17 @@ def ecs_service(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label=f"{tasks}, {gb} GB each", sku=("fargate", f"memory_linux_{platform}"), quantity=running * gb)
 
 
+def fargate_profile(node: Node, context: Context) -> Iterator[Item]:
+    """Pods that a profile takes pay for the vCPU and GB that they ask for; which those are the profile does not say."""
+    vcpu_hours = context.share(context.usage.compute.fargate_vcpu_hours, FARGATE_PROFILE)
+    yield used("pods on Fargate: vCPU", ("fargate", "vcpu_linux_x86"), vcpu_hours)
+    yield used("pods on Fargate: memory", ("fargate", "memory_linux_x86"), vcpu_hours * 2)
+
+
 RULES: dict[str, Rule] = {
     CLUSTER: cluster,
     NODE_GROUP: node_group,
+    FARGATE_PROFILE: fargate_profile,
     "aws:ec2/instance:Instance": instance,
     "aws:ecs/service:Service": ecs_service,
 }

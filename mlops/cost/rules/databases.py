@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlops.cost.model import Context, Item, Rule, hours, number, used
+from mlops.cost.rules.credits import credit_items
 from mlops.plan.capacity import vcpus
 from mlops.plan.graph import Node
 
@@ -27,6 +28,7 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
     zones = "in two zones" if placing == "multi_az" else "in one zone"
     running = number(context.usage.compute.database_hours)
     yield hours(f"{name} {zones}", (service, f"{name}:{placing}"), 1, running)
+    yield from credit_items(node, context)
     gb, kind = number(node.inputs.get("allocatedStorage"), 20), str(node.inputs.get("storageType") or "gp3")
     # A multi-AZ price per GB is known for gp3 alone; every kind costs twice with two copies.
     twice = placing == "multi_az" and kind != "gp3"

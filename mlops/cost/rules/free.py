@@ -1,5 +1,7 @@
 """What costs nothing by itself, and why. A type is here because somebody looked; it never gets here by default."""
 
+from mlops.cost.rules.kubernetes_free import kubernetes_reason
+
 _PART = "part of another resource, which is priced"
 _ACCESS = "IAM and access are free"
 _NETWORK = "free; what flows through it is priced as traffic"
@@ -69,6 +71,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
         "aws:s3/bucketVersioning:BucketVersioning",
         "aws:s3/bucketLogging:BucketLogging",
+        "aws:s3/bucketAcl:BucketAcl",
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketNotification:BucketNotification",
@@ -197,7 +200,6 @@ FREE: dict[str, str] = {type_: reason for reason, types in _BY_REASON.items() fo
 """Type token -> why it costs nothing."""
 
 _PACKAGES = {
-    "kubernetes": "runs on nodes, which are priced as such; volumes and load balancers have rules",
     "pulumi": _ENGINE,
     "eks": _ENGINE,
     "mlops": _ENGINE,
@@ -209,4 +211,6 @@ _PACKAGES = {
 
 def free_reason(type_: str) -> str | None:
     """Why a type costs nothing; None if nobody has said so."""
+    if type_.startswith("kubernetes:"):
+        return kubernetes_reason(type_)
     return FREE.get(type_) or _PACKAGES.get(type_.partition(":")[0])

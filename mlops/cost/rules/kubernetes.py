@@ -6,11 +6,11 @@ from typing import Any
 
 from mlops.capacity.quantities import gibibytes
 from mlops.cost.model import Context, Item, Rule, number
+from mlops.cost.rules.charts import defaults, value_at
 from mlops.cost.rules.network import load_balancer_items
 from mlops.cost.rules.storage import volume_items
 from mlops.plan.graph import Node
 
-RELEASE = "kubernetes:helm.sh/v3:Release"
 INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 _INGRESS_GROUP = "alb.ingress.kubernetes.io/group.name"
 
@@ -28,18 +28,45 @@ def stateful_set(node: Node, context: Context) -> Iterator[Item]:
 
 
 def release(node: Node, context: Context) -> Iterator[Item]:
-    """Volumes that a chart's values ask for, and its load balancers."""
+    """Volumes and load balancers that a chart's values ask for, and those that it makes unasked."""
     values = node.inputs.get("values") or {}
     for path, size, replicas in volumes(values):
         yield from _volume(f"volume of {node.inputs.get('chart')}: {path or 'data'}", size, replicas)
     for kind, public in _services(values):
         yield from load_balancer_items(kind, context, 2 if public else 0)
+    unasked = defaults(node)
+    for path in unasked.balancers:
+        if value_at(values, path) is None:
+            yield from load_balancer_items("nlb", context, 2)
+    for path, gb in (unasked.volumes or {}).items():
+        yield from _volume(
+            f"volume of {node.inputs.get('chart')}", gibibytes(value_at(values, path) or f"{gb}Gi"), Decimal(1)
+        )
 
 
 def custom(node: Node, context: Context) -> Iterator[Item]:
     """A custom resource from which an operator makes volumes."""
     for path, size, replicas in volumes(node.inputs.get("spec") or {}):
         yield from _volume(f"volume: {path or 'data'}", size, replicas)
+
+
+def workload(node: Node, context: Context) -> Iterator[Item]:
+    """Volumes that live as long as a pod, one for each replica: counted as if they were always there."""
+    spec = node.inputs.get("spec") or {}
+    spec = (spec.get("jobTemplate") or {}).get("spec") or spec
+    replicas = number(spec.get("replicas", spec.get("parallelism")), 1)
+    pod = (spec.get("template") or {}).get("spec") or spec
+    for one in pod.get("volumes") or ():
+        claimed = ((one.get("ephemeral") or {}).get("volumeClaimTemplate") or {}).get("spec")
+        if claimed:
+            yield from _volume(f"volumes of {replicas} pods", _requested(claimed), replicas)
+
+
+def gateway(node: Node, context: Context) -> Iterator[Item]:
+    """A load balancer for each Gateway: an application one where its class says so, otherwise a network one."""
+    kind = "alb" if "alb" in str((node.inputs.get("spec") or {}).get("gatewayClassName")) else "nlb"
+    public = 2 if _internet_facing(node.inputs.get("metadata")) else 0
+    yield from load_balancer_items(kind, context, public)
 
 
 def service(node: Node, context: Context) -> Iterator[Item]:
@@ -61,17 +88,22 @@ def ingress(node: Node, context: Context) -> Iterator[Item]:
 def volumes(values: Any, path: str = "", replicas: Decimal = Decimal(1)) -> Iterator[tuple[str, Decimal, Decimal]]:
     """Volumes that values or a spec ask for: path, GiB, how many.
 
-    Charts write them as a claim template, or as `persistence` with a size. The nearest `replicas` above counts.
+    Charts write them as a claim template, or as `persistence` with a size; Strimzi as a storage of type
+    `persistent-claim`. The nearest `replicas` above counts.
     """
     if isinstance(values, Mapping):
         replicas = number(values.get("replicas", values.get("replicaCount")), float(replicas))
         if "volumeClaimTemplate" in values:
             yield path, _requested((values["volumeClaimTemplate"] or {}).get("spec")), replicas
+        for template in values.get("volumeClaimTemplates") or ():
+            yield path, _requested((template or {}).get("spec")), replicas
+        if values.get("type") == "persistent-claim" and values.get("size"):
+            yield path, gibibytes(values["size"]), replicas
         persistence = values.get("persistence")
         if isinstance(persistence, Mapping) and persistence.get("enabled", True) and persistence.get("size"):
             yield path, gibibytes(persistence["size"]), replicas
         for key, value in values.items():
-            if key not in ("volumeClaimTemplate", "persistence"):
+            if key not in ("volumeClaimTemplate", "volumeClaimTemplates", "persistence"):
                 yield from volumes(value, f"{path}.{key}" if path else str(key), replicas)
     elif isinstance(values, list):
         for value in values:
@@ -109,12 +141,49 @@ def _internet_facing(metadata: Any) -> bool:
     return any(str(value) == "internet-facing" for value in _annotations(metadata).values())
 
 
-RULES: dict[str, Rule] = {
-    "kubernetes:core/v1:PersistentVolumeClaim": claim,
-    "kubernetes:apps/v1:StatefulSet": stateful_set,
-    RELEASE: release,
-    "kubernetes:core/v1:Service": service,
-    INGRESS: ingress,
-    "kubernetes:monitoring.coreos.com/v1:Prometheus": custom,
-    "kubernetes:kafka.strimzi.io/v1beta2:Kafka": custom,
+_OPERATED = (
+    "argoproj.io:Workflow",
+    "argoproj.io:CronWorkflow",
+    "argoproj.io:Rollout",
+    "feast.dev:FeatureStore",
+    "flink.apache.org:FlinkDeployment",
+    "flink.apache.org:FlinkSessionJob",
+    "kafka.strimzi.io:Kafka",
+    "kafka.strimzi.io:KafkaNodePool",
+    "mlops.seldon.io:Server",
+    "monitoring.coreos.com:Alertmanager",
+    "monitoring.coreos.com:Prometheus",
+    "monitoring.coreos.com:ThanosRuler",
+    "ray.io:RayCluster",
+    "ray.io:RayJob",
+    "ray.io:RayService",
+    "sparkoperator.k8s.io:ScheduledSparkApplication",
+    "sparkoperator.k8s.io:SparkApplication",
+)
+"""Group and kind of what operators run: pods on nodes, and volumes where their specs ask for some."""
+
+BY_KIND: dict[str, Rule] = {
+    "core:PersistentVolumeClaim": claim,
+    "core:Service": service,
+    "core:Pod": workload,
+    "apps:Deployment": workload,
+    "apps:DaemonSet": workload,
+    "apps:StatefulSet": stateful_set,
+    "batch:Job": workload,
+    "batch:CronJob": workload,
+    "networking.k8s.io:Ingress": ingress,
+    "gateway.networking.k8s.io:Gateway": gateway,
+    "helm.sh:Release": release,
+    **dict.fromkeys(_OPERATED, custom),
 }
+"""API group and kind -> rule, in whatever version."""
+
+NOTHING_ASKED: dict[str, str] = {
+    "core:Service": "has no load balancer: it is reached inside the cluster",
+    "helm.sh:Release": "brings no volume and no load balancer; its pods run on nodes",
+    **dict.fromkeys(
+        ("core:Pod", "apps:Deployment", "apps:DaemonSet", "apps:StatefulSet", "batch:Job", "batch:CronJob", *_OPERATED),
+        "asks for no volume; its pods run on nodes",
+    ),
+}
+"""Why an object costs nothing although its kind has a rule."""

@@ -82,4 +82,6 @@ RULES: dict[str, Rule] = {
     SCHEDULE: jobs,
     FEATURE_GROUP: feature_group,
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": tracking_server,
+    # What AWS takes for an app stands in no list that the book was read from: it shows as a price that is missing.
+    "aws:sagemaker/mlflowApp:MlflowApp": lambda node, context: [hours("MLflow app", ("sagemaker", "mlflow_app"))],
 }

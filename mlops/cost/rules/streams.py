@@ -14,6 +14,10 @@ MSK_SERVERLESS = "aws:msk/serverlessCluster:ServerlessCluster"
 _STREAMS = (STREAM, MSK, MSK_SERVERLESS)
 """What shares the stack's events."""
 
+_LEVELS = ("DEFAULT", "PER_BROKER", "PER_TOPIC_PER_BROKER", "PER_TOPIC_PER_PARTITION")
+_METRICS = {"standard": (47, 3, 2), "express": (34, 1, 3)}
+"""Metrics that each level adds: a broker, a topic on a broker, a partition of a consumer group. Counted in the tables
+of the MSK developer guide ("Metrics for monitoring Standard / Express brokers"); only those of DEFAULT are free."""
 _PAYLOAD_UNIT_KB = 25
 _DAY, _WEEK = 24, 168
 
@@ -79,6 +83,7 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
     info = node.inputs.get("brokerNodeGroupInfo") or {}
     name = str(info.get("instanceType"))
     yield hours(f"{brokers} × {name}", ("msk", name), brokers)
+    yield from _broker_metrics(node, context, brokers, "express" if name.startswith("express.") else "standard")
     if name.startswith("express."):
         gb = context.share(context.usage.streams.ingested_gb, *_STREAMS)
         yield used("data in (Express brokers)", ("msk", "express_data_in"), gb)
@@ -96,6 +101,22 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
         yield used("tiered storage", ("msk", "tiered_storage"), _kept(context, ingested))
     if (info.get("connectivityInfo") or {}).get("vpcConnectivity"):
         yield hours("private connectivity", ("msk", "private_connectivity"))
+
+
+def _broker_metrics(node: Node, context: Context, brokers: Decimal, kind: str) -> Iterator[Item]:
+    """CloudWatch metrics above the free level, each level with those below it."""
+    level = str(node.inputs.get("enhancedMonitoring") or "DEFAULT")
+    depth = _LEVELS.index(level) if level in _LEVELS else len(_LEVELS) - 1
+    streams = context.usage.streams
+    a_broker, a_topic, a_partition = _METRICS[kind]
+    topics, lags = number(streams.topics) * brokers, number(streams.partitions) * number(streams.consumer_groups)
+    sku = ("cloudwatch", "custom_metric_first_10k")
+    if depth >= 1:
+        yield Item(label=f"metrics of {brokers} brokers", sku=sku, quantity=brokers * a_broker)
+    if depth >= 2:
+        yield used("metrics of topics on brokers", sku, topics * a_topic)
+    if depth >= 3:
+        yield used("metrics of partitions and their readers", sku, lags * a_partition)
 
 
 def kafka_serverless(node: Node, context: Context) -> Iterator[Item]:

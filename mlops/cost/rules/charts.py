@@ -1,0 +1,79 @@
+"""Helm charts: what they make in AWS although nobody's values ask for it. A chart that is not here is named as
+unknown, because its defaults may bring volumes and load balancers.
+
+Source: the charts' own values.yaml at the versions of the catalogue, others at the version that is noted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlops.plan.graph import Node
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What a chart makes unless its values say otherwise, by the dotted path of the value that decides."""
+
+    balancers: tuple[str, ...] = ()
+    """Values with the type of a Service that is `LoadBalancer` by default."""
+    volumes: Mapping[str, int] | None = None
+    """Values with the size of a volume, and that size in GiB."""
+
+
+_NOTHING = Defaults()
+_KNOWN: dict[str, Defaults] = {
+    **dict.fromkeys(
+        (
+            "aws-load-balancer-controller",
+            "base",
+            "cert-manager",
+            "cluster-autoscaler",
+            "external-secrets",
+            "istiod",
+            "knative-operator",
+            "kserve-crd",
+            "kserve-resources",
+            "kserve-runtime-configs",
+            "nvidia-device-plugin",
+            # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
+            "kube-prometheus-stack",
+            "prometheus-operator-crds",
+            "seldon-core-v2-crds",
+            "karpenter-crd",
+        ),
+        _NOTHING,
+    ),
+    # istio 1.30.3, gateway/values.yaml.
+    "gateway": Defaults(balancers=("service.type",)),
+    "ingress-nginx": Defaults(balancers=("controller.service.type",)),
+    "seldon-core-v2-setup": Defaults(balancers=("scheduler.service.type",)),
+    "seldon-core-v2-runtime": Defaults(balancers=("scheduler.serviceType", "envoy.serviceType")),
+    "vault": Defaults(volumes={"server.dataStorage.size": 10}),
+}
+
+
+def chart_name(node: Node) -> str:
+    """Name of a release's chart, without its repository."""
+    return str(node.inputs.get("chart")).rpartition("/")[2]
+
+
+def defaults(node: Node) -> Defaults:
+    """What a release's chart makes by itself; nothing for one that is not known, which is named elsewhere."""
+    return _KNOWN.get(chart_name(node), _NOTHING)
+
+
+def is_known(node: Node) -> bool:
+    """Whether somebody has looked at the defaults of a release's chart."""
+    return chart_name(node) in _KNOWN
+
+
+def value_at(values: Any, path: str) -> Any:
+    """The value at a dotted path; None if the values do not go that far."""
+    for key in path.split("."):
+        if not isinstance(values, Mapping):
+            return None
+        values = values.get(key)
+    return values

@@ -1,0 +1,139 @@
+"""Which rules look at a type of resource, or why none does. A type is here because somebody looked."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from policies import rules
+from policies.facts import facts
+from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
+
+_WIRING = "ties other resources together; what it ties is judged"
+_NAMING = "a name, group or description; it holds no data and opens nothing"
+_NETWORK = "a way between networks; who may use it is judged at security groups, network ACLs and subnets"
+_PART = "a part of another resource, whose rules look at the whole"
+_SERVERLESS = "always encrypted and private; the rule table knows published checks for the provisioned kind only"
+_RUN = "starts work or forwards events; what it starts, and the role that it has, are judged"
+_OPEN = "the rule table has no published check for it that a program could decide"
+_ENGINE = "exists in Pulumi only"
+
+_BY_REASON: Mapping[str, tuple[str, ...]] = {
+    _WIRING: (
+        "aws:autoscaling/tag:Tag",
+        "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
+        "aws:elasticache/subnetGroup:SubnetGroup",
+        "aws:iam/instanceProfile:InstanceProfile",
+        "aws:kinesis/streamConsumer:StreamConsumer",
+        "aws:lambda/eventSourceMapping:EventSourceMapping",
+        "aws:lb/listenerRule:ListenerRule",
+        "aws:msk/scramSecretAssociation:ScramSecretAssociation",
+        "aws:s3/bucketNotification:BucketNotification",
+        "aws:efs/mountTarget:MountTarget",
+    ),
+    _NAMING: (
+        "aws:cloudwatch/dashboard:Dashboard",
+        "aws:cloudwatch/logStream:LogStream",
+        "aws:glue/catalogDatabase:CatalogDatabase",
+        "aws:glue/catalogTable:CatalogTable",
+        "aws:kms/alias:Alias",
+        "aws:resourcegroups/group:Group",
+        "aws:s3/bucketMetric:BucketMetric",
+        "aws:sagemaker/modelPackageGroup:ModelPackageGroup",
+    ),
+    _NETWORK: (
+        "aws:ec2/defaultRouteTable:DefaultRouteTable",
+        "aws:ec2/eip:Eip",
+        "aws:ec2/internetGateway:InternetGateway",
+        "aws:ec2/natGateway:NatGateway",
+    ),
+    _PART: (
+        "aws:apigatewayv2/api:Api",
+        "aws:efs/accessPoint:AccessPoint",
+        "aws:elasticache/parameterGroup:ParameterGroup",
+        "aws:lb/targetGroup:TargetGroup",
+        "aws:msk/configuration:Configuration",
+        "aws:msk/topic:Topic",
+        "aws:sagemaker/endpoint:Endpoint",
+        "aws:sagemaker/userProfile:UserProfile",
+    ),
+    _SERVERLESS: (
+        "aws:elasticache/serverlessCache:ServerlessCache",
+        "aws:msk/serverlessCluster:ServerlessCluster",
+    ),
+    _RUN: (
+        "aws:appautoscaling/policy:Policy",
+        "aws:cloudwatch/eventRule:EventRule",
+        "aws:cloudwatch/eventTarget:EventTarget",
+        "aws:sagemaker/pipeline:Pipeline",
+        "aws:scheduler/schedule:Schedule",
+        "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
+    ),
+    _OPEN: (
+        "aws:acm/certificate:Certificate",
+        "aws:amp/workspace:Workspace",
+        "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
+        "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",
+        "aws:grafana/workspace:Workspace",
+        "aws:kms/grant:Grant",
+        "aws:msk/clusterPolicy:ClusterPolicy",
+        "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
+        "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
+        "aws:s3/bucketObjectv2:BucketObjectv2",
+        "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
+        "aws:s3/inventory:Inventory",
+        "aws:sagemaker/featureGroup:FeatureGroup",
+        "aws:sagemaker/mlflowApp:MlflowApp",
+        "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer",
+        "aws:sagemaker/monitoringSchedule:MonitoringSchedule",
+        "aws:ssm/parameter:Parameter",
+    ),
+    "its secret is judged; the value itself is never shown to a rule": (
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        "kubernetes:generators.external-secrets.io/v1alpha1:Password",
+        "kubernetes:external-secrets.io/v1:ExternalSecret",
+        "kubernetes:external-secrets.io/v1:ClusterSecretStore",
+        "kubernetes:external-secrets.io/v1alpha1:PushSecret",
+    ),
+    "settings and scripts for pods, which are judged": ("kubernetes:core/v1:ConfigMap",),
+    "hides what the chart makes: those objects are seen on the cluster only, not in the program": (
+        "kubernetes:helm.sh/v3:Release",
+    ),
+    "its operator makes the pods: they are seen on the cluster only, not in the program": (
+        "kubernetes:operator.knative.dev/v1beta1:KnativeServing",
+    ),
+    _ENGINE: ("pulumi:providers:aws", "pulumi:providers:eks", "pulumi:providers:kubernetes"),
+}
+REASONS: Mapping[str, str] = {type_: reason for reason, types in _BY_REASON.items() for type_ in types}
+"""Type -> why no rule looks at it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """What looks at one type."""
+
+    type: str
+    rules: tuple[str, ...]
+    """Ids of the rules whose check is there."""
+    unchecked: tuple[str, ...]
+    """Ids of rules of the table that have no check."""
+    reason: str
+    """Why no rule looks at it; empty where one does, or where nobody has said why."""
+
+
+def coverage(types: Iterable[str]) -> tuple[Coverage, ...]:
+    """For each type what looks at it, sorted by type."""
+    rules.load()
+    by_type: dict[str, list[str]] = {}
+    for rule in facts().rules.values():
+        for type_ in rule.types:
+            by_type.setdefault(type_, []).append(rule.id)
+    return tuple(_row(type_, by_type.get(type_, [])) for type_ in sorted(set(types)))
+
+
+def _row(type_: str, ids: list[str]) -> Coverage:
+    checked = tuple(id_ for id_ in ids if id_ in RESOURCE_CHECKS or id_ in STACK_CHECKS)
+    return Coverage(
+        type=type_,
+        rules=checked,
+        unchecked=tuple(id_ for id_ in ids if id_ not in checked),
+        reason="" if checked else REASONS.get(type_, ""),
+    )

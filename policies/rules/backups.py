@@ -1,0 +1,140 @@
+"""AWS Backup: what holds data is backed up, for long enough, often enough, and nobody can remove the copies.
+
+The platform promises that at most 1 h of data is lost (RPO) and that it is back within 4 h (RTO).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from mlops.plan.graph import Graph, Node
+from mlops.plan.values import UNKNOWN
+from policies.model import Judgement, look
+from policies.registry import stack_rule
+from policies.rules.attachments import attached, names_of, targets
+from policies.rules.documents import as_list, conditions, for_anybody, statements
+from policies.rules.evidence import Answer, answer, at_least, conclude, demand, elements, every, given, some, yes
+from policies.rules.tags import tags_of
+
+VAULT = "aws:backup/vault:Vault"
+PLAN = "aws:backup/plan:Plan"
+SELECTION = "aws:backup/selection:Selection"
+VAULT_LOCK = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
+VAULT_POLICY = "aws:backup/vaultPolicy:VaultPolicy"
+RETENTION_DAYS = 35
+_POINT_IN_TIME = {
+    "aws:rds/instance:Instance": ("backupRetentionPeriod", at_least(1)),
+    "aws:rds/cluster:Cluster": ("backupRetentionPeriod", at_least(1)),
+    "aws:dynamodb/table:Table": ("pointInTimeRecovery.enabled", yes),
+}
+"""Type -> the property that keeps a way back to any point in time, beside the copies of AWS Backup."""
+DATA = (*_POINT_IN_TIME, "aws:efs/fileSystem:FileSystem", "aws:ebs/volume:Volume")
+_HOURLY = re.compile(r"rate\((?:1 hour|\d\d? minutes)\)|cron\(\S+ (?:\*|\*/1|0/1) .*\)")
+
+demand("backup-vault-encrypted", "kmsKeyArn", given, "The copies in the vault have AWS's own key.")
+
+
+@stack_rule("backup-plan-covers-data")
+def data_is_backed_up(graph: Graph) -> Iterable[Judgement]:
+    plans = attached(graph, (SELECTION,), "planId", (PLAN,))
+    plan_of = {node.urn: graph[urn] for urn, nodes in plans.by_urn.items() for node in nodes}
+    for node in graph.of_type(*DATA):
+        selected = [(one, _selects(graph, one, node)) for one in graph.of_type(SELECTION)]
+        own = [plan_of[one.urn] for one, answer_ in selected if answer_ and one.urn in plan_of]
+        covered = some(answer_ for _, answer_ in selected)
+        if not own:
+            # Selected by a plan that is not here to be read counts as much as a selection that is not known.
+            message = "No backup plan selects it: it has no copy outside its own service."
+            yield conclude(node, "", None if covered is not False else False, message)
+        for plan in own:
+            yield _keeps_long(plan)
+            yield _loses_little(node, plan)
+
+
+def _selects(graph: Graph, selection: Node, node: Node) -> Answer:
+    """Whether a selection takes a resource in: by where its ARNs come from, by ARN or pattern, or by tag."""
+    if node.urn in targets(graph, selection, "resources", (node.type,)):
+        return True
+    names = [name for name in names_of(node) if name.startswith("arn:")]
+    patterns = elements(look(selection.inputs, "resources"))
+    by_name = some(_matches(pattern, names) for pattern in patterns)
+    tags = tags_of(graph, node)
+    wanted = elements(look(selection.inputs, "selectionTags"))
+    return some((by_name, *(_has_tag(tags, one) for one in wanted)))
+
+
+def _matches(pattern: Any, names: list[str]) -> Answer:
+    if pattern == "*":
+        return True
+    if pattern == UNKNOWN:
+        return None
+    return any(fnmatchcase(name, str(pattern)) for name in names)
+
+
+def _has_tag(tags: dict[str, Any] | None, wanted: Any) -> Answer:
+    if tags is None or UNKNOWN in (wanted, look(wanted, "key"), look(wanted, "value")):
+        return None
+    value = tags.get(str(look(wanted, "key")))
+    return None if value == UNKNOWN else value is not None and value == look(wanted, "value")
+
+
+def _plan_rules(plan: Node) -> list[Any]:
+    return elements(look(plan.inputs, "rules"))
+
+
+def _keeps_long(plan: Node) -> Judgement:
+    kept = some(answer(look(rule, "lifecycle.deleteAfter"), at_least(RETENTION_DAYS)) for rule in _plan_rules(plan))
+    return conclude(plan, "rules", kept, f"No rule of the plan keeps its copies for {RETENTION_DAYS} days.")
+
+
+def _loses_little(node: Node, plan: Node) -> Judgement:
+    """Whether at most an hour is lost: by the service's own point in time, a continuous backup, or hourly copies."""
+    path, holds = _POINT_IN_TIME.get(node.type, ("", yes))
+    own = answer(look(node.inputs, path), holds) if path else False
+    if own is True:
+        return conclude(node, path, True, "")
+    often = some((own, *(_is_frequent(rule) for rule in _plan_rules(plan))))
+    message = (
+        "The plan copies it less than once an hour, and nothing else leads back to a point in time: a daily snapshot "
+        "alone loses up to 24 h and does not meet an RPO of 1 h (RTO 4 h)."
+    )
+    return conclude(plan, "rules", True, "") if often else conclude(node, path, often, message)
+
+
+def _is_frequent(rule: Any) -> Answer:
+    return some(
+        (
+            answer(look(rule, "enableContinuousBackup"), yes),
+            answer(look(rule, "schedule"), lambda value: _HOURLY.fullmatch(str(value)) is not None),
+        )
+    )
+
+
+@stack_rule("backup-vault-locked")
+def copies_cannot_be_removed(graph: Graph) -> Iterable[Judgement]:
+    locks = attached(graph, (VAULT_LOCK,), "backupVaultName", (VAULT,))
+    policies = attached(graph, (VAULT_POLICY,), "backupVaultName", (VAULT,))
+    for vault in graph.of_type(VAULT):
+        refusals = [_refuses_deletion(look(policy.inputs, "policy")) for policy in policies.of(vault)]
+        locked = locks.exists(vault)
+        holds = some((locked, *refusals, None if policies.loose else False))
+        shown, path = next(_shown(locks.of(vault), policies.of(vault), refusals), (vault, ""))
+        yield conclude(shown, path, holds, "Whoever gets into the account can delete the copies as well.")
+
+
+def _shown(locks: list[Node], policies: list[Node], refusals: list[Answer]) -> Iterator[tuple[Node, str]]:
+    yield from ((lock, "backupVaultName") for lock in locks)
+    yield from ((policy, "policy") for policy, refuses in zip(policies, refusals, strict=True) if refuses is not False)
+
+
+def _refuses_deletion(document: Any) -> Answer:
+    found = statements(document)
+    if found is None:
+        return None
+    refusals = [one for one in found if one.get("Effect") == "Deny" and not list(conditions(one))]
+    return some(every((for_anybody(one), _names_deletion(one.get("Action", [])))) for one in refusals)
+
+
+def _names_deletion(actions: Any) -> bool:
+    return any(fnmatchcase("backup:deleterecoverypoint", str(one).lower()) for one in as_list(actions))

@@ -1,0 +1,106 @@
+"""How checks of data services say what they see: single properties, lists, and answers that may be unknown.
+
+An answer is True, False, or None where the deployment has to come first; None never becomes a met rule.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from mlops.plan.graph import Node
+from mlops.plan.values import SECRET, UNKNOWN
+from policies.model import ABSENT, Judgement, Verdict, judge, look
+from policies.registry import resource_rule
+
+Answer = bool | None
+
+
+def demand(
+    rule_id: str,
+    path: str | Mapping[str, str],
+    holds: Callable[[Any], bool],
+    message: str,
+    *,
+    absent_is_met: bool = False,
+) -> None:
+    """Register a rule that one property decides.
+
+    Args:
+        rule_id: the rule.
+        path: the property; or type -> property, where types name it differently. Other types are not judged.
+        holds: whether a value that is known is right.
+        message: what is wrong where it is not.
+        absent_is_met: whether AWS's own default is right.
+    """
+
+    @resource_rule(rule_id)
+    def _(node: Node) -> Iterable[Judgement]:  # pyright: ignore[reportUnusedFunction]
+        where = path if isinstance(path, str) else path.get(node.type)
+        if where:
+            yield judge(node, where, holds, message, absent_is_met=absent_is_met)
+
+
+def given(value: Any) -> bool:
+    """Whether a key, name or role is set. A secret one is."""
+    return value not in (ABSENT, None, "", [], {})
+
+
+def yes(value: Any) -> bool:
+    """Whether a switch is on."""
+    return value is True
+
+
+def not_on(value: Any) -> bool:
+    """Whether a switch that has to stay off is off."""
+    return value is False
+
+
+def not_off(value: Any) -> bool:
+    """Whether a switch that is on by default is left on."""
+    return value is not False
+
+
+def at_least(least: int) -> Callable[[Any], bool]:
+    """Whether a number reaches `least`."""
+    return lambda value: isinstance(value, int | float) and value >= least
+
+
+def one_of(*allowed: str) -> Callable[[Any], bool]:
+    """Whether a text is one of those that are allowed."""
+    return lambda value: value in allowed
+
+
+def answer(value: Any, holds: Callable[[Any], bool]) -> Answer:
+    """What `holds` says of a value, None where the value is unknown or hidden as a secret."""
+    return None if value in (UNKNOWN, SECRET) else holds(value)
+
+
+def some(answers: Iterable[Answer]) -> Answer:
+    """Whether one answer is yes; unknown where none is, but one may be."""
+    seen = set(answers)
+    return True if True in seen else None if None in seen else False
+
+
+def every(answers: Iterable[Answer]) -> Answer:
+    """Whether no answer is no; unknown where none is, but one may be. True of nothing."""
+    seen = set(answers)
+    return False if False in seen else None if None in seen else True
+
+
+def elements(value: Any) -> list[Any]:
+    """The elements of a list; `[UNKNOWN]` where the list is unknown, nothing where there is none."""
+    if isinstance(value, list):
+        return value
+    return [UNKNOWN] if value in (UNKNOWN, SECRET) else []
+
+
+def conclude(node: Node | None, path: str, holds: Answer, message: str) -> Judgement:
+    """The judgement of an answer, with the value that the property holds; of the stack where no resource is named."""
+    value = look(node.inputs, path) if node and path else ABSENT
+    verdict = {True: Verdict.MET, False: Verdict.BROKEN, None: Verdict.UNKNOWN}[holds]
+    return Judgement(
+        verdict=verdict,
+        path=path,
+        value=None if value is ABSENT else value,
+        message=message if verdict is Verdict.BROKEN else "",
+        urn=node.urn if node else "",
+    )

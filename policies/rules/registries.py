@@ -1,0 +1,73 @@
+"""Image registries: scanned, unchangeable, private, cleaned up."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from mlops.plan.graph import Graph, Node
+from mlops.plan.values import UNKNOWN
+from policies.model import Judgement, judge, look
+from policies.registry import resource_rule, stack_rule
+from policies.rules.attachments import attached
+from policies.rules.documents import closed
+from policies.rules.evidence import Answer, answer, conclude, demand, elements, every, given, one_of, some, yes
+
+REPOSITORY = "aws:ecr/repository:Repository"
+SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"
+LIFECYCLE = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
+
+demand(
+    "ecr-immutable-tags",
+    "imageTagMutability",
+    one_of("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION"),
+    "A tag can be moved to another image: what was tested need not be what runs.",
+)
+demand(
+    "ecr-kms",
+    "encryptionConfigurations[0].encryptionType",
+    one_of("KMS", "KMS_DSSE"),
+    "Images are encrypted with a key of S3's, not with KMS.",
+)
+
+
+@stack_rule("ecr-scan-on-push")
+def images_are_scanned(graph: Graph) -> Iterable[Judgement]:
+    """By the repository's own setting, or by a rule of the registry that covers it."""
+    rules = [rule for node in graph.of_type(SCANNING) for rule in elements(look(node.inputs, "rules"))]
+    path = "imageScanningConfiguration.scanOnPush"
+    for repository in graph.of_type(REPOSITORY):
+        name = look(repository.inputs, "name")
+        scanned = (answer(look(repository.inputs, path), yes), *(_covers(rule, name) for rule in rules))
+        yield conclude(repository, path, some(scanned), "Nobody looks for known vulnerabilities in the images.")
+
+
+def _covers(rule: Any, name: Any) -> Answer:
+    scans = answer(look(rule, "scanFrequency"), one_of("SCAN_ON_PUSH", "CONTINUOUS_SCAN"))
+    filters = elements(look(rule, "repositoryFilters"))
+    return every((scans, some(_matches(look(one, "filter"), name) for one in filters)))
+
+
+def _matches(pattern: Any, name: Any) -> Answer:
+    """Registry filters match anywhere in a name unless they hold a wildcard."""
+    if pattern == "*":
+        return True
+    if UNKNOWN in (pattern, name) or not isinstance(name, str):
+        return None
+    return fnmatchcase(name, pattern if "*" in pattern else f"*{pattern}*")
+
+
+@stack_rule("ecr-lifecycle")
+def images_are_cleaned_up(graph: Graph) -> Iterable[Judgement]:
+    message = "No image is ever removed: the repository only grows."
+    policies = attached(graph, (LIFECYCLE,), "repository", (REPOSITORY,))
+    for repository in graph.of_type(REPOSITORY):
+        for policy in policies.of(repository):
+            yield judge(policy, "policy", given, message)
+        if not policies.of(repository):
+            yield policies.missing(repository, message)
+
+
+@resource_rule("ecr-not-public")
+def repository_policy_names_principals(node: Node) -> Iterable[Judgement]:
+    """No condition makes up for an open principal here: a pull needs no more than a name."""
+    return closed(node, "The policy lets everybody in.", ())

@@ -1,0 +1,126 @@
+"""Every entry of the table: what it says replaces does, it speaks the installed SDK's names, and it has a source."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from localcloud.catalogue import KINDS
+from mlops.change.classify import classify
+from mlops.change.facts import at
+from mlops.change.facts_aws import AWS
+from mlops.change.model import Danger, Kind
+from mlops.change.table import STATEFUL, TABLE, facts_of
+from tests.change.graphs import graph, nested, resource
+
+PATHS = [(type_, path) for type_, facts in TABLE.items() for path in facts.replaced_by]
+each_path = pytest.mark.parametrize(("type_", "path"), PATHS, ids=lambda value: value.rpartition(":")[2])
+each_aws_type = pytest.mark.parametrize("type_", AWS, ids=lambda value: value.rpartition(":")[2])
+
+
+@each_path
+def test_a_property_of_the_table_replaces(type_: str, path: str) -> None:
+    before, after = (resource(type_, inputs=nested(path, value)) for value in (["before"], ["after"]))
+    (change,) = classify(graph(before), graph(after)).changes
+    assert change.kind is Kind.REPLACE
+    assert [one.path for one in change.replacing] == [path]
+    facts = TABLE[type_]
+    expected = Danger.LOSS if facts.holds else Danger.STOPS if facts.stops else Danger.NONE
+    assert change.danger is expected
+    assert change.source == facts.source
+
+
+@pytest.mark.parametrize("type_", STATEFUL)
+def test_every_type_that_holds_data_says_what_happens_to_it_and_what_to_do_instead(type_: str) -> None:
+    facts = TABLE[type_]
+    assert facts.source
+    assert facts.replaced_by
+    assert facts.fates
+    assert facts.instead
+    (change,) = classify(graph(resource(type_)), graph()).changes
+    assert (change.kind, change.danger) == (Kind.DELETE, Danger.LOSS)
+    assert change.fate
+
+
+def properties(type_: str) -> set[str]:
+    """Input properties of a type in the installed SDK, read and not imported: twenty services take their time."""
+    _, module, _ = type_.split(":")
+    service, _, name = module.partition("/")
+    spec = find_spec("pulumi_aws")
+    assert spec
+    assert spec.origin
+    snake = re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+    file = Path(spec.origin).parent / service / f"{snake}.py"
+    arguments = file.read_text().split("Args:", 1)[1].split("\nclass ", 1)[0]
+    renamed = re.findall(r'@pulumi\.getter\(name="(\w+)"\)', arguments)
+    return {*renamed, *re.findall(r"\n    def (\w+)\(self\)", arguments)}
+
+
+@each_aws_type
+def test_the_table_speaks_the_names_of_the_installed_sdk(type_: str) -> None:
+    facts, known = TABLE[type_], properties(type_)
+    named = {*facts.replaced_by, *facts.sometimes, *facts.defaults, *(fate.path for fate in facts.fates if fate.path)}
+    assert {path.partition(".")[0] for path in named} <= known
+    assert facts.unread <= known
+    assert facts.chosen | facts.sets <= set(facts.replaced_by)
+
+
+@each_aws_type
+def test_the_stand_in_cloud_replaces_nothing_that_the_provider_updates(type_: str) -> None:
+    kind = KINDS.get(type_)
+    if kind is None:
+        pytest.skip("the stand-in does not know the type")
+    told = (*TABLE[type_].replaced_by, *TABLE[type_].sometimes, *TABLE[type_].unread)
+    for path in kind.replaced_by:
+        assert any(path == other or other.startswith(f"{path}.") for other in told), path
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "before", "after", "replaced"),
+    [
+        ("aws:msk/cluster:Cluster", "kafkaVersion", "3.9.x", "4.0.x", False),
+        ("aws:msk/cluster:Cluster", "kafkaVersion", "3.10.1", "3.9.1", True),
+        ("aws:elasticache/replicationGroup:ReplicationGroup", "engineVersion", "7.1", "6.2", True),
+        ("aws:elasticache/replicationGroup:ReplicationGroup", "engineVersion", "7.0", "7.1", False),
+        ("aws:eks/cluster:Cluster", "encryptionConfig", {"provider": {"keyArn": "one"}}, None, True),
+        ("aws:eks/cluster:Cluster", "encryptionConfig", None, {"provider": {"keyArn": "one"}}, False),
+        ("aws:rds/cluster:Cluster", "snapshotIdentifier", "last", None, False),
+        ("aws:rds/cluster:Cluster", "snapshotIdentifier", None, "last", True),
+        ("aws:dynamodb/table:Table", "warmThroughput", {"readUnitsPerSecond": 20}, {"readUnitsPerSecond": 30}, False),
+        ("aws:dynamodb/table:Table", "warmThroughput", {"readUnitsPerSecond": 30}, {"readUnitsPerSecond": 20}, True),
+    ],
+)
+def test_some_properties_replace_in_one_direction_only(
+    type_: str, path: str, before: object, after: object, replaced: bool
+) -> None:
+    nodes = [resource(type_, inputs={path: value} if value else {}) for value in (before, after)]
+    (change,) = classify(graph(nodes[0]), graph(nodes[1])).changes
+    assert change.kind is (Kind.REPLACE if replaced else Kind.UPDATE)
+
+
+def test_encrypting_an_old_cache_in_transit_replaces_it_and_a_newer_one_not() -> None:
+    type_ = "aws:elasticache/replicationGroup:ReplicationGroup"
+    for version, kind in (("6.2", Kind.REPLACE), ("7.1", Kind.UPDATE)):
+        before, after = (
+            resource(type_, inputs={"engineVersion": version, "transitEncryptionEnabled": on}) for on in (False, True)
+        )
+        (change,) = classify(graph(before), graph(after)).changes
+        assert change.kind is kind
+
+
+def test_an_object_of_kubernetes_without_an_entry_is_patched_unless_it_is_renamed() -> None:
+    type_ = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+    assert facts_of(type_) is not None
+    before = resource(type_, inputs={"metadata": {"name": "one"}, "spec": {"podSelector": {}}})
+    patched = resource(
+        type_, inputs={"metadata": {"name": "one"}, "spec": {"podSelector": {"matchLabels": {"a": "b"}}}}
+    )
+    renamed = resource(type_, inputs={"metadata": {"name": "two"}, "spec": {"podSelector": {}}})
+    kinds = [classify(graph(before), graph(after)).changes[0].kind for after in (patched, renamed)]
+    assert kinds == [Kind.UPDATE, Kind.REPLACE]
+
+
+def test_a_path_leads_to_its_value_or_to_nothing() -> None:
+    assert at({"a": {"b": 1}}, "a.b") == 1
+    assert at({"a": [1]}, "a.b") is None
