@@ -33,9 +33,13 @@ class Row:
     measured: float
     unit: str
     note: str = ""
+    none_allowed: bool = False
+    """Whether 0 is the promise: not one of them."""
 
     @property
     def kept(self) -> bool:
+        if self.none_allowed:
+            return self.measured == 0
         return not self.promised or self.measured <= self.promised
 
 

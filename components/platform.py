@@ -11,7 +11,7 @@ from components.account_baseline import LOG_WRITERS, AccountBaseline, AccountBas
 from components.budget import Budget, BudgetArgs
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.component import Component
-from components.data_pipeline import DataPipelineConfig
+from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
@@ -160,6 +160,12 @@ class PlatformConfig(Config):
         )
         for slot, config in self.modules.items():
             yield from (f"{slot}: {conflict}" for conflict in config.conflicts(facts))
+        wanted = self.serving.repositories if self.serving else ()
+        if missing := [name for name in wanted if name not in self.registry.repositories]:
+            yield (
+                f"serving.recommender runs images of the repositories {', '.join(wanted)}, and registry.repositories "
+                f"lacks {', '.join(missing)}; add it there, or set serving.recommender to null"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +191,7 @@ class PlatformOutputs:
     stream_endpoint: pulumi.Output[str] | None
     tracking_url: pulumi.Output[str] | None
     model_urls: dict[str, pulumi.Output[str]] | None
+    recommender_url: pulumi.Output[str] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
@@ -194,6 +201,7 @@ class PlatformOutputs:
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
             "modelUrls": self.model_urls,
+            "recommenderUrl": self.recommender_url,
             "registry": self.registry,
             "stream": self.stream,
             "streamEndpoint": self.stream_endpoint,
@@ -266,7 +274,12 @@ class Platform(Component[PlatformOutputs]):
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
-        serving = config.serving and config.serving.build("serving", foundation, tracking, module).outputs
+        models = config.serving and config.serving.build("serving", foundation, tracking, module)
+        recommender = None
+        if config.serving and models:
+            recommender = config.serving.build_workload(
+                "serving-workload", foundation, tracking, self._kinesis(config, stream), models.child
+            )
 
         self.publish(
             PlatformOutputs(
@@ -278,9 +291,15 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
-                model_urls=serving.endpoints if serving else None,
+                model_urls=models.outputs.endpoints if models else None,
+                recommender_url=recommender.outputs.url if recommender else None,
             )
         )
+
+    @staticmethod
+    def _kinesis(config: PlatformConfig, stream: DataPipelineOutputs | None) -> DataPipelineOutputs | None:
+        """The stream, where it speaks what the services speak."""
+        return stream if config.data_pipeline and kind_of(type(config.data_pipeline)) == "kinesis" else None
 
     @staticmethod
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:

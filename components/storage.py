@@ -6,7 +6,7 @@ features can be rebuilt, artifacts are what production serves.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pulumi
@@ -91,6 +91,17 @@ class StorageOutputs:
             ),
             ("kms:Decrypt", "kms:GenerateDataKey"),
         )
+
+    def erase(self, zone: Zone, prefix: str = "") -> Grant:
+        """Write, and delete the objects below `prefix` with all their versions, as an erasure of a person's data has
+        to. Nothing restores them."""
+        grant = self.write(zone, prefix)
+        arn = self.bucket_arns[zone]
+        versions = (
+            Statement(actions=("s3:ListBucketVersions",), resources=(arn,)),
+            Statement(actions=("s3:DeleteObjectVersion",), resources=(pulumi.Output.concat(arn, f"/{prefix}*"),)),
+        )
+        return replace(grant, access="erase", statements=(*grant.statements, *versions))
 
     def _grant(
         self, zone: Zone, prefix: str, access: str, actions: tuple[str, ...], key_actions: tuple[str, ...]

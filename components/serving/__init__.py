@@ -7,9 +7,11 @@ import pulumi
 from pydantic import Field, field_validator, model_validator
 
 from components.component import INTERNAL, Component
+from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.identity import Egress, Grant, Statement
 from components.ml_platform import MlPlatformOutputs
+from components.recommender import RecommenderOutputs
 from mlops.core.config import Config
 from mlops.core.module import SlotConfig
 
@@ -101,3 +103,20 @@ class ServingConfig(SlotConfig):
         opts: pulumi.ResourceOptions,
     ) -> Component[ServingOutputs]:
         """Make the serving layer and an endpoint for each model."""
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Repositories of the platform's registry that it runs images from."""
+        return ()
+
+    def build_workload(
+        self,
+        name: str,
+        foundation: Foundation,
+        ml_platform: MlPlatformOutputs | None,
+        stream: DataPipelineOutputs | None,
+        opts: pulumi.ResourceOptions,
+    ) -> Component[RecommenderOutputs] | None:
+        """Make the reference workload, once everything that it reads from is there; None where these settings have
+        none. `stream` is the Kinesis stream, if the stack has one."""
+        return None

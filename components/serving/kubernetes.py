@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components import kserve
 from components.component import Component
+from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.identity import Grant, Identity, IdentityArgs, Statement, network_policy
 from components.kserve_charts import KServe, KServeArgs
@@ -27,6 +28,7 @@ from components.kubernetes_objects import (
     to_services,
 )
 from components.ml_platform import MlPlatformOutputs
+from components.recommender import REPOSITORIES, Recommender, RecommenderArgs, RecommenderConfig, RecommenderOutputs
 from components.serving import ModelConfig, ServingConfig, ServingOutputs
 from mlops.core.config import Card
 from mlops.core.module import Need, StackFacts
@@ -64,6 +66,8 @@ class KubernetesServingConfig(ServingConfig):
     storage_key_arns: tuple[str, ...] = ()
     """KMS keys of foreign buckets that models lie in. The platform's own bucket needs none; a foreign one that is
     encrypted with a key of its own cannot be read without it."""
+    recommender: RecommenderConfig | None = None
+    """The reference workload: a recommender and the loop that trains its model; null deploys neither."""
 
     @property
     def scaling(self) -> kserve.Scaling:
@@ -138,6 +142,25 @@ class KubernetesServingConfig(ServingConfig):
     ) -> Component[ServingOutputs]:
         """Make KServe and an endpoint for each model."""
         return KubernetesServing(name, self, foundation, opts)
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Those of the reference workload."""
+        return REPOSITORIES if self.recommender else ()
+
+    def build_workload(
+        self,
+        name: str,
+        foundation: Foundation,
+        ml_platform: MlPlatformOutputs | None,
+        stream: DataPipelineOutputs | None,
+        opts: pulumi.ResourceOptions,
+    ) -> Component[RecommenderOutputs] | None:
+        """Make the recommender and its loop, where there is a registry that the model can lie in."""
+        if self.recommender is None or ml_platform is None:
+            return None
+        args = RecommenderArgs(foundation=foundation, ml_platform=ml_platform, stream=stream)
+        return Recommender(name, self.recommender, args, opts)
 
 
 class KubernetesServing(Component[ServingOutputs]):

@@ -91,6 +91,7 @@ def restart(name: Name = None) -> None:
     from mlops.cli.local_view import Waiting, parts_table
     from mlops.local import programs
     from mlops.local.layout import LocalError
+    from mlops.local.stack import NotInstalledError
 
     stack = _stack()
     defined = programs.read(stack.layout)
@@ -103,6 +104,8 @@ def restart(name: Name = None) -> None:
             stack.start_all()
         with Waiting() as waiting:
             stack.wait([name] if name else list(defined), waiting)
+    except NotInstalledError as error:
+        raise BadInputError(str(error)) from None
     except LocalError as error:
         raise FailedError(str(error)) from None
     ui.out().print(parts_table(stack.parts(), stack.memory()))
@@ -122,7 +125,7 @@ def stop() -> None:
 def run_loop(context: typer.Context) -> None:
     """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`."""
     from mlops.cli import ui
-    from mlops.cli.errors import FailedError
+    from mlops.cli.errors import BAD_INPUT, BadInputError, FailedError
     from mlops.local.layout import LocalError
 
     stack = _stack()
@@ -130,8 +133,13 @@ def run_loop(context: typer.Context) -> None:
         code = stack.run_loop_command(["run-loop", *context.args], lambda line: ui.out().print(line, markup=False))
     except LocalError as error:
         raise FailedError(str(error)) from None
+    if code == BAD_INPUT:
+        raise BadInputError("The loop cannot use what it was given; above is why.")
     if code:
-        raise FailedError(f"The loop ended with exit code {code}; above is why. What was finished is kept.")
+        raise FailedError(
+            f"The loop ended with exit code {code}; above is why. What was finished is kept: `mlops local run-loop` "
+            "goes on from there."
+        )
     ui.out().print(_serving(stack.served()), markup=False)
 
 

@@ -15,7 +15,7 @@ from mlops.local.health import fetch
 from mlops.local.layout import LocalError
 from mlops.local.ports import PortError
 from mlops.local.programs import NAMES, StackSettings
-from mlops.local.stack import LocalStack
+from mlops.local.stack import LocalStack, NotInstalledError
 from mlops.plan.plan import Plan
 
 _NO_ACCOUNT = "000000000000"
@@ -33,6 +33,12 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
     """
     started = time.monotonic()
     stack = LocalStack(target.root)
+    try:
+        stack.check()
+    except NotInstalledError as error:
+        raise BadInputError(str(error)) from None
+    except LocalError as error:
+        raise FailedError(str(error)) from None
     platform = settings.resolve(stacks.read(target.stack, target.root)).platform
     account = platform.account.id or _NO_ACCOUNT
     found_running = stack.supervisor.running()

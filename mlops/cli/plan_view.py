@@ -8,6 +8,7 @@ from mlops.cli import ui
 from mlops.plan.graph import Node
 from mlops.plan.plan import Choice, Plan
 from mlops.plan.summary import ModuleSummary, Summary, short_type, summarise
+from mlops.plan.workloads import Workload, workloads
 
 TYPES_SHOWN = 6
 
@@ -19,6 +20,8 @@ def show(made: Plan) -> None:
     console.print(headline(made, summary))
     console.print()
     console.print(_modules(summary.modules))
+    if running := workloads(made.graph):
+        console.print(_workloads(running))
     if summary.protected:
         console.print(_protected(summary.protected, made))
     console.print(_choices(made))
@@ -42,6 +45,15 @@ def _types(module: ModuleSummary) -> str:
     shown = [f"{name} {number}" if number > 1 else name for name, number in module.types[:TYPES_SHOWN]]
     more = len(module.types) - TYPES_SHOWN
     return ", ".join(shown) + (f", and {more} more types" if more > 0 else "")
+
+
+def _workloads(running: tuple[Workload, ...]) -> Table:
+    rows = [
+        (f"{one.namespace}/{one.name}", one.kind, one.replicas, one.image.rpartition(".amazonaws.com/")[2], one.role)
+        for one in running
+    ]
+    title = "What runs where; charts beside these: `mlops capacity`"
+    return ui.table(title, "Namespace/name", "Kind", "Replicas", "Image", "IAM role", rows=rows)
 
 
 def _protected(nodes: tuple[Node, ...], made: Plan) -> Table:

@@ -43,9 +43,11 @@ def summary(context: typer.Context) -> None:
             age = ages(held, today())
             unverified = sum(not price.verified for price in held)
             days = "–".join(str(day) for day in sorted(set(age))) if age else "undated"
-            rows.append((region, service, str(len(held)), days, str(unverified or "")))
-    columns = (("Prices", "right"), ("Age, days", "right"), ("Unverified", "right"))
+            sources = ", ".join(sorted({price.source for price in held}))
+            rows.append((region, service, str(len(held)), days, str(unverified or ""), sources))
+    columns = (("Prices", "right"), ("Age, days", "right"), ("Unverified", "right"), "Sources")
     ui.out().print(ui.table("Price book", "Region", "Service", *columns, rows=rows))
+    ui.out().print(ui.table("Sources", "Source", "What it is", rows=sorted(book.sources.items())))
 
 
 @prices.command("list")

@@ -15,6 +15,9 @@ MARK = "MLOPS_LOCAL_RUN"
 _SOCKET_PATH_BYTES = 100
 """A Unix socket's path may have 104 bytes on macOS and 108 on Linux."""
 
+_SERVICES = ("supervisor", "moto", "mlflow", "uvicorn")
+"""Packages that an interrupted installation would lack."""
+
 
 class LocalError(Exception):
     """Something is wrong with the local stack. The text says what happened and what to do."""
@@ -71,6 +74,15 @@ class Layout:
     @property
     def services_python(self) -> Path:
         return self.services / ".venv" / "bin" / "python"
+
+    def missing_service(self) -> str:
+        """What of the services' environment is not there, below the project; empty where it is whole."""
+        python = self.services_python
+        if not python.exists():
+            return str(python.relative_to(self.root))
+        packages = python.parent.parent / "lib"
+        missing = (name for name in _SERVICES if not any(packages.glob(f"python*/site-packages/{name}")))
+        return next((f"{packages.relative_to(self.root)}/python*/site-packages/{name}" for name in missing), "")
 
     @property
     def sockets(self) -> Path:

@@ -24,6 +24,10 @@ class LocalStackError(LocalError):
     """The local stack cannot go on. What happened and what to do."""
 
 
+class NotInstalledError(LocalStackError):
+    """The services have no environment to run in. What installs it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One part as it is now."""
@@ -49,12 +53,12 @@ class LocalStack:
     def check(self) -> None:
         """
         Raises:
-            LocalStackError: the services are not installed, or the disk is full.
+            NotInstalledError: the services have no environment.
+            LocalStackError: the disk is full.
         """
-        python = self.layout.services_python
-        if not python.exists():
-            raise LocalStackError(
-                f"The services are not installed: {python.relative_to(self.layout.root)} does not exist. "
+        if missing := self.layout.missing_service():
+            raise NotInstalledError(
+                f"The services are not installed: {missing} does not exist. "
                 "`make setup` installs them; `mlops up -s local --infrastructure-only` does without."
             )
         free = shutil.disk_usage(self.layout.root).free
@@ -114,9 +118,7 @@ class LocalStack:
             SupervisorError: the process manager does not start.
         """
         self.check()
-        defined = programs.read(self.layout)
-        if not defined:
-            raise LocalStackError("There is no local stack yet: `mlops up -s local` (or `make up`) makes it.")
+        defined = self._defined()
         self.layout.make()
         if not self.supervisor.states():
             processes.end(processes.marked(self.layout.run))
@@ -210,8 +212,10 @@ class LocalStack:
         """Run a command of the loop in the worker; its exit code.
 
         Raises:
+            LocalStackError: there is no local stack.
             WorkerError: the worker does not take it.
         """
+        self._defined()
         return worker.run(self.layout.worker_socket, arguments, self._environment(), on_output)
 
     def keep_watching(self) -> None:
@@ -223,6 +227,11 @@ class LocalStack:
         port = read_json(self.layout.ports)["worker"]
         arguments = ["worker", "--interval", str(programs.LOOK_SECONDS), "--port", str(port)]
         worker.stay(self.layout.worker_socket, arguments, self._environment())
+
+    def _defined(self) -> dict[str, Program]:
+        if defined := programs.read(self.layout):
+            return defined
+        raise LocalStackError("There is no local stack yet: `mlops up -s local` (or `make up`) makes it.")
 
     def _environment(self) -> dict[str, str]:
         return programs.environment(self.layout, read_json(self.layout.ports), self.settings(), self._token())
@@ -290,4 +299,4 @@ def _word(program: Program, state: State | None, ok: bool, detail: str) -> tuple
     return "hangs", detail
 
 
-__all__ = ["WATCH", "LocalStack", "LocalStackError", "Part"]
+__all__ = ["WATCH", "LocalStack", "LocalStackError", "NotInstalledError", "Part"]

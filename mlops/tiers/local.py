@@ -12,6 +12,7 @@ from components.keys import KeysConfig
 from components.ml_platform.mlflow import MlflowConfig
 from components.network import NetworkConfig
 from components.platform import PlatformConfig
+from components.recommender import RecommenderConfig
 from components.registry import RegistryConfig
 from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
@@ -48,5 +49,5 @@ CONFIG = PlatformConfig(
     ),
     data_pipeline=KinesisConfig(delivery=DeliveryConfig(log_retention_days=1), protect=False),
     ml_platform=MlflowConfig(),
-    serving=KubernetesServingConfig(),
+    serving=KubernetesServingConfig(recommender=RecommenderConfig(max_replicas=1)),
 )

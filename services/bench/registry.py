@@ -1,4 +1,4 @@
-"""A real MLflow server with models to swap between."""
+"""A real MLflow server: for models to swap between, and for the loop."""
 
 import contextlib
 import os

@@ -12,7 +12,8 @@ class ArgoSettings:
     image: str
     """Image with this package and its dependencies."""
     name: str = "training-loop"
-    namespace: str = "pipelines"
+    namespace: str = "recommender"
+    """That of the platform's own recommender, which brings account, config map and secret along."""
     service_account: str = "pipelines"
     config_map: str = "pipelines"
     """Holds the settings as environment variables."""
@@ -54,6 +55,8 @@ def _spec(settings: ArgoSettings) -> dict[str, object]:
         "arguments": {"parameters": [{"name": "options", "value": settings.options}]},
         "ttlStrategy": {"secondsAfterSuccess": 86_400, "secondsAfterFailure": 604_800},
         "podGC": {"strategy": "OnPodSuccess"},
+        # By which the platform's network policy knows the loop.
+        "podMetadata": {"labels": {"app.kubernetes.io/name": "pipelines", "app.kubernetes.io/part-of": "recommender"}},
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "templates": [_dag(), *(_template(step, settings) for step in STEPS)],
     }

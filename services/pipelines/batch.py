@@ -1,31 +1,23 @@
-"""Batch scoring: recommendations for many users at once, by the same model and the same function as online."""
+"""Batch scoring: recommendations for many users at once, by the same model and the same function as online.
 
-from collections.abc import Iterable, Iterator
+Past one machine `spark/` does the same with the same function.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pyarrow as pa
-
 from pipelines.errors import InputError
 from pipelines.lake import Lake
+from pipelines.scoring import score
 from pipelines.tracking import CHAMPION, Tracking
 from recommender.manifest import MANIFEST
 from recommender.model import Model
 
 SCORES = "scores/"
 _USERS_PER_PART = 100_000
-
-SCHEMA = pa.schema(
-    [
-        ("user_id", pa.string()),
-        ("rank", pa.int32()),
-        ("product_id", pa.string()),
-        ("score", pa.float64()),
-        ("model_version", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +28,6 @@ class Scored:
     prefix: str
     users: int
     rows: int
-
-
-def score(model: Model, users: Iterable[str], k: int) -> pa.Table:
-    """The k best products of each user, in the order of the users given."""
-    found = [
-        (user, rank, item.product_id, item.score, model.version)
-        for user in users
-        for rank, item in enumerate(model.recommend(user, k), 1)
-    ]
-    columns: Iterable[tuple[object, ...]] = zip(*found, strict=True) if found else [()] * len(SCHEMA)
-    return pa.table([list(column) for column in columns], schema=SCHEMA)
 
 
 def batch_score(lake: Lake, tracking: Tracking, k: int) -> Scored:

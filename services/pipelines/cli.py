@@ -28,7 +28,7 @@ from pipelines.ingest import drop_files
 from pipelines.loop import STEPS, Context, LoopOptions, Step
 from pipelines.options import options_from
 from pipelines.reject import reject
-from pipelines.runner import alone, run_loop, run_step
+from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
 from pipelines.settings import Settings
 from pipelines.worker import Worker
 
@@ -83,7 +83,9 @@ def loop_command(
         ),
     )
     with LoopProgress(_notes) as progress:
-        results = run_loop(Settings.from_environment(), chosen, fresh=fresh, progress=progress)
+        results = run_loop(
+            Settings.from_environment(), chosen, fresh=fresh, patience_seconds=LOOK_PATIENCE_SECONDS, progress=progress
+        )
     _answer(results, as_json, lambda: f"version {results['deploy'].version} serves")
 
 
@@ -148,7 +150,7 @@ def import_command(
 def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key of a file in the inbox.")]) -> None:
     """Take a bad batch or file out of the lake, for good."""
     context = _context(LoopOptions())
-    with alone(context.settings.state):
+    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
         typer.echo(f"{reject(context.raw, name)} objects removed")
 
 
@@ -156,7 +158,7 @@ def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key
 def erase_command(user_id: str, as_json: Json = False) -> None:
     """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
     context = _context(LoopOptions())
-    with alone(context.settings.state):
+    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
         found = erase(context.raw, context.store, context.tracking, user_id, datetime.now(UTC))
     held = ", ".join(found.model_versions) or "none"
     _answer(
@@ -199,7 +201,7 @@ def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = F
 @app.command("workflow")
 def workflow_command(
     image: Annotated[str, typer.Option("--image", help="Image with this package.")],
-    namespace: str = "pipelines",
+    namespace: str = "recommender",
     service_account: str = "pipelines",
     schedule: Annotated[str | None, typer.Option("--schedule", help="Cron expression: a CronWorkflow.")] = None,
     options: Options = "",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from pydantic import TypeAdapter
 
@@ -20,6 +20,11 @@ from pipelines.lake import Lake
 from pipelines.loop import STEPS, Context, Done, LoopOptions, Step
 from pipelines.provenance import code_version
 from pipelines.settings import Settings
+
+LOOK_PATIENCE_SECONDS = 45.0
+"""How long a command that somebody gave waits for a look of the worker, which holds the lake for a second or two, or
+for as long as a service that it asks needs to come back."""
+_TURN_SECONDS = 0.1
 
 
 class Progress(Protocol):
@@ -104,6 +109,7 @@ def run_loop(
     options: LoopOptions,
     *,
     fresh: bool = False,
+    patience_seconds: float = 0.0,
     progress: Progress | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def run_loop(
     Raises:
         LoopError: of the step that could not be done; GateError ends the run, anything else leaves it unfinished.
     """
-    with alone(settings.state):
+    with alone(settings.state, patience_seconds):
         unfinished = settings.state / "loop" / "unfinished.json"
         run = None if fresh else _resumable(unfinished, clock())
         if run is None:
@@ -138,21 +144,30 @@ def _resumable(path: Path, now: datetime) -> str | None:
 
 
 @contextmanager
-def alone(state: Path) -> Iterator[None]:
+def alone(state: Path, patience_seconds: float = 0.0) -> Iterator[None]:
     """Keep others on the same state from changing the lake meanwhile.
 
     Raises:
-        BusyError: somebody is at it.
+        BusyError: somebody is at it, and still was when the patience ended.
     """
     folder = state / "loop"
     folder.mkdir(parents=True, exist_ok=True)
     # The kernel lets go of it when the process dies, however it dies.
     with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"The loop already runs with the state in {state}: wait for it.") from None
+        until = time.monotonic() + patience_seconds
+        while not _locked(lock):
+            if time.monotonic() >= until:
+                raise BusyError(f"The loop already runs with the state in {state}: wait for it.")
+            time.sleep(_TURN_SECONDS)
         yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _step(name: str) -> Step:

@@ -140,7 +140,9 @@ def test_a_price_has_its_source_and_age_one_command_away(mlops: Run) -> None:
     assert "$0.045" in answer.out
     assert "days" in answer.out
     assert "infracost" in answer.out
-    assert mlops("prices").code == 0
+    summary = mlops("prices")
+    assert summary.code == 0
+    assert re.search(r"us-east-1\s+nat_gateway\s+2\s+\d+\s+infracost", summary.out)
 
 
 def test_a_price_that_nobody_knows_is_not_listed_as_nothing(mlops: Run) -> None:

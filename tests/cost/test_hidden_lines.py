@@ -1,12 +1,16 @@
 """What bills surprise with because no resource stands for it: credits, metrics of brokers, what charts and operators
 make. Prices are those of the price book for us-east-1."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlops.core.usage import UsageConfig
 from mlops.cost.book import load
 from mlops.cost.estimate import estimate, unpriced
+from mlops.cost.rules import RULES
+from mlops.cost.rules.kubernetes import BY_KIND
 from mlops.plan.graph import Node
 from tests.cost.stacks import NOTHING_USED, bill, priced, resource, stack, used
 
@@ -154,3 +158,79 @@ def test_what_costs_nothing_is_listed_with_the_reason(type_: str, inputs: dict[s
     [free] = [one for one in made.free if one.type == type_]
     assert reason in free.reason
     assert made.complete
+
+
+@pytest.mark.parametrize(
+    ("type_", "usage", "label", "monthly"),
+    [
+        # A vCPU on Fargate costs $29.55 a month and a GB $3.245 (infracost, ecs_service_test).
+        (
+            "aws:eks/fargateProfile:FargateProfile",
+            used(compute={"fargate_vcpu_hours": 730}),
+            "pods on Fargate: vCPU",
+            29.55,
+        ),
+        ("aws:rds/snapshot:Snapshot", used(storage={"snapshots_gb": 100}), "snapshot of a database", 9.5),
+        ("aws:msk/replicator:Replicator", NOTHING_USED, "MSK Replicator", 219.0),
+        # Infracost glue_crawler_test: $0.44 a DPU hour.
+        ("aws:glue/crawler:Crawler", used(compute={"job_dpu_hours": 10}), "Glue", 4.4),
+        ("aws:kms/replicaKey:ReplicaKey", NOTHING_USED, "customer-managed key", 1.0),
+        ("aws:ecr/repository:Repository", used(storage={"images_gb": 30}), "container images", 3.0),
+    ],
+)
+def test_a_type_costs_by_its_unit(type_: str, usage: UsageConfig, label: str, monthly: float) -> None:
+    assert bill(resource(type_), usage=usage)[label] == monthly
+
+
+def test_jobs_that_watch_a_model_share_the_hours_of_training() -> None:
+    schedule = resource("aws:sagemaker/monitoringSchedule:MonitoringSchedule")
+    [line] = priced(schedule, usage=used(compute={"training_hours": 10})).lines
+    assert line.quantity == 10
+
+
+def test_what_aws_takes_for_a_serverless_tracking_server_is_named_as_missing() -> None:
+    [missing] = priced(resource("aws:sagemaker/mlflowApp:MlflowApp")).missing
+    assert missing.label == "MLflow app"
+
+
+@pytest.mark.parametrize("kind", sorted(BY_KIND))
+def test_an_object_that_asks_for_nothing_costs_nothing_and_says_why_or_has_a_load_balancer(kind: str) -> None:
+    group, _, name = kind.partition(":")
+    made = priced(resource(f"kubernetes:{group}/v1:{name}", inputs={"chart": "cert-manager"}))
+    named = any(free.type == f"kubernetes:{group}/v1:{name}" for free in made.free)
+    assert named or name in ("Ingress", "Gateway", "PersistentVolumeClaim")
+    assert made.complete
+
+
+@pytest.mark.parametrize("kind", ["Pod", "DaemonSet", "CronJob"])
+def test_volumes_that_live_as_long_as_a_pod_are_priced_wherever_pods_are_described(kind: str) -> None:
+    pod = {"volumes": [{"ephemeral": {"volumeClaimTemplate": claim(100)}}]}
+    spec: dict[str, Any] = {"template": {"spec": pod}}
+    spec = pod if kind == "Pod" else {"jobTemplate": {"spec": spec}} if kind == "CronJob" else spec
+    group = {"Pod": "core", "DaemonSet": "apps", "CronJob": "batch"}[kind]
+    assert priced(resource(f"kubernetes:{group}/v1:{kind}", inputs={"spec": spec})).fixed == 8
+
+
+def test_every_rule_is_held_against_a_figure() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.parent.rglob("*.py"))
+    assert [type_ for type_ in RULES if type_ not in tests] == []
+
+
+def test_cores_that_guardduty_watches_are_those_of_nodes_while_they_run() -> None:
+    feature = resource(
+        "aws:guardduty/detectorFeature:DetectorFeature",
+        "runtime",
+        {"name": "RUNTIME_MONITORING", "status": "ENABLED"},
+    )
+    nodes = resource(GROUP, "nodes", {"instanceTypes": ["m5.large"], "scalingConfig": {"desiredSize": 2}})
+    schedule = "aws:autoscaling/schedule:Schedule"
+    stop = resource(schedule, "stop", {"recurrence": "0 12 * * *", "desiredCapacity": 0}, autoscalingGroupName=nodes)
+    start = resource(schedule, "start", {"recurrence": "0 0 * * *", "desiredCapacity": 2}, autoscalingGroupName=nodes)
+    for graph, cores in (((nodes, feature), 4), ((nodes, feature, start, stop), 2)):
+        [line] = [line for line in priced(*graph).lines if "runtime agent" in line.label]
+        assert line.quantity == cores
+
+
+def test_security_hub_is_paid_by_the_check() -> None:
+    made = bill(resource("aws:securityhub/account:Account"), usage=used(logs={"security_checks": 10_000}))
+    assert made["security checks"] == 10.0

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.local.conftest import ROOT, Project, marked_processes, until
@@ -81,6 +82,23 @@ def test_it_ends_with_a_recommendation_from_a_model_that_was_just_trained(
     assert listed.stream == outputs["stream"]
 
 
+def test_everything_listens_on_loopback_only(checkout: Project, up: dict[str, object]) -> None:
+    listening = {
+        connection.laddr.ip
+        for pid in marked_processes(checkout.root)
+        for connection in psutil.Process(pid).net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_an_option_that_the_loop_does_not_know_is_bad_input(checkout: Project, up: dict[str, object]) -> None:
+    done = checkout.mlops("local", "run-loop", "--", "--bogus")
+    assert done.returncode == 2
+    assert "No such option: --bogus" in done.stdout
+    assert "The loop cannot use what it was given" in done.stderr
+
+
 def test_a_second_up_changes_nothing_and_trains_nothing(checkout: Project, up: dict[str, object]) -> None:
     before = {part.name: part.pid for part in checkout.stack.parts()}
     again = checkout.mlops("up", "-s", "local")
@@ -109,18 +127,6 @@ def test_destroy_leaves_neither_process_nor_port_nor_file(checkout: Project, up:
     assert marked_processes(checkout.root) == []
     assert all(socket.socket().connect_ex(("127.0.0.1", port)) for port in ports.values())
     assert not (checkout.root / ".local").exists()
-
-
-def test_without_the_services_it_says_what_to_do_and_begins_nothing(tmp_path: Path) -> None:
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "Pulumi.local.yaml").write_text(STACK)
-    (tmp_path / "services").mkdir()
-    done = Project(tmp_path).mlops("up", "-s", "local")
-    assert done.returncode == 1
-    assert "The services are not installed: services/.venv/bin/python does not exist. `make setup`" in done.stderr
-    assert "--infrastructure-only" in done.stderr
-    assert not (tmp_path / ".local").exists()
 
 
 def test_a_stack_without_a_stream_is_refused_before_anything_is_deployed(tmp_path: Path) -> None:

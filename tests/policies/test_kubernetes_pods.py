@@ -226,7 +226,13 @@ def test_a_secret_in_the_environment_is_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["postgresql://app:pa55@db:5432/app", "AKIA" + "A" * 16, "-----BEGIN RSA PRIVATE KEY", "[secret]"]
+    "value",
+    [
+        "postgresql://app:" + "pa55@db:5432/app",
+        "AKIA" + "A" * 16,
+        "-----BEGIN RSA " + "PRIVATE KEY",
+        "[secret]",
+    ],
 )
 def test_a_secret_is_known_by_its_looks_whatever_it_is_called(value: str) -> None:
     assert verdict("k8s-no-secrets-in-env", workload({"env": [{"name": "X", "value": value}]})) is Verdict.BROKEN

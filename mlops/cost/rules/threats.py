@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from mlops.capacity.nodes import machines
 from mlops.cost.model import HOURS, Context, Item, Rule, number, used
+from mlops.cost.schedules import share_of_week
 from mlops.plan.graph import Node
 
 FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
@@ -43,11 +44,12 @@ def feature(node: Node, context: Context) -> Iterator[Item]:
 
 def _cores(context: Context) -> Decimal:
     """Cores of all nodes over the hours that they run, in vCPU-months; types that nobody knows are left out."""
-    running = number(context.usage.compute.node_hours) / HOURS
+    assumed = number(context.usage.compute.node_hours) / HOURS
     cores = Decimal(0)
     for group in context.of_type(NODE_GROUP):
         types = [str(name) for name in group.inputs.get("instanceTypes") or ()]
         machine = machines().get(types[0]) if types else None
+        running = min(assumed, share_of_week(group, context))
         cores += Decimal(context.nodes_needed(group) * (machine.vcpus if machine else 0)) * running
     return cores
 

@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 
 from pipelines import lineage
-from pipelines.batch import batch_score, score
+from pipelines.batch import batch_score
 from pipelines.compatibility import serving_runtime
 from pipelines.errors import GateError, InputError
 from pipelines.loop import LoopOptions
 from pipelines.provenance import runtime
 from pipelines.register import register, require_compatible
 from pipelines.reject import reject
+from pipelines.scoring import score
 from pipelines.settings import Settings
 from recommender.manifest import MANIFEST
 from recommender.model import Model

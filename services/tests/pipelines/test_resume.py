@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -147,3 +149,22 @@ def test_a_run_that_a_gate_stopped_is_over(shop: Shop) -> None:
 def test_two_loops_on_one_state_are_refused(shop: Shop) -> None:
     with alone(shop.settings.state), pytest.raises(BusyError, match="already runs"):
         shop.loop()
+
+
+def test_a_command_waits_for_a_look_of_the_worker_to_end(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        with alone(tmp_path):
+            begun.set()
+            time.sleep(0.3)
+            seen.append("look")
+
+    begun = threading.Event()
+    worker = threading.Thread(target=look)
+    worker.start()
+    begun.wait(10)
+    with alone(tmp_path, patience_seconds=10):
+        seen.append("command")
+    worker.join()
+    assert seen == ["look", "command"]

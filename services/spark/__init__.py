@@ -1,0 +1,1 @@
+"""Batch scoring on Spark: the step for more users than one machine gets through."""

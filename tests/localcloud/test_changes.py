@@ -1,0 +1,64 @@
+"""What `mlops diff` foresees, held against what the real engine then does."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from localcloud.engine import LocalCloud
+from mlops.change.classify import classify
+from mlops.change.model import Kind
+from mlops.plan.recorder import record
+from tests.plan.programs import PROJECT, STACK, aws_provider
+
+pytestmark = pytest.mark.engine
+
+Rehearsal = Callable[..., LocalCloud]
+
+
+class Store(pulumi.ComponentResource):
+    """Two buckets and a repository with a key of its own."""
+
+    def __init__(self, name: str, usage: str, former: str = "") -> None:
+        aliases: list[str | pulumi.Alias] = [pulumi.Alias(name=former)] if former else []
+        options = pulumi.ResourceOptions.merge(aws_provider(), pulumi.ResourceOptions(aliases=aliases))
+        super().__init__("mlops:index:Store", name, None, options)
+        child = pulumi.ResourceOptions(parent=self)
+        aws.s3.Bucket(f"{name}-raw", force_destroy=not former, opts=child)
+        key = aws.kms.Key(f"{name}-key", key_usage=usage, opts=child)
+        encryption = [aws.ecr.RepositoryEncryptionConfigurationArgs(encryption_type="KMS", kms_key=key.arn)]
+        aws.ecr.Repository(f"{name}-images", name="images", encryption_configurations=encryption, opts=child)
+        aws.s3.Bucket("added" if former else "removed", opts=child)
+        self.register_outputs({})
+
+
+def before() -> None:
+    Store("storage", "ENCRYPT_DECRYPT")
+
+
+def renamed() -> None:
+    Store("lake", "ENCRYPT_DECRYPT", former="storage")
+
+
+def renamed_with_another_key() -> None:
+    Store("lake", "SIGN_VERIFY", former="storage")
+
+
+@pytest.mark.parametrize("after", [renamed, renamed_with_another_key])
+def test_the_engine_does_what_was_foreseen(rehearsal: Rehearsal, after: Callable[[], None]) -> None:
+    cloud = rehearsal()
+    assert cloud.stack(before, project=PROJECT, stack=STACK, config={}).up().ok
+    graphs = [record(program, project=PROJECT, stack=STACK, config={}) for program in (before, after)]
+    foreseen = Counter(change.kind for change in classify(*graphs).changes)
+    mine = cloud.stack(after, project=PROJECT, stack=STACK, config={})
+    deployed = classify(mine.graph(), graphs[1], deployed=True)
+    done = mine.up()
+    assert done.ok, done.failures
+    words = {Kind.ADD: "create", Kind.UPDATE: "update", Kind.REPLACE: "replace", Kind.DELETE: "delete"}
+    assert {words[kind]: number for kind, number in foreseen.items()} == {
+        word: number for word, number in done.counts.items() if word != "same"
+    }
+    assert Counter(change.kind for change in deployed.changes) == foreseen
+    assert foreseen[Kind.REPLACE] == (2 if after is renamed_with_another_key else 0)
