@@ -61,6 +61,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
     ),
     _RUN: (
         "aws:appautoscaling/policy:Policy",
+        "aws:autoscaling/schedule:Schedule",
         "aws:cloudwatch/eventRule:EventRule",
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:sagemaker/pipeline:Pipeline",

@@ -36,6 +36,9 @@ ATTACHMENTS = (
     "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
     "aws:iam/policyAttachment:PolicyAttachment",
 )
+SOURCES = ("aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "sts:ExternalId")
+"""Conditions that bind a service to the account on whose behalf it acts; Firehose sends the account as external id
+(Firehose developer guide, "Grant Firehose access to an Amazon S3 destination")."""
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 ROLE_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 
@@ -146,7 +149,7 @@ def _trust_problems(permission: Permission, account: str) -> Iterator[str | None
             if not permission.limited_by("sts:ExternalId", "aws:PrincipalOrgID"):
                 yield f"trusts {who} without sts:ExternalId or aws:PrincipalOrgID"
         elif kind == "Service" and who not in OWN_ACCOUNT_ONLY:
-            if not permission.limited_by("aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID"):
+            if not permission.limited_by(*SOURCES):
                 yield f"trusts {who} without aws:SourceAccount or aws:SourceArn"
         elif kind == "Federated" and not (permission.limited_by("*:sub") and permission.limited_by("*:aud")):
             yield f"trusts {who} without conditions on :sub and :aud"

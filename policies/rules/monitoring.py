@@ -32,8 +32,8 @@ def logs_are_kept_a_year(node: Node) -> Iterator[Judgement]:
     path = "retentionInDays"
     days = look(node.inputs, path)
     answer = None if is_unknown(days) else isinstance(days, int | float) and days >= KEPT_DAYS
-    kept = f"{days} days" if isinstance(days, int | float) and days else "an unlimited time, for ever billed"
-    yield say(node, path, answer, f"logs are kept {kept}; {KEPT_DAYS} days are asked for")
+    kept = f"days of logs kept: {days}" if isinstance(days, int | float) and days else "nobody ever removes these logs"
+    yield say(node, path, answer, f"{kept}; asked for are {KEPT_DAYS} days")
 
 
 @resource_rule("log-group-kms")
