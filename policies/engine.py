@@ -90,8 +90,13 @@ def judge(graph: Graph, tier: str, exemptions: Sequence[Exemption] = ()) -> Repo
         resources=sum(node.custom for node in graph),
         types=frozenset(node.type for node in graph),
         findings=tuple(sorted(found, key=modules.order)),
-        unused_exemptions=tuple(exemption for exemption in exemptions if id(exemption) not in used),
+        unused_exemptions=tuple(one for one in exemptions if id(one) not in used and _is_for(one, graph.stack)),
     )
+
+
+def _is_for(exemption: Exemption, stack: str) -> bool:
+    """Whether an exemption is for a stack: all are but those whose URN names another."""
+    return not exemption.resource.startswith("urn:") or exemption.resource.startswith(f"urn:pulumi:{stack}::")
 
 
 def applicable(tier: str) -> Iterator[tuple[Rule, Callable[..., Any]]]:

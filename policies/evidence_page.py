@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.evidence import WORDS, Evidence, Status
+from policies.exemptions import Exemption
 from policies.facts import facts
 from policies.report import STACK_LEVEL, value_text
 
@@ -42,5 +43,14 @@ def to_html(evidence: Evidence, plan: Mapping[str, Any]) -> str:
         stack_level=STACK_LEVEL,
         shown_controls=[control for control in evidence.controls if control.rules],
         other_controls=[control for control in evidence.controls if not control.rules],
-        accepted=[one for one in evidence.report.findings if one.exemption and one.rule.id in evidence.rules],
+        accepted=_accepted(evidence),
     )
+
+
+def _accepted(evidence: Evidence) -> list[tuple[Exemption, list[str]]]:
+    """Each exemption that was used, with the resources that it covers."""
+    found: dict[Exemption, dict[str, None]] = {}
+    for one in evidence.report.findings:
+        if one.exemption and one.rule.id in evidence.rules:
+            found.setdefault(one.exemption, {})[one.name or STACK_LEVEL] = None
+    return [(exemption, list(names)) for exemption, names in found.items()]

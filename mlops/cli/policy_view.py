@@ -67,7 +67,7 @@ def _findings(module: str, findings: Iterable[Finding]) -> "Table":
 
 def _remedy(finding: Finding) -> str:
     if finding.exemption:
-        return f"accepted until {finding.exemption.expires}: {finding.exemption.reason}"
+        return f"accepted until {finding.exemption.expires}: {ui.shortened(finding.exemption.reason)}"
     return finding.rule.fix if finding.verdict is Verdict.BROKEN else ""
 
 

@@ -102,6 +102,13 @@ class Graph:
         return {node.urn: node for node in self.nodes}
 
     @cached_property
+    def _by_type(self) -> dict[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.type, []).append(node)
+        return found
+
+    @cached_property
     def _by_parent(self) -> dict[str, list[Node]]:
         children: dict[str, list[Node]] = {}
         for node in self.nodes:
@@ -122,6 +129,8 @@ class Graph:
 
     def of_type(self, *types: str) -> tuple[Node, ...]:
         """The resources of these types, `aws:ec2/vpc:Vpc` style, in order of registration."""
+        if len(types) == 1:
+            return tuple(self._by_type.get(types[0], ()))
         return tuple(node for node in self.nodes if node.type in types)
 
     def children(self, urn: str = "") -> tuple[Node, ...]:

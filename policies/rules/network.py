@@ -1,6 +1,6 @@
 """The VPC: its logs, its subnets, and the ways that lead out of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
 from policies.model import ABSENT, Judgement, look
@@ -134,18 +134,20 @@ def spans_zones(graph: Graph) -> Iterator[Judgement]:
         )
 
 
-def is_public(graph: Graph, subnet: Node) -> Answer:
-    """Whether a subnet's route table leads to an internet gateway."""
-    return any_of(
-        _leads_out(graph, table)
-        for association in referring(graph, ASSOCIATION, "subnetId", subnet)
-        for table in sources(graph, association, "routeTableId", ROUTE_TABLE) or (None,)
-    )
+def public_subnets(graph: Graph) -> dict[str, Answer]:
+    """URN of each subnet -> whether its route table leads to an internet gateway."""
+    tables = {table.urn: _leads_out(graph, table) for table in graph.of_type(ROUTE_TABLE)}
+    return {
+        subnet.urn: any_of(
+            tables[table.urn] if table else None
+            for association in referring(graph, ASSOCIATION, "subnetId", subnet)
+            for table in sources(graph, association, "routeTableId", ROUTE_TABLE) or (None,)
+        )
+        for subnet in graph.of_type(SUBNET)
+    }
 
 
-def _leads_out(graph: Graph, table: Node | None) -> Answer:
-    if table is None:
-        return None
+def _leads_out(graph: Graph, table: Node) -> Answer:
     routes = [node.inputs for node in graph.of_type(ROUTE) if refers(graph, node, "routeTableId", table)]
     inline = [row for _, row in rows(table, "routes")]
     return any_of(_to_internet(row) for row in [*routes, *inline])
@@ -166,29 +168,35 @@ def _to_internet(route: object) -> Answer:
 
 @stack_rule("vpc-private-subnets-present")
 def data_is_in_private_subnets(graph: Graph) -> Iterator[Judgement]:
+    public = public_subnets(graph)
     for vpc in graph.of_type(VPC):
         subnets = referring(graph, SUBNET, "vpcId", vpc)
-        answer = any_of(negated(is_public(graph, subnet)) for subnet in subnets)
+        answer = any_of(negated(public[subnet.urn]) for subnet in subnets)
         if subnets:
             yield say(vpc, "", answer, "every subnet leads straight to the internet")
     for type_, name in DATA_STORES.items():
         for node in graph.of_type(type_):
-            yield from _only_private(graph, node, name, "holds data in a subnet that leads straight to the internet")
+            message = "holds data in a subnet that leads straight to the internet"
+            yield from _only_private(graph, public, node, name, message)
 
 
 @stack_rule("eks-private-nodes")
 def nodes_are_in_private_subnets(graph: Graph) -> Iterator[Judgement]:
+    public = public_subnets(graph)
     for node in graph.of_type(*NODE_GROUPS):
-        yield from _only_private(graph, node, "subnetIds", "nodes run in a subnet that leads straight to the internet")
+        message = "nodes run in a subnet that leads straight to the internet"
+        yield from _only_private(graph, public, node, "subnetIds", message)
 
 
-def _only_private(graph: Graph, node: Node, name: str, message: str) -> Iterator[Judgement]:
+def _only_private(
+    graph: Graph, public: Mapping[str, Answer], node: Node, name: str, message: str
+) -> Iterator[Judgement]:
     """Nothing where the subnets are not the stack's: whoever made them answers for them."""
     subnets = sources(graph, node, name, SUBNET)
     if not subnets:
         if is_unknown(look(node.inputs, name)):
             yield say(node, name, None, message)
         return
-    open_ = any_of(is_public(graph, subnet) for subnet in subnets)
+    open_ = any_of(public[subnet.urn] for subnet in subnets)
     addressed = any_of(is_one(look(subnet.inputs, "mapPublicIpOnLaunch"), True) for subnet in subnets)
     yield say(node, name, negated(any_of([open_, addressed])), message)

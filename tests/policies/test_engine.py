@@ -58,6 +58,8 @@ def test_an_exemption_covers_a_resource_by_name_or_urn(resource: str) -> None:
 def test_an_exemption_that_covers_nothing_is_named() -> None:
     unused = exemption("another")
     assert judge(graph(BAD), "prod", [unused]).unused_exemptions == (unused,)
+    for_another = exemption("urn:pulumi:staging::*")
+    assert judge(graph(BAD), "prod", [for_another]).unused_exemptions == ()
 
 
 def test_an_exemption_of_the_stack_is_for_what_the_stack_lacks() -> None:
