@@ -151,9 +151,17 @@ def key_policy(arn: str, purpose: Purpose, region: str, writers: tuple[str, ...]
                 "Principal": {"Service": service},
                 "Action": use,
                 "Resource": "*",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}}
-                if not principal.startswith("logs.")
-                else {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:{partition}:logs:{region}:{account}:*"}},
+                "Condition": _on_behalf_of(principal, partition, region, account),
             }
         )
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _on_behalf_of(principal: str, partition: str, region: str, account: str) -> dict[str, dict[str, str]]:
+    """What binds a service to this account. Sources: CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs
+    using AWS KMS"; CloudTrail user guide, "Configure AWS KMS key policies for CloudTrail"."""
+    if principal.startswith("logs."):
+        return {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:{partition}:logs:{region}:{account}:*"}}
+    if principal.startswith("cloudtrail."):
+        return {"ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudtrail:*:{account}:trail/*"}}
+    return {"StringEquals": {"aws:SourceAccount": account}}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mlops.cli import ui
 from mlops.cli.options import Target
+from mlops.core import documentation
 from mlops.plan import cache
 from mlops.plan.plan import Plan
 
@@ -43,6 +44,7 @@ def program(root: Path) -> Callable[[], object]:
 
 
 def _record(target: Target) -> Plan:
+    documentation.wanted = False
     # Loading the SDKs is most of a plan's time: only here, and settings first, so that bad input ends early.
     from mlops import settings, stacks
     from mlops.plan.choices import choices

@@ -5,6 +5,7 @@ from typing import Any
 
 from mlops.cli import options, ui
 from mlops.cli.errors import BadInputError
+from mlops.core import documentation
 
 
 def validate(stack: options.Stack = None, as_json: options.Json = False) -> None:
@@ -32,6 +33,7 @@ def validate(stack: options.Stack = None, as_json: options.Json = False) -> None
 
 
 def _checked(name: str, root: Path) -> dict[str, Any]:
+    documentation.wanted = False
     from mlops import settings, stacks
     from mlops.core.problems import SettingsError
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from mlops.core import documentation
+
 
 class Config(BaseModel):
     """Base of every settings model. Immutable; unknown keys are refused; docstrings feed the JSON schema."""
@@ -17,7 +19,7 @@ class Config(BaseModel):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        use_attribute_docstrings=documentation.wanted,
         validate_default=True,
     )
 

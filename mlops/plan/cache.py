@@ -65,7 +65,8 @@ def store(root: Path, stack: str, entry: Entry) -> None:
     with suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=target.parent, delete=False, suffix=".tmp") as file:
-            json.dump({"key": key(root, stack), "entry": entry}, file)
+            # Not json.dump, which encodes piece by piece in Python.
+            file.write(json.dumps({"key": key(root, stack), "entry": entry}))
         Path(file.name).replace(target)
 
 

@@ -1,4 +1,4 @@
-"""Two remedies that keep the time of a program linear in the size of its stack."""
+"""Remedies for what the SDK spends time on that a plan has no use for."""
 
 import asyncio
 import gc
@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pulumi.runtime import resource
+from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.settings import SETTINGS
+
+_STACK_TRACE = "_get_stack_trace"
 
 
 class Outstanding(set["asyncio.Task[Any]"]):
@@ -27,6 +31,23 @@ def track_outputs_singly() -> None:
     """Let the running program's Outputs be waited for one at a time. Call it inside the program."""
     settings: Any = SETTINGS  # the SDK makes its properties with a decorator that no type checker follows
     settings.outputs = Outstanding(settings.outputs)
+
+
+@contextmanager
+def without_stack_traces() -> Iterator[None]:
+    """No record of the source line of each resource, which engines show and a plan does not keep.
+
+    The SDK walks the whole call stack for it, which is deeper the better a program is divided.
+    """
+    original: Any = getattr(resource, _STACK_TRACE, None)
+    if original is None:  # an SDK that does it otherwise
+        yield
+        return
+    setattr(resource, _STACK_TRACE, source_pb2.StackTrace)
+    try:
+        yield
+    finally:
+        setattr(resource, _STACK_TRACE, original)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from mlops.plan.graph import Graph
 from mlops.plan.monitor import RecordError, RecordingMonitor
-from mlops.plan.pace import Outstanding, without_garbage_collection
+from mlops.plan.pace import Outstanding, without_garbage_collection, without_stack_traces
 
 Program = Callable[[], object]
 
@@ -86,7 +86,7 @@ def _record(
             raise
 
     try:
-        with _strict_outputs(), without_garbage_collection(), _loop() as loop:
+        with _strict_outputs(), without_garbage_collection(), without_stack_traces(), _loop() as loop:
             loop.run_until_complete(run_in_stack(guarded))
     except BaseException as error:
         first = monitor.refusal or next(iter(raised), error)

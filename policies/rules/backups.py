@@ -4,7 +4,8 @@ The platform promises that at most 1 h of data is lost (RPO) and that it is back
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -35,33 +36,54 @@ _HOURLY = re.compile(r"rate\((?:1 hour|\d\d? minutes)\)|cron\(\S+ (?:\*|\*/1|0/1
 demand("backup-vault-encrypted", "kmsKeyArn", given, "The copies in the vault have AWS's own key.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Selection:
+    """What a selection takes in: by where its ARNs come from, by ARN or pattern, or by tag."""
+
+    plans: tuple[Node, ...]
+    urns: frozenset[str]
+    patterns: tuple[Any, ...]
+    tags: tuple[Any, ...]
+
+    def takes(self, node: Node, names: list[str], tags: Mapping[str, Any] | None) -> Answer:
+        if node.urn in self.urns:
+            return True
+        by_name = (_matches(pattern, names) for pattern in self.patterns)
+        return some((*by_name, *(_has_tag(tags, one) for one in self.tags)))
+
+
+def _selections(graph: Graph) -> list[_Selection]:
+    plans = attached(graph, (SELECTION,), "planId", (PLAN,))
+    plans_of: dict[str, list[Node]] = {}
+    for urn, nodes in plans.by_urn.items():
+        for node in nodes:
+            plans_of.setdefault(node.urn, []).append(graph[urn])
+    return [
+        _Selection(
+            plans=tuple(plans_of.get(node.urn, ())),
+            urns=frozenset(targets(graph, node, "resources", DATA)),
+            patterns=tuple(elements(look(node.inputs, "resources"))),
+            tags=tuple(elements(look(node.inputs, "selectionTags"))),
+        )
+        for node in graph.of_type(SELECTION)
+    ]
+
+
 @stack_rule("backup-plan-covers-data")
 def data_is_backed_up(graph: Graph) -> Iterable[Judgement]:
-    plans = attached(graph, (SELECTION,), "planId", (PLAN,))
-    plan_of = {node.urn: graph[urn] for urn, nodes in plans.by_urn.items() for node in nodes}
+    selections = _selections(graph)
     for node in graph.of_type(*DATA):
-        selected = [(one, _selects(graph, one, node)) for one in graph.of_type(SELECTION)]
-        own = [plan_of[one.urn] for one, answer_ in selected if answer_ and one.urn in plan_of]
-        covered = some(answer_ for _, answer_ in selected)
+        names, tags = [name for name in names_of(node) if name.startswith("arn:")], tags_of(graph, node)
+        takes = [(one, one.takes(node, names, tags)) for one in selections]
+        own = [plan for one, taken in takes if taken for plan in one.plans]
         if not own:
-            # Selected by a plan that is not here to be read counts as much as a selection that is not known.
+            # Selected by a plan that is not here to be read counts as little as a selection that is not known.
+            covered = some(taken for _, taken in takes)
             message = "No backup plan selects it: it has no copy outside its own service."
             yield conclude(node, "", None if covered is not False else False, message)
         for plan in own:
             yield _keeps_long(plan)
             yield _loses_little(node, plan)
-
-
-def _selects(graph: Graph, selection: Node, node: Node) -> Answer:
-    """Whether a selection takes a resource in: by where its ARNs come from, by ARN or pattern, or by tag."""
-    if node.urn in targets(graph, selection, "resources", (node.type,)):
-        return True
-    names = [name for name in names_of(node) if name.startswith("arn:")]
-    patterns = elements(look(selection.inputs, "resources"))
-    by_name = some(_matches(pattern, names) for pattern in patterns)
-    tags = tags_of(graph, node)
-    wanted = elements(look(selection.inputs, "selectionTags"))
-    return some((by_name, *(_has_tag(tags, one) for one in wanted)))
 
 
 def _matches(pattern: Any, names: list[str]) -> Answer:
@@ -72,7 +94,7 @@ def _matches(pattern: Any, names: list[str]) -> Answer:
     return any(fnmatchcase(name, str(pattern)) for name in names)
 
 
-def _has_tag(tags: dict[str, Any] | None, wanted: Any) -> Answer:
+def _has_tag(tags: Mapping[str, Any] | None, wanted: Any) -> Answer:
     if tags is None or UNKNOWN in (wanted, look(wanted, "key"), look(wanted, "value")):
         return None
     value = tags.get(str(look(wanted, "key")))

@@ -132,8 +132,9 @@ def starts_from_a_template(node: Node) -> Iterator[Judgement]:
     given = any_of(
         [is_set(look(node.inputs, "launchTemplate")), is_set(look(node.inputs, "mixedInstancesPolicy.launchTemplate"))]
     )
-    old = look(node.inputs, "launchConfiguration") is not ABSENT
-    yield say(node, "launchTemplate", False if old else given, "instances start from a launch configuration")
+    old = is_set(look(node.inputs, "launchConfiguration"))
+    answer = all_of([negated(old), given])
+    yield say(node, "launchTemplate", answer, "instances start from a launch configuration")
 
 
 @resource_rule("asg-elb-health-check")

@@ -46,9 +46,14 @@ class Opening:
         return any_of(is_one(cidr, *INTERNET) for cidr in self.cidrs)
 
     @property
+    def _protocol_unknown(self) -> bool:
+        """AWS demands a protocol: where none is to be seen, it is not known."""
+        return is_unknown(self.protocol) or self.protocol in (None, ABSENT)
+
+    @property
     def whole(self) -> Answer:
         """Whether every protocol or every port is open."""
-        if is_unknown(self.protocol):
+        if self._protocol_unknown:
             return None
         if self.protocol in ALL_PROTOCOLS:
             return True
@@ -56,7 +61,7 @@ class Opening:
 
     def covers(self, *ports: int) -> Answer:
         """Whether one of the ports is open."""
-        if is_unknown(self.protocol):
+        if self._protocol_unknown:
             return None
         if self.protocol in ALL_PROTOCOLS:
             return True

@@ -187,6 +187,13 @@ def test_the_key_of_the_logs_lets_the_trail_in_only_where_there_is_one() -> None
     assert "cloudtrail.amazonaws.com" not in services(())
 
 
+def test_trails_of_other_accounts_cannot_use_the_key_of_the_logs() -> None:
+    rows = key_policy(LOGS_KEY, "logs", REGION, ("cloudtrail.amazonaws.com",))["Statement"]
+    assert isinstance(rows, list)
+    trail = next(row for row in rows if row["Principal"] == {"Service": "cloudtrail.amazonaws.com"})
+    assert trail["Condition"] == {"ArnLike": {"aws:SourceArn": f"arn:aws:cloudtrail:*:{ACCOUNT}:trail/*"}}
+
+
 def test_an_audit_trail_is_kept_for_a_year_at_least() -> None:
     with pytest.raises(ValidationError, match="365"):
         AccountBaselineConfig(audit_days=30)
