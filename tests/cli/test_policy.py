@@ -46,7 +46,11 @@ def test_json_traces_each_finding_to_a_property(mlops: Run, accepted: Path) -> N
     assert document["tier"] == "prod"
     assert document["totals"]["mandatory"] == 0
     assert len(document["findings"]) == sum(document["totals"][key] for key in ("met", "broken", "unknown", "exempted"))
-    assert all(row["urn"] and row["property"] for row in document["findings"] if row["verdict"] == "met")
+    assert all(row["urn"] for row in document["findings"] if row["verdict"] == "met")
+    encrypted = [row for row in document["findings"] if row["rule"] == "rds-instance-encrypted"]
+    assert [(row["resource"], row["property"], row["value"]) for row in encrypted] == [
+        ("database-instance", "storageEncrypted", True)
+    ]
 
 
 def test_a_framework_keeps_its_own_rules_only(mlops: Run, accepted: Path) -> None:
