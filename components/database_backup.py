@@ -4,13 +4,20 @@ RDS itself leads back to any second of its retention, which holds the loss under
 the instance, though, and keeps 35 days at most; the vault keeps a copy a day for as long as the settings say.
 """
 
+import json
+
 import pulumi
 import pulumi_aws as aws
 
-from components.trust import service_trust
-
 HOURS_AFTER_OWN_BACKUP = 4
 """Copies keep clear of RDS's own backup, which is hours over by then."""
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "backup.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+"""Without a condition on the account, as AWS Backup's guide shows it: a wrong guess would end the copies silently."""
 
 
 def daily_copies(
@@ -57,18 +64,18 @@ def daily_copies(
     aws.backup.Selection(
         f"{name}-backup-selection",
         plan_id=plan.id,
-        iam_role_arn=_role(name, key_arn, opts),
+        iam_role_arn=_role(name, opts),
         resources=[database_arn],
         opts=opts,
     )
 
 
-def _role(name: str, key_arn: pulumi.Output[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+def _role(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """ARN of the role that makes the copies, known once it may."""
     role = aws.iam.Role(
         f"{name}-backup-role",
         description="AWS Backup of the MLOps platform's database",
-        assume_role_policy=service_trust("backup.amazonaws.com", key_arn),
+        assume_role_policy=json.dumps(TRUST),
         opts=opts,
     )
     attachment = aws.iam.RolePolicyAttachment(
