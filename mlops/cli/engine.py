@@ -1,5 +1,6 @@
 """Opening the stand-in cloud for a stack, running one operation on it, and saying how that ended."""
 
+import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def stack_in(cloud: LocalCloud, target: Target, config: Mapping[str, str] | None
 
 def operate(title: str, graph: Graph, call: Callable[..., Result]) -> tuple[Result, Board]:
     """Run one operation with its progress shown. Interrupted or failed, it still returns."""
+    gc.enable()
     with Board(title, graph) as board:
         return call(on_event=board, on_interrupt=lambda: board.say(STOPPING)), board
 

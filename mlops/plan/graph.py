@@ -6,7 +6,7 @@ is protected) is a pure function of a `Graph`. Nothing here imports Pulumi, so a
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
@@ -175,8 +175,10 @@ class Graph:
         return {urn for urn in (*node.dependencies, node.parent, node.provider) if urn in self._by_urn}
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON data that `from_json` turns back into an equal graph."""
-        return asdict(self)
+        """Plain JSON data that `from_json` turns back into an equal graph. It shares the nodes' values."""
+        # Not `asdict`, which copies every value.
+        nodes = [dict(vars(node)) for node in self.nodes]
+        return {"project": self.project, "stack": self.stack, "nodes": nodes, "stack_outputs": self.stack_outputs}
 
     @classmethod
     def from_json(cls, data: Properties) -> Self:
