@@ -76,13 +76,16 @@ class ClusterBase(Component[ClusterBaseOutputs]):
         certificates = self._cert_manager()
         role, store = self._external_secrets()
         balancers = self._load_balancer_controller()
+        # Nobody waits for these two: pods stay Pending until more nodes or their devices are there.
+        self._autoscaler()
+        self._device_plugin()
         self.publish(
             ClusterBaseOutputs(
                 storage_class=STORAGE_CLASS,
                 secret_store=SECRET_STORE,
                 external_secrets_role=role,
                 certificates=certificates,
-                ready=(storage_class, certificates, store, balancers, *self._autoscaler(), *self._device_plugin()),
+                ready=(storage_class, certificates, store, balancers),
             )
         )
 
@@ -128,22 +131,19 @@ class ClusterBase(Component[ClusterBaseOutputs]):
         values = charts.load_balancer_controller(self._place, identity.outputs.service_account)
         return self._release("load-balancer-controller", versions.AWS_LOAD_BALANCER_CONTROLLER, _SYSTEM, values)
 
-    def _autoscaler(self) -> "list[k8s.helm.v3.Release]":
+    def _autoscaler(self) -> None:
         if not self._config.scales:
-            return []
+            return
         grant = scale_node_groups(self._args.cluster, self._args.region)
         identity = self._identity("cluster-autoscaler", namespace=_SYSTEM, grants=(grant,))
         values = charts.cluster_autoscaler(
             self._place, self._config.autoscaler, self._config.version, identity.outputs.service_account
         )
-        return [self._release("cluster-autoscaler", versions.CLUSTER_AUTOSCALER, _SYSTEM, values)]
+        self._release("cluster-autoscaler", versions.CLUSTER_AUTOSCALER, _SYSTEM, values)
 
-    def _device_plugin(self) -> "list[k8s.helm.v3.Release]":
-        if not any(group.gpu and group.os == "al2023" for group in self._config.groups.values()):
-            return []
-        return [
+    def _device_plugin(self) -> None:
+        if any(group.gpu and group.os == "al2023" for group in self._config.groups.values()):
             self._release("nvidia-device-plugin", versions.NVIDIA_DEVICE_PLUGIN, _SYSTEM, charts.nvidia_device_plugin())
-        ]
 
     def _identity(self, account: str, *, namespace: pulumi.Input[str], grants: tuple[Grant, ...]) -> Identity:
         return bind(f"{self.name}-{account}", self._args.control_plane, namespace, account, grants, opts=self.child)
