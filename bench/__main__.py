@@ -36,7 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     for name in ("What", "Promised", "Measured", "Of the promise", ""):
         table.add_column(name, justify="right" if name not in ("What", "") else "left")
     broken = 0
-    console = Console()
+    # In a file nobody wraps lines, and eighty columns would break every name.
+    console = Console(width=None if sys.stdout.isatty() else 150)
     for part in (one for one in chosen or PARTS if one not in skipped):
         with console.status(f"Measuring {part} …"):
             for row in PARTS[part]():
