@@ -47,6 +47,8 @@ class Judgement:
     """Whether this part of a rule only advises, whatever the rule's level is."""
 
 
+Answer = bool | None
+"""Whether something is right; None where the deployment has to come first, which never counts as yes."""
 ResourceCheck = Callable[[Node], Iterable[Judgement]]
 StackCheck = Callable[[Graph], Iterable[Judgement]]
 
@@ -79,6 +81,20 @@ def look(properties: Any, path: str) -> Any:
     return value
 
 
+def say(node: Node | None, path: str, answer: Answer, message: str, *, advisory: bool = False) -> Judgement:
+    """The judgement that an answer to "is it right?" makes of a property; of the stack where no resource is named."""
+    value = look(node.inputs, path) if node else ABSENT
+    verdict = Verdict.UNKNOWN if answer is None else Verdict.MET if answer else Verdict.BROKEN
+    return Judgement(
+        verdict=verdict,
+        path=path,
+        value=None if value is ABSENT else value,
+        message=message if verdict is Verdict.BROKEN else "",
+        urn=node.urn if node else "",
+        advisory=advisory,
+    )
+
+
 def judge(
     node: Node,
     path: str,
@@ -91,16 +107,9 @@ def judge(
     """The judgement of one property: met where `holds` says so, unknown where its value is not known yet."""
     value = look(node.inputs, path)
     if value == UNKNOWN:
-        verdict = Verdict.UNKNOWN
+        answer = None
     elif value is ABSENT:
-        verdict = Verdict.MET if absent_is_met else Verdict.BROKEN
+        answer = absent_is_met
     else:
-        verdict = Verdict.MET if holds(value) else Verdict.BROKEN
-    return Judgement(
-        verdict=verdict,
-        path=path,
-        value=None if value is ABSENT else value,
-        message=message if verdict is Verdict.BROKEN else "",
-        urn=node.urn,
-        advisory=advisory,
-    )
+        answer = bool(holds(value))
+    return say(node, path, answer, message, advisory=advisory)

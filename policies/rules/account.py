@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import ABSENT, Judgement, look
+from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.logic import (
-    Answer,
     all_of,
     any_of,
     as_list,
@@ -26,7 +25,6 @@ from policies.rules.logic import (
     referring,
     refers,
     rows,
-    say,
     unclear,
 )
 from policies.rules.ownership import owns_account_settings

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mlops.plan.graph import Graph
-from policies.model import Judgement, judge
+from policies.model import Judgement, judge, say
 from policies.registry import stack_rule
-from policies.rules.evidence import conclude, one_of, yes
+from policies.rules.evidence import one_of, yes
 from policies.rules.ownership import owns_account_settings
 from policies.rules.storage import PUBLIC_FLAGS
 
@@ -29,9 +29,7 @@ def _setting(
 ) -> Iterator[Judgement]:
     found = graph.of_type(type_)
     if not found and owns_account_settings(graph):
-        yield conclude(
-            None, "", False, f"The stack owns the account's settings, but has no {type_.rpartition(':')[2]}."
-        )
+        yield say(None, "", False, f"The stack owns the account's settings, but has no {type_.rpartition(':')[2]}.")
     for node in found:
         yield from (judge(node, path, holds, message, absent_is_met=absent_is_met) for path in paths)
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, Judgement, judge, look
+from policies.model import ABSENT, Judgement, judge, look, say
 from policies.registry import resource_rule, stack_rule
-from policies.rules.evidence import answer, conclude, demand, elements, every, given, not_off, one_of, some, yes
+from policies.rules.evidence import answer, demand, elements, given, not_off, one_of, yes
+from policies.rules.logic import all_of, any_of
 
 CATALOG_SETTINGS = "aws:glue/dataCatalogEncryptionSettings:DataCatalogEncryptionSettings"
 CATALOG = ("aws:glue/catalogDatabase:CatalogDatabase", "aws:glue/catalogTable:CatalogTable")
@@ -58,9 +59,7 @@ def catalogue_is_encrypted(graph: Graph) -> Iterable[Judgement]:
     path = "dataCatalogEncryptionSettings"
     found = graph.of_type(CATALOG_SETTINGS)
     if not found and graph.of_type(*CATALOG):
-        yield conclude(
-            None, "", False, "The stack has tables in a Glue catalogue, but no DataCatalogEncryptionSettings."
-        )
+        yield say(None, "", False, "The stack has tables in a Glue catalogue, but no DataCatalogEncryptionSettings.")
     for node in found:
         mode = one_of("SSE-KMS", "SSE-KMS-WITH-SERVICE-ROLE")
         yield judge(node, f"{path}.encryptionAtRest.catalogEncryptionMode", mode, "The catalogue lies in clear.")
@@ -104,14 +103,14 @@ def connections_use_tls(node: Node) -> Iterable[Judgement]:
         return
     enforced = None if properties in (UNKNOWN, SECRET) else look(properties, "JDBC_ENFORCE_SSL")
     holds = None if enforced is None else answer(enforced, lambda value: str(value).lower() == "true")
-    yield conclude(node, "connectionProperties.JDBC_ENFORCE_SSL", holds, "The connection also works without TLS.")
+    yield say(node, "connectionProperties.JDBC_ENFORCE_SSL", holds, "The connection also works without TLS.")
 
 
 @resource_rule("redshift-serverless-ssl")
 def warehouse_refuses_plain_connections(node: Node) -> Iterable[Judgement]:
     parameters = elements(look(node.inputs, "configParameters"))
-    found = some(
-        every(
+    found = any_of(
+        all_of(
             (
                 answer(look(one, "parameterKey"), one_of("require_ssl")),
                 answer(look(one, "parameterValue"), lambda value: str(value).lower() == "true"),
@@ -119,14 +118,14 @@ def warehouse_refuses_plain_connections(node: Node) -> Iterable[Judgement]:
         )
         for one in parameters
     )
-    yield conclude(node, "configParameters", found, "The warehouse also takes connections without TLS.")
+    yield say(node, "configParameters", found, "The warehouse also takes connections without TLS.")
 
 
 @resource_rule("redshift-serverless-logs-and-admin")
 def warehouse_is_kept_in_order(node: Node) -> Iterable[Judgement]:
     exports = elements(look(node.inputs, "logExports"))
-    logs = [some(answer(one, one_of(name)) for one in exports) for name in ("connectionlog", "userlog")]
-    yield conclude(node, "logExports", every(logs), "Connections and changes of users are not logged.")
+    logs = [any_of(answer(one, one_of(name)) for one in exports) for name in ("connectionlog", "userlog")]
+    yield say(node, "logExports", all_of(logs), "Connections and changes of users are not logged.")
     message = "The administrator's name is the one that everybody tries first."
     yield judge(node, "adminUsername", lambda value: value != "admin", message)
     yield judge(node, "dbName", lambda value: value != "dev", "The database has its default name.")

@@ -10,8 +10,7 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import ABSENT, Judgement, look
-from policies.rules.evidence import Answer, conclude
+from policies.model import ABSENT, Answer, Judgement, look, say
 
 _NAMING = ("bucket", "name", "arn", "identifier", "clusterIdentifier")
 """Properties by whose value other resources may refer to one."""
@@ -30,7 +29,7 @@ class Attached:
 
     def missing(self, owner: Node, message: str) -> Judgement:
         """The judgement of an owner to which nothing is attached."""
-        return conclude(owner, "", None if self.loose else False, message)
+        return say(owner, "", None if self.loose else False, message)
 
     def exists(self, owner: Node) -> Answer:
         return True if self.of(owner) else None if self.loose else False

@@ -11,11 +11,12 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import Judgement, look
+from policies.model import Answer, Judgement, look, say
 from policies.registry import stack_rule
 from policies.rules.attachments import attached, names_of, targets
 from policies.rules.documents import as_list, conditions, for_anybody, statements
-from policies.rules.evidence import Answer, answer, at_least, conclude, demand, elements, every, given, some, yes
+from policies.rules.evidence import answer, at_least, demand, elements, given, yes
+from policies.rules.logic import all_of, any_of
 from policies.rules.tags import tags_of
 
 VAULT = "aws:backup/vault:Vault"
@@ -49,7 +50,7 @@ class _Selection:
         if node.urn in self.urns:
             return True
         by_name = (_matches(pattern, names) for pattern in self.patterns)
-        return some((*by_name, *(_has_tag(tags, one) for one in self.tags)))
+        return any_of((*by_name, *(_has_tag(tags, one) for one in self.tags)))
 
 
 def _selections(graph: Graph) -> list[_Selection]:
@@ -78,9 +79,9 @@ def data_is_backed_up(graph: Graph) -> Iterable[Judgement]:
         own = [plan for one, taken in takes if taken for plan in one.plans]
         if not own:
             # Selected by a plan that is not here to be read counts as little as a selection that is not known.
-            covered = some(taken for _, taken in takes)
+            covered = any_of(taken for _, taken in takes)
             message = "No backup plan selects it: it has no copy outside its own service."
-            yield conclude(node, "", None if covered is not False else False, message)
+            yield say(node, "", None if covered is not False else False, message)
         for plan in own:
             yield _keeps_long(plan)
             yield _loses_little(node, plan)
@@ -106,8 +107,8 @@ def _plan_rules(plan: Node) -> list[Any]:
 
 
 def _keeps_long(plan: Node) -> Judgement:
-    kept = some(answer(look(rule, "lifecycle.deleteAfter"), at_least(RETENTION_DAYS)) for rule in _plan_rules(plan))
-    return conclude(plan, "rules", kept, f"No rule of the plan keeps its copies for {RETENTION_DAYS} days.")
+    kept = any_of(answer(look(rule, "lifecycle.deleteAfter"), at_least(RETENTION_DAYS)) for rule in _plan_rules(plan))
+    return say(plan, "rules", kept, f"No rule of the plan keeps its copies for {RETENTION_DAYS} days.")
 
 
 def _loses_little(node: Node, plan: Node) -> Judgement:
@@ -115,17 +116,17 @@ def _loses_little(node: Node, plan: Node) -> Judgement:
     path, holds = _POINT_IN_TIME.get(node.type, ("", yes))
     own = answer(look(node.inputs, path), holds) if path else False
     if own is True:
-        return conclude(node, path, True, "")
-    often = some((own, *(_is_frequent(rule) for rule in _plan_rules(plan))))
+        return say(node, path, True, "")
+    often = any_of((own, *(_is_frequent(rule) for rule in _plan_rules(plan))))
     message = (
         "The plan copies it less than once an hour, and nothing else leads back to a point in time: a daily snapshot "
         "alone loses up to 24 h and does not meet an RPO of 1 h (RTO 4 h)."
     )
-    return conclude(plan, "rules", True, "") if often else conclude(node, path, often, message)
+    return say(plan, "rules", True, "") if often else say(node, path, often, message)
 
 
 def _is_frequent(rule: Any) -> Answer:
-    return some(
+    return any_of(
         (
             answer(look(rule, "enableContinuousBackup"), yes),
             answer(look(rule, "schedule"), lambda value: _HOURLY.fullmatch(str(value)) is not None),
@@ -140,9 +141,9 @@ def copies_cannot_be_removed(graph: Graph) -> Iterable[Judgement]:
     for vault in graph.of_type(VAULT):
         refusals = [_refuses_deletion(look(policy.inputs, "policy")) for policy in policies.of(vault)]
         locked = locks.exists(vault)
-        holds = some((locked, *refusals, None if policies.loose else False))
+        holds = any_of((locked, *refusals, None if policies.loose else False))
         shown, path = next(_shown(locks.of(vault), policies.of(vault), refusals), (vault, ""))
-        yield conclude(shown, path, holds, "Whoever gets into the account can delete the copies as well.")
+        yield say(shown, path, holds, "Whoever gets into the account can delete the copies as well.")
 
 
 def _shown(locks: list[Node], policies: list[Node], refusals: list[Answer]) -> Iterator[tuple[Node, str]]:
@@ -155,7 +156,7 @@ def _refuses_deletion(document: Any) -> Answer:
     if found is None:
         return None
     refusals = [one for one in found if one.get("Effect") == "Deny" and not list(conditions(one))]
-    return some(every((for_anybody(one), _names_deletion(one.get("Action", [])))) for one in refusals)
+    return any_of(all_of((for_anybody(one), _names_deletion(one.get("Action", [])))) for one in refusals)
 
 
 def _names_deletion(actions: Any) -> bool:

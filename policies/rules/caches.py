@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Judgement, judge, look
+from policies.model import ABSENT, Judgement, judge, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.attachments import attached
-from policies.rules.evidence import answer, conclude, demand, given, not_off, one_of, some, yes
+from policies.rules.evidence import answer, demand, given, not_off, one_of, yes
+from policies.rules.logic import any_of
 
 TABLE = "aws:dynamodb/table:Table"
 SCALING_TARGET = "aws:appautoscaling/target:Target"
@@ -34,9 +35,9 @@ def tables_take_a_rising_load(graph: Graph) -> Iterable[Judgement]:
     by_name = {look(target.inputs, "resourceId") for target in graph.of_type(SCALING_TARGET)}
     for table in graph.of_type(TABLE):
         on_demand = answer(look(table.inputs, "billingMode"), one_of("PAY_PER_REQUEST"))
-        scales = some((targets.exists(table), f"table/{look(table.inputs, 'name')}" in by_name))
+        scales = any_of((targets.exists(table), f"table/{look(table.inputs, 'name')}" in by_name))
         message = "The table has a fixed capacity and refuses requests above it."
-        yield conclude(table, "billingMode", some((on_demand, scales)), message)
+        yield say(table, "billingMode", any_of((on_demand, scales)), message)
 
 
 @resource_rule("elasticache-transit-encryption")

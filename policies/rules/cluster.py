@@ -7,10 +7,9 @@ from typing import Any
 from mlops.core.clock import today
 from mlops.core.versions import EKS
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Judgement, look
+from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.logic import (
-    Answer,
     all_of,
     any_of,
     as_list,
@@ -22,7 +21,6 @@ from policies.rules.logic import (
     is_unknown,
     missing,
     negated,
-    say,
 )
 
 CLUSTER = "aws:eks/cluster:Cluster"

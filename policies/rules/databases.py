@@ -5,22 +5,11 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, Judgement, Verdict, judge, look
+from policies.model import ABSENT, Judgement, Verdict, judge, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.attachments import Attached, attached, targets
-from policies.rules.evidence import (
-    answer,
-    at_least,
-    conclude,
-    demand,
-    elements,
-    every,
-    given,
-    not_off,
-    one_of,
-    some,
-    yes,
-)
+from policies.rules.evidence import answer, at_least, demand, elements, given, not_off, one_of, yes
+from policies.rules.logic import all_of, any_of
 from policies.rules.routes import SUBNET, Routes
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -82,9 +71,9 @@ def logs_are_exported(node: Node) -> Iterable[Judgement]:
     wanted = _wanted_logs(str(engine), node.type)
     message = f"Not every log reaches CloudWatch; wanted: {', '.join(wanted) or 'any'}."
     if engine == UNKNOWN or UNKNOWN in exports:
-        yield conclude(node, path, None, message)
+        yield say(node, path, None, message)
     else:
-        yield conclude(node, path, bool(exports) and set(wanted) <= set(exports), message)
+        yield say(node, path, bool(exports) and set(wanted) <= set(exports), message)
 
 
 def _wanted_logs(engine: str, type_: str) -> tuple[str, ...]:
@@ -99,7 +88,7 @@ def databases_refuse_plain_connections(node: Node) -> Iterable[Judgement]:
     family = look(node.inputs, "family")
     message = "The server also takes connections without TLS."
     if family in (UNKNOWN, ABSENT):
-        yield conclude(node, "family", None, message)
+        yield say(node, "family", None, message)
         return
     is_aurora = str(family).startswith("aurora-")
     if is_aurora and "clusterParameterGroup" not in node.type:
@@ -109,13 +98,13 @@ def databases_refuse_plain_connections(node: Node) -> Iterable[Judgement]:
     if not name:
         return
     parameters = elements(look(node.inputs, "parameters"))
-    found = some(_sets(parameter, name, values) for parameter in parameters)
+    found = any_of(_sets(parameter, name, values) for parameter in parameters)
     index = next((at for at, one in enumerate(parameters) if look(one, "name") == name), None)
-    yield conclude(node, "parameters" if index is None else f"parameters[{index}].value", found, message)
+    yield say(node, "parameters" if index is None else f"parameters[{index}].value", found, message)
 
 
 def _sets(parameter: Any, name: str, values: tuple[str, ...]) -> bool | None:
-    return every(
+    return all_of(
         (
             answer(look(parameter, "name"), one_of(name)),
             answer(look(parameter, "value"), lambda value: str(value) in values),
@@ -152,7 +141,7 @@ def administrator_has_a_name_of_its_own(node: Node) -> Iterable[Judgement]:
     if name is ABSENT:
         return
     is_own = answer(name, lambda value: str(value).lower() not in _DEFAULT_NAMES)
-    yield conclude(node, path, is_own, "The administrator's name is the one that everybody tries first.")
+    yield say(node, path, is_own, "The administrator's name is the one that everybody tries first.")
 
 
 @resource_rule("rds-performance-insights-encrypted")
@@ -164,7 +153,7 @@ def performance_insights_are_encrypted(node: Node) -> Iterable[Judgement]:
     if enabled is True or (enabled == UNKNOWN and key.verdict is not Verdict.BROKEN):
         yield key
     elif enabled == UNKNOWN:
-        yield conclude(node, "performanceInsightsEnabled", None, message)
+        yield say(node, "performanceInsightsEnabled", None, message)
 
 
 @stack_rule("rds-in-vpc-private-subnets")
@@ -187,9 +176,7 @@ def attached_groups(graph: Graph) -> Attached:
 def _without_group(node: Node) -> Judgement:
     message = "The database has no subnet group: AWS puts it into the default network, whose subnets are public."
     # A group that the stack did not make: only the account can tell what its subnets are.
-    return conclude(
-        node, "dbSubnetGroupName", None if given(look(node.inputs, "dbSubnetGroupName")) else False, message
-    )
+    return say(node, "dbSubnetGroupName", None if given(look(node.inputs, "dbSubnetGroupName")) else False, message)
 
 
 def _is_private(graph: Graph, group: Node, routes: Routes) -> Judgement:
@@ -197,5 +184,5 @@ def _is_private(graph: Graph, group: Node, routes: Routes) -> Judgement:
     public = [graph[urn].name for urn in sorted(subnets) if routes.is_public(urn) is True]
     answers = [routes.is_public(urn) for urn in subnets] or [None]
     message = f"These subnets of the database have a route to the internet gateway: {', '.join(public)}."
-    holds = every(None if is_public is None else not is_public for is_public in answers)
-    return conclude(group, "subnetIds", holds, message)
+    holds = all_of(None if is_public is None else not is_public for is_public in answers)
+    return say(group, "subnetIds", holds, message)

@@ -9,8 +9,8 @@ from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, Judgement, look
-from policies.rules.evidence import Answer, conclude, every, some
+from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.rules.logic import all_of, any_of
 
 CALLERS = frozenset(
     (
@@ -58,7 +58,7 @@ def for_anybody(statement: Statement) -> Answer:
         return statement.get("Effect") == "Allow"
     principal = statement.get("Principal")
     named = principal.get("AWS", []) if isinstance(principal, Mapping) else principal
-    return some(_unknown_or(one, one == "*") for one in as_list(named))
+    return any_of(_unknown_or(one, one == "*") for one in as_list(named))
 
 
 def conditions(statement: Statement) -> Iterator[tuple[str, str, list[Any]]]:
@@ -76,8 +76,8 @@ def narrowed(statement: Statement, keys: Collection[str]) -> Answer:
     """
     if statement.get("Condition") == UNKNOWN:
         return None
-    return some(
-        every(_unknown_or(value, str(value).strip("*") != "") for value in values)
+    return any_of(
+        all_of(_unknown_or(value, str(value).strip("*") != "") for value in values)
         for operator, key, values in conditions(statement)
         if key in keys and "Not" not in operator and not operator.endswith("IfExists") and operator != "Null"
         if not operator.startswith("ForAllValues")
@@ -89,7 +89,7 @@ def open_to_anybody(document: Any, keys: Collection[str] = CALLERS) -> Answer:
     found = statements(document)
     if found is None:
         return None
-    return some(_is_open(one, keys) for one in found if one.get("Effect") != "Deny")
+    return any_of(_is_open(one, keys) for one in found if one.get("Effect") != "Deny")
 
 
 def _is_open(statement: Statement, keys: Collection[str]) -> Answer:
@@ -102,7 +102,7 @@ def _is_open(statement: Statement, keys: Collection[str]) -> Answer:
 def denies_plain_http(document: Any) -> Answer:
     """Whether a document denies everybody every action on bucket and objects without TLS."""
     found = statements(document)
-    return None if found is None else some(_is_tls_only(one) for one in found if one.get("Effect") == "Deny")
+    return None if found is None else any_of(_is_tls_only(one) for one in found if one.get("Effect") == "Deny")
 
 
 def _is_tls_only(statement: Statement) -> Answer:
@@ -112,12 +112,12 @@ def _is_tls_only(statement: Statement) -> Answer:
         if values
     )
     resources = [str(one) for one in as_list(statement.get("Resource", []))]
-    return every(
+    return all_of(
         (
             refuses,
             for_anybody(statement),
             any(action in ("*", "s3:*") for action in as_list(statement.get("Action", []))),
-            some(_unknown_or(one, one == "*" or one.endswith("/*")) for one in resources),
+            any_of(_unknown_or(one, one == "*" or one.endswith("/*")) for one in resources),
         )
     )
 
@@ -128,9 +128,9 @@ def closed(
     """The judgement of a document that must not let everybody in."""
     document = look(node.inputs, path)
     if document is ABSENT:
-        return [conclude(node, path, absent_is_met, message)]
+        return [say(node, path, absent_is_met, message)]
     is_open = open_to_anybody(document, keys)
-    return [conclude(node, path, None if is_open is None else not is_open, message)]
+    return [say(node, path, None if is_open is None else not is_open, message)]
 
 
 def _unknown_or(value: Any, otherwise: bool) -> Answer:

@@ -1,17 +1,12 @@
-"""How checks of data services say what they see: single properties, lists, and answers that may be unknown.
-
-An answer is True, False, or None where the deployment has to come first; None never becomes a met rule.
-"""
+"""What one property decides: the tests of a value that checks of data services name in one word."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, Judgement, Verdict, judge, look
+from policies.model import ABSENT, Answer, Judgement, judge
 from policies.registry import resource_rule
-
-Answer = bool | None
 
 
 def demand(
@@ -74,33 +69,8 @@ def answer(value: Any, holds: Callable[[Any], bool]) -> Answer:
     return None if value in (UNKNOWN, SECRET) else holds(value)
 
 
-def some(answers: Iterable[Answer]) -> Answer:
-    """Whether one answer is yes; unknown where none is, but one may be."""
-    seen = set(answers)
-    return True if True in seen else None if None in seen else False
-
-
-def every(answers: Iterable[Answer]) -> Answer:
-    """Whether no answer is no; unknown where none is, but one may be. True of nothing."""
-    seen = set(answers)
-    return False if False in seen else None if None in seen else True
-
-
 def elements(value: Any) -> list[Any]:
     """The elements of a list; `[UNKNOWN]` where the list is unknown, nothing where there is none."""
     if isinstance(value, list):
         return value
     return [UNKNOWN] if value in (UNKNOWN, SECRET) else []
-
-
-def conclude(node: Node | None, path: str, holds: Answer, message: str) -> Judgement:
-    """The judgement of an answer, with the value that the property holds; of the stack where no resource is named."""
-    value = look(node.inputs, path) if node and path else ABSENT
-    verdict = {True: Verdict.MET, False: Verdict.BROKEN, None: Verdict.UNKNOWN}[holds]
-    return Judgement(
-        verdict=verdict,
-        path=path,
-        value=None if value is ABSENT else value,
-        message=message if verdict is Verdict.BROKEN else "",
-        urn=node.urn if node else "",
-    )

@@ -3,19 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Judgement, look
+from policies.model import ABSENT, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
-    all_of,
-    any_of,
-    as_list,
-    holds_unknown,
-    is_one,
-    is_set,
-    is_unknown,
-    referring,
-    say,
-)
+from policies.rules.logic import all_of, any_of, as_list, holds_unknown, is_one, is_set, is_unknown, referring
 from policies.rules.secrets import is_secret_variable
 
 FUNCTION = "aws:lambda/function:Function"

@@ -7,8 +7,8 @@ from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, look
-from policies.rules.logic import Answer, any_of, as_list, is_unknown, rows
+from policies.model import ABSENT, Answer, look
+from policies.rules.logic import any_of, as_list, is_unknown, rows
 
 DOCUMENTS: Mapping[str, tuple[str, ...]] = {
     "aws:iam/policy:Policy": ("policy",),

@@ -3,21 +3,10 @@
 from collections.abc import Callable, Iterator
 
 from mlops.plan.graph import Graph, Node
-from policies.model import Judgement, look
+from policies.model import Answer, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.grants import Permission, documents, permissions
-from policies.rules.logic import (
-    Answer,
-    all_of,
-    any_of,
-    as_list,
-    is_one,
-    is_true,
-    is_unknown,
-    missing,
-    negated,
-    say,
-)
+from policies.rules.logic import all_of, any_of, as_list, is_one, is_true, is_unknown, missing, negated
 from policies.rules.ownership import owns_account_settings
 
 ESCALATIONS = (

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Node
-from policies.model import ABSENT, Judgement, judge, look
+from policies.model import ABSENT, Judgement, judge, look, say
 from policies.registry import resource_rule
 from policies.rules.documents import closed
-from policies.rules.evidence import answer, at_least, conclude, demand, one_of, yes
+from policies.rules.evidence import answer, at_least, demand, one_of, yes
 
 KEY = "aws:kms/key:Key"
 _DAYS = 30
@@ -28,7 +28,7 @@ def keys_rotate(node: Node) -> Iterable[Judgement]:
     spec = look(node.inputs, "customerMasterKeySpec")
     symmetric = True if spec is ABSENT else answer(spec, one_of("SYMMETRIC_DEFAULT"))
     if symmetric is None and look(node.inputs, "enableKeyRotation") is not True:
-        yield conclude(node, "customerMasterKeySpec", None, _ROTATION_MESSAGE)
+        yield say(node, "customerMasterKeySpec", None, _ROTATION_MESSAGE)
     elif symmetric is not False:
         yield judge(node, "enableKeyRotation", yes, _ROTATION_MESSAGE)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import ABSENT, Judgement, look
+from policies.model import ABSENT, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.logic import (
     all_of,
@@ -17,7 +17,6 @@ from policies.rules.logic import (
     negated,
     referring,
     rows,
-    say,
     unclear,
 )
 

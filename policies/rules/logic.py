@@ -9,10 +9,7 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, Judgement, Verdict, look
-
-Answer = bool | None
-"""None where the value is not known yet."""
+from policies.model import ABSENT, Answer, Judgement, Verdict, look
 
 
 def is_unknown(value: Any) -> bool:
@@ -82,19 +79,6 @@ def rows(node: Node, path: str) -> Iterator[tuple[str, Any]]:
         return
     for index, item in enumerate(as_list(value)):
         yield f"{path}[{index}]", item
-
-
-def say(node: Node, path: str, answer: Answer, message: str) -> Judgement:
-    """The judgement that an answer to "is it right?" makes of a property."""
-    value = look(node.inputs, path)
-    verdict = Verdict.UNKNOWN if answer is None else Verdict.MET if answer else Verdict.BROKEN
-    return Judgement(
-        verdict=verdict,
-        path=path,
-        value=None if value is ABSENT else value,
-        message=message if verdict is Verdict.BROKEN else "",
-        urn=node.urn,
-    )
 
 
 def missing(message: str, urn: str = "", path: str = "") -> Judgement:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from mlops.core.audit_events import WATCHED, WatchedEvent
 from mlops.plan.graph import Graph, Node
-from policies.model import Judgement, look
+from policies.model import Answer, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.logic import (
-    Answer,
     all_of,
     any_of,
     holds_unknown,
@@ -18,7 +17,6 @@ from policies.rules.logic import (
     missing,
     negated,
     rows,
-    say,
 )
 
 FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"

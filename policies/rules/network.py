@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Judgement, look
+from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.grants import permissions
 from policies.rules.logic import (
-    Answer,
     all_of,
     any_of,
     is_one,
@@ -17,7 +16,6 @@ from policies.rules.logic import (
     referring,
     refers,
     rows,
-    say,
     sources,
     unclear,
 )

@@ -8,11 +8,11 @@ guide, "Restoring a DB instance to a specified time"), which meets the RPO.
 from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
-from policies.model import Judgement, judge, look
+from policies.model import Judgement, judge, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.attachments import attached
 from policies.rules.databases import CLUSTER, CLUSTER_INSTANCE, INSTANCE
-from policies.rules.evidence import answer, at_least, conclude, demand, yes
+from policies.rules.evidence import answer, at_least, demand, yes
 
 RETENTION_DAYS = 14
 """Days of automated backups that production needs; the levels of smaller tiers only advise."""
@@ -54,10 +54,10 @@ def databases_survive_a_zone(graph: Graph) -> Iterable[Judgement]:
     for cluster in graph.of_type(CLUSTER):
         own = members.of(cluster)
         if len(own) > 1:
-            yield from (conclude(member, "clusterIdentifier", True, "") for member in own)
+            yield from (say(member, "clusterIdentifier", True, "") for member in own)
             continue
         message = f"The cluster has {len(own)} instances; a failover needs two."
-        yield conclude(cluster, "", None if len(own) + len(members.loose) > 1 else False, message)
+        yield say(cluster, "", None if len(own) + len(members.loose) > 1 else False, message)
 
 
 demand(

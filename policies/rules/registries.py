@@ -6,11 +6,12 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import Judgement, judge, look
+from policies.model import Answer, Judgement, judge, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.attachments import attached
 from policies.rules.documents import closed
-from policies.rules.evidence import Answer, answer, conclude, demand, elements, every, given, one_of, some, yes
+from policies.rules.evidence import answer, demand, elements, given, one_of, yes
+from policies.rules.logic import all_of, any_of
 
 REPOSITORY = "aws:ecr/repository:Repository"
 SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"
@@ -38,13 +39,13 @@ def images_are_scanned(graph: Graph) -> Iterable[Judgement]:
     for repository in graph.of_type(REPOSITORY):
         name = look(repository.inputs, "name")
         scanned = (answer(look(repository.inputs, path), yes), *(_covers(rule, name) for rule in rules))
-        yield conclude(repository, path, some(scanned), "Nobody looks for known vulnerabilities in the images.")
+        yield say(repository, path, any_of(scanned), "Nobody looks for known vulnerabilities in the images.")
 
 
 def _covers(rule: Any, name: Any) -> Answer:
     scans = answer(look(rule, "scanFrequency"), one_of("SCAN_ON_PUSH", "CONTINUOUS_SCAN"))
     filters = elements(look(rule, "repositoryFilters"))
-    return every((scans, some(_matches(look(one, "filter"), name) for one in filters)))
+    return all_of((scans, any_of(_matches(look(one, "filter"), name) for one in filters)))
 
 
 def _matches(pattern: Any, name: Any) -> Answer:

@@ -6,9 +6,10 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import look
+from policies.model import Answer, look
 from policies.rules.attachments import attached, targets
-from policies.rules.evidence import Answer, elements, some
+from policies.rules.evidence import elements
+from policies.rules.logic import any_of
 
 SUBNET = "aws:ec2/subnet:Subnet"
 TABLES = ("aws:ec2/routeTable:RouteTable", "aws:ec2/defaultRouteTable:DefaultRouteTable")
@@ -43,7 +44,7 @@ class Routes:
         """Route table -> whether it leads to an internet gateway."""
         routes = attached(self._graph, (ROUTE,), "routeTableId", TABLES)
         return {
-            table.urn: some([*(self._leads_out(route) for route in routes.of(table)), *self._inline(table)])
+            table.urn: any_of([*(self._leads_out(route) for route in routes.of(table)), *self._inline(table)])
             for table in self._graph.of_type(*TABLES)
         }
 
@@ -59,7 +60,7 @@ class Routes:
         if look(self._graph[subnet].inputs, "mapPublicIpOnLaunch") is True:
             return True
         tables = self._tables.get(subnet, ())
-        return some(self._open_tables.get(urn) for urn in tables) if tables else None
+        return any_of(self._open_tables.get(urn) for urn in tables) if tables else None
 
     def _leads_out(self, route: Node) -> Answer:
         if targets(self._graph, route, "gatewayId", (GATEWAY,)):

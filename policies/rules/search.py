@@ -3,22 +3,11 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Node
-from policies.model import Judgement, judge, look
+from policies.model import Judgement, judge, look, say
 from policies.registry import resource_rule
 from policies.rules.documents import closed
-from policies.rules.evidence import (
-    answer,
-    at_least,
-    conclude,
-    demand,
-    elements,
-    every,
-    given,
-    not_off,
-    not_on,
-    some,
-    yes,
-)
+from policies.rules.evidence import answer, at_least, demand, elements, given, not_off, not_on, yes
+from policies.rules.logic import all_of, any_of
 
 _LOGS = ("ES_APPLICATION_LOGS", "AUDIT_LOGS")
 _NODES = 3
@@ -60,8 +49,8 @@ def search_asks_who_it_is(node: Node) -> Iterable[Judgement]:
 def search_keeps_logs(node: Node) -> Iterable[Judgement]:
     options = elements(look(node.inputs, "logPublishingOptions"))
     for kind in _LOGS:
-        kept = some(
-            every(
+        kept = any_of(
+            all_of(
                 (
                     answer(look(option, "logType"), lambda value, kind=kind: value == kind),
                     answer(look(option, "enabled"), not_off),
@@ -69,7 +58,7 @@ def search_keeps_logs(node: Node) -> Iterable[Judgement]:
             )
             for option in options
         )
-        yield conclude(node, "logPublishingOptions", kept, f"{kind} are not published.")
+        yield say(node, "logPublishingOptions", kept, f"{kind} are not published.")
 
 
 @resource_rule("opensearch-fault-tolerant")

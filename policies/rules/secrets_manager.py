@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Judgement, judge, look
+from policies.model import ABSENT, Answer, Judgement, judge, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.attachments import attached
 from policies.rules.documents import closed
-from policies.rules.evidence import Answer, answer, conclude, demand, given, yes
+from policies.rules.evidence import answer, demand, given, yes
 
 SECRET = "aws:secretsmanager/secret:Secret"
 ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"
@@ -36,8 +36,8 @@ def _is_frequent(rotation: Node) -> Judgement:
         return judge(rotation, days, lambda value: isinstance(value, int) and value <= _DAYS, message)
     value = look(rotation.inputs, schedule)
     if value is ABSENT:
-        return conclude(rotation, "rotationRules", answer(look(rotation.inputs, "rotationRules"), given), message)
-    return conclude(rotation, schedule, _within(str(value)), message)
+        return say(rotation, "rotationRules", answer(look(rotation.inputs, "rotationRules"), given), message)
+    return say(rotation, schedule, _within(str(value)), message)
 
 
 def _within(schedule: str) -> Answer:

@@ -6,22 +6,12 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import ABSENT, Judgement, Verdict, judge, look
+from policies.model import ABSENT, Answer, Judgement, Verdict, judge, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.attachments import Attached, attached
 from policies.rules.documents import closed, denies_plain_http
-from policies.rules.evidence import (
-    Answer,
-    answer,
-    at_least,
-    conclude,
-    demand,
-    elements,
-    given,
-    one_of,
-    some,
-    yes,
-)
+from policies.rules.evidence import answer, at_least, demand, elements, given, one_of, yes
+from policies.rules.logic import any_of
 
 BUCKET = "aws:s3/bucket:Bucket"
 BUCKETS = (BUCKET, "aws:s3/bucketObjectv2:BucketV2", "aws:s3/bucketV2:BucketV2")
@@ -83,7 +73,7 @@ def _rules(node: Node, holds: Callable[[int], Judgement], message: str) -> Itera
     """What `holds` says of each element of `rules`."""
     rules = look(node.inputs, "rules")
     if rules == UNKNOWN or not given(rules):
-        yield conclude(node, "rules", None if rules == UNKNOWN else False, message)
+        yield say(node, "rules", None if rules == UNKNOWN else False, message)
         return
     yield from (holds(index) for index in range(len(elements(rules))))
 
@@ -136,7 +126,7 @@ def buckets_refuse_plain_http(graph: Graph) -> Iterable[Judgement]:
     message = "No statement of the bucket's policy denies requests without TLS."
 
     def policy(part: Node) -> Iterable[Judgement]:
-        return [conclude(part, "policy", denies_plain_http(look(part.inputs, "policy")), message)]
+        return [say(part, "policy", denies_plain_http(look(part.inputs, "policy")), message)]
 
     return _each_bucket(graph, POLICY, message, policy)
 
@@ -156,9 +146,9 @@ def access_lists_are_off(node: Node) -> Iterable[Judgement]:
         yield judge(node, "acl", lambda value: value not in _PUBLIC_ACLS, message)
     else:
         grants = elements(look(node.inputs, "accessControlPolicy.grants"))
-        is_public = some(answer(look(grant, "grantee.uri"), _is_everybody) for grant in grants)
+        is_public = any_of(answer(look(grant, "grantee.uri"), _is_everybody) for grant in grants)
         message = "A grant opens the bucket to everybody, or to every AWS account."
-        yield conclude(node, "accessControlPolicy.grants", None if is_public is None else not is_public, message)
+        yield say(node, "accessControlPolicy.grants", None if is_public is None else not is_public, message)
 
 
 def _is_everybody(uri: Any) -> bool:
@@ -177,10 +167,10 @@ def access_is_logged(graph: Graph) -> Iterable[Judgement]:
             continue
         for part in parts.of(bucket):
             target = answer(look(part.inputs, "targetBucket"), given)
-            yield conclude(part, "targetBucket", True if part.urn in placed else target, message)
+            yield say(part, "targetBucket", True if part.urn in placed else target, message)
         if not parts.of(bucket):
             # A log whose target is unknown may turn this bucket into the one that takes the logs.
-            yield conclude(bucket, "", None if parts.loose or takes.loose else False, message)
+            yield say(bucket, "", None if parts.loose or takes.loose else False, message)
 
 
 @stack_rule("s3-lifecycle")
@@ -190,7 +180,7 @@ def buckets_are_cleaned_up(graph: Graph) -> Iterable[Judgement]:
     for bucket in graph.of_type(*BUCKETS):
         if not lifecycles.of(bucket):
             yield lifecycles.missing(bucket, "No rule ever removes or moves an object: the bucket only grows.")
-        is_versioned = some(
+        is_versioned = any_of(
             answer(look(part.inputs, "versioningConfiguration.status"), one_of("Enabled"))
             for part in versions.of(bucket)
         )
@@ -201,13 +191,13 @@ def buckets_are_cleaned_up(graph: Graph) -> Iterable[Judgement]:
 def _cleans_up(lifecycle: Node, is_versioned: Answer) -> Judgement:
     rules = elements(look(lifecycle.inputs, "rules"))
     states = [(rule, answer(look(rule, "status"), one_of("Enabled"))) for rule in rules]
-    enabled = some(state for _, state in states)
+    enabled = any_of(state for _, state in states)
     if enabled is not True or is_versioned is False:
-        return conclude(lifecycle, "rules", enabled, "No rule of the lifecycle is enabled.")
-    expires = some(state and _expires_versions(rule) for rule, state in states)
+        return say(lifecycle, "rules", enabled, "No rule of the lifecycle is enabled.")
+    expires = any_of(state and _expires_versions(rule) for rule, state in states)
     if expires is False and is_versioned is None:
         expires = None
-    return conclude(lifecycle, "rules", expires, "Versions that were overwritten are kept, and billed, for ever.")
+    return say(lifecycle, "rules", expires, "Versions that were overwritten are kept, and billed, for ever.")
 
 
 def _expires_versions(rule: Any) -> Answer:
@@ -236,8 +226,8 @@ def audit_logs_cannot_be_changed(graph: Graph) -> Iterable[Judgement]:
 def _retains(lock: Node) -> Judgement:
     retention = "rule.defaultRetention"
     periods = [answer(look(lock.inputs, f"{retention}.{unit}"), at_least(1)) for unit in ("days", "years")]
-    holds = some(periods) if look(lock.inputs, retention) != UNKNOWN else None
-    return conclude(lock, retention, holds, "The lock has no default retention: new log files are not locked.")
+    holds = any_of(periods) if look(lock.inputs, retention) != UNKNOWN else None
+    return say(lock, retention, holds, "The lock has no default retention: new log files are not locked.")
 
 
 @resource_rule("efs-encrypted")

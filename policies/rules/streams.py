@@ -4,22 +4,11 @@ from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import ABSENT, Judgement, judge, look
+from policies.model import ABSENT, Answer, Judgement, judge, look, say
 from policies.registry import resource_rule, stack_rule
 from policies.rules.attachments import attached
-from policies.rules.evidence import (
-    Answer,
-    answer,
-    at_least,
-    conclude,
-    demand,
-    given,
-    not_off,
-    not_on,
-    one_of,
-    some,
-    yes,
-)
+from policies.rules.evidence import answer, at_least, demand, given, not_off, not_on, one_of, yes
+from policies.rules.logic import any_of
 
 STREAM = "aws:kinesis/stream:Stream"
 FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
@@ -67,7 +56,7 @@ def brokers_ask_who_it_is(node: Node) -> Iterable[Judgement]:
     ways = (f"{path}.sasl.iam", f"{path}.sasl.scram", f"{path}.tls.certificateAuthorityArns")
     answers = [answer(look(node.inputs, way), lambda value: value is not False and given(value)) for way in ways]
     shown = next((way for way, holds in zip(ways, answers, strict=True) if holds), ways[0])
-    yield conclude(node, shown, some(answers), "No way to log in is enabled.")
+    yield say(node, shown, any_of(answers), "No way to log in is enabled.")
 
 
 @resource_rule("msk-broker-logs")
@@ -75,7 +64,7 @@ def brokers_keep_logs(node: Node) -> Iterable[Judgement]:
     ways = [f"loggingInfo.brokerLogs.{where}.enabled" for where in ("cloudwatchLogs", "s3", "firehose")]
     answers = [answer(look(node.inputs, way), yes) for way in ways]
     shown = next((way for way, holds in zip(ways, answers, strict=True) if holds), ways[0])
-    yield conclude(node, shown, some(answers), "The logs of the brokers go nowhere.")
+    yield say(node, shown, any_of(answers), "The logs of the brokers go nowhere.")
 
 
 @stack_rule("firehose-encrypted")
@@ -88,14 +77,14 @@ def deliveries_are_encrypted(graph: Graph) -> Iterable[Judgement]:
     for node in graph.of_type(FIREHOSE):
         own = answer(look(node.inputs, "serverSideEncryption.enabled"), yes)
         if own is True or not _has_source(node):
-            yield conclude(node, "serverSideEncryption.enabled", own, message)
+            yield say(node, "serverSideEncryption.enabled", own, message)
         elif look(node.inputs, _TOPIC_SOURCE) is not ABSENT:
             yield judge(node, f"{_TOPIC_SOURCE}.mskClusterArn", given, message)
         else:
             stream = graph[streams[node.urn]] if node.urn in streams else _named_stream(graph, node)
             # A stream that the stack does not make: nothing here shows how it is encrypted.
             holds: Answer = None if stream is None else answer(look(stream.inputs, "encryptionType"), one_of("KMS"))
-            yield conclude(node, f"{_STREAM_SOURCE}.kinesisStreamArn", holds, message)
+            yield say(node, f"{_STREAM_SOURCE}.kinesisStreamArn", holds, message)
 
 
 def _has_source(node: Node) -> bool:
