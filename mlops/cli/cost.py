@@ -100,8 +100,7 @@ def estimated(
     Raises:
         BadInputError: the file, the usage or the region cannot be used.
     """
-    from mlops.cli.planning import planned
-    from mlops.cost import sources
+    from mlops.cli.planning import graph_in, planned
     from mlops.cost.book import BookError, load
     from mlops.cost.estimate import estimate
     from mlops.cost.usage import budget_of, usage_of
@@ -109,12 +108,12 @@ def estimated(
     try:
         if graph and not stack:
             book = load()
-            return estimate(sources.read(graph), usage_of("", (), usage), book), book, None
+            return estimate(graph_in(graph), usage_of("", (), usage), book), book, None
         target = options.target(stack)
         plan = planned(target)
         book = load(target.root)
-        priced = sources.read(graph) if graph else plan.graph
+        priced = graph_in(graph) if graph else plan.graph
         made = estimate(priced, usage_of(plan.tier, plan.choices, usage), book)
         return made, book, budget_of(plan.choices)
-    except (BookError, sources.SourceError) as error:
+    except BookError as error:
         raise BadInputError(str(error)) from None

@@ -88,8 +88,6 @@ def diff(
 
 def _base(target: options.Target, base: str | None, state: Path | None) -> "tuple[Graph, str, str]":
     """The graph to compare with, what it is in words, and what the head is."""
-    from mlops.cost.sources import SourceError, read
-
     if base is not None:
         from mlops.cli import revision, ui
 
@@ -98,14 +96,13 @@ def _base(target: options.Target, base: str | None, state: Path | None) -> "tupl
         with ui.err().status(f"Planning {target.stack} at {found} …"):
             graph = revision.planned_at(target, found)
         return graph, str(found), "the working tree, with uncommitted changes" if dirty else "the working tree"
-    try:
-        if state is not None:
-            return read(state), f"the state in {state.name}", "the working tree"
-        from mlops.cli import local_state
+    if state is not None:
+        from mlops.cli.planning import graph_in
 
-        return local_state.read(target), "what runs on this machine", "the working tree"
-    except SourceError as error:
-        raise BadInputError(str(error)) from None
+        return graph_in(state), f"the state in {state.name}", "the working tree"
+    from mlops.cli import local_state
+
+    return local_state.read(target), "what runs on this machine", "the working tree"
 
 
 def _named(before: "Graph", head: "Graph") -> "Graph":

@@ -8,9 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlops.cli import ui
+from mlops.cli.errors import BadInputError
 from mlops.cli.options import Target
 from mlops.core import documentation
 from mlops.plan import cache
+from mlops.plan.graph import Graph
 from mlops.plan.plan import Plan
 
 
@@ -30,6 +32,20 @@ def planned(target: Target) -> Plan:
         plan = _record(target)
     cache.store(target.root, target.stack, plan.to_json())
     return plan
+
+
+def graph_in(file: Path) -> Graph:
+    """The graph in a file: a stack export, a preview's JSON, or a plan's.
+
+    Raises:
+        BadInputError: it cannot be read, or is none of these.
+    """
+    from mlops.plan.sources import SourceError, read
+
+    try:
+        return read(file)
+    except SourceError as error:
+        raise BadInputError(str(error)) from None
 
 
 def program(root: Path) -> Callable[[], object]:

@@ -10,7 +10,6 @@ from mlops.cli import options, ui
 from mlops.cli.errors import BadInputError
 
 if TYPE_CHECKING:
-    from mlops.plan.graph import Graph
     from policies.engine import Report
     from policies.exemptions import Exemption
 
@@ -84,14 +83,14 @@ def judged(stack: str | None, graph: Path | None = None) -> "Report":
     Raises:
         BadInputError: the file or an exemption cannot be used.
     """
-    from mlops.cli.planning import planned
+    from mlops.cli.planning import graph_in, planned
     from policies import engine
 
     if graph and not stack:
-        return engine.judge(_read(graph), "", exemptions(Path.cwd()))
+        return engine.judge(graph_in(graph), "", exemptions(Path.cwd()))
     target = options.target(stack)
     plan = planned(target)
-    return engine.judge(_read(graph) if graph else plan.graph, plan.tier, exemptions(target.root))
+    return engine.judge(graph_in(graph) if graph else plan.graph, plan.tier, exemptions(target.root))
 
 
 def exemptions(root: Path) -> "tuple[Exemption, ...]":
@@ -107,15 +106,6 @@ def exemptions(root: Path) -> "tuple[Exemption, ...]":
     try:
         return read(root / FILE, facts().rules, today())
     except ExemptionError as error:
-        raise BadInputError(str(error)) from None
-
-
-def _read(file: Path) -> "Graph":
-    from mlops.cost.sources import SourceError, read
-
-    try:
-        return read(file)
-    except SourceError as error:
         raise BadInputError(str(error)) from None
 
 

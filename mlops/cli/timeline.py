@@ -52,16 +52,9 @@ def timeline(
 
 def read_graph(stack: str | None, file: Path | None) -> "Graph":
     """The graph of a stack's plan, or the one in a file."""
-    from mlops.cli.errors import BadInputError
-    from mlops.cli.planning import planned
-    from mlops.cost import sources
+    from mlops.cli.planning import graph_in, planned
 
-    if not file:
-        return planned(options.target(stack)).graph
-    try:
-        return sources.read(file)
-    except sources.SourceError as error:
-        raise BadInputError(str(error)) from None
+    return graph_in(file) if file else planned(options.target(stack)).graph
 
 
 def clock(seconds: float) -> str:

@@ -14,9 +14,9 @@ from mlops.plan.values import UNKNOWN
 from policies.model import Answer, Judgement, look, say
 from policies.registry import stack_rule
 from policies.rules.attachments import attached, names_of, targets
-from policies.rules.documents import as_list, conditions, for_anybody, statements
+from policies.rules.documents import conditions, for_anybody, statements
 from policies.rules.evidence import answer, at_least, demand, elements, given, yes
-from policies.rules.logic import all_of, any_of
+from policies.rules.logic import all_of, any_of, as_list
 from policies.rules.tags import tags_of
 
 VAULT = "aws:backup/vault:Vault"

@@ -10,7 +10,7 @@ from typing import Any
 from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
 from policies.model import ABSENT, Answer, Judgement, look, say
-from policies.rules.logic import all_of, any_of
+from policies.rules.logic import all_of, any_of, as_list, is_unknown
 
 CALLERS = frozenset(
     (
@@ -45,11 +45,6 @@ def statements(document: Any) -> list[Statement] | None:
     if found == UNKNOWN:
         return None
     return [one for one in as_list(found) if isinstance(one, Mapping)]
-
-
-def as_list(value: Any) -> list[Any]:
-    """IAM writes a single value without its list."""
-    return value if isinstance(value, list) else [value]
 
 
 def for_anybody(statement: Statement) -> Answer:
@@ -134,4 +129,4 @@ def closed(
 
 
 def _unknown_or(value: Any, otherwise: bool) -> Answer:
-    return None if isinstance(value, str) and UNKNOWN in value else otherwise
+    return None if is_unknown(value) else otherwise

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mlops.cost.sources import SourceError, read
+from mlops.plan.sources import SourceError, read
 from tests.cost.stacks import resource, stack
 from tests.cost.test_estimate import as_export, as_preview
 
