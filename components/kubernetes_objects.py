@@ -89,6 +89,35 @@ def service_account(
     return name_of(account)
 
 
+def autoscaler(
+    name: str,
+    metadata: "k8s.meta.v1.ObjectMetaArgs",
+    deployment: pulumi.Input[str],
+    *,
+    fewest: int,
+    most: int,
+    cpu_percent: int,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Between `fewest` and `most` replicas of a Deployment, by CPU use in percent of what its pods request."""
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": cpu_percent}}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
+        "minReplicas": fewest,
+        "maxReplicas": most,
+        "metrics": [{"type": "Resource", "resource": cpu}],
+    }
+    k8s.autoscaling.v2.HorizontalPodAutoscaler(name, metadata=metadata, spec=manifest(spec), opts=opts)
+
+
+def disruption_budget(
+    name: str, metadata: "k8s.meta.v1.ObjectMetaArgs", selector: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> None:
+    """Of the pods with these labels, only one at a time is taken away on purpose."""
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": selector}}
+    k8s.policy.v1.PodDisruptionBudget(name, metadata=metadata, spec=manifest(spec), opts=opts)
+
+
 def release(
     name: str,
     chart: Chart,

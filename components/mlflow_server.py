@@ -117,17 +117,6 @@ def ingress_spec(host: str, service: pulumi.Input[str]) -> dict[str, object]:
     return {"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]}
 
 
-def autoscaler_spec(deployment: pulumi.Input[str], fewest: int, most: int, cpu_percent: int) -> dict[str, object]:
-    """Replicas by CPU use, in percent of what they request."""
-    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": cpu_percent}}
-    return {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
-        "minReplicas": fewest,
-        "maxReplicas": most,
-        "metrics": [{"type": "Resource", "resource": cpu}],
-    }
-
-
 def ingress_annotations(certificate_arn: str) -> dict[str, str]:
     """An internal load balancer that speaks TLS only, made by the AWS Load Balancer Controller."""
     prefix = "alb.ingress.kubernetes.io"

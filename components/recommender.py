@@ -19,6 +19,8 @@ from components.identity import Grant, Identity, IdentityArgs, network_policy
 from components.kubernetes_objects import (
     SERVING_ALLOWED,
     TRACKING_ALLOWED,
+    autoscaler,
+    disruption_budget,
     from_namespaces,
     generated_secret,
     manifest,
@@ -153,21 +155,20 @@ class Recommender(Component[RecommenderOutputs]):
         replicas = config.min_replicas if config.max_replicas == config.min_replicas else None
         deployment = self._deployment("recommender", pods.deployment_spec("recommender", pod, replicas), policy)
         if config.max_replicas > config.min_replicas:
-            k8s.autoscaling.v2.HorizontalPodAutoscaler(
+            autoscaler(
                 f"{self.name}-autoscaler",
-                metadata=self._metadata("recommender"),
-                spec=manifest(
-                    pods.autoscaler_spec(
-                        name_of(deployment), config.min_replicas, config.max_replicas, config.target_cpu_percent
-                    )
-                ),
+                self._metadata("recommender"),
+                name_of(deployment),
+                fewest=config.min_replicas,
+                most=config.max_replicas,
+                cpu_percent=config.target_cpu_percent,
                 opts=self.child,
             )
         if config.min_replicas > 1:
-            k8s.policy.v1.PodDisruptionBudget(
+            disruption_budget(
                 f"{self.name}-disruption-budget",
-                metadata=self._metadata("recommender"),
-                spec=manifest({"maxUnavailable": 1, "selector": {"matchLabels": pods.labels("recommender")}}),
+                self._metadata("recommender"),
+                pods.labels("recommender"),
                 opts=self.child,
             )
         return role

@@ -103,17 +103,6 @@ def service_spec() -> dict[str, object]:
     return {"type": "ClusterIP", "selector": labels("recommender"), "ports": [port]}
 
 
-def autoscaler_spec(deployment: pulumi.Input[str], fewest: int, most: int, cpu_percent: int) -> dict[str, object]:
-    """Replicas by CPU use, in percent of what they request."""
-    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": cpu_percent}}
-    return {
-        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
-        "minReplicas": fewest,
-        "maxReplicas": most,
-        "metrics": [{"type": "Resource", "resource": cpu}],
-    }
-
-
 def _template(parts: PodParts, spec: dict[str, object]) -> dict[str, object]:
     port = str(PORTS[parts.part])
     scrape = {"prometheus.io/scrape": "true", "prometheus.io/port": port, "prometheus.io/path": "/metrics"}

@@ -18,7 +18,9 @@ from components.identity import Identity, IdentityArgs, network_policy
 from components.kubernetes_objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
+    autoscaler,
     closed,
+    disruption_budget,
     from_namespaces,
     manifest,
     name_of,
@@ -267,21 +269,17 @@ class Mlflow(Component[MlPlatformOutputs]):
     def _availability(self, deployment: "k8s.apps.v1.Deployment") -> None:
         config = self._config
         if config.highly_available:
-            k8s.policy.v1.PodDisruptionBudget(
-                f"{self.name}-disruption-budget",
-                metadata=self._metadata("mlflow"),
-                spec=manifest({"maxUnavailable": 1, "selector": {"matchLabels": server.SERVER}}),
-                opts=self.child,
+            disruption_budget(
+                f"{self.name}-disruption-budget", self._metadata("mlflow"), server.SERVER, opts=self.child
             )
         if config.max_replicas > config.min_replicas:
-            k8s.autoscaling.v2.HorizontalPodAutoscaler(
+            autoscaler(
                 f"{self.name}-autoscaler",
-                metadata=self._metadata("mlflow"),
-                spec=manifest(
-                    server.autoscaler_spec(
-                        name_of(deployment), config.min_replicas, config.max_replicas, config.target_cpu_percent
-                    )
-                ),
+                self._metadata("mlflow"),
+                name_of(deployment),
+                fewest=config.min_replicas,
+                most=config.max_replicas,
+                cpu_percent=config.target_cpu_percent,
                 opts=self.child,
             )
 
