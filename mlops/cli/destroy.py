@@ -46,7 +46,7 @@ def destroy(
 
     pulumi = own_pulumi.find(target, runs_program=False)
     graph = from_export(own_pulumi.exported(pulumi, target))
-    protected = protection.check(target, graph, exclude=exclude_protected)
+    protected = protection.check(target, graph, exclude=exclude_protected, up=f"mlops up -s {target.given}")
     own_pulumi.check_credentials(target, graph)
     more = [
         *(["--yes"] if yes else []),

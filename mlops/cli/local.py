@@ -57,7 +57,7 @@ def bring_up(target: Target, plan: Plan, *, as_json: bool) -> Up:
     data = {"stack": target.stack, **as_data(result, board), "outputs": result.outputs}
     if as_json and not result.ok:
         ui.print_json(data)
-    demand(result, f"Bringing {target.stack} up", f"`mlops up -s {target.given}` goes on from there.")
+    demand(result, f"Bringing {target.stack} up", f"`{_command('up', target)}` goes on from there.")
     up = Up(outputs=result.outputs, things=things, data=data)
     if as_json:
         return up
@@ -74,7 +74,7 @@ def bring_up(target: Target, plan: Plan, *, as_json: bool) -> Up:
             f"({result.seconds:.1f} s)."
         )
     shown = kubernetes.relative_to(target.root)
-    console.print(f"  Kubernetes objects as YAML: {shown}. Down again: mlops destroy -s {target.given}", markup=False)
+    console.print(f"  Kubernetes objects as YAML: {shown}. Down again: {_command('destroy', target)}", markup=False)
     return up
 
 
@@ -91,14 +91,14 @@ def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bo
     with cloud_for(target, folder(target)) as cloud:
         stack = stack_in(cloud, target)
         graph = stack.graph()
-        protected = protection.check(target, graph, exclude=exclude_protected)
+        protected = protection.check(target, graph, exclude=exclude_protected, up=_command("up", target))
         _confirm(target, len(graph), yes=yes)
 
         def destroy(**options: Any) -> Any:
             return stack.destroy(**options, exclude_protected=exclude_protected)
 
         result, board = operate(f"destroy {target.stack}", graph, destroy)
-        demand(result, f"Destroying {target.stack}", f"`mlops destroy -s {target.given}` goes on from there.")
+        demand(result, f"Destroying {target.stack}", f"`{_command('destroy', target)}` goes on from there.")
         left = [*stack.graph(), *cloud.world]
     if left and not protected:
         names = ", ".join(sorted({one.name for one in left}))
@@ -110,6 +110,12 @@ def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bo
     _report(
         {"stack": target.stack, "existed": True, **as_data(result, board)}, f"{target.stack}: {done}{kept}.", as_json
     )
+
+
+def _command(name: str, target: Target) -> str:
+    """The command as it has to be given to mean this machine: without --here, another stack is one in the cloud."""
+    here = "" if target.stack == LOCAL_STACK else " --here"
+    return f"mlops {name} -s {target.given}{here}"
 
 
 def _confirm(target: Target, number: int, *, yes: bool) -> None:

@@ -61,12 +61,15 @@ def test_a_local_stack_comes_up_stays_as_it_is_and_goes_without_a_trace(mlops: R
 
 def test_what_is_protected_keeps_a_stack_from_being_destroyed(mlops: Run, engine: Path) -> None:
     small(engine, "prod", tier="prod", zones=2)
-    assert mlops("up", "-s", "prod", "--here").code == 0
+    up = mlops("up", "-s", "prod", "--here")
+    assert up.code == 0
+    assert "Down again: mlops destroy -s prod --here" in up.text
     refused = mlops("destroy", "-s", "prod", "--here", "--yes")
     assert refused.code == 1
     assert "nothing was deleted" in refused.err
     assert "storage-raw (s3 Bucket)" in refused.err
     assert "protect: false" in refused.err
+    assert "mlops up -s prod --here" in " ".join(refused.err.split())
     assert "--exclude-protected" in refused.err
     assert "No change" in mlops("up", "-s", "prod", "--here").out
 
