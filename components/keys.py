@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field
 
-from components.component import Component
+from components.base.component import Component
 from mlops.core.config import Config
 
 Purpose = Literal["data", "cluster", "database", "logs"]

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import pulumi
 from pydantic import Field, model_validator
 
-from components.account_baseline import LOG_WRITERS, AccountBaseline, AccountBaselineArgs, AccountBaselineConfig
-from components.budget import Budget, BudgetArgs
+from components.account.baseline import LOG_WRITERS, AccountBaseline, AccountBaselineArgs, AccountBaselineConfig
+from components.account.budget import Budget, BudgetArgs
+from components.base.component import Component
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
-from components.component import Component
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation

@@ -7,8 +7,8 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field, field_validator
 
-from components.component import Component
-from components.identity import Grant, Statement
+from components.base.component import Component
+from components.base.identity import Grant, Statement
 from mlops.core.config import Config
 
 

@@ -13,8 +13,8 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.component import Component
-from components.identity import Grant, Statement
+from components.base.component import Component
+from components.base.identity import Grant, Statement
 from mlops.core.config import Config
 
 Zone = Literal["raw", "curated", "features", "artifacts"]

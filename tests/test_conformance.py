@@ -11,7 +11,7 @@ import pulumi
 import pytest
 from pydantic import BaseModel
 
-from components.component import Component
+from components.base.component import Component
 from components.data_pipeline import DataPipelineConfig
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.serving import ServingConfig

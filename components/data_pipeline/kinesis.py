@@ -11,11 +11,11 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field
 
-from components.component import Component
+from components.base.component import Component
+from components.base.identity import Statement, policy_document
+from components.base.logs import log_group
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.foundation import Foundation
-from components.identity import Statement, policy_document
-from components.logs import log_group
 from mlops.core.config import Card, Config
 
 EVENTS = "events/"

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.component import INTERNAL, Component
+from components.base.component import INTERNAL, Component
+from components.base.identity import Egress, Grant, Statement
 from components.foundation import Foundation
-from components.identity import Egress, Grant, Statement
 from mlops.core.module import SlotConfig
 
 

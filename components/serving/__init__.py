@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import pulumi
 from pydantic import Field, field_validator, model_validator
 
-from components.component import INTERNAL, Component
+from components.base.component import INTERNAL, Component
+from components.base.identity import Egress, Grant, Statement
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
-from components.identity import Egress, Grant, Statement
 from components.ml_platform import MlPlatformOutputs
-from components.recommender import RecommenderOutputs
+from components.workloads.recommender import RecommenderOutputs
 from mlops.core.config import Config
 from mlops.core.module import SlotConfig
 

@@ -6,27 +6,27 @@ from collections.abc import Sequence
 
 import typer
 
-from mlops.cli.access import access
-from mlops.cli.capacity import capacity
-from mlops.cli.cost import cost
-from mlops.cli.destroy import destroy
-from mlops.cli.diff import diff
-from mlops.cli.doctor import doctor
+from mlops.cli.commands.access import access
+from mlops.cli.commands.capacity import capacity
+from mlops.cli.commands.cost import cost
+from mlops.cli.commands.destroy import destroy
+from mlops.cli.commands.diff import diff
+from mlops.cli.commands.doctor import doctor
+from mlops.cli.commands.evidence import evidence
+from mlops.cli.commands.init import init
+from mlops.cli.commands.local import local_app
+from mlops.cli.commands.modules import modules
+from mlops.cli.commands.new_module import new_module
+from mlops.cli.commands.plan import plan
+from mlops.cli.commands.policy import policy
+from mlops.cli.commands.prices import prices
+from mlops.cli.commands.rehearse import rehearse
+from mlops.cli.commands.rightsize import rightsize
+from mlops.cli.commands.schema import schema
+from mlops.cli.commands.timeline import timeline
+from mlops.cli.commands.up import up
+from mlops.cli.commands.validate import validate
 from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
-from mlops.cli.evidence import evidence
-from mlops.cli.init import init
-from mlops.cli.local_stack import local_app
-from mlops.cli.modules import modules
-from mlops.cli.new_module import new_module
-from mlops.cli.plan import plan
-from mlops.cli.policy import policy
-from mlops.cli.prices import prices
-from mlops.cli.rehearse import rehearse
-from mlops.cli.rightsize import rightsize
-from mlops.cli.schema import schema
-from mlops.cli.timeline import timeline
-from mlops.cli.up import up
-from mlops.cli.validate import validate
 
 START, LOOK, RUN, EXTEND = "Start", "Look before anything exists", "Run", "Extend"
 

@@ -7,7 +7,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from mlops.cli.doctor import Check
+from mlops.cli.checks import Check
 from mlops.cli.options import Target
 from mlops.cli.planning import planned
 from mlops.plan import capacity

@@ -4,18 +4,18 @@ One NAT gateway and one copy of everything; spot nodes; nothing is protected, be
 """
 
 from components.cluster import ClusterConfig
-from components.cluster_config import AutoscalerConfig, EndpointConfig
-from components.cluster_node_config import NodeGroupConfig
+from components.cluster.config import AutoscalerConfig, EndpointConfig
+from components.cluster.node_config import NodeGroupConfig
 from components.data_pipeline.kinesis import DeliveryConfig, KinesisConfig
 from components.database import DatabaseConfig
 from components.keys import KeysConfig
 from components.ml_platform.mlflow import MlflowConfig
 from components.network import NetworkConfig
 from components.platform import PlatformConfig
-from components.recommender import RecommenderConfig
 from components.registry import RegistryConfig
 from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
+from components.workloads.recommender import RecommenderConfig
 
 CONFIG = PlatformConfig(
     network=NetworkConfig(mode="private", zones=2, nat="one", flow_log_days=7),

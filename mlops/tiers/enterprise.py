@@ -3,16 +3,16 @@
 Express brokers that grow without being moved, larger nodes, GPUs from nothing on demand, a year of everything.
 """
 
-from components.account_baseline import AccountBaselineConfig
+from components.account.baseline import AccountBaselineConfig
 from components.cluster import ClusterConfig
-from components.cluster_config import AutoscalerConfig, EndpointConfig
-from components.cluster_node_config import NodeGroupConfig
+from components.cluster.config import AutoscalerConfig, EndpointConfig
+from components.cluster.node_config import NodeGroupConfig
 from components.data_pipeline.kafka import KafkaConfig
+from components.data_pipeline.kafka.brokers import ExpressBrokers
 from components.database import DatabaseConfig
-from components.kafka_brokers import ExpressBrokers
 from components.keys import KeysConfig
 from components.ml_platform.mlflow import MlflowConfig
-from components.mlflow_auth import BasicAuth
+from components.ml_platform.mlflow.auth import BasicAuth
 from components.network import NetworkConfig
 from components.platform import PlatformConfig
 from components.registry import RegistryConfig

@@ -5,8 +5,8 @@ scale to zero. Nothing is protected.
 """
 
 from components.cluster import ClusterConfig
-from components.cluster_config import AutoscalerConfig, EndpointConfig
-from components.cluster_node_config import NodeGroupConfig
+from components.cluster.config import AutoscalerConfig, EndpointConfig
+from components.cluster.node_config import NodeGroupConfig
 from components.data_pipeline.kinesis import DeliveryConfig, KinesisConfig
 from components.database import DatabaseConfig
 from components.keys import KeysConfig

@@ -4,16 +4,13 @@ The headings are those of Mitchell et al., "Model Cards for Model Reporting" (20
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pipelines.evaluate import Evaluated
 from pipelines.gate import Figures, Group
 from pipelines.provenance import runtime
+from pipelines.reasons import Explanations
 from pipelines.snapshots import Snapshot
 from pipelines.train import Trained
-
-if TYPE_CHECKING:
-    from pipelines.explain import Explanations
 
 _KINDS = {
     "collaborative": "Item-item collaborative filtering: a product's score is the sum, over the products a user took, "
@@ -24,9 +21,7 @@ _KINDS = {
 }
 
 
-def card(
-    snapshot: Snapshot, trained: Trained, evaluated: Evaluated, explanations: "Explanations", now: datetime
-) -> str:
+def card(snapshot: Snapshot, trained: Trained, evaluated: Evaluated, explanations: Explanations, now: datetime) -> str:
     """The card in Markdown."""
     return "\n".join(
         [
@@ -123,7 +118,7 @@ def _verdict(group: Group) -> str:
     return "fair" if group.fair else "unfair"
 
 
-def _reasons(explanations: "Explanations") -> list[str]:
+def _reasons(explanations: Explanations) -> list[str]:
     if not explanations.reasons:
         return [
             "## Explanations",

@@ -11,11 +11,12 @@ from scipy import sparse
 
 from pipelines import snapshots
 from pipelines.errors import GateError
-from pipelines.features import USER_VIEW, Features, FeatureStore
+from pipelines.features import Features, FeatureStore
 from pipelines.gate import CANDIDATES, Candidate, Figures, GateRules, Verdict, groups, judge
 from pipelines.lake import Lake
 from pipelines.matrices import Csr, Interactions
 from pipelines.metrics import PerUser, interval, rank
+from pipelines.schema import USER_VIEW
 from pipelines.tracking import CHAMPION, Tracking, Version
 from pipelines.train import EVALUATION, Trained
 from recommender.manifest import Kind

@@ -12,6 +12,7 @@ import numpy as np
 from pipelines.card import card
 from pipelines.evaluate import Evaluated
 from pipelines.lake import Lake
+from pipelines.reasons import Explanations, Reason
 from pipelines.snapshots import Snapshot
 from pipelines.tracking import Tracking
 from pipelines.train import SERVED, Trained
@@ -22,28 +23,6 @@ EXPLANATIONS = "explanations.json"
 _SAMPLE = 200
 _SEED = 5
 _MOST_INFLUENTIAL = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reason:
-    """Why a user is shown a product."""
-
-    user: int
-    """Number within the sample: reports say why, and not who."""
-    product_id: str
-    because: tuple[str, ...]
-    """Products that the user took and whose neighbour it is, strongest first; empty where it is merely popular."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Explanations:
-    """A sample of reasons, and what they have in common."""
-
-    reasons: tuple[Reason, ...]
-    explained_share: float
-    """Share of the sampled recommendations that have a reason in the user's own history."""
-    influential: dict[str, int]
-    """Products that cause most recommendations, with how many of the sample."""
 
 
 @dataclass(frozen=True, kw_only=True)

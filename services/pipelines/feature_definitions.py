@@ -7,7 +7,7 @@ from pathlib import Path
 from feast import Entity, FeatureView, Field, FileSource, ValueType
 from feast.types import Float64, Int64, String
 
-from pipelines.features import PRODUCT_VIEW, USER_VIEW
+from pipelines.schema import PRODUCT_VIEW, USER_VIEW
 
 USER = Entity(name="user", join_keys=["user_id"], value_type=ValueType.STRING)
 PRODUCT = Entity(name="product", join_keys=["product_id"], value_type=ValueType.STRING)

@@ -26,7 +26,6 @@ from pipelines.snapshots import codes
 
 FRESHNESS = timedelta(hours=1)
 """Features older than this are not learnt from."""
-USER_VIEW, PRODUCT_VIEW = "user_features", "product_features"
 _PROJECT = "recommender"
 _MANIFEST = "features.json"
 _SKEW = timedelta(seconds=1)

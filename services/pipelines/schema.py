@@ -25,6 +25,9 @@ OPTIONAL: dict[Kind, tuple[str, ...]] = {
 UNKNOWN = "unknown"
 """Stands for a group, a category or a name that nobody gave."""
 
+USER_VIEW, PRODUCT_VIEW = "user_features", "product_features"
+"""Names of the feature views."""
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 EVENTS = pa.schema(
     [

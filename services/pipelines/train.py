@@ -11,10 +11,11 @@ import numpy as np
 from scipy import sparse
 
 from pipelines import snapshots
-from pipelines.features import PRODUCT_VIEW, Features, FeatureStore, require_fresh
+from pipelines.features import Features, FeatureStore, require_fresh
 from pipelines.lake import Lake
 from pipelines.matrices import Csr, Interactions, neighbours, popularity
 from pipelines.provenance import code_version, runtime
+from pipelines.schema import PRODUCT_VIEW
 from pipelines.snapshots import Snapshot
 from pipelines.tracking import Tracking
 from recommender.model import Model

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.auto_shutdown import AutoShutdownConfig
+from components.cluster.auto_shutdown import AutoShutdownConfig
 from tests.components.cluster_stack import NODE_GROUP, cluster
 from tests.platforms import platform
 

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from components.budget import Budget, BudgetArgs
+from components.account.budget import Budget, BudgetArgs
 from mlops.core.budget import BudgetConfig
 from mlops.plan.graph import Graph
 from tests.support import names, only, recorded

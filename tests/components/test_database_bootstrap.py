@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.database_manifests import BOOTSTRAP_COMMAND, BOOTSTRAP_SQL
+from components.database.manifests import BOOTSTRAP_COMMAND, BOOTSTRAP_SQL
 
 SERVER = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)), None)
 """Debian keeps the server's programs off the PATH."""

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from components.database import Database, DatabaseArgs, DatabaseConfig
-from components.database_login import DatabaseLogin, DatabaseLoginArgs
+from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
 from mlops.plan.graph import Graph, Node
 from tests.foundations import foundation, module_options

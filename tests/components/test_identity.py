@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components.base.identity import Egress, Grant, Identity, IdentityArgs, Statement, network_policy
 from components.foundation import Foundation
-from components.identity import Egress, Grant, Identity, IdentityArgs, Statement, network_policy
 from mlops.plan.graph import Graph
 from tests.foundations import foundation, module_options
 from tests.support import only, recorded, statements

@@ -7,11 +7,11 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
+from components.base.identity import Grant, policy_document
 from components.data_pipeline import DataPipelineOutputs
 from components.data_pipeline.kafka import KafkaConfig
-from components.identity import Grant, policy_document
-from components.kafka_arguments import server_properties
-from components.kafka_brokers import SERVERLESS_REGIONS
+from components.data_pipeline.kafka.arguments import server_properties
+from components.data_pipeline.kafka.brokers import SERVERLESS_REGIONS
 from mlops.core.merge import merge
 from mlops.core.module import StackFacts
 from mlops.plan.graph import Graph, Node

@@ -7,9 +7,9 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
+from components.base.identity import Grant, policy_document
 from components.data_pipeline import DataPipelineOutputs
 from components.data_pipeline.kinesis import KinesisConfig
-from components.identity import Grant, policy_document
 from mlops.core.merge import merge
 from mlops.plan.graph import Graph, Node
 from tests.foundations import foundation

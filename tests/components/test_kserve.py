@@ -8,8 +8,8 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from components.kserve import RUNTIMES
 from components.serving.kubernetes import KubernetesServingConfig
+from components.serving.kubernetes.kserve import RUNTIMES
 from mlops.core import versions
 from mlops.core.module import StackFacts
 from mlops.plan.graph import Graph, Node

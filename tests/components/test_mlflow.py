@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.ml_platform.mlflow import MlflowConfig
-from components.mlflow_auth import auth_config_script
+from components.ml_platform.mlflow.auth import auth_config_script
 from mlops.plan.graph import Graph, Node
 from tests.components.cluster_stack import waits_for
 from tests.foundations import foundation, module_options

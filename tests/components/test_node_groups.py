@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.cluster_instances import describe
-from components.cluster_node_config import NodeGroupConfig
+from components.cluster.instances import describe
+from components.cluster.node_config import NodeGroupConfig
 from mlops.plan.graph import Graph
 from tests.components.cluster_stack import CLUSTER_KEY, NAME, NODE_GROUP, TAGS, TEMPLATE, cluster, waits_for
 from tests.support import names, only

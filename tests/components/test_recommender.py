@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.recommender import RecommenderConfig
+from components.workloads.recommender import RecommenderConfig
 from mlops.plan.graph import Graph
 from mlops.plan.workloads import workloads
 from tests.components.cluster_stack import waits_for

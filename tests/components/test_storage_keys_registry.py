@@ -7,7 +7,7 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from components.identity import policy_document
+from components.base.identity import policy_document
 from components.keys import Keys, KeysArgs, KeysConfig
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.storage import ZONES, Storage, StorageArgs, StorageConfig

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pulumi
 import pytest
 
-from components.database_monitoring import monitoring_role
-from components.network_flow_logs import flow_logs
-from components.trust import account_of, trust_policy
+from components.base.trust import account_of, trust_policy
+from components.database.monitoring import monitoring_role
+from components.network.flow_logs import flow_logs
 from mlops.plan.graph import Graph
 from tests.support import only, recorded, statements
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from mlops.cli.prices import kept
+from mlops.cli.commands.prices import kept
 from mlops.cost.book import Book, load
 from mlops.cost.refresh import merged, refresh
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops.cli.rightsize import as_yaml
+from mlops.cli.commands.rightsize import as_yaml
 from mlops.core.usage import BY_TIER
 from mlops.cost.book import load
 from mlops.cost.exports import ExportError, read

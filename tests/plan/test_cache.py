@@ -31,7 +31,7 @@ def test_a_changed_file_of_the_project_makes_the_plan_anew(root: Path, name: str
 def test_a_changed_source_makes_the_plan_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = root / "network.py"
     source.write_text("ZONES = 2")
-    monkeypatch.setattr(cache, "_sources", lambda: [("components/network.py", source)])
+    monkeypatch.setattr(cache, "_sources", lambda: [("components/network/__init__.py", source)])
     cache.store(root, "dev", {})
     assert cache.load(root, "dev") == {}
     source.write_text("ZONES = 3")

@@ -7,7 +7,8 @@ import pytest
 
 from pipelines import features, snapshots
 from pipelines.errors import GateError
-from pipelines.features import PRODUCT_VIEW, USER_VIEW, require_fresh
+from pipelines.features import require_fresh
+from pipelines.schema import PRODUCT_VIEW, USER_VIEW
 from pipelines.train import Hyperparameters, train
 from tests.pipelines.shop import NOW, Shop, made
 

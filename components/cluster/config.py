@@ -1,0 +1,224 @@
+"""What is decided about the cluster: version, who reaches it, who may do what, nodes, limits."""
+
+import re
+from datetime import date
+from ipaddress import ip_network
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from components.cluster.auto_shutdown import AutoShutdownConfig
+from components.cluster.node_config import NodeGroupConfig
+from mlops.core import clock, versions
+from mlops.core.config import Config
+
+LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+AddonName = Literal[
+    "vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "aws-ebs-csi-driver", "metrics-server"
+]
+AddonVersion = Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]
+PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/.+$")]
+"""An IAM role or user. A session (`arn:aws:sts::...:assumed-role/...`) is none: name its role."""
+
+SYSTEM_GROUP = "system"
+
+
+class EndpointConfig(Config):
+    """From where the Kubernetes API can be reached. From inside the VPC always."""
+
+    access: Literal["private", "public"] = "private"
+    """private: only from the VPC, so that deployments run there too. public: from `public_access_cidrs` as well."""
+    public_access_cidrs: tuple[str, ...] = ()
+    """Blocks that may reach a public endpoint, for example those of the office and of the build machines."""
+
+    @model_validator(mode="after")
+    def _public_means_from_somewhere(self) -> "EndpointConfig":
+        if self.access == "private" and self.public_access_cidrs:
+            raise ValueError(
+                'public_access_cidrs is given, but access is "private"; remove the list, or set access to "public"'
+            )
+        if self.access == "public" and not self.public_access_cidrs:
+            raise ValueError(
+                'access is "public" and public_access_cidrs is empty; list the blocks that may connect, '
+                'for example ["203.0.113.0/24"], or set access to "private"'
+            )
+        for block in self.public_access_cidrs:
+            try:
+                ip_network(block)
+            except ValueError as error:
+                raise ValueError(f"public_access_cidrs holds {block}, which is not a network ({error})") from None
+        return self
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether the whole internet may connect."""
+        return any(ip_network(block).prefixlen == 0 for block in self.public_access_cidrs)
+
+
+class AccessConfig(Config):
+    """What one IAM principal may do, in some namespaces."""
+
+    principal: PrincipalArn
+    """ARN of the IAM role or user."""
+    policy: Literal["edit", "view"]
+    """edit: change workloads and read secrets. view: read all but secrets."""
+    namespaces: tuple[str, ...] = Field(min_length=1)
+    """Where it holds; a trailing * stands for the rest of the name (`team-a-*`)."""
+
+
+class AutoscalerConfig(Config):
+    """The Cluster Autoscaler, which adds nodes for pods that find no place and removes idle ones."""
+
+    max_nodes: int = Field(default=50, ge=1, le=1000)
+    """Most nodes of all groups together: a runaway workload costs no more than this."""
+    idle_minutes: int = Field(default=10, ge=1)
+    """Minutes for which a node must be of no use before it goes."""
+
+
+class ClusterConfig(Config):
+    """The EKS cluster."""
+
+    version: str = versions.EKS_DEFAULT
+    """Kubernetes minor version. A running cluster goes up one minor version at a time and never down."""
+    support: Literal["standard", "extended"] = "standard"
+    """standard: AWS upgrades a cluster whose version leaves standard support. extended: it keeps the version for
+    another year, at about six times the price of the control plane."""
+    endpoint: EndpointConfig = EndpointConfig()
+    """From where the Kubernetes API can be reached."""
+    log_types: tuple[LogType, ...] = ("api", "audit", "authenticator")
+    """Control plane logs that go to CloudWatch."""
+    log_retention_days: int = Field(default=90, ge=1)
+    """Days for which they are kept, rounded up to what CloudWatch offers."""
+    admins: tuple[PrincipalArn, ...] = ()
+    """ARNs of IAM roles or users that may do everything. Whoever creates the cluster may already: leave it out."""
+    access: dict[str, AccessConfig] = Field(default_factory=dict)
+    """Further principals, by a name of your choice."""
+    deletion_protection: bool = True
+    """EKS refuses to delete the cluster, whoever asks."""
+    protect: bool = True
+    """Pulumi refuses to delete the cluster."""
+    high_availability: bool = True
+    """Two replicas of every controller, and disruption budgets. Needs two system nodes."""
+    system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
+    """Nodes that run the controllers and whatever asks for no group."""
+    node_groups: dict[str, NodeGroupConfig] = Field(default_factory=dict)
+    """Further groups by name. Pods choose one with the node label `mlops.platform/group`."""
+    autoscaler: AutoscalerConfig = AutoscalerConfig()
+    """Bounds of autoscaling."""
+    auto_shutdown: AutoShutdownConfig | None = None
+    """Working hours, outside of which there are no nodes; null lets them run day and night."""
+    addon_versions: dict[AddonName, AddonVersion] = Field(default_factory=dict)
+    """Pinned versions of EKS add-ons (`v1.20.4-eksbuild.1`); one that is not named gets the version that EKS
+    recommends for `version` when it is installed, and keeps it."""
+    session_manager: bool = False
+    """Let AWS Systems Manager open shells on nodes."""
+
+    @property
+    def groups(self) -> dict[str, NodeGroupConfig]:
+        """All node groups by name, the system group first."""
+        return {SYSTEM_GROUP: self.system, **self.node_groups}
+
+    @property
+    def scales(self) -> bool:
+        """Whether any group leaves the autoscaler something to do."""
+        return any(group.scales for group in self.groups.values())
+
+    @field_validator("version")
+    @classmethod
+    def _version_is_known(cls, version: str) -> str:
+        if version not in versions.EKS:
+            raise ValueError(
+                f'version is "{version}"; allowed: {", ".join(supported(clock.today(), extended=True))} (catalogue of '
+                f"{versions.CATALOGUE_DATE}). Use {versions.newest_in_standard_support(clock.today())}"
+            )
+        return version
+
+    @field_validator("node_groups")
+    @classmethod
+    def _group_names(cls, groups: dict[str, NodeGroupConfig]) -> dict[str, NodeGroupConfig]:
+        for name in groups:
+            if name == SYSTEM_GROUP:
+                raise ValueError(f'the group "{name}" has its own settings: cluster.{SYSTEM_GROUP}')
+            if not re.fullmatch(r"[a-z]([-a-z0-9]{0,18}[a-z0-9])?", name):
+                raise ValueError(
+                    f'"{name}" is no name for a node group; use lower case, digits and hyphens, at most 20 characters'
+                )
+        return groups
+
+    @model_validator(mode="after")
+    def _version_is_supported(self) -> "ClusterConfig":
+        today, release = clock.today(), versions.EKS[self.version]
+        allowed = ", ".join(supported(today, extended=self.support == "extended"))
+        if release.extended_until < today:
+            raise ValueError(
+                f"version {self.version} left extended support on {release.extended_until}; AWS creates no such "
+                f"cluster and upgrades those that exist. Allowed: {allowed}. Go up one minor version at a time"
+            )
+        if self.support == "standard" and release.standard_until < today:
+            raise ValueError(
+                f"version {self.version} left standard support on {release.standard_until}. Allowed: {allowed}. "
+                'Upgrade one minor version at a time, or set support to "extended" (until '
+                f"{release.extended_until}, at about six times the price of the control plane)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _protected_twice_or_not_at_all(self) -> "ClusterConfig":
+        if self.deletion_protection and not self.protect:
+            raise ValueError(
+                "deletion_protection is true and protect is false: a destroy would delete all that runs on the cluster "
+                "and only then be refused by EKS; set both or neither"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_entry_a_principal(self) -> "ClusterConfig":
+        principals = [*self.admins, *(access.principal for access in self.access.values())]
+        if twice := [arn for index, arn in enumerate(principals) if arn in principals[:index]]:
+            raise ValueError(
+                f"{twice[0]} is named twice in admins and access; EKS keeps one entry for each principal. Keep one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _open_only_for_play(self) -> "ClusterConfig":
+        if self.endpoint.open_to_all and self.deletion_protection:
+            raise ValueError(
+                "endpoint.public_access_cidrs lets the whole internet connect to a cluster with deletion_protection; "
+                "list the blocks that need it. Only a cluster that may be deleted any time can be open to all"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _system_group_carries_the_controllers(self) -> "ClusterConfig":
+        if self.system.gpu or self.system.taints:
+            raise ValueError(
+                "system has taints or GPUs, and the controllers would find no node; "
+                "put those into a group of node_groups"
+            )
+        fewest = 2 if self.high_availability else 1
+        if sum(sizes.min for sizes in self.system.sizes.values()) < fewest:
+            raise ValueError(
+                f"system.min_size is {self.system.min_size}; the controllers need {fewest}"
+                + (", one for each replica: raise it, or set high_availability to false" if fewest > 1 else "")
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _groups_fit_the_limit(self) -> "ClusterConfig":
+        fewest = sum(sizes.min for group in self.groups.values() for sizes in group.sizes.values())
+        if fewest > self.autoscaler.max_nodes:
+            raise ValueError(
+                f"the groups' smallest sizes add up to {fewest} nodes and autoscaler.max_nodes is "
+                f"{self.autoscaler.max_nodes}; raise it, or lower min_size"
+            )
+        return self
+
+
+def supported(today: date, *, extended: bool) -> tuple[str, ...]:
+    """Versions of the catalogue that EKS supports on a day, newest first."""
+    return tuple(
+        version
+        for version, release in versions.EKS.items()
+        if (release.extended_until if extended else release.standard_until) >= today
+    )

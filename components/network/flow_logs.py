@@ -1,0 +1,39 @@
+"""VPC flow logs into CloudWatch Logs: who talked to whom, for the day when somebody asks."""
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base.identity import Statement, policy_document
+from components.base.logs import log_group
+from components.base.trust import service_trust
+
+
+def flow_logs(
+    name: str,
+    vpc_id: pulumi.Output[str],
+    key_arn: pulumi.Output[str],
+    days: int,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Log all accepted and rejected traffic of a VPC, encrypted, kept for `days`."""
+    group = log_group(f"{name}-flow-logs", days=days, key_arn=key_arn, opts=opts)
+    role = aws.iam.Role(
+        f"{name}-flow-logs-role",
+        assume_role_policy=service_trust("vpc-flow-logs.amazonaws.com", key_arn),
+        opts=opts,
+    )
+    write = Statement(
+        actions=("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+        resources=(pulumi.Output.concat(group.arn, ":*"),),
+    )
+    policy = aws.iam.RolePolicy(f"{name}-flow-logs-policy", role=role.name, policy=policy_document([write]), opts=opts)
+    aws.ec2.FlowLog(
+        f"{name}-flow-log",
+        vpc_id=vpc_id,
+        traffic_type="ALL",
+        log_destination_type="cloud-watch-logs",
+        log_destination=group.arn,
+        iam_role_arn=pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0])),
+        max_aggregation_interval=60,
+        opts=opts,
+    )

@@ -1,0 +1,324 @@
+"""KServe on the cluster: a model of the settings becomes an endpoint with replicas that follow the load.
+
+In mode Standard a model is an ordinary Deployment; Knative adds scaling to zero and by requests, and with it Istio
+and three more controllers to run. Models are reached inside the cluster only: KServe asks nobody who they are.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pydantic import Field, model_validator
+
+from components.base.component import Component
+from components.base.identity import Grant, Identity, IdentityArgs, Statement, network_policy
+from components.data_pipeline import DataPipelineOutputs
+from components.foundation import Foundation
+from components.kubernetes.objects import (
+    SERVING_ALLOWED,
+    custom_object,
+    from_namespaces,
+    manifest,
+    name_of,
+    namespace,
+    service_account,
+    to_services,
+)
+from components.ml_platform import MlPlatformOutputs
+from components.serving import ModelConfig, ServingConfig, ServingOutputs
+from components.serving.kubernetes import kserve
+from components.serving.kubernetes.charts import KServe, KServeArgs
+from components.workloads.recommender import (
+    REPOSITORIES,
+    Recommender,
+    RecommenderArgs,
+    RecommenderConfig,
+    RecommenderOutputs,
+)
+from mlops.core.config import Card
+from mlops.core.module import Need, StackFacts
+
+
+class KubernetesServingConfig(ServingConfig):
+    """Models on the cluster, served by KServe."""
+
+    kind: Literal["kubernetes"] = "kubernetes"
+    card: ClassVar[Card] = Card(
+        title="KServe",
+        best_for="many models on one cluster, with model servers for the usual formats, GPUs and canaries",
+        not_for="a handful of requests a day: replicas cost while nobody asks, unless mode is Knative",
+        complexity="medium",
+        trade_offs="Standard is plain Deployments and never scales to zero; Knative does, and brings Istio with it",
+    )
+    needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+
+    mode: kserve.Mode = "Standard"
+    """Standard: Deployments, scaled by CPU or memory, at least one replica. Knative: scaled by requests, down to
+    zero, over Istio. Changing it makes every endpoint anew."""
+    scale_metric: kserve.Metric | None = None
+    """What replicas follow: cpu or memory (Standard), concurrency or rps, requests a second (Knative). Null takes cpu,
+    and concurrency with Knative."""
+    scale_target: int | None = Field(default=None, ge=1)
+    """Value at which a replica is added: percent of the request for cpu and memory, requests a replica for the
+    others. Null takes 70 percent, and Knative's own for the others."""
+    timeout_seconds: int | None = Field(default=None, ge=1, le=3600)
+    """Longest request, in mode Knative; Standard has nothing between client and model that would cut one off."""
+    concurrent_requests: int | None = Field(default=None, ge=1)
+    """Most requests that a replica works on at once, in mode Knative; the rest wait."""
+    mlserver_tag: str = "1.7.1"
+    """Version of MLServer, which serves format mlflow. It loads models with MLflow 2.22; what newer versions of MLflow
+    alone can read (skops) needs another server."""
+    storage_key_arns: tuple[str, ...] = ()
+    """KMS keys of foreign buckets that models lie in. The platform's own bucket needs none; a foreign one that is
+    encrypted with a key of its own cannot be read without it."""
+    recommender: RecommenderConfig | None = None
+    """The reference workload: a recommender and the loop that trains its model; null deploys neither."""
+
+    @property
+    def scaling(self) -> kserve.Scaling:
+        """How replicas follow the load."""
+        metric = self.scale_metric or kserve.METRICS[self.mode][0]
+        target = 70 if self.scale_target is None and metric in ("cpu", "memory") else self.scale_target
+        return kserve.Scaling(
+            mode=self.mode,
+            metric=metric,
+            target=target,
+            timeout_seconds=self.timeout_seconds,
+            concurrent_requests=self.concurrent_requests,
+        )
+
+    @model_validator(mode="after")
+    def _mode_can(self) -> "KubernetesServingConfig":
+        other: kserve.Mode = "Knative" if self.mode == "Standard" else "Standard"
+        if self.scale_metric and self.scale_metric not in kserve.METRICS[self.mode]:
+            raise ValueError(
+                f"scale_metric is {self.scale_metric}, which mode {self.mode} cannot scale by; "
+                f"allowed: {', '.join(kserve.METRICS[self.mode])}. Or set mode to {other}"
+            )
+        if self.mode == "Knative":
+            return self
+        for knob in ("timeout_seconds", "concurrent_requests"):
+            if getattr(self, knob) is not None:
+                raise ValueError(
+                    f"{knob} is set, and mode Standard has nothing that would keep to it: requests go from the client "
+                    f"straight to the model. Leave {knob} out, or set mode to Knative"
+                )
+        for model in self.models:
+            if model.min_replicas == 0:
+                raise ValueError(
+                    f"model {model.name} has min_replicas 0, and mode Standard cannot start a model from nothing when "
+                    "a request comes. Set min_replicas to 1 or more, or mode to Knative"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _models_can_be_served(self) -> "KubernetesServingConfig":
+        names = {model.name for model in self.models}
+        for model in self.models:
+            if model.format not in kserve.RUNTIMES:
+                raise ValueError(
+                    f'model {model.name} has format "{model.format}", which none of KServe\'s model servers takes; '
+                    f"allowed: {', '.join(kserve.RUNTIMES)}"
+                )
+            for role in ("canary", "split") if model.canary_percent else ():
+                if f"{model.name}-{role}" in names:
+                    raise ValueError(
+                        f"a model is called {model.name}-{role}, the name of what the canary of {model.name} needs; "
+                        "rename it"
+                    )
+        return self
+
+    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
+        """GPU models need nodes with GPUs."""
+        if not self.gpu_models or stack.gpus:
+            return ()
+        sentence = (
+            f"{', '.join(self.gpu_models)} asks for GPUs, and no node group of the cluster has any; "
+            "add a group with `gpu: true` to cluster.node_groups, or set the model's gpus to 0"
+        )
+        return (sentence,)
+
+    def build(
+        self,
+        name: str,
+        foundation: Foundation,
+        ml_platform: MlPlatformOutputs | None,
+        opts: pulumi.ResourceOptions,
+    ) -> Component[ServingOutputs]:
+        """Make KServe and an endpoint for each model."""
+        return KubernetesServing(name, self, foundation, opts)
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Those of the reference workload."""
+        return REPOSITORIES if self.recommender else ()
+
+    def build_workload(
+        self,
+        name: str,
+        foundation: Foundation,
+        ml_platform: MlPlatformOutputs | None,
+        stream: DataPipelineOutputs | None,
+        opts: pulumi.ResourceOptions,
+    ) -> Component[RecommenderOutputs] | None:
+        """Make the recommender and its loop, where there is a registry that the model can lie in."""
+        if self.recommender is None or ml_platform is None:
+            return None
+        args = RecommenderArgs(foundation=foundation, ml_platform=ml_platform, stream=stream)
+        return Recommender(name, self.recommender, args, opts)
+
+
+class KubernetesServing(Component[ServingOutputs]):
+    """KServe with its model servers, a closed namespace for models, the right to read them, and the models."""
+
+    token = "mlops:index:KubernetesServing"
+
+    def __init__(
+        self,
+        name: str,
+        config: KubernetesServingConfig,
+        foundation: Foundation,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts)
+        self._config = config
+        self._foundation = foundation
+        cluster = foundation.cluster
+        kserve_args = KServeArgs(
+            mode=config.mode,
+            mlserver_tag=config.mlserver_tag,
+            running=cluster.running,
+            certificates=cluster.certificates,
+        )
+        base = KServe(f"{name}-kserve", kserve_args, self.child).outputs
+        self._namespace = name_of(
+            namespace(
+                f"{name}-namespace",
+                kserve.NAMESPACE,
+                # Not `restricted`: the pods of a splitter name no seccomp profile, and KServe offers no way to.
+                security="baseline",
+                labels=SERVING_ALLOWED,
+                # Whatever models are in it when it goes, those that nobody declared included, KServe cleans up.
+                opts=self.child_with(depends_on=[*cluster.ready, base.controller]),
+            )
+        )
+        grants = [self._read(uri) for uri in kserve.storage_uris(config.models)]
+        if config.storage_key_arns:
+            decrypt = Statement(actions=("kms:Decrypt",), resources=config.storage_key_arns)
+            grants.append(Grant(resource="foreign buckets", access="decrypt", statements=(decrypt,)))
+        identity = Identity(
+            f"{name}-identity",
+            IdentityArgs(
+                cluster=foundation.cluster, namespace=self._namespace, service_account="models", grants=grants
+            ),
+            self.child,
+        ).outputs
+        self._account = service_account(f"{name}-service-account", identity, namespace=self._namespace, opts=self.child)
+        # No data leads from a network policy to the pods that it closes.
+        self._after: list[pulumi.Resource] = [*base.ready, self._close(f"{name}-network-policy", {}, grants)]
+        self.publish(
+            ServingOutputs(
+                endpoints={model.name: self._endpoint(model) for model in config.models},
+                protocol=kserve.PROTOCOL,
+                egress=(to_services(foundation.network, kserve.SERVICE_PORTS),),
+            )
+        )
+
+    def _read(self, uri: str) -> Grant:
+        bucket, path = kserve.split_uri(uri)
+        if bucket is None:
+            return self._foundation.storage.read("artifacts", f"{path}/")
+        return kserve.read_foreign(bucket, path)
+
+    def _close(self, name: str, selector: dict[str, str], grants: Sequence[Grant]) -> "k8s.networking.v1.NetworkPolicy":
+        return network_policy(
+            name,
+            namespace=self._namespace,
+            selector=selector,
+            grants=grants,
+            ingress_ports=kserve.POD_PORTS[self._config.mode],
+            ingress_from=from_namespaces(SERVING_ALLOWED),
+            opts=self.child,
+        )
+
+    def _endpoint(self, model: ModelConfig) -> pulumi.Output[str]:
+        stable = self._inference_service(model, model.name, model.storage_uri)
+        if model.canary_percent is None or model.canary_storage_uri is None:
+            return kserve.base_url(pulumi.Output.concat(stable, "-predictor"), self._namespace)
+        canary = self._inference_service(model, f"{model.name}-canary", model.canary_storage_uri)
+        return self._split(model, model.canary_percent, stable, canary)
+
+    def _inference_service(self, model: ModelConfig, service: str, uri: str) -> pulumi.Output[str]:
+        config = self._config
+        spec = kserve.predictor(model, self._location(uri), self._account, config.scaling)
+        several = model.min_replicas > 1
+        if several:
+            spec["topologySpreadConstraints"] = [kserve.spread(service)]
+        if several and config.mode == "Standard":
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{self.name}-{service}-disruption-budget",
+                metadata={"name": service, "namespace": self._namespace},
+                spec=manifest(
+                    {
+                        "maxUnavailable": 1,
+                        "selector": {"matchLabels": {"serving.kserve.io/inferenceservice": service}},
+                    }
+                ),
+                opts=self.child,
+            )
+        return self._kserve_object(
+            f"{self.name}-{service}",
+            "v1beta1",
+            "InferenceService",
+            service,
+            {"predictor": spec},
+            scales=model.max_replicas > model.min_replicas,
+        )
+
+    def _split(
+        self, model: ModelConfig, percent: int, stable: pulumi.Output[str], canary: pulumi.Output[str]
+    ) -> pulumi.Output[str]:
+        name = f"{model.name}-split"
+        to_models = Grant(
+            resource="serving",
+            access="invoke",
+            egress=(to_services(self._foundation.network, kserve.SERVICE_PORTS),),
+        )
+        self._close(f"{self.name}-{name}-network-policy", {"serving.kserve.io/inferencegraph": name}, [to_models])
+        replicas = min(model.min_replicas, 2)
+        spec = kserve.splitter(
+            kserve.inference_url(model, stable, self._namespace),
+            kserve.inference_url(model, canary, self._namespace),
+            percent,
+            replicas,
+        )
+        graph = self._kserve_object(
+            f"{self.name}-{name}", "v1alpha1", "InferenceGraph", name, spec, scales=replicas < 2
+        )
+        return kserve.base_url(graph, self._namespace)
+
+    def _kserve_object(
+        self, name: str, version: str, kind: str, physical: str, spec: dict[str, object], *, scales: bool
+    ) -> pulumi.Output[str]:
+        made = custom_object(
+            name,
+            f"serving.kserve.io/{version}",
+            kind,
+            metadata={
+                "name": physical,
+                "namespace": self._namespace,
+                "labels": kserve.VISIBILITY,
+                "annotations": kserve.annotations(self._config.mode, scales=scales),
+            },
+            spec=spec,
+            opts=self.child_with(
+                depends_on=self._after, replacement_trigger=self._config.mode, delete_before_replace=True
+            ),
+        )
+        return name_of(made)
+
+    def _location(self, uri: str) -> pulumi.Input[str]:
+        bucket, path = kserve.split_uri(uri)
+        own = self._foundation.storage.buckets["artifacts"]
+        return pulumi.Output.concat("s3://", bucket or own, "/", path)

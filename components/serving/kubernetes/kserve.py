@@ -1,0 +1,213 @@
+"""KServe's objects and charts, as plain dictionaries: inference services, canary splitters, Helm values.
+
+Everything here was read in KServe's source at v0.20.0, the version of its charts.
+
+A canary is an inference service of its own behind a splitter (`InferenceGraph`), in both modes. KServe's two other
+ways do not keep what they promise on this version: nothing routes by the `trafficPercent` of `spec.canary[]`, which
+only adds a Deployment and a Service; and `canaryTrafficPercent` shares requests with the revision before, so that
+a model deployed for the first time would send all of them to its canary.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+
+from components.base.identity import Grant, Statement
+from components.serving import ModelConfig
+
+Mode = Literal["Standard", "Knative"]
+Metric = Literal["cpu", "memory", "concurrency", "rps"]
+
+NAMESPACE = "models"
+PROTOCOL = "v2"
+POD_PORTS = {"Standard": (8080,), "Knative": (8080, 8012, 8013, 8112, 9090, 9091)}
+"""Where pods listen: the model server; in Knative mode also its queue proxy and that one's metrics."""
+SERVICE_PORTS = (80, 8080, 8081)
+"""Ports of the way to a model: its Service, its pods, Knative's local gateway."""
+METRICS: dict[Mode, tuple[Metric, ...]] = {"Standard": ("cpu", "memory"), "Knative": ("concurrency", "rps")}
+"""What replicas can be scaled by: the HorizontalPodAutoscaler's metrics, or Knative's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """A model server that the chart ships."""
+
+    name: str
+    x86_only: bool = False
+    """Whether its image is published for x86 alone, or not known to be published for more."""
+    folder_names_model: bool = False
+    """Whether clients call the model by the name of its folder, and not by that of the inference service."""
+
+
+_TRITON = Runtime(name="kserve-tritonserver", folder_names_model=True)
+RUNTIMES: dict[str, Runtime] = {
+    "huggingface": Runtime(name="kserve-huggingfaceserver", x86_only=True),
+    "lightgbm": Runtime(name="kserve-lgbserver"),
+    "mlflow": Runtime(name="kserve-mlserver", x86_only=True),
+    "onnx": _TRITON,
+    "paddle": Runtime(name="kserve-paddleserver"),
+    "pmml": Runtime(name="kserve-pmmlserver"),
+    "pytorch": _TRITON,
+    "sklearn": Runtime(name="kserve-sklearnserver"),
+    "tensorflow": _TRITON,
+    "tensorrt": _TRITON,
+    "triton": _TRITON,
+    "xgboost": Runtime(name="kserve-xgbserver"),
+}
+"""Runtime by model format, all of them for protocol v2. What Triton serves lies in a Triton model repository whose
+one folder has the model's name."""
+
+
+def controller_values(mode: Mode) -> dict[str, object]:
+    """The controller. Models are reached by the Service that each of them has: no Ingress and no Istio host is made,
+    and the address in an inference service's status is that Service's."""
+    gateway = {
+        "disableIngressCreation": True,
+        "disableIstioVirtualHost": True,
+        "domain": "svc.cluster.local",
+        "domainTemplate": "{{ .Name }}-predictor.{{ .Namespace }}.{{ .IngressDomain }}",
+    }
+    return {"kserve": {"controller": {"deploymentMode": mode, "gateway": gateway}}}
+
+
+def runtime_values(mlserver_tag: str) -> dict[str, object]:
+    """The model servers, which the chart leaves out unless told."""
+    return {"kserve": {"servingruntime": {"enabled": True, "mlserver": {"tag": mlserver_tag}}}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """How replicas follow the load, and what Knative bounds besides. None leaves KServe's own."""
+
+    mode: Mode
+    metric: Metric
+    target: int | None = None
+    timeout_seconds: int | None = None
+    concurrent_requests: int | None = None
+
+
+def predictor(
+    model: ModelConfig, storage_uri: pulumi.Input[str], service_account: pulumi.Input[str], scaling: Scaling
+) -> dict[str, object]:
+    """`spec.predictor` of a model. CPU has a limit because the runtimes bring one of a core, which a larger request
+    would exceed."""
+    runtime = RUNTIMES[model.format]
+    resources: dict[str, object] = {"cpu": model.cpu, "memory": model.memory}
+    spec: dict[str, object] = {
+        "serviceAccountName": service_account,
+        "automountServiceAccountToken": False,
+        "minReplicas": model.min_replicas,
+        "maxReplicas": model.max_replicas,
+        "scaleMetric": scaling.metric,
+        "model": {
+            "modelFormat": {"name": model.format},
+            "runtime": runtime.name,
+            "protocolVersion": PROTOCOL,
+            "storageUri": storage_uri,
+            "resources": {
+                "requests": {**resources, **_gpus(model)},
+                "limits": {**resources, **_gpus(model)},
+            },
+        },
+    }
+    bounds = {
+        "scaleTarget": scaling.target,
+        "timeout": scaling.timeout_seconds,
+        "containerConcurrency": scaling.concurrent_requests,
+    }
+    spec |= {key: value for key, value in bounds.items() if value is not None}
+    if runtime.x86_only:
+        spec["nodeSelector"] = {"kubernetes.io/arch": "amd64"}
+    if model.gpus:
+        spec["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    if scaling.mode == "Standard":
+        # Knative sets a pod's security itself (feature `secure-pod-defaults`).
+        spec["securityContext"] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    return spec
+
+
+def annotations(mode: Mode, *, scales: bool) -> dict[str, str]:
+    """Which mode an object is for. It cannot change: KServe refuses, so the object is made anew."""
+    if mode == "Knative":
+        return {"serving.kserve.io/deploymentMode": mode}
+    return {
+        "serving.kserve.io/deploymentMode": mode,
+        "serving.kserve.io/autoscalerClass": "hpa" if scales else "none",
+    }
+
+
+VISIBILITY = {
+    "networking.kserve.io/visibility": "cluster-local",
+    "networking.knative.dev/visibility": "cluster-local",
+}
+"""Labels that keep a model inside the cluster."""
+
+
+def splitter(stable: pulumi.Input[str], canary: pulumi.Input[str], percent: int, replicas: int) -> dict[str, object]:
+    """Spec of an InferenceGraph that gives each of two inference URLs its share of the requests. It takes whatever
+    path it is asked under for a request to infer, and passes on the body but no headers (KServe, cmd/router)."""
+    steps = [
+        {"name": "stable", "serviceUrl": stable, "weight": 100 - percent},
+        {"name": "canary", "serviceUrl": canary, "weight": percent},
+    ]
+    return {
+        "nodes": {"root": {"routerType": "Splitter", "steps": steps}},
+        "minReplicas": replicas,
+        "maxReplicas": max(replicas, 2),
+    }
+
+
+def inference_url(model: ModelConfig, service: pulumi.Input[str], namespace: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Where an inference service takes requests, path included."""
+    called = model.name if RUNTIMES[model.format].folder_names_model else service
+    return pulumi.Output.concat(
+        base_url(pulumi.Output.concat(service, "-predictor"), namespace), "/v2/models/", called, "/infer"
+    )
+
+
+def base_url(service: pulumi.Input[str], namespace: pulumi.Input[str]) -> pulumi.Output[str]:
+    """URL of a Service of the cluster."""
+    return pulumi.Output.concat("http://", service, ".", namespace, ".svc.cluster.local")
+
+
+def spread(model: str) -> Mapping[str, object]:
+    """Replicas of a model in different zones, where there is room."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": {"serving.kserve.io/inferenceservice": model}},
+    }
+
+
+def storage_uris(models: Sequence[ModelConfig]) -> list[str]:
+    """Every folder that some model or canary lies in, once."""
+    uris = [uri for model in models for uri in (model.storage_uri, model.canary_storage_uri) if uri]
+    return sorted(set(uris))
+
+
+def split_uri(uri: str) -> tuple[str | None, str]:
+    """Bucket and path of a model; no bucket stands for the platform's own artifacts."""
+    if uri.startswith("artifacts/"):
+        return None, uri.removeprefix("artifacts/").strip("/")
+    bucket, _, path = uri.removeprefix("s3://").partition("/")
+    return bucket, path.strip("/")
+
+
+def read_foreign(bucket: str, path: str) -> Grant:
+    """Read one folder of a bucket that the platform does not own."""
+    arn = f"arn:aws:s3:::{bucket}"
+    return Grant(
+        resource=f"s3/{bucket}",
+        access="read",
+        statements=(
+            Statement(actions=("s3:ListBucket", "s3:GetBucketLocation"), resources=(arn,)),
+            Statement(actions=("s3:GetObject",), resources=(f"{arn}/{path}/*",)),
+        ),
+    )
+
+
+def _gpus(model: ModelConfig) -> dict[str, str]:
+    return {"nvidia.com/gpu": str(model.gpus)} if model.gpus else {}

@@ -1,0 +1,131 @@
+"""`mlops capacity`: what pods request against what nodes offer, and what would stay Pending."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlops.cli import options, ui
+from mlops.cli.errors import FAILED
+
+if TYPE_CHECKING:
+    from mlops.capacity.fit import Capacity, GroupLoad
+
+WHY = {
+    "grows": "the autoscaler adds a node for them",
+    "full": "the group is at its largest: raise max_size",
+    "too large": "no node of the group is large enough: take a larger instance type",
+    "no group": "no group has the labels they ask for, or all are tainted",
+}
+
+
+def capacity(
+    stack: options.Stack = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option("--graph", metavar="FILE", help="Fill a stack export or a preview's JSON instead of the plan."),
+    ] = None,
+    pods: Annotated[bool, typer.Option("--pods", help="List every kind of pod with its requests.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show whether what runs on the cluster fits on its nodes, group by group, before there is a cluster.
+
+    Offered is what is left of a node after the hypervisor, the kubelet and the eviction threshold. Daemons are
+    counted on every node, add-ons and charts included. Ends with exit code 1 when pods would stay Pending.
+
+    \b
+    mlops capacity -s prod
+    mlops capacity -s prod --pods
+    """
+    from mlops.capacity.fit import capacity as fill
+    from mlops.cli.commands.timeline import read_graph
+
+    made = fill(read_graph(stack, graph))
+    if as_json:
+        ui.print_json(_json(made))
+    else:
+        _print(made, pods=pods)
+    if made.stuck:
+        raise typer.Exit(FAILED)
+
+
+def _print(made: "Capacity", *, pods: bool) -> None:
+    console = ui.out()
+    if not made.groups:
+        console.print("This stack has no node groups.")
+        return
+    columns = tuple((name, "right") for name in ("Nodes", "CPU", "", "Memory", "", "GPUs", "Pods"))
+    rows = [_row(load) for load in made.groups]
+    console.print(ui.table("Requested of what is offered", "Group", "Machine", *columns, rows=rows))
+    if made.pending:
+        waiting = [(row.pods.name, str(row.count), row.group or "-", WHY[row.why]) for row in made.pending]
+        title = "No room at the desired size"
+        console.print(ui.table(title, "Pods", ("Number", "right"), "Group", "", rows=waiting))
+    if pods:
+        console.print(_pods(made))
+    if made.unknown_charts:
+        ui.note(f"Not counted, because their pods are not known: the charts {', '.join(made.unknown_charts)}.")
+    ui.note("Pods without requests count as one pod and no more; memory is what the kubelet lets pods have.")
+
+
+def _row(load: "GroupLoad") -> tuple[str, ...]:
+    group = load.group
+    size = f"{load.nodes}" + (f" of {group.least}–{group.most}" if group.least != group.most else "")
+    return (
+        group.node.name,
+        group.machine.name if group.machine else "unknown type",
+        size,
+        f"{load.cpu / 1000:.1f} / {load.offered_cpu / 1000:.1f}",
+        _share(load.cpu, load.offered_cpu),
+        f"{load.memory / 1024:.1f} / {load.offered_memory / 1024:.1f} GiB",
+        _share(load.memory, load.offered_memory),
+        f"{load.gpus} / {group.offer.gpus * load.nodes}" if group.offer.gpus else "",
+        f"{load.pods} / {group.offer.pods * load.nodes}",
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}" if whole else ""
+
+
+def _pods(made: "Capacity") -> Any:
+    rows = [
+        (
+            pods.module,
+            pods.name,
+            "each node" if pods.daemon else str(pods.replicas),
+            f"{pods.cpu}m",
+            f"{pods.memory} MiB",
+            str(pods.gpus or ""),
+            pods.assumed,
+        )
+        for pods in made.pods
+    ]
+    columns = (("Replicas", "right"), ("CPU", "right"), ("Memory", "right"), ("GPUs", "right"))
+    return ui.table("Pods and what each requests", "Module", "Pods", *columns, "Assumed from", rows=rows)
+
+
+def _json(made: "Capacity") -> dict[str, Any]:
+    return {
+        "groups": [
+            {
+                "name": load.group.node.name,
+                "instance_type": load.group.machine.name if load.group.machine else None,
+                "nodes": {
+                    "min": load.group.least,
+                    "desired": load.group.desired,
+                    "needed": load.nodes,
+                    "max": load.group.most,
+                },
+                "offered_a_node": asdict(load.group.offer),
+                "requested": {"cpu": load.cpu, "memory": load.memory, "gpus": load.gpus, "pods": load.pods},
+                "daemons_a_node": {"cpu": load.daemon_cpu, "memory": load.daemon_memory},
+            }
+            for load in made.groups
+        ],
+        "pending": [
+            {"pods": row.pods.name, "count": row.count, "group": row.group, "why": row.why} for row in made.pending
+        ],
+        "unknown_charts": list(made.unknown_charts),
+    }

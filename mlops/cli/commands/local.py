@@ -1,0 +1,159 @@
+"""`mlops local`: look at, restart and stop the services that `mlops up -s local` started, and run the loop."""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlops.cli import options
+
+if TYPE_CHECKING:
+    from mlops.local.stack import LocalStack
+
+local_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="The services of the local stack: status, logs, restart, stop, run-loop.",
+)
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="aws, mlflow, recommender, worker or health.")]
+_TAIL_LINES = 60
+
+
+@local_app.command("status")
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep looking, until ^C.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Show every part: its state, address, memory, restarts. Exit code 1 when one does not work."""
+    from rich.live import Live
+
+    from mlops.cli import ui
+    from mlops.cli.errors import FailedError
+    from mlops.cli.views.local import as_data, parts_table
+
+    stack = _stack()
+    parts = stack.parts()
+    if as_json:
+        ui.print_json({**as_data(parts, stack.served(), stack.memory()), "strays": stack.strays()})
+    elif not parts:
+        ui.out().print("There is no local stack. `mlops up -s local` (or `make up`) makes it.")
+    elif watch and ui.out().is_terminal:
+        with Live(parts_table(parts, stack.memory()), console=ui.out(), auto_refresh=False) as live:
+            while True:
+                time.sleep(1)
+                live.update(parts_table(stack.parts(), stack.memory()), refresh=True)
+    else:
+        ui.out().print(parts_table(parts, stack.memory()))
+        for part in parts:
+            if part.state in ("fails", "hangs"):
+                ui.out().print(f"{part.name}: {part.detail}", markup=False, soft_wrap=True)
+        ui.out().print(_serving(stack.served()), markup=False)
+    if strays := stack.strays():
+        raise FailedError(
+            f"The process manager was killed; these still run without it: {', '.join(strays)}.\n"
+            "`mlops local restart` takes over, `mlops local stop` ends them."
+        )
+    if not all(part.state == "works" for part in parts):
+        raise typer.Exit(1)
+
+
+@local_app.command("logs")
+def logs(
+    name: Name = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they grow, until ^C.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines from the end of each.")] = _TAIL_LINES,
+) -> None:
+    """Print what the parts wrote: one part, or all with its name before each line."""
+    from mlops.cli.errors import BadInputError
+    from mlops.cli.local.logs import follow_files, tail
+    from mlops.local.programs import NAMES
+    from mlops.local.supervisor import WATCH
+
+    stack = _stack()
+    known = (*NAMES, WATCH)
+    if name is not None and name not in known:
+        raise BadInputError(f'There is no part "{name}". Allowed: {", ".join(known)}.')
+    files = {one: stack.log(one) for one in ([name] if name else known) if stack.log(one).exists()}
+    if not files:
+        raise BadInputError("Nothing was written yet: `mlops up -s local` starts the services.")
+    ends = {one: tail(one if name is None else "", path, lines) for one, path in files.items()}
+    if follow:
+        follow_files(files, ends, prefixed=name is None)
+
+
+@local_app.command("restart")
+def restart(name: Name = None) -> None:
+    """Restart one part, or bring everything back: after a stop, a reboot, a killed process manager."""
+    from mlops.cli import ui
+    from mlops.cli.errors import BadInputError, FailedError
+    from mlops.cli.views.local import Waiting, parts_table
+    from mlops.local import programs
+    from mlops.local.layout import LocalError
+    from mlops.local.stack import NotInstalledError
+
+    stack = _stack()
+    defined = programs.read(stack.layout)
+    if name is not None and name not in defined:
+        raise BadInputError(f'There is no part "{name}". Allowed: {", ".join(defined) or "none; none is defined"}.')
+    try:
+        if name is not None and stack.supervisor.running():
+            stack.restart(name)
+        else:
+            stack.start_all()
+        with Waiting() as waiting:
+            stack.wait([name] if name else list(defined), waiting)
+    except NotInstalledError as error:
+        raise BadInputError(str(error)) from None
+    except LocalError as error:
+        raise FailedError(str(error)) from None
+    ui.out().print(parts_table(stack.parts(), stack.memory()))
+
+
+@local_app.command("stop")
+def stop() -> None:
+    """Stop every part; data stays. `mlops local restart` brings it back, `mlops destroy -s local` removes it."""
+    from mlops.cli import ui
+
+    stack = _stack()
+    number = stack.stop()
+    ui.out().print(f"[green]✓[/] {number} processes ended; data is kept.")
+
+
+@local_app.command("run-loop", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_loop(context: typer.Context) -> None:
+    """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`."""
+    from mlops.cli import ui
+    from mlops.cli.errors import BAD_INPUT, BadInputError, FailedError
+    from mlops.local.layout import LocalError
+
+    stack = _stack()
+    try:
+        code = stack.run_loop_command(["run-loop", *context.args], lambda line: ui.out().print(line, markup=False))
+    except LocalError as error:
+        raise FailedError(str(error)) from None
+    if code == BAD_INPUT:
+        raise BadInputError("The loop cannot use what it was given; above is why.")
+    if code:
+        raise FailedError(
+            f"The loop ended with exit code {code}; above is why. What was finished is kept: `mlops local run-loop` "
+            "goes on from there."
+        )
+    ui.out().print(_serving(stack.served()), markup=False)
+
+
+def _stack() -> "LocalStack":
+    from mlops.local.stack import LocalStack
+
+    return LocalStack(options.project_root())
+
+
+def _serving(served: Mapping[str, object]) -> str:
+    models = served.get("models")
+    champion = models.get("champion") if isinstance(models, dict) else None
+    if not served:
+        return "The recommender does not answer."
+    if not isinstance(champion, dict):
+        return f"No model is served: {served.get('problem') or 'the loop has not run'}."
+    return f"Version {champion.get('version')} ({champion.get('kind')}) is served, trained {champion.get('created')}."
