@@ -33,8 +33,8 @@ from policies.exemptions import Exemption
 from policies.facts import facts
 from policies.model import Level, Verdict
 from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
+from tests.nodes import graph
 from tests.platforms import ROOT, tier_graph
-from tests.policies.support import graph
 from tests.policies.test_kubernetes_cluster import policy, space
 from tests.policies.test_kubernetes_pods import workload
 
