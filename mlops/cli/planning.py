@@ -1,6 +1,5 @@
 """From a stack's name to its plan: from the cache where nothing changed, else by recording the program."""
 
-import json
 import runpy
 import warnings
 from collections.abc import Callable
@@ -76,5 +75,5 @@ def _record(target: Target) -> Plan:
         config=stack.config,
         secret_keys=stack.secret_keys,
     )
-    override = json.loads(stack.config.get(f"{stack.project}:platform", "{}")) or {}
-    return Plan(tier=resolved.tier, choices=choices(resolved.platform, override), graph=graph)
+    differences = settings.override(stack)
+    return Plan(tier=resolved.tier, choices=choices(resolved.platform, differences), graph=graph)

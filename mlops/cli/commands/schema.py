@@ -12,6 +12,14 @@ FILE = Path("schema", "stack.schema.json")
 HEADER = f"# yaml-language-server: $schema={FILE.as_posix()}"
 """First line of a stack file: editors that know the YAML language server complete and check by it."""
 
+PULUMI_KEYS = {
+    "environment": "environments of Pulumi ESC to import",
+    "secretsprovider": "what encrypts secrets",
+    "encryptedkey": "the key that encrypts secrets, itself encrypted",
+    "encryptionsalt": "the salt of the passphrase that encrypts secrets",
+}
+"""Keys of a stack file beside `config`, which the engine reads and writes."""
+
 
 def schema(
     write: Annotated[bool, typer.Option("--write", help=f"Write it to {FILE.as_posix()}.")] = False,
@@ -54,7 +62,9 @@ def stack_schema() -> dict[str, Any]:
         "title": "Stack of the MLOps platform",
         "type": "object",
         "required": ["config"],
+        "additionalProperties": False,
         "properties": {
+            **{key: {"description": f"Pulumi's own: {what}."} for key, what in PULUMI_KEYS.items()},
             "config": {
                 "type": "object",
                 "required": ["mlops:tier"],
@@ -63,8 +73,9 @@ def stack_schema() -> dict[str, Any]:
                     "mlops:tier": {"enum": list(TIERS), "description": "The complete settings to start from."},
                     "mlops:platform": {**platform, "description": "What this stack does otherwise than its tier."},
                 },
-                "patternProperties": {"^mlops:(?!tier$|platform$)": False},
-            }
+                "patternProperties": {"^pulumi:": {"description": "Pulumi's own, such as `pulumi:tags`."}},
+                "additionalProperties": False,
+            },
         },
         "$defs": definitions,
     }

@@ -1,11 +1,14 @@
 """`mlops validate`: whether stack files describe a platform, and everything that is wrong if not."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops.cli import options, ui
 from mlops.cli.errors import BadInputError
 from mlops.core import documentation
+
+if TYPE_CHECKING:
+    from mlops.core.problems import Problem
 
 
 def validate(stack: options.Stack = None, as_json: options.Json = False) -> None:
@@ -40,12 +43,27 @@ def _checked(name: str, root: Path) -> dict[str, Any]:
     try:
         resolved = settings.resolve(stacks.read(name, root))
     except SettingsError as error:
-        return {"stack": name, "valid": False, "problem": error.message}
+        return {
+            "stack": name,
+            "valid": False,
+            "problem": error.message,
+            "problems": [_json(one) for one in error.problems],
+        }
     return {
         "stack": name,
         "valid": True,
         "tier": resolved.tier,
         "settings": resolved.platform.model_dump(mode="json"),
+    }
+
+
+def _json(problem: "Problem") -> dict[str, Any]:
+    place = problem.place
+    return {
+        "setting": ".".join(map(str, problem.path)),
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "problem": problem.text,
     }
 
 
