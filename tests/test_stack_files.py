@@ -16,6 +16,7 @@ from mlops.cli.commands.schema import stack_schema
 from mlops.core import problems
 from mlops.core.problems import SettingsError
 from mlops.settings import Settings, resolve
+from tests.pulumi_config import PulumiConfig
 from tests.test_settings import refusal, settings, stack
 
 HEAD = "config:\n  mlops:tier: dev\n"
@@ -156,9 +157,31 @@ def test_a_number_that_has_lost_something_is_refused_with_its_text_in_quotes(
     assert says in refusal(tmp_path, platform)
 
 
-def test_what_pulumi_config_set_writes_for_an_account_is_taken(tmp_path: Path) -> None:
-    """`pulumi config set --path 'mlops:platform.account.id' 123456789012` writes a number, as measured on 3.259.0."""
-    assert settings(tmp_path, "account:\n  id: 123456789012").platform.account.id == "123456789012"
+@pytest.mark.engine
+def test_what_pulumi_config_set_writes_is_taken(tmp_path: Path) -> None:
+    """With --path it writes an account id as a number; as measured, one with a leading zero stays a text."""
+    pulumi = PulumiConfig(tmp_path)
+    pulumi.run("config", "set", "mlops:tier", "dev")
+    for path, value in (
+        ("account.id", "123456789012"),
+        ("cluster.version", "1.35"),
+        ("tags.cost_center", "4711"),
+        ("network.zones", "3"),
+        ("database.multi_az", "true"),
+    ):
+        pulumi.run("config", "set", "--path", f"mlops:platform.{path}", value)
+    assert "id: 123456789012" in pulumi.file.read_text()
+    platform = resolve(stacks.read("dev", tmp_path)).platform
+    assert (platform.account.id, platform.tags.cost_center, platform.network.zones) == ("123456789012", "4711", 3)
+    assert platform.cluster
+    assert platform.cluster.version == "1.35"
+    assert platform.database
+    assert platform.database.multi_az
+    pulumi.run("config", "set", "--path", "mlops:platform.account.id", "012345678901")
+    assert resolve(stacks.read("dev", tmp_path)).platform.account.id == "012345678901"
+    pulumi.run("config", "set", "--path", "--secret", "mlops:platform.tags.owner", "me")
+    with pytest.raises(SettingsError, match="encrypted"):
+        resolve(stacks.read("dev", tmp_path))
 
 
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
