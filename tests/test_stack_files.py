@@ -1,6 +1,7 @@
 """What is written in a stack file: read as Pulumi reads it, refused with its place where it would be passed over."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -188,7 +189,9 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
     schema = stack_schema()
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(stacks.KEYS)
-    assert schema["properties"]["config"]["additionalProperties"] is False
+    names = schema["properties"]["config"]["propertyNames"]["pattern"]
+    assert re.match(names, "pulumi:tags")
+    assert not any(re.match(names, key) for key in ("mlpos:tier", "aws:profile", "tier", "kubernetes:context"))
 
 
 def test_a_message_explains_although_the_docstrings_were_not_read_at_first() -> None:

@@ -84,6 +84,16 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.place}: {self.text}" if self.place else self.text
 
+    def as_data(self) -> dict[str, Any]:
+        """For a machine."""
+        place = self.place
+        return {
+            "setting": ".".join(map(str, self.path)),
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+            "problem": self.text,
+        }
+
 
 def explain(error: ValidationError, model: type[BaseModel], given: Mapping[str, Any]) -> list[Problem]:
     """Everything that is wrong, in the order of the settings."""

@@ -41,7 +41,7 @@ def doctor(
     if online:
         checks += quotas.online(options.target(stack) if stack else None)
     if as_json:
-        ui.print_json([asdict(check) for check in checks])
+        ui.print_json({"checks": [asdict(check) for check in checks]})
     else:
         _print(checks)
     if any(check.verdict == "missing" for check in checks):

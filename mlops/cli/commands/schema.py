@@ -23,6 +23,7 @@ PULUMI_KEYS = {
 
 def schema(
     write: Annotated[bool, typer.Option("--write", help=f"Write it to {FILE.as_posix()}.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Print the JSON schema of a stack file, for editors.
 
@@ -36,12 +37,15 @@ def schema(
     """
     content = stack_schema()
     if not write:
-        ui.print_json(content)
+        ui.print_schema(content)
         return
     path = options.project_root() / FILE
     path.parent.mkdir(exist_ok=True)
     path.write_text(rendered(content), encoding="utf-8")
-    ui.out().print(f"Wrote {FILE.as_posix()}.")
+    if as_json:
+        ui.print_json({"file": FILE.as_posix()})
+    else:
+        ui.out().print(f"Wrote {FILE.as_posix()}.")
 
 
 def rendered(content: dict[str, Any]) -> str:
@@ -73,8 +77,9 @@ def stack_schema() -> dict[str, Any]:
                     "mlops:tier": {"enum": list(TIERS), "description": "The complete settings to start from."},
                     "mlops:platform": {**platform, "description": "What this stack does otherwise than its tier."},
                 },
-                "patternProperties": {"^pulumi:": {"description": "Pulumi's own, such as `pulumi:tags`."}},
-                "additionalProperties": False,
+                "patternProperties": {"^mlops:(?!tier$|platform$)": False},
+                # Pulumi has settings of its own, such as pulumi:tags; what else there is, nobody reads.
+                "propertyNames": {"pattern": "^(mlops:|pulumi:|aws:region$)"},
             },
         },
         "$defs": definitions,

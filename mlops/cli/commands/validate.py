@@ -1,14 +1,11 @@
 """`mlops validate`: whether stack files describe a platform, and everything that is wrong if not."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops.cli import options, ui
 from mlops.cli.errors import BadInputError
 from mlops.core import documentation
-
-if TYPE_CHECKING:
-    from mlops.core.problems import Problem
 
 
 def validate(stack: options.Stack = None, as_json: options.Json = False) -> None:
@@ -27,7 +24,7 @@ def validate(stack: options.Stack = None, as_json: options.Json = False) -> None
         raise BadInputError("There is no stack file here yet. Make one with `mlops init --stack dev`.")
     results = [_checked(name, options.project_root()) for name in names]
     if as_json:
-        ui.print_json(results)
+        ui.print_json({"stacks": results})
     else:
         for result in results:
             _print(result)
@@ -47,23 +44,13 @@ def _checked(name: str, root: Path) -> dict[str, Any]:
             "stack": name,
             "valid": False,
             "problem": error.message,
-            "problems": [_json(one) for one in error.problems],
+            "problems": [one.as_data() for one in error.problems],
         }
     return {
         "stack": name,
         "valid": True,
         "tier": resolved.tier,
         "settings": resolved.platform.model_dump(mode="json"),
-    }
-
-
-def _json(problem: "Problem") -> dict[str, Any]:
-    place = problem.place
-    return {
-        "setting": ".".join(map(str, problem.path)),
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "problem": problem.text,
     }
 
 
