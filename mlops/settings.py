@@ -141,18 +141,18 @@ def _numbers_as_texts(
                 f'{where} is {written}, which Pulumi hands over as the number {text}. Put it into quotes: "{written}".'
             )
             problems.append(Problem(path, words))
-        given = _with(given, path, written or text)
+        given = replaced(given, path, written or text)
     return problems, given
 
 
-def _with(tree: Any, path: tuple[int | str, ...], value: Any) -> Any:
+def replaced(tree: Any, path: tuple[int | str, ...], value: Any) -> Any:
     """A copy of the settings with another value in one place."""
     if not path:
         return value
     step, *below = path
     if isinstance(tree, Mapping):
-        return {**tree, step: _with(tree[str(step)], tuple(below), value)}
-    return [_with(item, tuple(below), value) if number == step else item for number, item in enumerate(tree)]
+        return {**tree, step: replaced(tree[str(step)], tuple(below), value)}
+    return [replaced(item, tuple(below), value) if number == step else item for number, item in enumerate(tree)]
 
 
 def _steps(problem: Problem, stack: StackFile, key: str) -> tuple[int | str, ...]:

@@ -50,6 +50,15 @@ def names(root: Path) -> tuple[str, ...]:
     return tuple(sorted(name for _, name, *rest in parts if rest == ["yaml"]))
 
 
+def project_name(root: Path) -> str:
+    """The name of the project in a folder.
+
+    Raises:
+        SettingsError: there is none, or its file cannot be read.
+    """
+    return str(_document(root / "Pulumi.yaml").value.get("name", "mlops"))
+
+
 def read(name: str, root: Path) -> StackFile:
     """Read a stack's file and, below it, the project's defaults.
 
