@@ -26,6 +26,11 @@ class PrivacyRules:
 
     retention_days: int = 730
     """Days after which an event is neither taken in nor kept."""
+    most_withdrawn_share: float = 0.1
+    """Share of the lake's events that one file of users may delete by withdrawn consent; above it ingest stops and
+    asks. 1 lets every file do so."""
+    least_withdrawing: int = 20
+    """Users below whom their share of the events asks nobody."""
 
     def oldest(self, now: datetime) -> datetime:
         """Events before this moment go."""
