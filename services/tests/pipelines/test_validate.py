@@ -69,6 +69,20 @@ def test_a_bad_batch_cannot_hide_among_good_ones_and_can_be_rejected(shop: Shop)
     assert shop.validate().snapshot.rows == 2_000
 
 
+def test_a_swallowing_quote_and_bad_users_count_among_what_was_delivered(shop: Shop) -> None:
+    stray = ['s{},"ana,p1,view,' + WHEN] * 100
+    shop.drop_events(*rows(500), *stray, *(f"l{number},bo,p2,view,{WHEN}" for number in range(400)))
+    with pytest.raises(GateError, match=r"90\.0% of the events.*a quote within a value.*: 100"):
+        shop.validate()
+    reject(shop.context().raw, shop.context().raw.batches()[0].name)
+    shop.drop_events(*rows(1_000))
+    shop.drop(users="user_id,consent\n" + "".join(f"u{number},true\n" for number in range(75)) + ",true\n" * 25)
+    with pytest.raises(GateError, match=r"7\d\.\d% of the users.*no user_id.*: 25.*reject users-"):
+        shop.validate()
+    reject(shop.context().raw, next(file.name for file in shop.context().raw.deliveries() if file.quarantined))
+    assert shop.validate().snapshot.rows == 1_000
+
+
 def test_no_events_at_all_stop_the_loop_with_what_to_do(shop: Shop) -> None:
     with pytest.raises(GateError, match="import-csv"):
         shop.validate()

@@ -189,6 +189,23 @@ def test_the_worker_does_not_ask_a_gate_twice_about_the_same_events(live: Shop) 
     assert lost.look() == "failed"
 
 
+def test_a_worker_that_crashes_goes_on_and_shows_that_it_does_not_work(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    worker = Worker(shop.settings, LoopOptions(), 1.0, "127.0.0.1", 0, said.append)
+    with monkeypatch.context() as broken:
+        broken.setattr("pipelines.worker.ingest", lambda *_, **__: {}["ana@example.com"])
+        assert [worker.look() for _ in range(3)] == ["crashed"] * 3
+    assert worker.health() == (False, b'{"status": "fails", "failures_in_a_row": 3}')
+    assert "KeyError" in said[0]
+    assert "ana@" not in said[0]
+    with serve("127.0.0.1", 0, lambda: b"", worker.health) as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 503
+    assert worker.look() == "quiet"
+    assert worker.health()[0]
+
+
 def test_the_worker_serves_its_metrics_and_refuses_a_taken_port() -> None:
     with serve("127.0.0.1", 0, lambda: b"mlops_x 1\n") as port:
         assert httpx.get(f"http://127.0.0.1:{port}/metrics").text == "mlops_x 1\n"
