@@ -164,12 +164,13 @@ class RawLake:
 
 
 def merged(before: pa.Table, fresh: pa.Table, key: str) -> pa.Table:
-    """One row a key: of every column the last value that somebody gave."""
+    """One row a key, in order: of every column the last value that somebody gave."""
     rows = pa.concat_tables([before, fresh])
     others = [name for name in rows.column_names if name != key]
     # In one thread: only then the order of the rows is the order of arrival.
     last = rows.group_by(key, use_threads=False).aggregate([(name, "last") for name in others])
-    return last.select([key, *(f"{name}_last" for name in others)]).rename_columns([key, *others]).cast(rows.schema)
+    named_again = last.select([key, *(f"{name}_last" for name in others)]).rename_columns([key, *others])
+    return named_again.cast(rows.schema).sort_by(key)
 
 
 def named(products: pa.Table) -> pa.Table:

@@ -161,8 +161,8 @@ def _stop_if_bad(quality: Quality, rules: QualityRules, report: str) -> None:
     if quality.score < rules.least_score:
         raise GateError(
             f"Data quality is {quality.score:.1%} of the {kind}; {rules.least_score:.0%} is required. "
-            f"Failing rows: {reasons}. The worst delivery is {worst_one}: `reject {worst_one}` takes it out of the lake. "
-            f"Report: {report}"
+            f"Failing rows: {reasons}. The worst delivery is {worst_one}: `reject {worst_one}` takes it out of the "
+            f"lake. Report: {report}"
         )
     for name, score in quality.batches.items():
         if score < rules.least_score and quality.judged[name] >= rules.least_batch_rows:
