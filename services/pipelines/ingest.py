@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -40,6 +42,11 @@ class Ingested:
     def rows(self) -> int:
         """Events in the raw lake."""
         return sum(batch.rows for batch in self.batches)
+
+    @property
+    def personal(self) -> Counter[str]:
+        """Personal data that was found, by kind."""
+        return sum((Counter(batch.personal) for batch in (*self.batches, *self.deliveries)), Counter[str]())
 
     @property
     def quarantined(self) -> int:
@@ -131,6 +138,7 @@ def _reference(raw: RawLake, kind: Kind, path: Path, name: str, source: str, now
             ingested=now.isoformat(),
             kind=kind,
             reasons=dict(bad.reasons),
+            personal=dict(bad.personal),
         )
     )
 
@@ -138,7 +146,7 @@ def _reference(raw: RawLake, kind: Kind, path: Path, name: str, source: str, now
 def _conversion(raw: RawLake, kind: Kind) -> Callable[[pa.Table, Quarantine], pa.Table]:
     if kind == "products":
         return typed.products
-    return lambda chunk, bad: typed.users(chunk, bad, raw.masker)
+    return partial(typed.users, masker=raw.masker)
 
 
 def _stream(raw: RawLake, stream: Stream, now: datetime, assume_consent: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 from pipelines import typed
 from pipelines.errors import LoopError
 from pipelines.lake import Lake
-from pipelines.privacy import without_emails
+from pipelines.personal import shape
 from pipelines.quarantine import Quarantine, convert
 from pipelines.raw import Batch, RawLake
 
@@ -35,7 +36,8 @@ class Intake:
     def add(self, chunk: pa.Table) -> None:
         """Take in a chunk of columns as they were delivered."""
         self._read += chunk.num_rows
-        for events in convert(chunk, lambda part, bad: typed.events(part, bad, self._now), self._bad):
+        conversion = partial(typed.events, masker=self._raw.masker, now=self._now)
+        for events in convert(chunk, conversion, self._bad):
             self._keep(events)
 
     def _keep(self, events: pa.Table) -> None:
@@ -79,6 +81,7 @@ class Intake:
             newest=self._newest,
             ingested=self._now.isoformat(),
             reasons=dict(self._bad.reasons + unreadable.reasons),
+            personal=dict(self._bad.personal),
         )
         delivered = self._read + unreadable.count
         if batch.delivered != delivered:
@@ -91,9 +94,7 @@ class Intake:
 
 
 def put_quarantine(lake: Lake, name: str, bad: Quarantine) -> None:
-    """Keep rows that could not be read, without the addresses that they hold."""
+    """Keep the shape of rows that could not be read: where the user's id stands in them nobody knows."""
     if bad.count:
-        lines = [
-            json.dumps({"reason": reason, "row": without_emails(row)}, ensure_ascii=False) for reason, row in bad.rows
-        ]
+        lines = [json.dumps({"reason": reason, "row": shape(row)}, ensure_ascii=False) for reason, row in bad.rows]
         lake.put("raw", f"quarantine/{name}.jsonl", ("\n".join(lines) + "\n").encode())

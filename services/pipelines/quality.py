@@ -39,6 +39,8 @@ class Quality:
     """Score of events, of users and of products, over what was delivered of them."""
     reasons: dict[str, int]
     """Why rows could not be read, and how many."""
+    personal: dict[str, int]
+    """Personal data that was found, and masked or put aside, by kind."""
     batches: dict[str, float]
     """Score by batch, and by file of users and products."""
     judged: dict[str, int]

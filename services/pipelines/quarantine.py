@@ -13,12 +13,14 @@ _MOST_CHARACTERS = 2_000
 
 @dataclass
 class Quarantine:
-    """Rows that could not be read."""
+    """Rows that could not be read, and what was found in the others."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     """How many, by reason."""
     rows: list[tuple[str, str]] = field(default_factory=list)
     """Reason and text of the first ones."""
+    personal: Counter[str] = field(default_factory=Counter)
+    """Personal data that was found in what was read, by kind."""
 
     @property
     def count(self) -> int:
@@ -42,6 +44,7 @@ class Quarantine:
     def take(self, other: "Quarantine") -> None:
         """Add what another one holds."""
         self.reasons += other.reasons
+        self.personal += other.personal
         self.rows += other.rows[: max(0, _MOST_KEPT - len(self.rows))]
 
 

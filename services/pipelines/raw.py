@@ -32,6 +32,8 @@ class Batch:
     kind: Kind = "events"
     reasons: dict[str, int] = field(default_factory=dict)
     """Why rows were put aside, and how many."""
+    personal: dict[str, int] = field(default_factory=dict)
+    """Personal data that was found, and masked or put aside, by kind."""
 
     @property
     def delivered(self) -> int:
@@ -46,7 +48,7 @@ class RawLake:
         self.lake = lake
         self.masker = masker
         self.rules = rules
-        self.erasures = Erasures(lake, masker)
+        self.erasures = Erasures(lake)
 
     def users(self) -> pa.Table:
         """All users, masked. Consent is null where nobody said anything, which is none."""

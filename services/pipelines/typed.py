@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.personal import column, personal
 from pipelines.privacy import Masker
 from pipelines.quarantine import Quarantine
 from pipelines.schema import EVENTS, PRODUCTS, TIMESTAMP, USERS
@@ -20,11 +21,13 @@ _COMPACT = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S", 17: "%Y%m%d%H%M%S%f"}
 """Dates without separators, by their digits: as moments since 1970 they would lie past 2286, or before 1971."""
 
 
-def events(chunk: pa.Table, bad: Quarantine, now: datetime) -> pa.Table:
-    """Events with the lake's columns. Rows whose timestamp cannot be read, or has not come yet, go to quarantine.
+def events(chunk: pa.Table, bad: Quarantine, *, masker: Masker, now: datetime) -> pa.Table:
+    """Events with the lake's columns, users as pseudonyms.
 
-    An event without an id gets one from its content, so that the same row given twice stays one event.
+    Rows whose timestamp cannot be read, or has not come yet, and whose product is personal data go to quarantine. An
+    event without an id gets one from its content, so that the same row given twice stays one event.
     """
+    chunk = _impersonal(chunk, "product_id", bad)
     given = chunk["timestamp"]
     moments = given.cast(TIMESTAMP) if pa.types.is_timestamp(given.type) else _moments(_strings(chunk, "timestamp"))
     ahead = pc.fill_null(pc.greater(moments, pa.scalar(now + _CLOCK_SKEW, TIMESTAMP)), False)
@@ -33,19 +36,23 @@ def events(chunk: pa.Table, bad: Quarantine, now: datetime) -> pa.Table:
             bad.add_rows(reason, chunk.filter(rows))
     kept = pc.and_(pc.is_valid(moments), pc.invert(ahead))
     chunk, moments = chunk.filter(kept), moments.filter(kept)
-    columns = {name: _strings(chunk, name) for name in ("user_id", "product_id")}
-    columns["event_type"] = pc.utf8_lower(_strings(chunk, "event_type"))
-    columns["timestamp"] = moments
+    columns = {
+        "user_id": _users(chunk, bad, masker),
+        "product_id": _strings(chunk, "product_id"),
+        "event_type": column(pc.utf8_lower(_strings(chunk, "event_type")), bad.personal),
+        "timestamp": moments,
+    }
     made = _made_ids(columns)
-    columns["event_id"] = pc.coalesce(_strings(chunk, "event_id"), made) if "event_id" in chunk.column_names else made
+    given = "event_id" in chunk.column_names
+    columns["event_id"] = pc.coalesce(masker.events(_strings(chunk, "event_id")), made) if given else made
     return pa.table({name: columns[name] for name in EVENTS.names}, schema=EVENTS)
 
 
-def users(chunk: pa.Table, bad: Quarantine, masker: Masker) -> pa.Table:
+def users(chunk: pa.Table, bad: Quarantine, *, masker: Masker) -> pa.Table:
     """Users with the lake's columns, null where nothing is said: that leaves what is known as it is.
 
-    The e-mail address is masked here, before anything is written. Rows without an id, and rows whose consent is
-    neither yes nor no, go to quarantine.
+    Ids become pseudonyms and addresses are masked here, before anything is written. Rows without an id, and rows whose
+    consent is neither yes nor no, go to quarantine.
     """
     chunk = _with_id(chunk, "user_id", bad)
     given = pc.utf8_lower(_strings(chunk, "consent"))
@@ -54,9 +61,9 @@ def users(chunk: pa.Table, bad: Quarantine, masker: Masker) -> pa.Table:
     if pc.any(unclear).as_py():
         bad.add_rows("consent is neither yes nor no", chunk.filter(unclear))
     columns = {
-        "user_id": _strings(chunk, "user_id"),
+        "user_id": _users(chunk, bad, masker),
         "email_hash": masker.column(_strings(chunk, "email")),
-        "age_band": _strings(chunk, "age_band"),
+        "age_band": column(_strings(chunk, "age_band"), bad.personal),
         "consent": pc.if_else(pc.is_null(given), None, consents),
     }
     return pa.table(columns, schema=USERS).filter(pc.invert(unclear))
@@ -65,11 +72,13 @@ def users(chunk: pa.Table, bad: Quarantine, masker: Masker) -> pa.Table:
 def products(chunk: pa.Table, bad: Quarantine) -> pa.Table:
     """Products with the lake's columns, null where nothing is said; a price that is no number is null.
 
-    Rows without an id go to quarantine.
+    Personal data in texts is masked. Rows without an id, or with one that is personal data, go to quarantine.
     """
-    chunk = _with_id(chunk, "product_id", bad)
-    columns = {name: _strings(chunk, name) for name in ("product_id", "name", "category")}
-    return pa.table({**columns, "price": _numbers(chunk, "price")}, schema=PRODUCTS)
+    chunk = _impersonal(_with_id(chunk, "product_id", bad), "product_id", bad)
+    texts = {name: column(_strings(chunk, name), bad.personal) for name in ("name", "category")}
+    return pa.table(
+        {"product_id": _strings(chunk, "product_id"), **texts, "price": _numbers(chunk, "price")}, schema=PRODUCTS
+    )
 
 
 def _with_id(chunk: pa.Table, name: str, bad: Quarantine) -> pa.Table:
@@ -77,6 +86,21 @@ def _with_id(chunk: pa.Table, name: str, bad: Quarantine) -> pa.Table:
     if not pc.all(present).as_py():
         bad.add_rows(f"no {name}", chunk.filter(pc.invert(present)))
     return chunk.filter(present)
+
+
+def _impersonal(chunk: pa.Table, name: str, bad: Quarantine) -> pa.Table:
+    hits = personal(_strings(chunk, name), bad.personal)
+    if not pc.any(hits).as_py():
+        return chunk
+    bad.add_rows(f"{name} holds personal data", chunk.filter(hits))
+    return chunk.filter(pc.invert(hits))
+
+
+def _users(chunk: pa.Table, bad: Quarantine, masker: Masker) -> pa.ChunkedArray:
+    given = _strings(chunk, "user_id")
+    # What it was is counted; what becomes of it is the same for every id.
+    personal(given, bad.personal)
+    return masker.users(given)
 
 
 def _strings(chunk: pa.Table, name: str) -> pa.ChunkedArray:

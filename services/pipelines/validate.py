@@ -137,6 +137,7 @@ def _quality(
         findings=findings,
         kinds=kinds,
         reasons=dict(sum((Counter(batch.reasons) for batch in (*batches, *ingested.deliveries)), Counter[str]())),
+        personal=dict(ingested.personal),
         batches={name: _share(total, wrong) for name, (total, wrong) in judged.items()},
         judged={name: total for name, (total, _) in judged.items()},
     )

@@ -75,6 +75,10 @@ class Shop:
         taken = self.ingest(assume_consent=assume_consent)
         return validate(self.context().raw, taken, rules or QualityRules(), self.now)
 
+    def person(self, user_id: str) -> str:
+        """What the lake calls a user."""
+        return self.context().raw.masker.pseudonyms.of(user_id)
+
     def events(self) -> list[dict[str, Any]]:
         """All events of the raw lake."""
         raw = self.context().raw

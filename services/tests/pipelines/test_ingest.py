@@ -33,9 +33,11 @@ def test_everything_of_consenting_users_arrives_once_from_files_and_stream(shop:
     shop.context().stream.put(generated.events.slice(1_000).to_pylist())
     taken = shop.ingest()
     consenting = set(generated.users.filter(generated.users["consent"])["user_id"].to_pylist())
-    wanted = {row["event_id"] for row in generated.events.to_pylist() if row["user_id"] in consenting}
-    assert {row["event_id"] for row in shop.events()} == wanted
-    assert taken.rows == len(wanted)
+    wanted = [row for row in generated.events.to_pylist() if row["user_id"] in consenting]
+    assert len({row["event_id"] for row in shop.events()}) == taken.rows == len(wanted)
+    assert {(row["user_id"], row["product_id"], row["timestamp"]) for row in shop.events()} == {
+        (shop.person(row["user_id"]), row["product_id"], row["timestamp"]) for row in wanted
+    }
     assert sum(batch.without_consent for batch in taken.batches) == 1_500 - len(wanted)
     assert (taken.users, taken.products) == (100, 50)
 
@@ -64,7 +66,7 @@ def test_no_email_address_reaches_the_lake_and_equal_ones_stay_equal(shop: Shop)
     shop.ingest()
     assert not [name for name, body in shop.objects() if b"example.com" in body.lower()]
     masked = {row["user_id"]: row["email_hash"] for row in shop.context().raw.users().to_pylist()}
-    assert masked["a"] == masked["b"] != masked["c"]
+    assert masked[shop.person("a")] == masked[shop.person("b")] != masked[shop.person("c")]
 
 
 def test_the_masking_salt_must_be_given_where_s3_is_the_cloud(shop: Shop) -> None:
@@ -76,12 +78,12 @@ def test_the_masking_salt_must_be_given_where_s3_is_the_cloud(shop: Shop) -> Non
 def test_events_without_consent_are_not_kept_and_withdrawing_it_removes_what_is_there(shop: Shop) -> None:
     shop.drop_events(f"1,ana,p1,view,{WHEN}", f"2,bo,p1,view,{WHEN}", f"3,stranger,p1,view,{WHEN}")
     taken = shop.ingest()
-    assert {row["user_id"] for row in shop.events()} == {"ana", "bo"}
+    assert {row["user_id"] for row in shop.events()} == {shop.person("ana"), shop.person("bo")}
     assert taken.batches[0].without_consent == 1
     shop.drop(users="user_id,consent\nbo,false\n")
     shop.ingest()
-    assert {row["user_id"] for row in shop.events()} == {"ana"}
-    assert not [name for name in shop.naming("bo") if "/events/" in name]
+    assert {row["user_id"] for row in shop.events()} == {shop.person("ana")}
+    assert not [name for name in shop.naming(shop.person("bo")) if "/events/" in name]
 
 
 def consents(shop: Shop) -> dict[str, bool | None]:
@@ -113,7 +115,8 @@ def test_only_a_clear_no_withdraws_and_what_is_unclear_is_put_aside(shop: Shop) 
     said = "".join(f"u{number},{word}\n" for number, word in enumerate(names + others))
     shop.drop(users=header + said)
     taken = shop.ingest()
-    assert consents(shop) == {f"u{number}": number >= len(names) for number in range(len(names + others))}
+    people = [shop.person(f"u{number}") for number in range(len(names + others))]
+    assert consents(shop) == {who: number >= len(names) for number, who in enumerate(people)}
     assert [file.reasons for file in taken.deliveries if file.quarantined] == [{"consent is neither yes nor no": 3}]
 
 
@@ -121,10 +124,10 @@ def test_a_refusal_outlives_every_assumption(shop: Shop) -> None:
     shop.drop(users="user_id,consent\nana,false\nbo,\n", products=PRODUCTS,
               events=HEADER + f"1,ana,p1,view,{WHEN}\n2,bo,p1,view,{WHEN}\n3,cy,p1,view,{WHEN}\n")  # fmt: skip
     shop.ingest(assume_consent=True)
-    assert consents(shop) == {"ana": False, "bo": True, "cy": True}
+    assert consents(shop) == {shop.person("ana"): False, shop.person("bo"): True, shop.person("cy"): True}
     shop.drop(users="user_id\nana\ncy\n", events=HEADER + f"4,ana,p1,view,{WHEN}\n")
     shop.ingest(assume_consent=True)
-    assert {row["user_id"] for row in shop.events()} == {"bo", "cy"}
+    assert {row["user_id"] for row in shop.events()} == {shop.person("bo"), shop.person("cy")}
 
 
 @given(
@@ -135,13 +138,15 @@ def test_a_refusal_outlives_every_assumption(shop: Shop) -> None:
 )
 @hypothesis_settings(max_examples=100, deadline=None)
 def test_merged_users_know_the_last_thing_that_was_said_of_each(files: list[list[tuple[str, str | None]]]) -> None:
+    masker = Masker(b"key")
     known, wanted = USERS_SCHEMA.empty_table(), dict[str, bool | None]()
     for rows in files:
         columns = {"user_id": [user for user, _ in rows], "consent": [said for _, said in rows]}
         chunk = pa.table(columns, schema=pa.schema([("user_id", pa.string()), ("consent", pa.string())]))
-        known = merged(known, typed.users(chunk, Quarantine(), Masker(b"salt")), "user_id")
+        known = merged(known, typed.users(chunk, Quarantine(), masker=masker), "user_id")
         for user, said in rows:
-            wanted[user] = {"true": True, "false": False}.get(said or "", wanted.get(user))
+            who = masker.pseudonyms.of(user)
+            wanted[who] = {"true": True, "false": False}.get(said or "", wanted.get(who))
     assert {row["user_id"]: row["consent"] for row in known.to_pylist()} == wanted
 
 
@@ -230,10 +235,10 @@ def test_no_record_stops_the_stream_and_each_is_counted_once(shop: Shop) -> None
 def test_an_unforeseen_record_costs_itself_and_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     real = typed.events
 
-    def fragile(chunk: pa.Table, *rest: Any) -> pa.Table:
+    def fragile(chunk: pa.Table, *rest: Any, **named: Any) -> pa.Table:
         if "boom" in chunk["product_id"].to_pylist():
             raise ZeroDivisionError
-        return real(chunk, *rest)
+        return real(chunk, *rest, **named)
 
     monkeypatch.setattr(typed, "events", fragile)
     rows = [f"{number},ana,{'boom' if number in (7, 40) else 'p1'},view,{WHEN}" for number in range(50)]
@@ -285,7 +290,7 @@ def test_any_alphabet_works_and_lines_that_are_not_utf8_are_put_aside(shop: Shop
     taken = shop.validate(QualityRules(least_score=0.5))
     assert taken.snapshot.rows == 2
     assert taken.quality.unreadable == 1
-    assert {row["user_id"] for row in shop.events()} == {"Åsa 🦊", "用户"}
+    assert {row["user_id"] for row in shop.events()} == {shop.person("Åsa 🦊"), shop.person("用户")}
 
 
 def test_events_without_ids_get_one_from_their_content(shop: Shop) -> None:

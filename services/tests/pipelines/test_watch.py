@@ -147,20 +147,20 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
     found = live.context()
     user = generated.events["user_id"].to_pylist()[700]
     found.lake.put("raw", "quarantine/x.jsonl", f'{{"reason": "r", "row": "{user},odd"}}\n'.encode())
-    assert live.naming(user)
+    assert live.naming(live.person(user))
 
     done = erase(found.raw, found.store, found.tracking, user, live.now)
     assert done.raw_events == done.training_events > 0
     assert (done.feature_rows, done.quarantined_rows) == (1, 1)
     assert done.model_versions == ("1",)
-    assert live.naming(user) == []
+    assert live.naming(user) == live.naming(live.person(user)) == []
     assert watched(live).erased_since_training == 0, "the clock of this test stands before the model was made"
     assert len(found.raw.erasures.since(0.0)) == 1
 
     live.fill(generated)
     found.stream.put([row for row in generated.events.to_pylist() if row["user_id"] == user])
     again = live.loop()
-    assert live.naming(user) == []
+    assert live.naming(user) == live.naming(live.person(user)) == []
     assert again["deploy"].version == "2"
     assert erase(found.raw, found.store, found.tracking, user, live.now).raw_events == 0
 
