@@ -23,6 +23,15 @@ from components.storage import Storage, StorageArgs, StorageConfig
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
+from mlops.core.fields.aws import (
+    AccountId,
+    GivenTagValue,
+    Profile,
+    RegionName,
+    RoleArn,
+    TagKey,
+    TagValue,
+)
 from mlops.core.module import OneOf, SlotConfig, StackFacts, kind_of
 from mlops.core.usage import UsageConfig
 
@@ -47,31 +56,36 @@ clusters with limited internet access"."""
 class AccountConfig(Config):
     """Whose AWS account, and as whom."""
 
-    id: str | None = Field(default=None, pattern=r"^\d{12}$")
+    id: AccountId | None = None
     """The account that this stack may touch; any other is refused before the first call. 12 digits."""
-    profile: str | None = None
+    profile: Profile | None = None
     """Profile of the AWS CLI's configuration; null takes the environment's credentials."""
-    role_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
+    role_arn: RoleArn | None = None
     """Role to assume for everything."""
+
+
+MOST_EXTRA_TAGS = 34
+"""AWS holds 50 tags a resource. Six are the platform's own; up to ten more come from EKS and the controllers on what
+they make (Name, the cluster, the node group, the volume's claim). Source: AWS tagging reference, "Tag limits"."""
 
 
 class TagsConfig(Config):
     """Tags beside Project, Environment and ManagedBy, which follow from the stack."""
 
-    owner: str = "platform-team"
+    owner: GivenTagValue = "platform-team"
     """Who answers for the stack."""
-    cost_center: str = "engineering"
+    cost_center: GivenTagValue = "engineering"
     """Who pays for it."""
     data_classification: Literal["public", "internal", "confidential", "restricted"] = "confidential"
     """How the data is classed that the stack holds, the most sensitive of it."""
-    extra: dict[str, str] = Field(default_factory=dict)
+    extra: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=MOST_EXTRA_TAGS)
     """Further tags."""
 
 
 class PlatformConfig(Config):
     """Everything that is decided about a platform before it exists."""
 
-    region: str = "us-east-1"
+    region: RegionName = "us-east-1"
     """AWS region. A stack file sets it with `aws:region`."""
     account: AccountConfig = AccountConfig()
     """AWS account and credentials."""

@@ -5,7 +5,7 @@ piece can be left out.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -18,6 +18,8 @@ from components.base.trust import account_of, service_trust
 from components.keys import KeysOutputs
 from components.storage import StorageOutputs
 from mlops.core.config import Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import Email
 
 ThreatFeature = Literal[
     "S3_DATA_EVENTS",
@@ -49,11 +51,15 @@ class AccountBaselineConfig(Config):
     """Days for which the trail is kept in CloudWatch Logs, where alarms and queries look at it."""
     alarms: bool = True
     """An alarm for each event that the CIS benchmark wants watched; needs `audit_trail`."""
-    alarm_emails: tuple[str, ...] = ()
+    alarm_emails: Annotated[tuple[Email, ...], Unique(most=100)] = ()
     """Who hears of these alarms. Each address has to confirm once; without any, subscribe to the topic yourself."""
     threat_detection: bool = True
     """GuardDuty."""
-    threat_features: tuple[ThreatFeature, ...] = ("S3_DATA_EVENTS", "EKS_AUDIT_LOGS", "RUNTIME_MONITORING")
+    threat_features: Annotated[tuple[ThreatFeature, ...], Unique(most=6)] = (
+        "S3_DATA_EVENTS",
+        "EKS_AUDIT_LOGS",
+        "RUNTIME_MONITORING",
+    )
     """What GuardDuty looks at besides network and API calls. RUNTIME_MONITORING lets GuardDuty install its agent on
     nodes and make an endpoint in the VPC, which it takes away itself some time after it is switched off: until then
     the VPC cannot be deleted."""

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from mlops.core.fields import FORM
+
 Location = Sequence[int | str]
 
 _TYPES = {
@@ -17,6 +19,7 @@ _TYPES = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
+    "finite_number": "a finite number",
     "float_parsing": "a number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
@@ -65,6 +68,8 @@ def closest(word: str, allowed: Sequence[str]) -> str:
 
 def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     path = _real_path(problem["loc"], given)
+    if path and path[-1] == "[key]":
+        return f'{".".join(map(str, path[:-2]))} has the key "{path[-2]}"; {problem["msg"]}.'
     where = ".".join(map(str, path)) or "the settings"
     kind, context = str(problem["type"]), problem.get("ctx", {})
     shown = _shown(path, problem.get("input"))
@@ -88,6 +93,8 @@ def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[
         words = re.findall(r"'([^']+)'|(\b\d+\b)", str(context.get("expected", "")))
         allowed = [a or b for a, b in words]
         return f"{where} is {shown}.{closest(str(problem.get('input')), allowed)} Allowed: {', '.join(allowed)}."
+    if kind == FORM:
+        return f"{where} is {shown}; it must be {context['says']}."
     if kind == "missing":
         return f"{where} is missing. {_described(schema, path, given)}"
     if kind in _TYPES:
@@ -139,7 +146,7 @@ def _node(schema: Mapping[str, Any], path: Location, given: Any, *, resolve_kind
         given = given[part] if _holds(given, part) else None
         child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(str(part))
         if child is None:
-            extra = node.get("additionalProperties")
+            extra = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), {})
             child = extra if isinstance(extra, Mapping) else {}
         node = _follow(schema, child, given, resolve_kind or index < len(path) - 1)
     return node
