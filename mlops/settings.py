@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.platform import PlatformConfig
+from mlops.core import offerings
 from mlops.core.merge import merge
 from mlops.core.problems import SettingsError, closest, explain
 from mlops.stacks import StackFile
@@ -72,7 +73,8 @@ def resolve(stack: StackFile) -> Settings:
                 "keep aws:region."
             )
         override = {**override, "region": region}
-    given = merge(tier(chosen).model_dump(mode="python"), override)
+    base = tier(chosen).model_dump(mode="python")
+    given = merge(offered(base, str(override.get("region", base["region"]))), override)
     try:
         platform = PlatformConfig.model_validate(given)
     except ValidationError as error:
@@ -80,6 +82,21 @@ def resolve(stack: StackFile) -> Settings:
         head = f"{where} does not describe a platform ({project}:platform over tier {chosen}):"
         raise SettingsError("\n".join([head, *lines])) from None
     return Settings(project=project, stack=name, tier=chosen, platform=platform)
+
+
+def offered(tier: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    """A tier without the instance types that a region lacks: EKS refuses a group over one of them. A group that would
+    keep none keeps all, and the settings are refused with what the region has instead."""
+
+    def there(group: Mapping[str, Any]) -> Mapping[str, Any]:
+        names = [name for name in group["instance_types"] if offerings.offers("instance_types", region, name)]
+        return {**group, "instance_types": names or group["instance_types"]}
+
+    cluster = tier["cluster"]
+    if cluster is None:
+        return tier
+    groups = {name: there(group) for name, group in cluster["node_groups"].items()}
+    return {**tier, "cluster": {**cluster, "system": there(cluster["system"]), "node_groups": groups}}
 
 
 def _known(key: str, project: str, where: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.account import audit_trail
 from components.base.component import Component
@@ -78,7 +78,19 @@ class AccountBaselineConfig(Config):
     password_policy: bool = True
     """Passwords of IAM users: 14 characters of four kinds, 90 days, none of the last 24."""
     protect: bool = True
-    """Refuse to delete the bucket of the audit trail."""
+    """Refuse to delete the bucket of the audit trail. Without it a destroy deletes what the bucket holds as well."""
+
+    @model_validator(mode="after")
+    def _what_needs_the_trail_has_it(self) -> "AccountBaselineConfig":
+        needing = [name for name in ("data_events", "alarms") if getattr(self, name)]
+        if needing and not self.audit_trail:
+            raise ValueError(
+                f"audit_trail is false, and {' and '.join(needing)} read it; set {' and '.join(needing)} to false as "
+                "well, or audit_trail to true"
+            )
+        if self.alarm_emails and not self.alarms:
+            raise ValueError("alarm_emails names addresses and alarms is false: nobody would hear; set alarms to true")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)

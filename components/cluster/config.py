@@ -2,7 +2,7 @@
 
 from datetime import date
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -100,7 +100,8 @@ class ClusterConfig(Config):
     system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
     """Nodes that run the controllers and whatever asks for no group."""
     node_groups: dict[GroupName, NodeGroupConfig] = Field(default_factory=dict, max_length=99)
-    """Further groups by name. Pods choose one with the node label `mlops.platform/group`."""
+    """Further groups by name. Pods choose one with the node label `mlops.platform/group`. A tier's group is left out
+    with null."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
     """Bounds of autoscaling."""
     auto_shutdown: AutoShutdownConfig | None = None
@@ -117,6 +118,11 @@ class ClusterConfig(Config):
         return {SYSTEM_GROUP: self.system, **self.node_groups}
 
     @property
+    def principals(self) -> tuple[str, ...]:
+        """Everybody whom the settings give access."""
+        return (*self.admins, *(access.principal for access in self.access.values()))
+
+    @property
     def scales(self) -> bool:
         """Whether any group leaves the autoscaler something to do."""
         return any(group.scales for group in self.groups.values())
@@ -130,6 +136,13 @@ class ClusterConfig(Config):
                 f"{versions.CATALOGUE_DATE}). Use {versions.newest_in_standard_support(clock.today())}"
             )
         return version
+
+    @field_validator("node_groups", mode="before")
+    @classmethod
+    def _null_leaves_a_group_out(cls, groups: Any) -> Any:
+        if not isinstance(groups, dict):
+            return groups
+        return {name: group for name, group in groups.items() if group is not None}
 
     @field_validator("node_groups")
     @classmethod
@@ -167,7 +180,7 @@ class ClusterConfig(Config):
 
     @model_validator(mode="after")
     def _one_entry_a_principal(self) -> "ClusterConfig":
-        principals = [*self.admins, *(access.principal for access in self.access.values())]
+        principals = self.principals
         if twice := [arn for index, arn in enumerate(principals) if arn in principals[:index]]:
             raise ValueError(
                 f"{twice[0]} is named twice in admins and access; EKS keeps one entry for each principal. Keep one"

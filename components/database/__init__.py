@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from components.base.component import Component
 from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
-from components.database.backup import daily_copies
+from components.database.backup import HOURS_AFTER_OWN_BACKUP, clashes, copy_hour, daily_copies
 from components.database.monitoring import monitoring_role
 from components.database.parameters import parameters
 from components.keys import KeysOutputs
@@ -142,6 +142,12 @@ class DatabaseConfig(Config):
             raise ValueError(
                 f"backup_window {self.backup_window} and maintenance_window {self.maintenance_window} overlap; "
                 "RDS does not do both at once. Move one of them"
+            )
+        if self.vault_days and (busy := clashes(self.backup_window, self.maintenance_window)):
+            raise ValueError(
+                f"vault_days is set, and its daily copy at {copy_hour(self.backup_window):02}:00, "
+                f"{HOURS_AFTER_OWN_BACKUP} hours after backup_window begins, falls into {busy}: AWS Backup starts none "
+                "from an hour before a window on. Move or shorten the window"
             )
         return self
 

@@ -18,6 +18,8 @@ from mlops.core.fields.aws import Cidr, LogDays, SubnetId, VpcId, ZoneName
 Mode = Literal["public", "private", "isolated"]
 Nat = Literal["none", "one", "per_zone"]
 
+SMALLEST_PREFIX = 28
+"""Of a VPC and of a subnet: 16 addresses, 5 of them AWS's. Source: VPC user guide, "Subnet CIDR blocks"."""
 MOST_ZONES = 6
 """The region with the most zones, us-east-1, has six."""
 
@@ -43,7 +45,13 @@ class ExistingVpc(Config):
                 f"private_subnets names {len(self.private_subnets)} subnets and zone_names {len(self.zone_names)} "
                 "zones; give one subnet for each zone"
             )
+        if both := sorted(self.private_subnets.keys() & self.public_subnets.keys()):
+            raise ValueError(f"{both[0]} is listed as a private and as a public subnet; it is one of them")
+        if not 16 <= cidr.prefix(self.cidr) <= SMALLEST_PREFIX:
+            raise ValueError(f"cidr is {self.cidr}; a VPC has a block between /16 and /{SMALLEST_PREFIX}")
         blocks = [*self.private_subnets.values(), *self.public_subnets.values()]
+        if small := [block for block in blocks if cidr.prefix(block) > SMALLEST_PREFIX]:
+            raise ValueError(f"the subnet {small[0]} is smaller than /{SMALLEST_PREFIX}, the smallest that AWS makes")
         if pair := cidr.overlapping(blocks):
             raise ValueError(f"the subnets {pair[0]} and {pair[1]} overlap; two subnets of one VPC cannot")
         if outside := [block for block in blocks if not cidr.contains(self.cidr, block)]:

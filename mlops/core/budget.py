@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import Email, TagKey, TeamName, TopicArn
 
+STACK_TAGS = ("Project", "Environment")
+"""Tags that tell a stack's costs from all others of the account."""
 Usd = Annotated[float, Field(ge=0.01, le=100_000_000)]
 """Written with two decimals, which is as small as AWS Budgets gets."""
 Percent = Annotated[int, Field(ge=1, le=1000)]
@@ -44,6 +46,13 @@ class BudgetConfig(Config):
         if alerts > 5:
             raise ValueError(f"alert_percents and forecast_percent make {alerts} alerts; AWS Budgets holds 5 a budget")
         return self
+
+    @field_validator("team_tag")
+    @classmethod
+    def _teams_have_a_tag_of_their_own(cls, tag: str) -> str:
+        if tag in STACK_TAGS:
+            raise ValueError(f"team_tag is {tag}, which says whose the stack is; a team's budget needs another tag")
+        return tag
 
     @model_validator(mode="after")
     def _teams_fit_the_whole(self) -> "BudgetConfig":

@@ -43,7 +43,7 @@ from components.ml_platform.mlflow.auth import (
 from mlops.core.config import Card
 from mlops.core.fields.aws import CertificateArn
 from mlops.core.fields.kubernetes import Cpu, HostName, Image, Memory
-from mlops.core.module import Need
+from mlops.core.module import Need, StackFacts
 from mlops.core.versions import MLFLOW_IMAGE
 
 _NAMESPACE = "mlflow"
@@ -123,6 +123,16 @@ class MlflowConfig(MlPlatformConfig):
                 "Set host and certificate_arn"
             )
         return self
+
+    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
+        """An internal load balancer lies in private subnets."""
+        if self.host is None or stack.private_subnets:
+            return ()
+        sentence = (
+            f"host is {self.host}, which is reached through an internal load balancer, and network.mode public has no "
+            "private subnet for it. Set network.mode to private, or leave host out"
+        )
+        return (sentence,)
 
     def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[MlPlatformOutputs]:
         """Make the server."""

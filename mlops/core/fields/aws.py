@@ -13,7 +13,7 @@ from pydantic import Field
 from mlops.core.fields import Form
 
 _ACCOUNT = "[0-9]{12}"
-_REGION = "[a-z]{2}(?:-[a-z]+)+-[0-9]"
+_REGION = "[a-z]{2,4}(?:-[a-z]+)+-[0-9]"
 _PATH = "(?:[!-)+-/0-9:;<=>@A-Z\\[\\]^_`a-z{|}~]+/)*"
 _PARTITION = "of the partition aws"
 
