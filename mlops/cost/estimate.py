@@ -175,6 +175,7 @@ def _line(
         low=monthly * (1 - margin),
         high=max(monthly * (1 + margin), item.quantity * dearest),
         price=price,
+        why=item.why,
     )
 
 
