@@ -25,6 +25,7 @@ from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
 from mlops.cli.commands.timeline import timeline
 from mlops.cli.commands.up import up
+from mlops.cli.commands.usage import usage
 from mlops.cli.commands.validate import validate
 from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
 
@@ -54,6 +55,7 @@ for panel, name, command in (
     (LOOK, "diff", diff),
     (LOOK, "access", access),
     (LOOK, "cost", cost),
+    (LOOK, "usage", usage),
     (LOOK, "policy", policy),
     (LOOK, "evidence", evidence),
     (LOOK, "capacity", capacity),

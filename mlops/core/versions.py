@@ -36,7 +36,6 @@ EKS_DEFAULT = "1.35"
 """The newest that every chart below declares support for."""
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class DatabaseRelease:
     """One major version of an engine on RDS."""

@@ -32,6 +32,9 @@ class Amount:
     def __mul__(self, other: "Amount | Plain") -> "Amount":
         return Amount(self.value * number(other), _both(self, other))
 
+    def __rmul__(self, other: Plain) -> "Amount":
+        return self * other
+
     def __truediv__(self, other: "Amount | Plain") -> "Amount":
         return Amount(self.value / number(other), _both(self, other))
 

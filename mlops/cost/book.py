@@ -86,7 +86,9 @@ class Book:
         return replace(found, asked_in=region) if found else None
 
     def _is_everywhere(self, service: str, sku: str) -> bool:
-        return service in self.everywhere.get("services", ()) or sku in self.everywhere.get("prices", {}).get(service, ())
+        return service in self.everywhere.get("services", ()) or sku in self.everywhere.get("prices", {}).get(
+            service, ()
+        )
 
     def check(self, region: str) -> None:
         """Raises:

@@ -22,6 +22,7 @@ Sku = tuple[str, str]
 _VPC = "aws:ec2/vpc:Vpc"
 _WAYS_OUT = (
     "aws:ec2/internetGateway:InternetGateway",
+    "aws:ec2/natGateway:NatGateway",
     "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway",
     "aws:ec2transitgateway/vpcAttachment:VpcAttachment",
     "aws:cloudfront/distribution:Distribution",
@@ -156,7 +157,9 @@ class Context:
         if found is not None:
             return found
         given = {text.removesuffix(":*") for text in _strings(node.inputs.get(prop))}
-        return next((other for other in self.of_type(*types) if given & {other.id, other.outputs.get("arn")} - {""}), None)
+        return next(
+            (other for other in self.of_type(*types) if given & {other.id, other.outputs.get("arn")} - {""}), None
+        )
 
     @cached_property
     def lifecycles(self) -> Mapping[str, tuple[Node, ...]]:
@@ -224,9 +227,7 @@ def tiered(label: str, service: str, steps: Steps, quantity: Amount | Plain) -> 
     return tiered_from(label, service, steps, quantity, Decimal(0))
 
 
-def tiered_from(
-    label: str, service: str, steps: Steps, quantity: Amount | Plain, before: Decimal
-) -> Iterator[Item]:
+def tiered_from(label: str, service: str, steps: Steps, quantity: Amount | Plain, before: Decimal) -> Iterator[Item]:
     """The same for an amount that comes on top of what others of the account have used."""
     start, end, why = before, before + number(quantity), amount_of(quantity).why
     below = Decimal(0)

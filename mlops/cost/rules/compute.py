@@ -9,8 +9,8 @@ from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number, use
 from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.network import PUBLIC_IPV4
 from mlops.cost.rules.storage import volume_items
-from mlops.cost.support import month_split, since
 from mlops.cost.schedules import share_of_week
+from mlops.cost.support import month_split, since
 from mlops.plan.graph import Node
 
 CLUSTER = "aws:eks/cluster:Cluster"

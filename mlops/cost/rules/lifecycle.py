@@ -80,4 +80,3 @@ def _rules(bucket: Node, context: Context) -> Iterator[Mapping[str, Any]]:
             narrow = {key: value for key, value in (rule.get("filter") or {}).items() if value}
             if rule.get("status") == "Enabled" and not narrow:
                 yield rule
-

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from mlops.cost.model import Context, Item, Rule, number, used
+from mlops.cost.model import Context, Item, Rule, used
 from mlops.plan.graph import Node
 
 KEY, REPLICA = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
