@@ -27,9 +27,10 @@ def usage(
     mlops usage -s prod --write          usage.yaml, to be changed
     mlops cost -s prod --usage usage.yaml
     """
-    # Before a plan, which does without the figures' docstrings: they are what is shown.
-    from mlops.cost.usage import as_yaml, derived_figures
     from mlops.cli.commands.cost import estimated
+
+    # Before a plan is made, which does without the figures' docstrings: they are what is shown.
+    from mlops.cost.usage import as_yaml, derived_figures
 
     made = estimated(stack, None, None)[0]
     figures, derived = made.context.usage, derived_figures(made.context)
