@@ -130,7 +130,8 @@ def _window(rows: Iterable[Mapping[str, Any]]) -> timedelta | None:
 def _notes(rows: list[Mapping[str, Any]], counted: list[Mapping[str, Any]], window: timedelta) -> Iterator[str]:
     left = sorted({str(row["type"]) for row in rows if "type" in row} - COUNTED)
     if left:
-        yield f"{len(rows) - len(counted)} lines are no use and were left out: {', '.join(left)}."
+        count = len(rows) - len(counted)
+        yield f"{count} {'line is' if count == 1 else 'lines are'} no use and left out: {', '.join(left)}."
     for what, key in (("accounts", "account"), ("regions", "region")):
         found = sorted({str(row[key]) for row in counted if row.get(key)} - {"global"})
         if len(found) > 1:
