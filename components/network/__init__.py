@@ -21,7 +21,7 @@ class ExistingVpc(Config):
     """A VPC that somebody else owns. It is used as it is: nothing in it is created, changed or deleted."""
 
     vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]{8,17}$")
-    """The VPC."""
+    """The VPC's id: `vpc-` and 8 to 17 hexadecimal digits."""
     cidr: str
     """Its block, for rules that must name it."""
     private_subnets: dict[str, str] = Field(min_length=1)

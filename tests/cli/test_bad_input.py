@@ -140,7 +140,7 @@ def test_one_wrong_file_among_several_is_found_and_the_others_are_reported_as_go
 def test_validate_speaks_json_to_machines(mlops: Run, project: Path) -> None:
     stack_file(project, TEMPLATE.format(platform="{network: {zones: 9}}"))
     answer = mlops("validate", "--json")
-    results = {result["stack"]: result for result in answer.json()}
+    results = {result["stack"]: result for result in answer.json()["stacks"]}
     assert answer.code == 2
     assert results["prod"]["valid"]
     assert results["prod"]["tier"] == "prod"

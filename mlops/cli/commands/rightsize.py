@@ -83,7 +83,7 @@ def _print(found: "Rightsizing") -> None:
 def as_yaml(found: "Rightsizing") -> str:
     """The proposals as a stack file would say them. Models are a list, which a stack file states as a whole: they are
     left to the table."""
-    import yaml
+    from mlops.core.yaml_reader import write
 
     tree: dict[str, Any] = {}
     for proposal in found.proposals:
@@ -94,7 +94,7 @@ def as_yaml(found: "Rightsizing") -> str:
         for part in parents:
             place = place.setdefault(part, {})
         place[last] = proposal.after
-    return yaml.safe_dump(tree, sort_keys=False) if tree else ""
+    return write(tree) if tree else ""
 
 
 def _json(found: "Rightsizing") -> dict[str, Any]:

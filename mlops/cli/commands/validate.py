@@ -24,7 +24,7 @@ def validate(stack: options.Stack = None, as_json: options.Json = False) -> None
         raise BadInputError("There is no stack file here yet. Make one with `mlops init --stack dev`.")
     results = [_checked(name, options.project_root()) for name in names]
     if as_json:
-        ui.print_json(results)
+        ui.print_json({"stacks": results})
     else:
         for result in results:
             _print(result)
@@ -40,7 +40,12 @@ def _checked(name: str, root: Path) -> dict[str, Any]:
     try:
         resolved = settings.resolve(stacks.read(name, root))
     except SettingsError as error:
-        return {"stack": name, "valid": False, "problem": error.message}
+        return {
+            "stack": name,
+            "valid": False,
+            "problem": error.message,
+            "problems": [one.as_data() for one in error.problems],
+        }
     return {
         "stack": name,
         "valid": True,
