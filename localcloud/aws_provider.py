@@ -26,7 +26,7 @@ class AwsProvider(StandIn):
     def difference(
         self, type_: str, old: Properties, new: Properties, outputs: Properties, configured: Properties
     ) -> InputDifference:
-        return aws_difference(type_, old, new, outputs.get("tagsAll"), Place.of_provider(configured))
+        return aws_difference(type_, old, new, outputs, Place.of_provider(configured))
 
     def place_of(self, configured: Properties) -> str:
         place = Place.of_provider(configured)
