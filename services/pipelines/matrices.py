@@ -17,7 +17,7 @@ Longs = npt.NDArray[np.int64]
 
 HELD_OUT = 0.2
 """Share of a user's products, the latest ones, that is held out for evaluation."""
-VALIDATION = 0.1
+VALIDATION = 0.2
 """Share of the pairs that are not held out, the latest of all users', on which hyperparameters are chosen."""
 LEAST_PRODUCTS = 3
 """Users with fewer products are learnt from and not evaluated."""

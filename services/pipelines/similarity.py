@@ -15,10 +15,10 @@ from scipy import linalg, sparse
 
 from pipelines.matrices import Csr, Floats
 
-Algorithm = Literal["cosine", "ease", "als"]
+Algorithm = Literal["cosine", "ease", "als", "blend"]
 
-MOST_EASE_PRODUCTS = 12_000
-"""EASE inverts a matrix of products by products: 8 bytes times the square, 1.2 GB at this size; time by the cube."""
+MOST_EASE_PRODUCTS = 6_000
+"""EASE inverts a matrix of products by products: 8 bytes times the square, 300 MB at this size; time by the cube."""
 _MOST_STORED = 4_000_000
 """Values kept of a matrix at most: all of them up to 2,000 products, 400 neighbours a product at 10,000."""
 _BLOCK = 2_048
@@ -36,9 +36,11 @@ class Hyperparameters:
     shrinkage: float = 10.0
     """cosine: common users at which a similarity is halved."""
     regularization: float = 100.0
-    """ease: added to the diagonal of the counts of common users. als: of the factors' squares."""
+    """ease, blend: added to the diagonal of the counts of common users."""
+    factor_regularization: float = 10.0
+    """als, blend: of the factors' squares."""
     factors: int = 32
-    """als: numbers that describe a product."""
+    """als, blend: numbers that describe a product."""
     iterations: int = 15
     """als: rounds."""
 
@@ -49,13 +51,15 @@ class Hyperparameters:
             case "ease":
                 return f"EASE, regularization {self.regularization:g}"
             case "als":
-                return f"ALS, {self.factors} factors, regularization {self.regularization:g}"
+                return f"ALS, {self.factors} factors, regularization {self.factor_regularization:g}"
+            case "blend":
+                return f"EASE, regularization {self.regularization:g}, and ALS, {self.factors} factors, in equal shares"
             case _:
                 assert_never(self.algorithm)
 
     def fits(self, products: int) -> bool:
         """Whether the algorithm can hold a catalogue of that size."""
-        return self.algorithm != "ease" or products <= MOST_EASE_PRODUCTS
+        return self.algorithm not in {"ease", "blend"} or products <= MOST_EASE_PRODUCTS
 
 
 def learn(matrix: Csr, wanted: Hyperparameters) -> Csr:
@@ -74,6 +78,9 @@ def learn(matrix: Csr, wanted: Hyperparameters) -> Csr:
             return ease(taken, most=wanted.neighbours, regularization=wanted.regularization)
         case "als":
             return als(taken, wanted)
+        case "blend":
+            linear = ease(taken, most=wanted.neighbours, regularization=wanted.regularization)
+            return cast(Csr, _levelled(linear) + _levelled(als(taken, wanted)))
         case _:
             assert_never(wanted.algorithm)
 
@@ -146,7 +153,7 @@ def als(matrix: Csr, wanted: Hyperparameters) -> Csr:
 
     model = AlternatingLeastSquares(
         factors=wanted.factors,
-        regularization=wanted.regularization,
+        regularization=wanted.factor_regularization,
         iterations=wanted.iterations,
         random_state=_SEED,
     )
@@ -154,9 +161,15 @@ def als(matrix: Csr, wanted: Hyperparameters) -> Csr:
     with threadpool_limits(1, "blas"):
         model.fit(sparse.csr_matrix(matrix.astype(np.float32)), show_progress=False)
     factors = np.asarray(model.item_factors, np.float64)
-    ridge = factors.T @ factors + wanted.regularization * np.eye(factors.shape[1])
+    ridge = factors.T @ factors + wanted.factor_regularization * np.eye(factors.shape[1])
     half = linalg.solve(ridge, factors.T, assume_a="pos")
     return _strongest(lambda start, end: factors[start:end] @ half, len(factors), wanted.neighbours)
+
+
+def _levelled(matrix: Csr) -> Csr:
+    """The matrix with values whose squares are 1 on average, so that two of them weigh the same."""
+    size = float(np.sqrt(np.square(matrix.data, dtype=np.float64).mean())) if matrix.nnz else 0.0
+    return matrix / np.float32(size) if size else matrix
 
 
 def _strongest(rows: Callable[[int, int], Floats], products: int, most: int) -> Csr:

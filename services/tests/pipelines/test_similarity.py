@@ -11,7 +11,7 @@ from pipelines.matrices import Csr
 from pipelines.similarity import Algorithm, Hyperparameters, ease, learn
 from recommender.model import Model
 
-WAYS: tuple[Algorithm, ...] = ("cosine", "ease", "als")
+WAYS: tuple[Algorithm, ...] = ("cosine", "ease", "als", "blend")
 
 
 def taken(users: int = 60, products: int = 25, *, seed: int = 1) -> Csr:
@@ -38,7 +38,7 @@ def test_ease_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rows_of_als_rank_as_the_library_itself_ranks() -> None:
     matrix = taken(products=40)
-    wanted = Hyperparameters(algorithm="als", neighbours=40, factors=8, regularization=1.0)
+    wanted = Hyperparameters(algorithm="als", neighbours=40, factors=8, factor_regularization=1.0)
     scores = (matrix @ learn(matrix, wanted)).toarray()
     model = AlternatingLeastSquares(factors=8, regularization=1.0, iterations=15, random_state=3, use_cg=False)
     with threadpool_limits(1, "blas"):
@@ -55,7 +55,7 @@ def test_rows_of_als_rank_as_the_library_itself_ranks() -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_learns_the_same_twice_and_that_tastes_differ(way: Algorithm) -> None:
-    matrix, wanted = taken(), Hyperparameters(algorithm=way, neighbours=25, factors=4, regularization=2.0)
+    matrix, wanted = taken(), Hyperparameters(algorithm=way, neighbours=25, factors=4, factor_regularization=2.0)
     learnt = learn(matrix, wanted).toarray()
     assert np.array_equal(learnt, learn(matrix, wanted).toarray())
     assert not np.diagonal(learnt).any()
@@ -86,8 +86,9 @@ def test_a_large_catalogue_keeps_the_strongest_neighbours_only(monkeypatch: pyte
 
 
 def test_ease_says_which_catalogues_it_cannot_hold() -> None:
-    assert Hyperparameters(algorithm="ease").fits(12_000)
-    assert not Hyperparameters(algorithm="ease").fits(12_001)
+    assert Hyperparameters(algorithm="ease").fits(6_000)
+    assert not Hyperparameters(algorithm="ease").fits(6_001)
+    assert not Hyperparameters(algorithm="blend").fits(6_001)
     assert Hyperparameters(algorithm="als").fits(1_000_000)
 
 
