@@ -20,10 +20,13 @@ ACCESS_POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 _EKS = "arn:aws:eks:{region}:{account}:"
 
 
-def kubeconfig(cluster_name: str, cluster: Mapping[str, Any]) -> dict[str, Any]:
+def kubeconfig(
+    cluster_name: str, cluster: Mapping[str, Any], *, role_arn: str | None = None, profile: str | None = None
+) -> dict[str, Any]:
     """The kubeconfig that pulumi-eks makes from a cluster's outputs: it gets its token from the AWS CLI."""
     region = (cluster["arn"].split(":") + [""] * 3)[3] or cluster["arn"]
     arguments = ["--region", region, "eks", "get-token", "--cluster-name", cluster_name, "--output", "json"]
+    arguments += [*(["--role", role_arn] if role_arn else []), *(["--profile", profile] if profile else [])]
     authority = cluster["certificateAuthority"]["data"]
     server = {"server": cluster["endpoint"], "certificate-authority-data": authority}
     version = "client.authentication.k8s.io/v1beta1"

@@ -43,7 +43,7 @@ def validate(
     if start and results[0]["valid"]:
         results[0] = _reached(results[0], options.target(stack), options.target(start))
     if as_json:
-        ui.print_json(results)
+        ui.print_json({"stacks": results})
     else:
         for result in results:
             _print(result)
@@ -59,7 +59,12 @@ def _checked(name: str, root: Path) -> dict[str, Any]:
     try:
         resolved = settings.resolve(stacks.read(name, root))
     except SettingsError as error:
-        return {"stack": name, "valid": False, "problem": error.message}
+        return {
+            "stack": name,
+            "valid": False,
+            "problem": error.message,
+            "problems": [one.as_data() for one in error.problems],
+        }
     return {
         "stack": name,
         "valid": True,
