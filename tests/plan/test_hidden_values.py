@@ -14,6 +14,7 @@ from mlops.cost.estimate import estimate
 from mlops.plan import access, workloads
 from mlops.plan.capacity import needs
 from mlops.plan.graph import Graph, Node
+from mlops.plan.reading import noted
 from mlops.plan.values import SECRET, UNKNOWN
 from mlops.timeline.obstacles import obstacles
 from mlops.timeline.schedule import schedule
@@ -77,7 +78,7 @@ def unread(reader: str, tier: str, depth: int) -> list[str]:
             try:
                 READERS[reader](graph)
             except Exception as error:
-                failures.append(f"{words} {number}: {type(error).__name__} {error} {error.__traceback__.tb_next}")
+                failures.append(f"{words}, path {number}: {type(error).__name__}: {error}")
     return failures
 
 
@@ -92,3 +93,12 @@ def test_no_reader_ends_in_an_exception(reader: str, tier: str) -> None:
 @pytest.mark.parametrize("tier", TIERS)
 def test_no_reader_ends_in_an_exception_however_deep_it_is(reader: str, tier: str) -> None:
     assert unread(reader, tier, 6) == []
+
+
+def test_what_a_reader_asked_for_and_is_hidden_is_named() -> None:
+    prod = tier_graph("prod")
+    brokers = prod.of_type("aws:msk/cluster:Cluster")[0]
+    blind = replace(brokers, inputs={**brokers.inputs, "brokerNodeGroupInfo": SECRET})
+    with noted() as notes:
+        schedule(replace(prod, nodes=tuple(blind if node is brokers else node for node in prod)), "create")
+    assert {str(note) for note in notes} == {f"{brokers.name}: brokerNodeGroupInfo is secret"}

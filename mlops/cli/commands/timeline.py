@@ -33,10 +33,14 @@ def timeline(
     mlops timeline -s prod
     mlops timeline -s prod --teardown    the order of deletion, and what is known to block it
     """
+    from mlops.plan.reading import noted, told
     from mlops.timeline.schedule import schedule
 
     found = read_graph(stack, graph, state)
-    made = schedule(found, "delete" if teardown else "create")
+    with noted() as hidden:
+        made = schedule(found, "delete" if teardown else "create")
+    if words := told(hidden):
+        ui.note(words)
     if as_json:
         ui.print_json(_json(made, found, teardown=teardown))
         return
