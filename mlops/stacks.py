@@ -31,6 +31,11 @@ def names(root: Path) -> tuple[str, ...]:
     return tuple(sorted(name for _, name, *rest in parts if rest == ["yaml"]))
 
 
+def project(root: Path) -> str:
+    """Name of the project: the namespace of its configuration's keys."""
+    return str(_yaml(root / "Pulumi.yaml").get("name", "mlops"))
+
+
 def read(name: str, root: Path) -> StackFile:
     """Read a stack's file and, below it, the project's defaults.
 

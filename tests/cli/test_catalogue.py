@@ -44,7 +44,7 @@ def test_what_is_not_in_the_catalogue_is_answered_with_what_is(
 
 def test_the_committed_schema_is_current(mlops: Run) -> None:
     committed = (ROOT / "schema" / "stack.schema.json").read_text()
-    assert json.loads(committed) == mlops("schema").json(), "run `mlops schema --write`"
+    assert json.loads(committed) == mlops("schema", cwd=ROOT).json(), "run `mlops schema --write`"
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
@@ -57,6 +57,7 @@ def test_the_schema_knows_keys_tiers_and_settings_and_requires_none_of_the_setti
     config = schema["properties"]["config"]
     assert "enterprise" in config["properties"]["mlops:tier"]["enum"]
     assert config["patternProperties"] == {"^mlops:(?!tier$|platform$)": False}
+    assert config["properties"]["tier"] == {"$ref": "#/properties/config/properties/mlops:tier"}
     platform = config["properties"]["mlops:platform"]
     assert "required" not in platform
     assert platform["additionalProperties"] is False

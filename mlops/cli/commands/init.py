@@ -40,6 +40,7 @@ def init(
     mlops init --stack qa --tier dev --region eu-west-1
     mlops init --stack qa --tier prod --set data_pipeline.kind=kafka
     """
+    from mlops import stacks
     from mlops.tiers import TIERS
 
     root = options.project_root()
@@ -55,7 +56,7 @@ def init(
         region = _ask("region", "AWS region", DEFAULT_REGION)
     tags = {name: value for name, value in (("owner", owner), ("cost_center", cost_center)) if value}
     given = list(settings or ())
-    config = _config(tier, region, given, tags)
+    config = _config(stacks.project(root), tier, region, given, tags)
     text = _rendered(config)
     _check(root, stack, text)
     path.write_text(text, encoding="utf-8")
@@ -77,7 +78,9 @@ def _ask(option: str, question: str, default: str) -> str:
     return str(typer.prompt(question, default=default, err=True)).strip()
 
 
-def _config(tier: str, region: str | None, settings: Sequence[str], tags: Mapping[str, str]) -> dict[str, Any]:
+def _config(
+    project: str, tier: str, region: str | None, settings: Sequence[str], tags: Mapping[str, str]
+) -> dict[str, Any]:
     platform: dict[str, Any] = {"tags": dict(tags)} if tags else {}
     for setting in settings:
         path, sign, text = setting.partition("=")
@@ -85,8 +88,8 @@ def _config(tier: str, region: str | None, settings: Sequence[str], tags: Mappin
             raise BadInputError(f'--set takes PATH=VALUE, such as network.zones=3; given was "{setting}".')
         _put(platform, path, text)
     config: dict[str, Any] = {"aws:region": region} if region else {}
-    config["mlops:tier"] = tier
-    return {**config, "mlops:platform": platform} if platform else config
+    config[f"{project}:tier"] = tier
+    return {**config, f"{project}:platform": platform} if platform else config
 
 
 def _put(platform: dict[str, Any], path: str, text: str) -> None:
