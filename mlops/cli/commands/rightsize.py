@@ -72,7 +72,7 @@ def _print(found: "Rightsizing") -> None:
         change = found.after.total - found.before.total
         console.print(f"{money(found.before.total)} → {money(found.after.total)} a month ({money(change, sign=True)}).")
         if text := as_yaml(found):
-            console.print("\nFor the stack file, below `mlops:platform`:\n")
+            console.print("\nFor the stack file, below `platform`:\n")
             console.print(text, markup=False, highlight=False)
     for sentence in found.notes:
         ui.note(sentence)
