@@ -105,6 +105,30 @@ class LocalStack:
         write_json(self.layout.settings, asdict(settings))
         self._define(read_json(self.layout.ports), settings)
 
+    def owner(self) -> str | None:
+        """The stack whose services these are; None where there are none."""
+        return read_json(self.layout.owner).get("stack")
+
+    def claim(self, name: str) -> None:
+        """Make the services those of a stack: a machine has them once.
+
+        Raises:
+            LocalStackError: they are another stack's.
+        """
+        other = self.owner()
+        if other not in (name, None):
+            raise LocalStackError(
+                f"The services on this machine are those of the stack {other}. Take it down first "
+                f"(`mlops destroy -s {other}`), or bring {name} up with --infrastructure-only."
+            )
+        self.layout.make()
+        write_json(self.layout.owner, {"stack": name})
+
+    def handed_over(self, old: str, new: str) -> None:
+        """Note that a stack has another name now."""
+        if self.owner() == old:
+            write_json(self.layout.owner, {"stack": new})
+
     def settings(self) -> StackSettings:
         """What was taken from the stack the last time."""
         kept: dict[str, Any] = {"region": "", "account": "", **read_json(self.layout.settings)}

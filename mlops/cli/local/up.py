@@ -36,6 +36,7 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
     stack = LocalStack(target.root)
     try:
         stack.check()
+        stack.claim(target.stack)
     except NotInstalledError as error:
         raise BadInputError(str(error)) from None
     except LocalError as error:
