@@ -42,6 +42,7 @@ PRINTED = {
 }
 ELSEWHERE = {
     "diff",
+    "local-adopt",
     "local-logs",
     "local-restart",
     "local-run-loop",
