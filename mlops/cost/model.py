@@ -173,7 +173,7 @@ class Context:
     @cached_property
     def interface_endpoints(self) -> tuple[str, ...]:
         """URNs of the interface endpoints, in order of registration."""
-        kinds = ((one.urn, one.inputs.get("vpcEndpointType")) for one in self.of_type(writers.ENDPOINT))
+        kinds = ((one.urn, one.at("vpcEndpointType").text()) for one in self.of_type(writers.ENDPOINT))
         return tuple(urn for urn, kind in kinds if kind == "Interface")
 
     def count(self, *types: str) -> int:

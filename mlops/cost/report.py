@@ -131,14 +131,14 @@ def objection(
     budget, unless somebody allows it."""
     if excess := over_budget(estimate, budget):
         return f"{total_text(estimate)} a month is {money(excess)} over the budget of {money(budget or Decimal(0))}."
-    gaps = len(estimate.missing) + len(estimate.unpriced)
+    gaps = len(estimate.missing) + len(estimate.unpriced) + len(estimate.hidden)
     if not gaps:
         return ""
     if strict:
-        return f"{gaps} parts of the stack have no price, and --strict allows none."
+        return f"{gaps} parts of the stack have no price or no size, and --strict allows none."
     if budget is not None and not allow_incomplete:
         return (
-            f"{gaps} parts of the stack have no price, so that nobody knows whether it stays within "
+            f"{gaps} parts of the stack have no price or no size, so that nobody knows whether it stays within "
             f"{money(budget)}. Add the prices (`mlops prices refresh`), or pass --allow-incomplete."
         )
     return ""
@@ -188,6 +188,7 @@ def to_json(estimate: Estimate, book: Book, budget: BudgetConfig | None, today: 
             for row in estimate.missing
         ],
         "unpriced": [{"type": row.type, "resources": list(row.resources)} for row in estimate.unpriced],
+        "hidden": [{"resource": row.resource, "path": row.path, "why": str(row.gap)} for row in estimate.hidden],
         "free": [{"type": row.type, "count": row.count, "reason": row.reason} for row in estimate.free],
     }
 
@@ -269,6 +270,7 @@ def problems(estimate: Estimate) -> Sequence[str]:
         f"Not in the total: {row.type} ({', '.join(row.resources)}): no rule knows what this type costs."
         for row in estimate.unpriced
     ]
+    found += [f"Reckoned with a default: {one}." for one in estimate.hidden]
     return found
 
 

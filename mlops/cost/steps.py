@@ -47,7 +47,7 @@ def _nodes(made: Estimate, context: Context, book: Book) -> Iterator[Step]:
     for group in context.of_type(NODE_GROUP):
         count = context.nodes_needed(group)
         more = replace(context, nodes_needed=_with_one_more(context, group))
-        watched = [node for node in context.of_type(FEATURE) if node.inputs.get("name") == "RUNTIME_MONITORING"]
+        watched = [node for node in context.of_type(FEATURE) if node.at("name").text() == "RUNTIME_MONITORING"]
         now = [*node_group(group, context), *(item for node in watched for item in feature(node, context))]
         then = [*node_group(group, more), *(item for node in watched for item in feature(node, more))]
         before, _ = _priced(now, made, book)
@@ -70,7 +70,7 @@ def _balancer(made: Estimate, context: Context, book: Book) -> Iterator[Step]:
 def _dates(made: Estimate, context: Context, book: Book) -> Iterator[Step]:
     today = clock.today()
     for cluster in context.of_type(CLUSTER):
-        release = versions.EKS.get(str(cluster.inputs.get("version")))
+        release = versions.EKS.get(cluster.at("version").text())
         if release and today < release.standard_until <= today + AHEAD:
             dear, complete = _priced([_hours("cluster_extended_support")], made, book)
             now, _ = _priced([_hours("cluster_standard_support")], made, book)
@@ -89,6 +89,5 @@ def _priced(items: Iterable[Item], made: Estimate, book: Book) -> tuple[Decimal,
 
 
 def _name(group: Node) -> str:
-    labels = group.inputs.get("labels") or {}
-    name = str(labels.get(_GROUP_LABEL) or group.name)
-    return f"{name} (spot)" if group.inputs.get("capacityType") == "SPOT" else name
+    name = group.at("labels").key(_GROUP_LABEL).text() or group.name
+    return f"{name} (spot)" if group.at("capacityType").text() == "SPOT" else name

@@ -3,13 +3,13 @@
 Source of what is charged: S3 pricing page; S3 user guide, "Transitioning objects using Amazon S3 Lifecycle".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
-from mlops.cost.amounts import Amount, number, shown
+from mlops.cost.amounts import Amount, shown
 from mlops.cost.model import Context, Item, tiered, used
 from mlops.plan.graph import Node
+from mlops.plan.reading import Reading
 
 STANDARD = (("standard_storage_first_50tb", 51_200), ("standard_storage_next_450tb", float("inf")))
 _CLASSES = {
@@ -60,23 +60,23 @@ def _held(name: str, gb: Amount, context: Context) -> Iterator[Item]:
 def _moves(bucket: Node, context: Context) -> list[tuple[Decimal, str]]:
     """Day and class of each transition of whole buckets, in order of the days."""
     found = {
-        str(move.get("storageClass")): number(move.get("days"))
+        move.at("storageClass").text(): move.at("days").number()
         for rule in _rules(bucket, context)
-        for move in rule.get("transitions") or ()
-        if move.get("storageClass") in _CLASSES and "date" not in move
+        for move in rule.at("transitions")
+        if move.at("storageClass").text() in _CLASSES and not move.at("date")
     }
     return sorted((day, name) for name, day in found.items())
 
 
 def _expiry(bucket: Node, context: Context) -> Decimal:
-    days = [number((rule.get("expiration") or {}).get("days")) for rule in _rules(bucket, context)]
+    days = [rule.at("expiration.days").number() for rule in _rules(bucket, context)]
     return min((day for day in days if day > 0), default=Decimal(10**6))
 
 
-def _rules(bucket: Node, context: Context) -> Iterator[Mapping[str, Any]]:
+def _rules(bucket: Node, context: Context) -> Iterator[Reading]:
     """Rules that hold for everything in the bucket: one with a prefix or a tag moves nobody knows how much."""
     for configuration in context.lifecycles.get(bucket.urn, ()):
-        for rule in configuration.inputs.get("rules") or ():
-            narrow = {key: value for key, value in (rule.get("filter") or {}).items() if value}
-            if rule.get("status") == "Enabled" and not narrow:
+        for rule in configuration.at("rules"):
+            narrow = any(rule.at("filter").entries().values()) or rule.at("filter").hidden
+            if rule.at("status").text() == "Enabled" and not narrow:
                 yield rule

@@ -35,9 +35,9 @@ def address(node: Node, context: Context) -> Iterator[Item]:
 
 def endpoint(node: Node, context: Context) -> Iterator[Item]:
     """Interface endpoints by the hour in each zone; gateway endpoints (S3, DynamoDB) are free."""
-    kind = str(node.inputs.get("vpcEndpointType") or "Gateway")
-    zones = len(node.inputs.get("subnetIds") or ()) or 1
-    service = str(node.inputs.get("serviceName") or "").rpartition(".")[2]
+    kind = node.at("vpcEndpointType").text() or "Gateway"
+    zones = len([*node.at("subnetIds")]) or 1
+    service = node.at("serviceName").text().rpartition(".")[2]
     if kind == "Interface":
         yield hours(f"interface endpoint {service}, {zones} zones", ("vpc_endpoint", "interface_per_az"), zones)
         gb = context.figure("traffic.endpoint_gb")
@@ -54,9 +54,9 @@ def _endpoint_data(label: str, gb: Amount, node: Node, context: Context) -> Iter
 
 def load_balancer(node: Node, context: Context) -> Iterator[Item]:
     """Application or network load balancer, its capacity units, and an address in each zone if it is public."""
-    kind = "nlb" if node.inputs.get("loadBalancerType") == "network" else "alb"
-    zones = len(node.inputs.get("subnets") or node.inputs.get("subnetMappings") or ()) or 2
-    public = 0 if node.inputs.get("internal") else zones
+    kind = "nlb" if node.at("loadBalancerType").text() == "network" else "alb"
+    zones = len([*node.at("subnets")] or [*node.at("subnetMappings")]) or 2
+    public = 0 if node.at("internal").flag() else zones
     yield from load_balancer_items(kind, context, public)
 
 
@@ -79,7 +79,7 @@ def health_check(node: Node, context: Context) -> Iterator[Item]:
 
 
 def resolver_endpoint(node: Node, context: Context) -> Iterator[Item]:
-    interfaces = len(node.inputs.get("ipAddresses") or ()) or 2
+    interfaces = len([*node.at("ipAddresses")]) or 2
     yield hours("resolver endpoint", ("route53", "resolver_endpoint_eni"), interfaces)
 
 

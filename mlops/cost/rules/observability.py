@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlops.cost import demand
-from mlops.cost.model import Context, Item, Rule, number, part_of, used
+from mlops.cost.model import Context, Item, Rule, part_of, used
 from mlops.cost.writers import records_objects
 from mlops.plan.graph import Node
 
@@ -25,8 +25,8 @@ FOREVER_DAYS = 365
 def log_group(node: Node, context: Context) -> Iterator[Item]:
     """Taking in is what costs; storing what stays after compression; queries by what they read."""
     gb = demand.log_group_gb(context, node.urn)
-    days = number(node.inputs.get("retentionInDays")) or Decimal(FOREVER_DAYS)
-    kind = "infrequent_access" if node.inputs.get("logGroupClass") == "INFREQUENT_ACCESS" else "standard"
+    days = node.at("retentionInDays").number() or Decimal(FOREVER_DAYS)
+    kind = "infrequent_access" if node.at("logGroupClass").text() == "INFREQUENT_ACCESS" else "standard"
     yield used("logs taken in", ("cloudwatch", f"logs_ingest_{kind}"), gb)
     stored = gb * STORED_SHARE * days / 30
     yield used(f"logs kept {days} days, compressed", ("cloudwatch", "logs_archive_storage"), stored)
@@ -36,8 +36,8 @@ def log_group(node: Node, context: Context) -> Iterator[Item]:
 
 def alarm(node: Node, context: Context) -> Iterator[Item]:
     """By metric looked at; alarms on metrics finer than a minute cost three times as much."""
-    metrics = sum(1 for row in node.inputs.get("metricQueries") or () if row.get("metric")) or 1
-    period = number(node.inputs.get("period"), 60)
+    metrics = sum(1 for row in node.at("metricQueries") if row.at("metric")) or 1
+    period = node.at("period").number(60)
     sku = "alarm_high_resolution" if period < 60 else "alarm_standard"
     yield Item(label="alarm", sku=("cloudwatch", sku), quantity=Decimal(metrics))
 

@@ -19,7 +19,7 @@ def key(node: Node, context: Context) -> Iterator[Item]:
 
 
 def secret(node: Node, context: Context) -> Iterator[Item]:
-    copies = 1 + len(node.inputs.get("replicas") or ())
+    copies = 1 + len([*node.at("replicas")])
     yield Item(label="secret", sku=("secrets_manager", "secret"), quantity=Decimal(copies))
     calls = context.share("requests.secrets", SECRET) / 10_000
     yield used("secret calls", ("secrets_manager", "api"), calls)
@@ -27,7 +27,7 @@ def secret(node: Node, context: Context) -> Iterator[Item]:
 
 def acl(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label="web ACL", sku=("waf", "web_acl"), quantity=Decimal(1))
-    rules = len(node.inputs.get("rules") or ())
+    rules = len([*node.at("rules")])
     yield Item(label=f"{rules} rules", sku=("waf", "rule"), quantity=Decimal(rules))
     yield used("requests checked", ("waf", "requests"), context.figure("requests.api") / 1_000_000)
 

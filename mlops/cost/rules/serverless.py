@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from mlops.cost.model import Context, Item, Rule, hours, number, tiered, used
+from mlops.cost.model import Context, Item, Rule, hours, tiered, used
 from mlops.plan.graph import Node
 
 FUNCTION = "aws:lambda/function:Function"
@@ -23,27 +23,27 @@ def function(node: Node, context: Context) -> Iterator[Item]:
     """Invocations and GB-seconds. The monthly free amounts of an account are not taken off."""
     calls = context.share("requests.functions", FUNCTION)
     seconds = calls * context.figure("requests.function_ms") / 1000
-    memory_gb = number(node.inputs.get("memorySize"), 128) / 1024
+    memory_gb = node.at("memorySize").number(128) / 1024
     yield used("Lambda invocations", ("lambda", "requests"), calls / 1_000_000)
-    if "arm64" in (node.inputs.get("architectures") or ()):
+    if "arm64" in node.at("architectures").texts():
         yield used("Lambda GB-seconds (arm64)", ("lambda", "arm_first_7_5b"), seconds * memory_gb)
     else:
         yield from tiered("Lambda GB-seconds", "lambda", _X86, seconds * memory_gb)
-    extra_mb = number((node.inputs.get("ephemeralStorage") or {}).get("size")) - _FREE_TEMP_MB
+    extra_mb = node.at("ephemeralStorage.size").number() - _FREE_TEMP_MB
     extra = max(extra_mb, Decimal(0)) / 1024 * seconds
     yield used("Lambda temporary storage over 512 MB", ("lambda", "ephemeral_storage_over_512mb"), extra)
 
 
 def provisioned_concurrency(node: Node, context: Context) -> Iterator[Item]:
-    count = number(node.inputs.get("provisionedConcurrentExecutions"), 1)
+    count = node.at("provisionedConcurrentExecutions").number(1)
     owner = context.behind(node, "functionName", FUNCTION)
-    memory_gb = number(owner.inputs.get("memorySize") if owner else 128, 128) / 1024
+    memory_gb = (owner or node).at("memorySize").number(128) / 1024
     yield hours(f"Lambda provisioned concurrency, {count}", ("lambda", "provisioned_gb_hour"), count * memory_gb)
 
 
 def http_api(node: Node, context: Context) -> Iterator[Item]:
     millions = context.share("requests.api", *_APIS) / 1_000_000
-    if node.inputs.get("protocolType") == "WEBSOCKET":
+    if node.at("protocolType").text() == "WEBSOCKET":
         yield used("API Gateway messages", ("api_gateway", "websocket_messages_first_1b"), millions)
     else:
         yield from tiered("API Gateway requests (HTTP)", "api_gateway", _HTTP, millions)
@@ -65,17 +65,17 @@ def athena(node: Node, context: Context) -> Iterator[Item]:
 def state_machine(node: Node, context: Context) -> Iterator[Item]:
     """Standard workflows by transition; express ones by request and duration."""
     transitions = context.share("requests.state_transitions", STATE_MACHINE)
-    kind = str(node.inputs.get("type") or "STANDARD").lower()
+    kind = (node.at("type").text() or "STANDARD").lower()
     yield used("Step Functions", ("step_functions", f"{kind}_transitions"), transitions / 1000)
 
 
 def airflow(node: Node, context: Context) -> Iterator[Item]:
     """The environment with its fewest workers, its schedulers beyond the two included, and its database."""
-    size = str(node.inputs.get("environmentClass") or "mw1.small").removeprefix("mw1.")
+    size = (node.at("environmentClass").text() or "mw1.small").removeprefix("mw1.")
     yield hours(f"Airflow environment ({size})", ("mwaa", f"environment_{size}"))
-    extra = max(number(node.inputs.get("minWorkers"), 1) - 1, Decimal(0))
+    extra = max(node.at("minWorkers").number(1) - 1, Decimal(0))
     yield hours("further Airflow workers", ("mwaa", f"worker_{size}"), extra)
-    schedulers = max(number(node.inputs.get("schedulers"), 2) - 2, Decimal(0))
+    schedulers = max(node.at("schedulers").number(2) - 2, Decimal(0))
     yield hours("further Airflow schedulers", ("mwaa", f"scheduler_{size}"), schedulers)
     yield used("Airflow database", ("mwaa", "meta_database"), 10)
 

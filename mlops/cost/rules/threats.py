@@ -17,9 +17,9 @@ MILLION = 1_000_000
 
 def feature(node: Node, context: Context) -> Iterator[Item]:
     """What a feature reads, or the cores that it watches. Malware scans only follow a finding: none is expected."""
-    if node.inputs.get("status") != "ENABLED":
+    if node.at("status").text() != "ENABLED":
         return
-    match node.inputs.get("name"):
+    match node.at("name").text():
         case "S3_DATA_EVENTS":
             sku = ("guardduty", "s3_data_events_first_500m")
             yield used("S3 events looked at for threats", sku, context.figure("logs.trail_events") / MILLION)
@@ -47,7 +47,7 @@ def _cores(context: Context) -> Decimal:
     assumed = number(context.figure("compute.node_hours")) / HOURS
     cores = Decimal(0)
     for group in context.of_type(NODE_GROUP):
-        types = [str(name) for name in group.inputs.get("instanceTypes") or ()]
+        types = group.at("instanceTypes").texts()
         machine = machines().get(types[0]) if types else None
         running = min(assumed, share_of_week(group, context))
         cores += Decimal(context.nodes_needed(group) * (machine.vcpus if machine else 0)) * running
