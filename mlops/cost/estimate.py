@@ -10,6 +10,7 @@ from mlops.core.usage import UsageConfig
 from mlops.cost.book import Book, Price
 from mlops.cost.model import Context, Free, Item, Line, MissingPrice, Unpriced, number
 from mlops.cost.rules import FREE, RULES, STACK_RULE, free_reason, idle_reason, rule_of, unknown_part
+from mlops.cost.rules.unread import unread
 from mlops.plan.graph import Graph, Node
 from mlops.plan.reading import Hidden, noted
 
@@ -151,6 +152,7 @@ def _free(graph: Graph, priced: Set[str]) -> Iterator[Free]:
 
 def _items(graph: Graph, context: Context) -> Iterator[tuple[Node | None, Item]]:
     for node in graph:
+        yield from ((node, item) for item in unread(node))
         if rule := rule_of(node.type):
             yield from ((node, item) for item in rule(node, context) if item.quantity > 0)
     yield from ((node, item) for node, item in STACK_RULE(context) if item.quantity > 0)

@@ -10,6 +10,7 @@ from mlops.core.budget import BudgetConfig
 from mlops.cost.book import Book, Price
 from mlops.cost.estimate import Estimate
 from mlops.cost.model import Kind, Line
+from mlops.cost.rules.unread import NO_RULE
 
 STACK_LEVEL = "(stack)"
 """Where lines that belong to no module are shown."""
@@ -262,8 +263,10 @@ def to_markdown(estimate: Estimate, before: Estimate | None, budget: Decimal | N
 def problems(estimate: Estimate) -> Sequence[str]:
     """What the totals do not hold, one sentence each."""
     found = [
-        f"Not in the total: {row.resource}, {row.label} ({amount(row.quantity)} a month): the price book has no price "
-        f"of {row.sku[0]} {row.sku[1]} in {row.region}."
+        f"Not in the total: {row.resource}, {row.label}: no rule reads {row.sku[1]}."
+        if row.sku[0] == NO_RULE
+        else f"Not in the total: {row.resource}, {row.label} ({amount(row.quantity)} a month): the price book has no "
+        f"price of {row.sku[0]} {row.sku[1]} in {row.region}."
         for row in estimate.missing
     ]
     found += [

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from mlops.cost import report
 from mlops.cost.book import load
 from mlops.cost.rules.modes import NOTHING_ASKED, RULES
+from mlops.cost.rules.unread import NO_RULE, UNREAD
 from tests.cost.stacks import bill, priced, resource, used
 
 RDS, EKS, BUCKET = "aws:rds/instance:Instance", "aws:eks/cluster:Cluster", "aws:s3/bucket:Bucket"
@@ -237,3 +239,20 @@ def test_the_book_has_a_price_for_both_kinds_of_extended_support_in_the_regions_
     for region in book.regions:
         for sku in (("eks", "cluster_extended_support"), ("rds_postgres", "extended_support_year1")):
             assert book.find(region, *sku)
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "value"), [(type_, path, value) for type_, rows in UNREAD.items() for path, value, _ in rows]
+)
+def test_what_costs_and_no_rule_reads_is_named_and_makes_the_total_incomplete(
+    type_: str, path: str, value: str
+) -> None:
+    inputs: Any = {"true": True, "": [{"some": "thing"}]}.get(value, value)
+    for key in reversed(path.replace("[0]", ".0").split(".")):
+        inputs = [inputs] if key == "0" else {key: inputs}
+    made = priced(resource(type_, "it", inputs))
+    assert [row.sku[1] for row in made.missing if row.sku[0] == NO_RULE] == [path]
+    assert not made.complete
+    assert any(f"no rule reads {path}" in problem for problem in report.problems(made))
+    without = priced(resource(type_, "it", {}))
+    assert not [row for row in without.missing if row.sku[0] == NO_RULE]
