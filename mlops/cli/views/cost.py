@@ -57,7 +57,7 @@ def print_why(estimate: Estimate, word: str, book: Book, *, as_json: bool) -> No
         labels = list(dict.fromkeys(line.label for line in estimate.lines))
         raise BadInputError(f'No line is named like "{word}".{closest(word, labels)} Without --why all are listed.')
     if as_json:
-        ui.print_json([report.line_json(line, book, clock.today()) for line in held])
+        ui.print_json({"lines": [report.line_json(line, book, clock.today()) for line in held]})
         return
     console = ui.out()
     for row in report.grouped(held):
