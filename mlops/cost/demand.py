@@ -70,7 +70,7 @@ def log_group_gb(context: "Context", group: str) -> Amount:
 
 def recorded_data_events(context: "Context") -> Amount:
     """Data events of all trails: those that are said, or the requests to S3 where a trail records them."""
-    if is_said(context, "logs.trail_events") or any(map(writers.records_objects, context.of_type(writers.TRAIL))):
+    if is_said(context, "logs.trail_events") or writers.recording_trails(context):
         return context.figure("logs.trail_events")
     return Amount(Decimal(0), ("no trail records data events",))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from mlops.core.usage import MONTH_HOURS, UsageConfig
 from mlops.cost import demand, writers
@@ -16,6 +16,7 @@ Kind = Literal["fixed", "usage"]
 """fixed: it costs this by being there. usage: it follows from an assumption."""
 
 HOURS = Decimal(MONTH_HOURS)
+_T = TypeVar("_T")
 Sku = tuple[str, str]
 """Service and SKU in the price book."""
 
@@ -190,6 +191,16 @@ class Context:
     def _figures(self) -> dict[str, Amount]:
         return {}
 
+    def once(self, name: str, compute: Callable[[], _T]) -> _T:
+        """What several rules ask for and takes time, computed once."""
+        if name not in self._computed:
+            self._computed[name] = compute()
+        return self._computed[name]
+
+    @cached_property
+    def _computed(self) -> dict[str, Any]:
+        return {}
+
     def share(self, key: str | Amount, *types: str) -> Amount:
         """Each one's part of a figure that all resources of these types have together."""
         whole = self.figure(key) if isinstance(key, str) else key
@@ -225,6 +236,15 @@ Steps = Iterable[tuple[str, float]]
 def tiered(label: str, service: str, steps: Steps, quantity: Amount | Plain) -> Iterator[Item]:
     """An amount whose price falls as it grows."""
     return tiered_from(label, service, steps, quantity, Decimal(0))
+
+
+def tiered_share(
+    label: str, service: str, steps: Steps, whole: Amount, node: Node, sharing: list[Node]
+) -> Iterator[Item]:
+    """A resource's equal part of an amount whose tiers hold for all that share it together."""
+    part = part_of(whole, len(sharing))
+    place = next((index for index, one in enumerate(sharing) if one.urn == node.urn), 0)
+    yield from tiered_from(label, service, steps, part, part.value * place)
 
 
 def tiered_from(label: str, service: str, steps: Steps, quantity: Amount | Plain, before: Decimal) -> Iterator[Item]:

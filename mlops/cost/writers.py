@@ -78,6 +78,19 @@ def alarm_topics(context: "Context") -> frozenset[str]:
     return frozenset(topic.urn for topic in found if topic)
 
 
+def recording_trails(context: "Context") -> list[Node]:
+    """The trails that record requests for objects."""
+    return context.once("recording trails", lambda: [one for one in context.of_type(TRAIL) if records_objects(one)])
+
+
+def records_management(trail: Node) -> bool:
+    """Whether a trail records management events, as one without selectors does."""
+    advanced, basic = [*trail.at("advancedEventSelectors")], [*trail.at("eventSelectors")]
+    if advanced:
+        return any("Management" in _fields(selector).get("eventCategory", ()) for selector in advanced)
+    return not basic or any(one.at("includeManagementEvents").flag(default=True) for one in basic)
+
+
 def records_objects(trail: Node) -> bool:
     """Whether a trail records requests for objects in S3."""
     return any(map(_selects_objects, trail.at("advancedEventSelectors"))) or any(
@@ -101,5 +114,9 @@ def has_agents(context: "Context") -> bool:
 
 
 def _selects_objects(selector: Reading) -> bool:
-    fields = {row.at("field").text(): row.at("equals").texts() for row in selector.at("fieldSelectors")}
+    fields = _fields(selector)
     return "Data" in fields.get("eventCategory", ()) and "AWS::S3::Object" in fields.get("resources.type", ())
+
+
+def _fields(selector: Reading) -> dict[str, tuple[str, ...]]:
+    return {row.at("field").text(): row.at("equals").texts() for row in selector.at("fieldSelectors")}

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlops.cost.amounts import Amount, shown
-from mlops.cost.model import Context, Item, tiered, used
+from mlops.cost.model import Context, Item, tiered_from, used
+from mlops.cost.writers import BUCKET
 from mlops.plan.graph import Node
 from mlops.plan.reading import Reading
 
@@ -36,7 +37,7 @@ def stored(bucket: Node, gb: Amount, context: Context) -> Iterator[Item]:
         part = (gb * ((end - start) / kept)).because(
             f"the part from day {shown(start)} to {shown(end)} of {shown(kept)} days of age"
         )
-        yield from _held(name, part if moves else gb, context)
+        yield from _held(name, part if moves else gb, _place(bucket, context), context)
     for day, name in moves:
         if day < last:
             objects = gb * (_MONTH_DAYS / kept) * 1_000 / context.figure("storage.object_mb")
@@ -44,9 +45,10 @@ def stored(bucket: Node, gb: Amount, context: Context) -> Iterator[Item]:
             yield used(f"transitions to {_CLASSES[name][0]}", ("s3", f"{_CLASSES[name][1]}_put"), objects / 1_000)
 
 
-def _held(name: str, gb: Amount, context: Context) -> Iterator[Item]:
+def _held(name: str, gb: Amount, place: int, context: Context) -> Iterator[Item]:
     if name == "STANDARD":
-        yield from tiered("S3 Standard", "s3", STANDARD, gb)
+        # Tiers hold for all buckets together: each has what the ones before it leave.
+        yield from tiered_from("S3 Standard", "s3", STANDARD, gb, gb.value * place)
     elif name == "INTELLIGENT_TIERING":
         # Nobody knows what will be read: the dearest of its tiers, and what watching each object costs.
         yield used("S3 Intelligent-Tiering, frequent access", ("s3", "intelligent_tiering_frequent"), gb)
@@ -55,6 +57,17 @@ def _held(name: str, gb: Amount, context: Context) -> Iterator[Item]:
     else:
         label, prefix = _CLASSES[name]
         yield used(label, ("s3", f"{prefix}_storage"), gb)
+
+
+def _place(bucket: Node, context: Context) -> int:
+    """Of a bucket among those with data."""
+    places = context.once("data buckets", lambda: _places(context))
+    return places.get(bucket.urn, 0)
+
+
+def _places(context: Context) -> dict[str, int]:
+    buckets = (one.urn for one in context.of_type(BUCKET) if one.urn not in context.log_buckets)
+    return {urn: place for place, urn in enumerate(buckets)}
 
 
 def _moves(bucket: Node, context: Context) -> list[tuple[Decimal, str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mlops.cost.amounts import Amount
-from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, tiered_from, used
+from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, tiered_from, tiered_share, used
 from mlops.plan.graph import Node
 
 NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
@@ -18,6 +18,7 @@ _ENDPOINT_DATA = (
     ("interface_data_next_4pb", 5_000_000),
     ("interface_data_over_5pb", float("inf")),
 )
+_QUERIES = (("standard_queries_first_1b", 1_000), ("standard_queries_over_1b", float("inf")))
 PUBLIC_IPV4 = ("public_ipv4", "idle_or_in_use")
 
 
@@ -70,8 +71,8 @@ def load_balancer_items(kind: str, context: Context, public_zones: int) -> Itera
 
 def zone(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label="hosted zone", sku=("route53", "hosted_zone_first_25"), quantity=number(1))
-    millions = context.share("requests.dns", ZONE) / 1_000_000
-    yield used("DNS queries", ("route53", "standard_queries_first_1b"), millions)
+    millions, zones = context.figure("requests.dns") / 1_000_000, context.of_type(ZONE)
+    yield from tiered_share("DNS queries", "route53", _QUERIES, millions, node, zones)
 
 
 def health_check(node: Node, context: Context) -> Iterator[Item]:

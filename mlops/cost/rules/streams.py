@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlops.cost.amounts import Amount
-from mlops.cost.model import HOURS, Context, Item, Rule, hours, used
+from mlops.cost.model import HOURS, Context, Item, Rule, hours, tiered, used
 from mlops.plan.graph import Node
 
 STREAM = "aws:kinesis/stream:Stream"
@@ -19,6 +19,11 @@ _LEVELS = ("DEFAULT", "PER_BROKER", "PER_TOPIC_PER_BROKER", "PER_TOPIC_PER_PARTI
 _METRICS = {"standard": (47, 3, 2), "express": (34, 1, 3)}
 """Metrics that each level adds: a broker, a topic on a broker, a partition of a consumer group. Counted in the tables
 of the MSK developer guide ("Metrics for monitoring Standard / Express brokers"); only those of DEFAULT are free."""
+_FIREHOSE = (
+    ("ingest_first_500tb", 512_000),
+    ("ingest_next_1_5pb", 2_048_000),
+    ("ingest_next_3pb", float("inf")),
+)
 _PAYLOAD_UNIT_KB = 25
 _DAY, _WEEK = 24, 168
 
@@ -71,7 +76,7 @@ def firehose(node: Node, context: Context) -> Iterator[Item]:
     gb = context.share("streams.ingested_gb", FIREHOSE)
     kb = context.figure("streams.record_kb")
     charged = gb * math.ceil(kb.value / 5) * 5 / kb
-    yield used("Firehose: data in", ("firehose", "ingest_first_500tb"), charged)
+    yield from tiered("Firehose: data in", "firehose", _FIREHOSE, charged)
     conversion = node.at("extendedS3Configuration.dataFormatConversionConfiguration")
     if conversion.at("enabled").flag(default=bool(conversion)):
         yield used("Firehose: conversion", ("firehose", "format_conversion"), charged)
