@@ -82,6 +82,19 @@ def trail_gb(context: "Context") -> Amount:
     return gb.because(f"{shown(events)} events × {EVENT_BYTES:,} bytes = {shown(gb)} GB")
 
 
+def key_requests(context: "Context") -> Amount:
+    """Requests to KMS: those that are stated, and one for each object request of buckets without a bucket key."""
+    stated = context.figure("requests.kms")
+    buckets = writers.buckets_without_key(context)
+    if not buckets:
+        return stated
+    requests = context.figure("storage.put_requests") + context.figure("storage.get_requests")
+    each = requests * len(buckets) / max(context.count(writers.BUCKET) - len(context.log_buckets), 1)
+    return stated + each.because(
+        f"each request to {len(buckets)} buckets without a bucket key is one to KMS = {shown(each)}"
+    )
+
+
 def monitoring_gb(seconds: Decimal, instances: int) -> Amount:
     """What enhanced monitoring of RDS writes: a document of some 4 KB at each interval, from every instance."""
     gb = Amount(Decimal(MONTH_SECONDS) / seconds * 4_000 * instances / GB)
@@ -144,7 +157,7 @@ def _threat_log_gb(context: "Context") -> Amount:
 
 
 def _management_events(context: "Context") -> Amount:
-    events = context.figure("logs.api_calls") + context.figure("requests.kms") + context.figure("requests.secrets")
+    events = context.figure("logs.api_calls") + key_requests(context) + context.figure("requests.secrets")
     return events.because("each of these calls is a management event")
 
 

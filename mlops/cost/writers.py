@@ -20,6 +20,7 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
 TOPIC = "aws:sns/topic:Topic"
 TRAIL = "aws:cloudtrail/trail:Trail"
+_ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 _FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
 _LOGGED_INTO = (
     (BUCKET_LOGGING, "targetBucket"),
@@ -65,6 +66,18 @@ def log_buckets(context: "Context") -> frozenset[str]:
     """URNs of the buckets that others log into."""
     found = (context.behind(node, prop, BUCKET) for type_, prop in _LOGGED_INTO for node in context.of_type(type_))
     return frozenset(bucket.urn for bucket in found if bucket)
+
+
+def buckets_without_key(context: "Context") -> frozenset[str]:
+    """URNs of the buckets with data whose objects are each encrypted by a call of their own to KMS."""
+    found = (
+        context.behind(one, "bucket", BUCKET)
+        for one in context.of_type(_ENCRYPTION)
+        for rule in one.at("rules")
+        if rule.at("applyServerSideEncryptionByDefault.sseAlgorithm").text().startswith("aws:kms")
+        and not rule.at("bucketKeyEnabled").flag()
+    )
+    return frozenset(bucket.urn for bucket in found if bucket) - context.log_buckets
 
 
 def alarm_topics(context: "Context") -> frozenset[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from mlops.cost import demand
 from mlops.cost.model import Context, Item, Rule, used
 from mlops.plan.graph import Node
 
@@ -14,7 +15,7 @@ ACL = "aws:wafv2/webAcl:WebAcl"
 def key(node: Node, context: Context) -> Iterator[Item]:
     """A key and its part of the requests. Each of the first two rotations adds a dollar; a new key has had none."""
     yield Item(label="customer-managed key", sku=("kms", "customer_key"), quantity=Decimal(1))
-    requests = context.share("requests.kms", KEY, REPLICA) / 10_000
+    requests = context.share(demand.key_requests(context), KEY, REPLICA) / 10_000
     yield used("key requests", ("kms", "requests_symmetric"), requests)
 
 
