@@ -30,7 +30,8 @@ _WAYS_OUT = (
     "aws:apigatewayv2/api:Api",
     "aws:apigateway/restApi:RestApi",
 )
-_SETTINGS_OF = "aws:s3/bucket"
+_SETTINGS_OF, _HOPS = "aws:s3/bucket", 4
+"""Types that a bucket's name is handed on by, and how many of them one after another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,14 +150,14 @@ class Context:
     def behind(self, node: Node, prop: str, *types: str) -> Node | None:
         """The resource of one of these types that an input's value comes from. By dependency, because ids are
         unknown in a preview; by id in graphs without dependencies."""
-        behind = [self.graph[urn] for urn in node.property_dependencies.get(prop, ()) if urn in self.graph]
-        found = next((one for one in behind if one.type in types), None)
-        if found is None:
+        asked = [node]
+        for _ in range(_HOPS):
+            urns = (urn for one in asked for urn in one.property_dependencies.get(prop, ()))
+            behind = [self.graph[urn] for urn in urns if urn in self.graph]
+            if found := next((one for one in behind if one.type in types), None):
+                return found
             # A value may come by way of a setting of the resource: a bucket's name from its versioning.
-            ways = (self.behind(one, prop, *types) for one in behind if one.type.startswith(_SETTINGS_OF))
-            found = next(filter(None, ways), None)
-        if found is not None:
-            return found
+            asked = [one for one in behind if one.type.startswith(_SETTINGS_OF)]
         given = {text.removesuffix(":*") for text in _strings(node.inputs.get(prop))}
         return next(
             (other for other in self.of_type(*types) if given & {other.id, other.outputs.get("arn")} - {""}), None

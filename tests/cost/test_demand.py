@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -187,3 +188,10 @@ def test_each_request_to_a_bucket_without_a_bucket_key_is_one_to_kms(
     made = priced(lake, encryption, resource("aws:kms/key:Key"), resource(DETECTOR), usage=usage)
     assert quantity(made, "key requests") * 10_000 == calls * 1_000_000
     assert quantity(made, "management events analysed") == calls
+
+
+def test_settings_that_name_each_other_in_a_circle_lead_nowhere_and_end() -> None:
+    one = resource("aws:s3/bucketVersioning:BucketVersioning", "one")
+    two = resource("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "two", bucket=one)
+    one = replace(one, property_dependencies={"bucket": (two.urn,)})
+    assert priced(one, two, resource(BUCKET)).complete

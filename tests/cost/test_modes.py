@@ -307,3 +307,29 @@ def test_storage_gets_cheaper_beyond_50_tb_of_all_buckets_together(copies: int) 
     made = priced(*lakes, usage=used(storage={"data_gb": 100_000}))
     # Infracost s3_bucket_test: $0.023 for the first 50 TB; $0.022 beyond.
     assert float(made.total) == pytest.approx(51_200 * 0.023 + 48_800 * 0.022)
+
+
+@pytest.mark.parametrize(
+    ("type_", "inputs", "late"),
+    [
+        ("aws:elasticache/replicationGroup:ReplicationGroup", {"engineVersion": "5.0.6"}, True),
+        ("aws:elasticache/replicationGroup:ReplicationGroup", {"engineVersion": "7.1"}, False),
+        ("aws:elasticache/replicationGroup:ReplicationGroup", {"engineVersion": "5.0", "engine": "valkey"}, False),
+        ("aws:opensearch/domain:Domain", {"engineVersion": "OpenSearch_2.9"}, True),
+        ("aws:opensearch/domain:Domain", {"engineVersion": "Elasticsearch_7.1"}, True),
+        ("aws:opensearch/domain:Domain", {"engineVersion": "OpenSearch_3.1"}, False),
+    ],
+)
+def test_extended_support_whose_price_nobody_knows_is_named(
+    on: Any, type_: str, inputs: Mapping[str, Any], late: bool
+) -> None:
+    on(2026, 11, 27)
+    named = [row for row in priced(resource(type_, "it", inputs)).missing if row.sku[1] == "extended_support"]
+    assert bool(named) == late
+
+
+def test_an_instance_of_a_cluster_is_watched_at_a_price_as_well() -> None:
+    inputs = {"engine": "aurora-postgresql", "instanceClass": "db.r6g.large", "databaseInsightsMode": "advanced"}
+    assert (
+        bill(resource("aws:rds/clusterInstance:ClusterInstance", inputs=inputs))["Database Insights, advanced"] == 18.25
+    )

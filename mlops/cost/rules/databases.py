@@ -1,11 +1,14 @@
 """RDS, Aurora, ElastiCache, DynamoDB, OpenSearch, Redshift. Source of what is charged: their pricing pages."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
+from mlops.core import versions
 from mlops.cost.model import Context, Item, Rule, hours, used
 from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.database_support import extended_support, watching
+from mlops.cost.support import month_split, since
 from mlops.plan.graph import Node
 
 RDS_INSTANCE = "aws:rds/instance:Instance"
@@ -77,6 +80,15 @@ def aurora_instance(node: Node, context: Context) -> Iterator[Item]:
     else:
         yield hours(f"{name} (Aurora)", ("aurora", f"{name}:standard"), 1, running)
         yield from extended_support(node)
+        yield from watching(node, context)
+
+
+def late(product: str, node: Node, ends: date | None, service: str, count: Decimal) -> Iterator[Item]:
+    """Extended support of a version whose standard support ends on a day, by node and hour."""
+    if ends is not None:
+        _, charged = month_split(ends)
+        label = f"extended support of {product} {node.at('engineVersion').text()}{since(ends)}"
+        yield Item(label=label, sku=(service, "extended_support"), quantity=count * charged)
 
 
 def cache(node: Node, context: Context) -> Iterator[Item]:
@@ -86,6 +98,9 @@ def cache(node: Node, context: Context) -> Iterator[Item]:
     count = node.at("numCacheClusters").number() or shards * (replicas + 1)
     name, engine = node.at("nodeType").text("unknown"), (node.at("engine").text() or "redis")
     yield hours(f"{count} × {name} ({engine})", (f"elasticache_{engine}", name), count)
+    if engine == "redis":
+        ends = versions.CACHE_STANDARD_UNTIL.get(node.at("engineVersion").text().partition(".")[0])
+        yield from late("redis", node, ends, "elasticache_redis", count)
 
 
 def serverless_cache(node: Node, context: Context) -> Iterator[Item]:
@@ -114,6 +129,10 @@ def search(node: Node, context: Context) -> Iterator[Item]:
     if config.at("dedicatedMasterEnabled").flag():
         masters, kind = config.at("dedicatedMasterCount").number(3), config.at("dedicatedMasterType").text("unknown")
         yield hours(f"{masters} × {kind}, masters", ("opensearch", kind), masters)
+    product, _, version = node.at("engineVersion").text().partition("_")
+    # The catalogue has no dates of Elasticsearch: it is named, whichever version it is.
+    ends = date.min if product == "Elasticsearch" else versions.SEARCH_STANDARD_UNTIL.get(version)
+    yield from late(product, node, ends, "opensearch", count)
     disk = node.at("ebsOptions")
     gb = disk.at("volumeSize").number() * count
     yield Item(label="storage", sku=("opensearch", f"storage_{disk.at('volumeType').text() or 'gp3'}"), quantity=gb)
