@@ -21,7 +21,7 @@ class Triggers:
     schedule_days: float | None = 7.0
     """Age of the champion, provided there is anything new."""
     erasure: bool = True
-    """Train again as soon as a user of the champion asked to be forgotten: its arrays hold the history."""
+    """Train again as soon as a user of the champion was erased or withdrew: its arrays hold the history."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,9 @@ def _champion(seen: Monitored, _: Triggers) -> Reason | None:
 def _erasure(seen: Monitored, triggers: Triggers) -> Reason | None:
     if not triggers.erasure or not seen.erased_since_training:
         return None
-    return Reason(trigger="erasure", text=f"{seen.erased_since_training} users were erased since the training.")
+    return Reason(
+        trigger="erasure", text=f"{seen.erased_since_training} users were erased, or withdrew, since the training."
+    )
 
 
 def _drift(seen: Monitored, triggers: Triggers) -> Reason | None:

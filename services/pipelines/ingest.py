@@ -125,7 +125,7 @@ def _reference(raw: RawLake, kind: Kind, path: Path, name: str, source: str, now
     chunks = [part for chunk in read(path, kind, bad) for part in convert(chunk, _conversion(raw, kind), bad)]
     rows = pa.concat_tables([(USERS if kind == "users" else PRODUCTS).empty_table(), *chunks])
     if kind == "users":
-        raw.put_users(rows, path.name)
+        raw.put_users(rows, path.name, now)
     else:
         raw.put_products(rows)
     put_quarantine(raw.lake, name, bad)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pipelines.decide import Decision, Triggers, decide
 from pipelines.deploy import Deployed, DeployRules, deploy
+from pipelines.erase import settle
 from pipelines.evaluate import Evaluated, EvaluationRules, evaluate
 from pipelines.explain import Explained, explain
 from pipelines.features import Features, FeatureStore
@@ -118,8 +119,16 @@ class Step:
     """Kubernetes quantity: what the step takes at a million users and 5 million events."""
 
 
+def take_in(context: Context) -> Ingested:
+    """Take in what is new, and let everything know who is to be forgotten."""
+    found = ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
+    if context.raw.erasures.last() is not None:
+        settle(context.raw, context.store, context.tracking, context.recommender, context.now())
+    return found
+
+
 def _ingest(context: Context, _: Done) -> Ingested:
-    return ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
+    return take_in(context)
 
 
 def _validate(context: Context, done: Done) -> Validated:

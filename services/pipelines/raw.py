@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -95,10 +96,10 @@ class RawLake:
             place = users.schema.get_field_index("consent")
             self.keep_users(users.set_column(place, USERS.field("consent"), pc.fill_null(users["consent"], True)))
 
-    def put_users(self, fresh: pa.Table, source: str) -> None:
+    def put_users(self, fresh: pa.Table, source: str, now: datetime) -> None:
         """Merge users: what a later row says wins, and what it leaves out stays.
 
-        Who withdraws consent is removed from the events too.
+        Who withdraws consent is removed from the events too, and noted: what was derived has to go as well.
 
         Args:
             source: names the delivery in an error.
@@ -114,8 +115,10 @@ class RawLake:
         withdrew = before.filter(pc.and_(pc.invert(said_no), pc.is_in(before["user_id"], value_set=refused)))
         withdrawing = withdrew["user_id"].combine_chunks()
         self._stop_if_too_many(withdrawing, source)
-        # Events first: a run that dies in between finds them still to do.
+        # Users last: a run that dies in between finds them still to do.
+        self.erasures.withdraw(withdrawing.to_pylist(), now)
         self.forget(withdrawing)
+        self.erasures.returned(users["user_id"].filter(pc.fill_null(users["consent"], False)))
         self.keep_users(users)
 
     def _stop_if_too_many(self, withdrawing: pa.Array, source: str) -> None:

@@ -113,14 +113,14 @@ def run_loop(
     progress: Progress | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> dict[str, Any]:
-    """Run all steps; an unfinished run goes on unless its features would be stale. Results by step.
+    """Run all steps; an unfinished run goes on unless its features would be stale, or somebody was forgotten since.
 
     Raises:
         LoopError: of the step that could not be done; GateError ends the run, anything else leaves it unfinished.
     """
     with alone(settings.state, patience_seconds):
         unfinished = settings.state / "loop" / "unfinished.json"
-        run = None if fresh else _resumable(unfinished, clock())
+        run = None if fresh else _resumable(unfinished, clock(), Context(settings, options, "none").raw.erasures.last())
         if run is None:
             run = f"{clock():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
             unfinished.write_text(json.dumps({"run": run, "started": clock().isoformat()}))
@@ -134,13 +134,15 @@ def run_loop(
         return results
 
 
-def _resumable(path: Path, now: datetime) -> str | None:
+def _resumable(path: Path, now: datetime, forgotten: datetime | None) -> str | None:
     try:
         noted = json.loads(path.read_text())
-        young = now - datetime.fromisoformat(noted["started"]) < FRESHNESS
+        started = datetime.fromisoformat(noted["started"])
     except (OSError, ValueError, KeyError):
         return None
-    return str(noted["run"]) if young else None
+    # What it did so far may hold somebody who was forgotten since, and some of it is gone.
+    valid = now - started < FRESHNESS and (forgotten is None or forgotten < started)
+    return str(noted["run"]) if valid else None
 
 
 @contextmanager

@@ -69,7 +69,7 @@ class Recommender:
         Raises:
             ServiceError: time is up; what is served instead is in the message.
         """
-        self._hurry()
+        self.reload()
         end = time.monotonic() + timeout_seconds
         while True:
             served = self.serves()
@@ -82,7 +82,7 @@ class Recommender:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _hurry(self) -> None:
+    def reload(self) -> None:
         if self._token:
             try:
                 self._client.post("/admin/reload", headers={"Authorization": f"Bearer {self._token}"}, timeout=60.0)

@@ -10,8 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
-from pipelines.ingest import ingest
-from pipelines.loop import Context, LoopOptions
+from pipelines.loop import Context, LoopOptions, take_in
 from pipelines.monitor import monitor
 from pipelines.runner import alone, run_loop
 from pipelines.settings import Settings
@@ -120,7 +119,7 @@ class Worker:
     def _decide(self) -> tuple[Decision, int]:
         context = Context(self._settings, self._options, "worker")
         now = context.now()
-        taken = ingest(context.raw, context.stream, now, assume_consent=self._options.assume_consent)
+        taken = take_in(context)
         if not taken.rows:
             return Decision(retrain=False, reasons=()), 0
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)

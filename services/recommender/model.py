@@ -7,7 +7,7 @@ neither seconds nor a second copy.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,8 @@ class Model:
     """Products, most popular first."""
     pseudonyms: Pseudonyms | None = None
     """Makes of the ids that are asked for the ones that users have here; None where they are the same."""
+    suppressed: Container[str] = frozenset()
+    """Users who are served as if they were not known: they asked to be forgotten after the model was trained."""
 
     @classmethod
     def collaborative(
@@ -137,8 +139,11 @@ class Model:
         """The same model under the version that the registry gave it."""
         return dataclasses.replace(self, manifest=dataclasses.replace(self.manifest, model_version=model_version))
 
-    def under(self, pseudonyms: Pseudonyms | None) -> "Model":
+    def under(self, pseudonyms: Pseudonyms | None, suppressed: Container[str] = frozenset()) -> "Model":
         """The same model, asked by ids as people know them.
+
+        Args:
+            suppressed: pseudonyms of users who may not be known any more.
 
         Raises:
             ModelError: its users are pseudonyms, and this is not the key that they were made with.
@@ -152,7 +157,7 @@ class Model:
                 + ("is another one" if pseudonyms else "is missing")
                 + ": set MLOPS_PII_SALT to what the loop has."
             )
-        return dataclasses.replace(self, pseudonyms=pseudonyms)
+        return dataclasses.replace(self, pseudonyms=pseudonyms, suppressed=suppressed)
 
     def name_of(self, user_id: str) -> str:
         """What the user is called here."""
@@ -170,7 +175,11 @@ class Model:
 
     def knows(self, user_id: str) -> bool:
         """Whether the user was there when the model was trained; the others are cold."""
-        return self.users.row(self.name_of(user_id)) is not None
+        return self._row(user_id) is not None
+
+    def _row(self, user_id: str) -> int | None:
+        name = self.name_of(user_id)
+        return None if name in self.suppressed else self.users.row(name)
 
     def recommend(self, user_id: str, k: int) -> list[Recommendation]:
         """The k best products that the user has not seen, best first; fewer only where no more are left.
@@ -179,7 +188,7 @@ class Model:
         list that neighbours do not fill are served by popularity.
         """
         _refuse_negative(k)
-        row = self.users.row(self.name_of(user_id))
+        row = self._row(user_id)
         if row is None:
             return self._popular(k, np.zeros(0, np.int32))
         seen, weights = self.interactions.row(row)

@@ -68,4 +68,4 @@ def test_a_model_does_not_learn_from_stale_features(shop: Shop) -> None:
     built = found.store.build(snapshot.data_version, NOW)
     late = NOW + timedelta(hours=2)
     with pytest.raises(GateError, match="120 minutes old"):
-        train(found.lake, found.tracking, found.store, snapshot, built, Hyperparameters(), "run", late)
+        train(found.lake, found.tracking, found.store, snapshot, built, Hyperparameters(), "run", late, "")

@@ -149,7 +149,7 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
     found.lake.put("raw", "quarantine/x.jsonl", f'{{"reason": "r", "row": "{user},odd"}}\n'.encode())
     assert live.naming(live.person(user))
 
-    done = erase(found.raw, found.store, found.tracking, user, live.now)
+    done = erase(found.raw, found.store, found.tracking, None, user, live.now)
     assert done.raw_events == done.training_events > 0
     assert (done.feature_rows, done.quarantined_rows) == (1, 1)
     assert done.model_versions == ("1",)
@@ -162,7 +162,7 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
     again = live.loop()
     assert live.naming(user) == live.naming(live.person(user)) == []
     assert again["deploy"].version == "2"
-    assert erase(found.raw, found.store, found.tracking, user, live.now).raw_events == 0
+    assert erase(found.raw, found.store, found.tracking, None, user, live.now).raw_events == 0
 
 
 def test_the_worker_trains_on_a_trigger_and_says_why(live: Shop) -> None:
