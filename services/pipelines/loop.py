@@ -17,6 +17,7 @@ from pipelines.ingest import Ingested, ingest
 from pipelines.lake import Lake
 from pipelines.monitor import Monitored, monitor
 from pipelines.privacy import Masker, PrivacyRules
+from pipelines.prune import Lifetimes
 from pipelines.quality import QualityRules
 from pipelines.raw import RawLake
 from pipelines.register import Registered, register
@@ -44,6 +45,7 @@ class LoopOptions:
     gate: GateRules = field(default_factory=GateRules)
     deploy: DeployRules = field(default_factory=DeployRules)
     triggers: Triggers = field(default_factory=Triggers)
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
 
 
 class Context:

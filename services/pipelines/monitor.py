@@ -70,7 +70,9 @@ def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, s
         drift=_drift(raw, champion, fresh),
         quality=_quality(raw),
         feature_age_seconds=latest.age(now).total_seconds() if latest else None,
-        newest_event_age_seconds=(now - datetime.fromisoformat(max(newest))).total_seconds() if newest else None,
+        newest_event_age_seconds=max(0.0, (now - datetime.fromisoformat(max(newest))).total_seconds())
+        if newest
+        else None,
         hit_rate=_hits(tracking, champion, fresh),
         expected_hit_rate=_expected(tracking, champion),
         erased_since_training=_erased(raw, champion),

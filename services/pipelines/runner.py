@@ -19,6 +19,7 @@ from pipelines.features import FRESHNESS
 from pipelines.lake import Lake
 from pipelines.loop import STEPS, Context, Done, LoopOptions, Step
 from pipelines.provenance import code_version
+from pipelines.prune import prune
 from pipelines.settings import Settings
 
 LOOK_PATIENCE_SECONDS = 45.0
@@ -127,6 +128,7 @@ def run_loop(
         context = Context(settings, options, run, clock)
         try:
             results = {step.name: run_step(step.name, context, progress=progress) for step in STEPS}
+            prune(context.raw, context.tracking, options.lifetimes, clock())
         except GateError:
             unfinished.unlink(missing_ok=True)
             raise

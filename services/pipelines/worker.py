@@ -5,6 +5,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
@@ -12,12 +13,15 @@ from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
 from pipelines.loop import Context, LoopOptions, take_in
 from pipelines.monitor import monitor
+from pipelines.prune import prune
 from pipelines.runner import alone, run_loop
 from pipelines.settings import Settings
 from pipelines.worker_http import serve
 
 _MOST_FAILURES = 3
 """Looks in a row that may fail before the worker says that it does not work."""
+
+_PRUNE_EVERY = timedelta(hours=1)
 
 
 class Worker:
@@ -48,6 +52,7 @@ class Worker:
             "mlops_worker_failures_in_a_row", "Looks that failed since the last that did not.", registry=self._registry
         )
         self._failures = 0
+        self._pruned = datetime.now(UTC)
         self._refused_at = -1
 
     def run(self) -> None:
@@ -120,6 +125,9 @@ class Worker:
         context = Context(self._settings, self._options, "worker")
         now = context.now()
         taken = take_in(context)
+        if now - self._pruned > _PRUNE_EVERY:
+            prune(context.raw, context.tracking, self._options.lifetimes, now)
+            self._pruned = now
         if not taken.rows:
             return Decision(retrain=False, reasons=()), 0
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
