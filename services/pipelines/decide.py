@@ -22,6 +22,12 @@ class Triggers:
     """Age of the champion, provided there is anything new."""
     erasure: bool = True
     """Train again as soon as a user of the champion was erased or withdrew: its arrays hold the history."""
+    least_interval_minutes: float = 15.0
+    """Between the end of a training and the next one, whatever fires: a cool-down."""
+    backoff_minutes: float = 15.0
+    """Wait after a refused or failed training; it doubles with each one in a row."""
+    most_backoff_hours: float = 24.0
+    """Longest wait."""
 
 
 @dataclass(frozen=True, kw_only=True)

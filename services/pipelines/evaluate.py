@@ -56,7 +56,8 @@ class Exam:
     users: list[str]
     products: list[str]
     before: Csr
-    later: list[frozenset[str]]
+    later: list[tuple[str, ...]]
+    """Never empty, and in the order of time."""
 
     @classmethod
     def of(cls, pairs: Interactions, most_users: int, learnt: Interactions | None = None) -> "Exam":
@@ -75,15 +76,15 @@ class Exam:
             candidates = np.sort(np.random.default_rng(_SEED).choice(candidates, most_users, replace=False))
         position = np.full(len(pairs.users), -1)
         position[candidates] = np.arange(len(candidates))
-        later: list[set[str]] = [set() for _ in candidates]
+        later: list[list[str]] = [[] for _ in candidates]
         for user, product in zip(position[pairs.user[held]], pairs.product[held], strict=True):
             if user >= 0:
-                later[user].add(pairs.products[product])
+                later[user].append(pairs.products[product])
         return cls(
             users=[pairs.users[user] for user in candidates],
             products=pairs.products,
             before=sparse.csr_array(pairs.matrix(before)[candidates]),
-            later=[frozenset(products) for products in later],
+            later=[tuple(products) for products in later],
         )
 
     def sit(self, learnt: Model, kind: Kind, k: int) -> PerUser:
@@ -199,6 +200,7 @@ def _figures(
     return Figures(
         ndcg=interval(found.ndcg),
         hit_rate=interval(found.hit),
+        next_hit_rate=interval(found.next_hit),
         coverage=found.coverage,
         groups=groups(found.ndcg, names, rules),
         over_popularity=interval(found.ndcg - popular.ndcg) if popular else None,
@@ -213,6 +215,8 @@ def _logged(figures: dict[Candidate, Figures], users: int) -> dict[str, float]:
         logged[f"{kind}.ndcg.low"] = value.ndcg.low
         logged[f"{kind}.ndcg.high"] = value.ndcg.high
         logged[f"{kind}.hit_rate"] = value.hit_rate.mean
+        if value.next_hit_rate is not None:
+            logged[f"{kind}.next_hit_rate"] = value.next_hit_rate.mean
         logged[f"{kind}.coverage"] = value.coverage
         for group in value.groups:
             logged[f"{kind}.ndcg.group.{''.join(c if c.isalnum() else '_' for c in group.name)}"] = group.ndcg.mean

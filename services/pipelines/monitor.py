@@ -21,7 +21,7 @@ from recommender.manifest import MANIFEST
 from recommender.model import Model
 
 LATEST = "monitoring/latest.json"
-_LEAST_USERS = 20
+_LEAST_USERS = 50
 """Users with new products below whom hits say nothing."""
 _MOST_USERS = 2_000
 
@@ -45,9 +45,9 @@ class Monitored:
     feature_age_seconds: float | None
     newest_event_age_seconds: float | None
     hit_rate: Interval | None
-    """Share of users with new products whose list of 10 held one of them."""
+    """Share of users with new products whose list of 10 held the one that they took next."""
     expected_hit_rate: float | None
-    """What the evaluation promised."""
+    """What the evaluation promised of the same: the next product of each user, and no other."""
     erased_since_training: int
     """Erasures that the champion's arrays do not know of."""
 
@@ -138,24 +138,26 @@ def _hits(tracking: Tracking, champion: Version | None, fresh: pa.Table) -> Inte
     with TemporaryDirectory(prefix="monitor-") as folder:
         found = tracking.fetch_version(champion.number, Path(folder))
         model = Model.load(next(found.rglob(MANIFEST)).parent, mmap=False)
-    pairs = fresh.select(["user_id", "product_id"]).group_by(["user_id", "product_id"]).aggregate([])
-    taken: dict[str, set[str]] = {}
-    for user, product in zip(pairs["user_id"].to_pylist(), pairs["product_id"].to_pylist(), strict=True):
+    ordered = fresh.sort_by([("timestamp", "ascending"), ("event_id", "ascending")])
+    taken: dict[str, str] = {}
+    for user, product in zip(ordered["user_id"].to_pylist(), ordered["product_id"].to_pylist(), strict=True):
+        if user in taken:
+            continue
         row = model.users.row(user) if user is not None else None
         column = model.products.row(product) if product is not None else None
         # What the user had before is never recommended again.
         if row is not None and column is not None and column not in model.interactions.row(row)[0]:
-            taken.setdefault(user, set()).add(product)
+            taken[user] = product
     users = sorted(taken)[:_MOST_USERS]
     if len(users) < _LEAST_USERS:
         return None
-    return interval(rank(model, users, [frozenset(taken[user]) for user in users], 10).hit)
+    return interval(rank(model, users, [(taken[user],) for user in users], 10).next_hit)
 
 
 def _expected(tracking: Tracking, champion: Version | None) -> float | None:
     if champion is None or not champion.run:
         return None
-    return tracking.metrics(champion.run).get(f"{champion.tags.get('kind')}.hit_rate")
+    return tracking.metrics(champion.run).get(f"{champion.tags.get('kind')}.next_hit_rate")
 
 
 def _erased(raw: RawLake, champion: Version | None) -> int:

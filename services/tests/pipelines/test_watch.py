@@ -2,21 +2,22 @@
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from pipelines import drift
-from pipelines.decide import Triggers, decide
+from pipelines import drift, trainings
+from pipelines.decide import Decision, Reason, Triggers, decide
 from pipelines.drift import ColumnDrift, Drift
 from pipelines.erase import erase
-from pipelines.errors import ServiceError
+from pipelines.errors import GateError, ServiceError
 from pipelines.loop import LoopOptions
 from pipelines.metrics import Interval
 from pipelines.monitor import Monitored, last, monitor
 from pipelines.runner import alone
+from pipelines.trainings import Trainings
 from pipelines.worker import Worker
 from pipelines.worker_http import serve
 from tests.pipelines.shop import NOW, Shop, made
@@ -168,7 +169,7 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
 def test_the_worker_trains_on_a_trigger_and_says_why(live: Shop) -> None:
     said: list[str] = []
     live.fill(made())
-    triggers = Triggers(freshness_events=1_000)
+    triggers = Triggers(freshness_events=1_000, least_interval_minutes=0)
     worker = Worker(live.settings, LoopOptions(triggers=triggers), 1.0, "127.0.0.1", 0, said.append)
     assert worker.look() == "trained"
     assert said[0].startswith("training again: No model is champion.")
@@ -187,6 +188,44 @@ def test_the_worker_does_not_ask_a_gate_twice_about_the_same_events(live: Shop) 
         assert worker.look() == "busy"
     lost = Worker(replace(live.settings, stream="gone"), LoopOptions(), 1.0, "127.0.0.1", 0, list[str]().append)
     assert lost.look() == "failed"
+
+
+def test_a_gate_that_refuses_is_asked_less_and_less_often_and_a_new_worker_waits_as_long(shop: Shop) -> None:
+    rules = Triggers(least_interval_minutes=15, backoff_minutes=10, most_backoff_hours=2)
+    known, waits = Trainings(), []
+    assert known.next(rules) is None
+    for number in range(6):
+        known = known.after(NOW, 42.0, promoted=False, events=number)
+        trainings.keep(shop.context().lake, known)
+        due = trainings.last(shop.context().lake).next(rules)
+        assert due is not None
+        waits.append((due - NOW).total_seconds() / 60)
+    assert waits == [15, 20, 40, 80, 120, 120]
+    assert replace(known, refused=10**9).next(rules) == NOW + timedelta(hours=2)
+    assert known.after(NOW, 40.0, promoted=True, events=-1).next(rules) == NOW + timedelta(minutes=15)
+
+
+def test_new_events_alone_do_not_make_a_refused_gate_train_at_every_look(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[int] = []
+
+    def refuse(*_: object) -> None:
+        runs.append(1)
+        raise GateError("worse")
+
+    decision = Decision(retrain=True, reasons=(Reason(trigger="drift", text="It drifted."),))
+    worker = Worker(shop.settings, LoopOptions(), 1.0, "127.0.0.1", 0, list[str]().append)
+    monkeypatch.setattr("pipelines.worker.run_loop", refuse)
+    monkeypatch.setattr(Worker, "_decide", lambda *_: (decision, len(runs) + 1))
+    assert [worker.look() for _ in range(5)] == ["stopped"] * 5
+    assert len(runs) == 1
+    trainings.keep(shop.context().lake, Trainings(ended="2026-01-01T00:00:00+00:00", refused=3))
+    assert worker.look() == "stopped"
+    assert len(runs) == 2
+    assert trainings.last(shop.context().lake).refused == 4
+    trainings.keep(shop.context().lake, Trainings(ended=datetime.now(UTC).isoformat()))
+    assert worker.look() == "waiting"
 
 
 def test_a_worker_that_crashes_goes_on_and_shows_that_it_does_not_work(
@@ -214,3 +253,19 @@ def test_the_worker_serves_its_metrics_and_refuses_a_taken_port() -> None:
         with pytest.raises(ServiceError, match=f"Port {port}"), serve("127.0.0.1", port, lambda: b""):
             pass
     assert not [thread for thread in threading.enumerate() if thread.name == "worker-http"]
+
+
+def test_what_was_promised_and_what_is_seen_are_the_same_measure(live: Shop) -> None:
+    """The same world goes on: whether users take one new product or ten, the promise and its test agree."""
+    live.fill(made(events=8_000, days=60))
+    live.loop()
+    champion = live.champion()
+    promised = live.context().tracking.metrics(champion.run)
+    kind = champion.tags["kind"]
+    assert 0.0 < promised[f"{kind}.next_hit_rate"] < promised[f"{kind}.hit_rate"], "of several one is found more easily"
+    live.fill(made(events=3_000, events_seed=5, first_event=100_000))
+    live.ingest()
+    seen = watched(live)
+    assert seen.hit_rate is not None
+    assert seen.expected_hit_rate == promised[f"{kind}.next_hit_rate"]
+    assert "performance" not in {reason.trigger for reason in decide(seen, Triggers()).reasons}
