@@ -13,7 +13,7 @@ class Triggers:
     """When to train again. None switches a trigger off."""
 
     drift_share: float | None = 0.3
-    """Share of the watched columns that must have drifted."""
+    """Share of the watched columns that must have drifted, unless one moved far enough alone."""
     performance_share: float | None = 0.7
     """Share of the promised hit rate below which even the favourable end of the interval must lie."""
     freshness_events: int | None = 10_000
@@ -67,7 +67,9 @@ def _erasure(seen: Monitored, triggers: Triggers) -> Reason | None:
 
 def _drift(seen: Monitored, triggers: Triggers) -> Reason | None:
     share = seen.drift.share if seen.drift else None
-    if triggers.drift_share is None or seen.drift is None or share is None or share < triggers.drift_share:
+    if triggers.drift_share is None or seen.drift is None or share is None:
+        return None
+    if share < triggers.drift_share and not any(column.drifted_alone for column in seen.drift.columns):
         return None
     moved = ", ".join(
         f"{column.name} {column.distance:.2f} (limit {column.threshold:g})"

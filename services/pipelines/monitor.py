@@ -120,9 +120,13 @@ def _drift(raw: RawLake, champion: Version | None, fresh: pa.Table) -> drift.Dri
     known = drift.known_events(fresh, products)
     if known.num_rows < drift.LEAST_ROWS:
         return drift.Drift(rows=known.num_rows, columns=())
-    reference = drift.sample(snapshots.events(raw.lake, version))
+    reference = snapshots.events(raw.lake, version)
+    latest = reference.slice(max(0, reference.num_rows - drift.MOST_PAST))
     return drift.measure(
-        drift.frame(reference, users, products), drift.frame(drift.sample(known), users, products), known.num_rows
+        drift.frame(drift.sample(reference), users, products),
+        drift.frame(drift.sample(known), users, products),
+        known.num_rows,
+        drift.frame(latest, users, products),
     )
 
 

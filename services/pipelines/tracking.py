@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,14 @@ class Tracking:
         """All versions, newest first."""
         with self._translated():
             found = self._client.search_model_versions(f"name = '{self.model}'")
-        return sorted((self._version(item) for item in found), key=lambda version: -int(version.number))
+            named = self._client.get_registered_model(self.model).aliases if found else {}
+        # What a search finds does not say which aliases it carries.
+        aliases = {
+            item.version: tuple(alias for alias, number in named.items() if str(number) == str(item.version))
+            for item in found
+        }
+        versions = (replace(self._version(item), aliases=aliases[item.version]) for item in found)
+        return sorted(versions, key=lambda version: -int(version.number))
 
     def version(self, number: str) -> Version | None:
         """One version, or None."""
