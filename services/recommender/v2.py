@@ -20,6 +20,7 @@ from recommender.v2_schema import (
     InputTensor,
     Live,
     ModelMetadata,
+    ModelReady,
     OutputTensor,
     Ready,
     ServerMetadata,
@@ -42,6 +43,7 @@ class ProtocolError(Exception):
 _Documented = dict[int | str, dict[str, Any]]
 _UNKNOWN: _Documented = {404: {"model": ErrorBody, "description": "No such model or version"}}
 _NOT_READY: _Documented = {503: {"model": Ready, "description": "No model is loaded yet"}}
+_MODEL_NOT_READY: _Documented = {503: {"model": ModelReady, "description": "No model is loaded yet"}}
 _NO_MODEL: _Documented = {503: {"model": ErrorBody, "description": "No model is loaded yet"}}
 
 
@@ -92,17 +94,17 @@ def _metadata_routes(router: APIRouter, service: Service) -> None:
         """What one version of the model takes and gives."""
         return _metadata(name, [_pick(service, name, version).version])
 
-    @router.get("/models/{name}/ready", responses={**_UNKNOWN, **_NOT_READY})
-    async def model_ready(name: _Text, response: Response) -> Ready:
+    @router.get("/models/{name}/ready", responses={**_UNKNOWN, **_MODEL_NOT_READY})
+    async def model_ready(name: _Text, response: Response) -> ModelReady:
         """The model is loaded."""
         _check(service, name)
-        return _ready(service, response)
+        return ModelReady(name=name, ready=_ready(service, response).ready)
 
     @router.get("/models/{name}/versions/{version}/ready", responses={**_UNKNOWN, **_NO_MODEL})
-    async def version_ready(name: _Text, version: _Text) -> Ready:
+    async def version_ready(name: _Text, version: _Text) -> ModelReady:
         """This version of the model is loaded."""
         _pick(service, name, version)
-        return Ready(ready=True)
+        return ModelReady(name=name, ready=True)
 
 
 def _inference(router: APIRouter, service: Service) -> None:
