@@ -28,6 +28,7 @@ from pipelines.stream import Stream
 from pipelines.tracking import Tracking
 from pipelines.train import Hyperparameters, Trained, train
 from pipelines.validate import Validated, validate
+from pipelines.warn import Limits
 
 _T = TypeVar("_T")
 
@@ -46,6 +47,7 @@ class LoopOptions:
     deploy: DeployRules = field(default_factory=DeployRules)
     triggers: Triggers = field(default_factory=Triggers)
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    limits: Limits = field(default_factory=Limits)
 
 
 class Context:

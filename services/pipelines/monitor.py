@@ -15,7 +15,7 @@ from pipelines.errors import ServiceError
 from pipelines.metrics import Interval, interval, rank
 from pipelines.raw import RawLake
 from pipelines.schema import EVENTS
-from pipelines.serving import Recommender
+from pipelines.serving import Recommender, between, quantile
 from pipelines.tracking import CHAMPION, Tracking, Version
 from recommender.manifest import MANIFEST
 from recommender.model import Model
@@ -24,6 +24,8 @@ LATEST = "monitoring/latest.json"
 _LEAST_USERS = 50
 """Users with new products below whom hits say nothing."""
 _MOST_USERS = 2_000
+_LATENCY_SECONDS = 300.0
+"""How far back answers count; longer where looks are rarer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,9 @@ class Monitored:
     champion_kind: str | None
     champion_age_seconds: float | None
     requests: int | None
+    """For recommendations, within the last minutes; since the recommender started where this is the first look."""
     p95_seconds: float | None
-    """Of the recommender's answers since it started."""
+    """Of those requests; None without any."""
     new_events: int
     """Events that arrived after the champion's training data."""
     drift: drift.Drift | None
@@ -56,7 +59,7 @@ def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, s
     """Look at everything once; keeps the record in the lake and the metrics in `<state>/metrics/loop.prom`."""
     champion = tracking.aliased(CHAMPION)
     fresh = new_events(raw, champion)
-    requests, p95 = _latency(recommender)
+    requests, p95 = _latency(recommender, state, now)
     latest = features.latest(raw.lake)
     newest = [batch.newest for batch in raw.batches() if batch.newest]
     monitored = Monitored(
@@ -101,13 +104,27 @@ def new_events(raw: RawLake, champion: Version | None) -> pa.Table:
     return pa.concat_tables([EVENTS.empty_table(), *tables])
 
 
-def _latency(recommender: Recommender | None) -> tuple[int | None, float | None]:
+def _latency(recommender: Recommender | None, state: Path, now: datetime) -> tuple[int | None, float | None]:
+    """How it answers now: what it did last week would hide it."""
     if recommender is None:
         return None, None
     try:
-        return recommender.latency()
+        counted = recommender.latency()
     except ServiceError:
         return None, None
+    place = state / "metrics" / "latency.json"
+    try:
+        looks = [(float(at), [(float(bound), float(count)) for bound, count in found])
+                 for at, found in json.loads(place.read_text())]  # fmt: skip
+    except (OSError, ValueError, TypeError):
+        looks = []
+    moment = now.timestamp()
+    young = [look for look in looks if 0 <= moment - look[0] <= _LATENCY_SECONDS] or looks[-1:]
+    recent = between(young[0][1], counted) if young else counted
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps([*young, (moment, counted)]))
+    requests = int(recent[-1][1]) if recent else 0
+    return requests, quantile(recent, 0.95) if requests else None
 
 
 def _drift(raw: RawLake, champion: Version | None, fresh: pa.Table) -> drift.Drift | None:

@@ -16,11 +16,12 @@ from pipelines import trainings
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
 from pipelines.loop import Context, LoopOptions, take_in
-from pipelines.monitor import monitor
+from pipelines.monitor import Monitored, monitor
 from pipelines.prune import prune
 from pipelines.runner import alone, run_loop
 from pipelines.settings import Settings
 from pipelines.trainings import Trainings
+from pipelines.warn import KINDS, Kind, warnings
 from pipelines.worker_http import serve
 
 _MOST_FAILURES = 3
@@ -60,6 +61,10 @@ class Worker:
         self._refused = Gauge(
             "mlops_trainings_refused", "Trainings in a row that ended without a new champion.", registry=self._registry
         )
+        self._warnings = Gauge(
+            "mlops_warning", "1 where somebody has to look: no training helps.", ("kind",), registry=self._registry
+        )
+        self._warned: set[Kind] = set()
         self._failures = 0
         self._pruned = datetime.now(UTC)
 
@@ -152,7 +157,17 @@ class Worker:
         if not taken.rows:
             return Decision(retrain=False, reasons=()), 0
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
+        self._warn(seen)
         return decide(seen, self._options.triggers), seen.new_events
+
+    def _warn(self, seen: Monitored) -> None:
+        """Show what exceeds its limit, and say it once."""
+        found = {warned.kind: warned.text for warned in warnings(seen, self._options.limits)}
+        for kind in KINDS:
+            self._warnings.labels(kind).set(kind in found)
+            if kind in found and kind not in self._warned:
+                self._say(f"warning: {found[kind]}")
+        self._warned = set(found)
 
     def _show(self, known: Trainings) -> None:
         self._cost.set(known.seconds)

@@ -16,9 +16,10 @@ from pipelines.erase import erase
 from pipelines.errors import GateError, ServiceError
 from pipelines.loop import LoopOptions
 from pipelines.metrics import Interval
-from pipelines.monitor import Monitored, last, monitor
+from pipelines.monitor import Monitored, _latency, last, monitor
 from pipelines.runner import alone
 from pipelines.trainings import Trainings
+from pipelines.warn import Limits, warnings
 from pipelines.worker import Worker
 from pipelines.worker_http import serve
 from tests.pipelines.shop import NOW, Shop, made
@@ -263,13 +264,54 @@ def test_new_events_alone_do_not_make_a_refused_gate_train_at_every_look(
     assert worker.look() == "waiting"
 
 
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"newest_event_age_seconds": 25 * 3_600.0}, "silent-stream"),
+        ({"feature_age_seconds": 3_700.0}, "stale-features"),
+        ({"p95_seconds": 0.3}, "slow-answers"),
+        ({"champion_age_seconds": 31 * 86_400.0, "new_events": 0}, "stale-champion"),
+    ],
+)
+def test_what_no_training_helps_is_warned_of(change: dict[str, Any], kind: str) -> None:
+    assert warnings(QUIET, Limits()) == ()
+    assert [warned.kind for warned in warnings(replace(QUIET, **change), Limits())] == [kind]
+    off = Limits(silence_hours=None, feature_minutes=None, p95_ms=None, champion_days=None)
+    assert warnings(replace(QUIET, **change), off) == ()
+
+
+def test_latency_is_that_of_the_last_minutes(shop: Shop) -> None:
+    """A service that was quick for a week and is slow now is slow."""
+
+    class Service:
+        def __init__(self) -> None:
+            self.quick = self.slow = 0
+
+        def latency(self) -> list[tuple[float, float]]:
+            return [(0.01, self.quick), (1.0, self.quick + self.slow), (float("inf"), self.quick + self.slow)]
+
+    service: Any = Service()
+    service.quick = 100_000
+    state = shop.settings.state
+    assert _latency(service, state, NOW) == (100_000, pytest.approx(0.0095))
+    service.slow = 100
+    requests, p95 = _latency(service, state, NOW + timedelta(minutes=1))
+    assert requests == 100
+    assert p95 is not None
+    assert p95 > 0.5
+    assert _latency(service, state, NOW + timedelta(minutes=2))[0] == 100
+    assert _latency(service, state, NOW + timedelta(minutes=9)) == (0, None)
+    service.quick, service.slow = 7, 0
+    assert _latency(service, state, NOW + timedelta(minutes=10))[0] == 7, "it started anew"
+
+
 def test_a_worker_that_crashes_goes_on_and_shows_that_it_does_not_work(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     worker = Worker(shop.settings, LoopOptions(), 1.0, "127.0.0.1", 0, said.append)
     with monkeypatch.context() as broken:
-        broken.setattr("pipelines.worker.ingest", lambda *_, **__: {}["ana@example.com"])
+        broken.setattr("pipelines.worker.take_in", lambda *_, **__: {}["ana@example.com"])
         assert [worker.look() for _ in range(3)] == ["crashed"] * 3
     assert worker.health() == (False, b'{"status": "fails", "failures_in_a_row": 3}')
     assert "KeyError" in said[0]
