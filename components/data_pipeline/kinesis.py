@@ -19,6 +19,8 @@ from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.foundation import Foundation
 from components.storage import DELIVERED, UNDELIVERED
 from mlops.core.config import Card, Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import LogDays
 
 ShardMetric = Literal[
     "IncomingBytes",
@@ -54,7 +56,7 @@ class DeliveryConfig(Config):
     """Size at which an object is written, MB before compression."""
     compression: Literal["GZIP", "UNCOMPRESSED"] = "GZIP"
     """Compression of the objects: what the loop reads."""
-    log_retention_days: int = Field(default=30, ge=1)
+    log_retention_days: LogDays = 30
     """Days for which delivery errors are kept in CloudWatch Logs."""
 
 
@@ -75,7 +77,7 @@ class KinesisConfig(DataPipelineConfig):
     """Who sizes the stream. Can be switched in place, twice a day."""
     retention_hours: int = Field(default=24, ge=24, le=8760)
     """Hours for which events can be read again, 24 to 8,760 (a year); beyond 24 each hour is paid for."""
-    metrics: tuple[ShardMetric, ...] = ()
+    metrics: Annotated[tuple[ShardMetric, ...], Unique(most=7)] = ()
     """Metrics kept for each shard besides those of the stream; paid for by shard."""
     delivery: DeliveryConfig | None = DeliveryConfig()
     """Delivery of raw events to the lake; null leaves it to consumers."""
