@@ -72,14 +72,3 @@ def test_a_model_does_not_learn_from_stale_features(shop: Shop) -> None:
     with pytest.raises(GateError, match="120 minutes old"):
         candidates, rules = [Hyperparameters()], SearchRules()
         train(found.lake, found.tracking, found.store, snapshot, built, candidates, rules, "run", late, "")
-            found.lake,
-            found.tracking,
-            found.store,
-            snapshot,
-            built,
-            [Hyperparameters()],
-            SearchRules(),
-            "run",
-            late,
-            "",
-        )
