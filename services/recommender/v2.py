@@ -111,12 +111,12 @@ def _inference(router: APIRouter, service: Service) -> None:
     @router.post("/models/{name}/infer", responses=_INFER)
     async def infer(name: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend for up to 1,000 users. One request, one version: the champion answers, in a canary as well."""
-        return await _infer(_pick(service, name, None), name, request)
+        return await _infer(service, _pick(service, name, None), name, request)
 
     @router.post("/models/{name}/versions/{version}/infer", responses=_INFER)
     async def infer_version(name: _Text, version: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend with one of the loaded versions, a challenger included."""
-        return await _infer(_pick(service, name, version), name, request)
+        return await _infer(service, _pick(service, name, version), name, request)
 
 
 def _check(service: Service, name: str) -> None:
@@ -157,7 +157,7 @@ def _metadata(name: str, versions: list[str]) -> ModelMetadata:
     )
 
 
-async def _infer(model: Model, name: str, request: InferenceRequest) -> InferenceResponse:
+async def _infer(service: Service, model: Model, name: str, request: InferenceRequest) -> InferenceResponse:
     users = _users(request.inputs[0])
     width = min(request.parameters.k, len(model.products))
     products: list[str] = []
@@ -166,7 +166,7 @@ async def _infer(model: Model, name: str, request: InferenceRequest) -> Inferenc
         if index and index % _USERS_BETWEEN_YIELDS == 0:
             # A long batch must not make single requests wait.
             await asyncio.sleep(0)
-        found = model.recommend(user, width)
+        found = model.recommend(user, width, service.recent_of(user))
         missing = width - len(found)
         products += [item.product_id for item in found] + [""] * missing
         scores += [item.score for item in found] + [0.0] * missing
