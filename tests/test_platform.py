@@ -5,19 +5,13 @@ from typing import Any
 
 import pytest
 
-from components.data_pipeline import DataPipelineConfig
-from components.ml_platform import MlPlatformConfig
-from components.serving import ServingConfig
-from mlops.core.module import SlotConfig, kind_of, variants
+from components.platform import PlatformConfig
+from mlops.core.module import kind_of, slots, variants
 from mlops.plan.graph import Graph
 from mlops.tiers import TIERS
 from tests.platforms import platform, tier_graph
 
-SLOTS: dict[str, type[SlotConfig]] = {
-    "data_pipeline": DataPipelineConfig,
-    "ml_platform": MlPlatformConfig,
-    "serving": ServingConfig,
-}
+SLOTS = slots(PlatformConfig)
 CHOICES: list[list[str | None]] = [[None, *map(kind_of, variants(slot))] for slot in SLOTS.values()]
 COMBINATIONS = [dict(zip(SLOTS, kinds, strict=True)) for kinds in itertools.product(*CHOICES)]
 PROTECTED = (

@@ -16,6 +16,7 @@ from components.base.logs import log_group
 from components.base.security_group import SecurityGroupId, clients_of, security_group
 from components.database.backup import daily_copies
 from components.database.monitoring import monitoring_role
+from components.database.parameters import parameters
 from components.keys import KeysOutputs
 from components.network import NetworkOutputs
 from mlops.core import versions, windows
@@ -241,12 +242,13 @@ class Database(Component[DatabaseOutputs]):
     def _instance(self, subnets: "aws.rds.SubnetGroup", group: "aws.ec2.SecurityGroup") -> "aws.rds.Instance":
         config, keys = self._config, self._args.keys
         identifier = f"{self._args.prefix}-database"
-        parameters = aws.rds.ParameterGroup(
+        group_of_parameters = aws.rds.ParameterGroup(
             f"{self.name}-parameters",
             family=f"postgres{config.version}",
             description=f"PostgreSQL {config.version} of the MLOps platform",
             parameters=[
-                aws.rds.ParameterGroupParameterArgs(name=key, value=value) for key, value in PARAMETERS.items()
+                aws.rds.ParameterGroupParameterArgs(name=key, value=value)
+                for key, value in sorted(parameters(config.version).items())
             ],
             opts=self.child,
         )
@@ -265,7 +267,7 @@ class Database(Component[DatabaseOutputs]):
             port=PORT,
             db_subnet_group_name=subnets.name,
             vpc_security_group_ids=[group.id],
-            parameter_group_name=parameters.name,
+            parameter_group_name=group_of_parameters.name,
             storage_type="gp3",
             allocated_storage=config.storage_gb,
             max_allocated_storage=config.max_storage_gb or 0,
@@ -297,21 +299,6 @@ class Database(Component[DatabaseOutputs]):
             # No data leads from a log group to the instance, and RDS would make unencrypted ones by itself.
             opts=self.child_with(protect=config.protect, depends_on=self._logs(identifier)),
         )
-
-
-PARAMETERS = {
-    "rds.force_ssl": "1",
-    "password_encryption": "scram-sha-256",
-    "rds.accepted_password_auth_method": "scram",
-    "log_connections": "1",
-    "log_disconnections": "1",
-    "log_lock_waits": "1",
-    "log_temp_files": "0",
-    "log_min_duration_statement": "1000",
-    "log_statement": "none",
-}
-"""All dynamic: no change of them restarts the instance. `log_statement` stays off because `ddl` writes what
-CREATE ROLE is given into the log. Statements slower than a second (1,000 ms) are logged."""
 
 
 def final_snapshot(identifier: str, subnet_group: str) -> str:
