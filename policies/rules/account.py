@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterator
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import ABSENT, Answer, Judgement, look, say
-from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
+from policies.answers import (
     all_of,
     any_of,
     as_list,
@@ -22,11 +20,11 @@ from policies.rules.logic import (
     is_unknown,
     missing,
     negated,
-    referring,
-    refers,
     rows,
-    unclear,
 )
+from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.references import referring, refers, unclear
+from policies.registry import resource_rule, stack_rule
 from policies.rules.ownership import owns_account_settings
 
 TRAIL = "aws:cloudtrail/trail:Trail"

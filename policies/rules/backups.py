@@ -11,12 +11,14 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, answer, any_of, elements, is_unknown
+from policies.conditions import refuses_everybody
+from policies.documents import Statement, statements
 from policies.model import Answer, Judgement, look, say
+from policies.patterns import is_open
+from policies.references import attached, names_of, targets
 from policies.registry import stack_rule
-from policies.rules.attachments import attached, names_of, targets
-from policies.rules.documents import conditions, for_anybody, statements
-from policies.rules.evidence import answer, at_least, demand, elements, given, yes
-from policies.rules.logic import all_of, any_of, as_list
+from policies.rules.evidence import at_least, demand, given, yes
 from policies.rules.tags import tags_of
 
 VAULT = "aws:backup/vault:Vault"
@@ -155,9 +157,14 @@ def _refuses_deletion(document: Any) -> Answer:
     found = statements(document)
     if found is None:
         return None
-    refusals = [one for one in found if one.get("Effect") == "Deny" and not list(conditions(one))]
-    return any_of(all_of((for_anybody(one), _names_deletion(one.get("Action", [])))) for one in refusals)
+    refusals = (
+        all_of((refuses_everybody(one, "backup:DeleteRecoveryPoint"), _lies_in_the_vault(one)))
+        for one in found
+        if one.conditions == ()
+    )
+    return any_of(refusals)
 
 
-def _names_deletion(actions: Any) -> bool:
-    return any(fnmatchcase("backup:deleterecoverypoint", str(one).lower()) for one in as_list(actions))
+def _lies_in_the_vault(statement: Statement) -> Answer:
+    """A vault's policy is about its recovery points, whose ARNs are those of snapshots: it names all of them."""
+    return any_of(None if is_unknown(own) else is_open(own) or own.endswith("*") for own in statement.resources)

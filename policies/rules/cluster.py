@@ -7,9 +7,7 @@ from typing import Any
 from mlops.core.clock import today
 from mlops.core.versions import EKS
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Answer, Judgement, look, say
-from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
+from policies.answers import (
     all_of,
     any_of,
     as_list,
@@ -22,6 +20,8 @@ from policies.rules.logic import (
     missing,
     negated,
 )
+from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.registry import resource_rule, stack_rule
 
 CLUSTER = "aws:eks/cluster:Cluster"
 ADDON = "aws:eks/addon:Addon"

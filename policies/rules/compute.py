@@ -5,9 +5,10 @@ import binascii
 from collections.abc import Iterator
 
 from mlops.plan.graph import Graph, Node
+from policies.answers import all_of, any_of, as_list, is_one, is_set, is_true, is_unknown, negated, rows
 from policies.model import ABSENT, Judgement, look, say
+from policies.references import referring
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import all_of, any_of, as_list, is_one, is_set, is_true, is_unknown, negated, referring, rows
 from policies.rules.secrets import looks_secret
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"

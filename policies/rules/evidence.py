@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mlops.plan.graph import Node
-from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, Answer, Judgement, judge
+from policies.model import ABSENT, Judgement, judge
 from policies.registry import resource_rule
 
 
@@ -62,15 +61,3 @@ def at_least(least: int) -> Callable[[Any], bool]:
 def one_of(*allowed: str) -> Callable[[Any], bool]:
     """Whether a text is one of those that are allowed."""
     return lambda value: value in allowed
-
-
-def answer(value: Any, holds: Callable[[Any], bool]) -> Answer:
-    """What `holds` says of a value, None where the value is unknown or hidden as a secret."""
-    return None if value in (UNKNOWN, SECRET) else holds(value)
-
-
-def elements(value: Any) -> list[Any]:
-    """The elements of a list; `[UNKNOWN]` where the list is unknown, nothing where there is none."""
-    if isinstance(value, list):
-        return value
-    return [UNKNOWN] if value in (UNKNOWN, SECRET) else []

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
+from policies.answers import all_of, any_of, as_list, holds_unknown, is_one, is_set, is_unknown
 from policies.model import ABSENT, Judgement, look, say
+from policies.references import referring
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import all_of, any_of, as_list, holds_unknown, is_one, is_set, is_unknown, referring
 from policies.rules.secrets import is_secret_variable
 
 FUNCTION = "aws:lambda/function:Function"

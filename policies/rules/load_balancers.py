@@ -4,21 +4,10 @@ from collections.abc import Iterator
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, any_of, as_list, is_one, is_set, is_true, is_unknown, negated, rows
 from policies.model import ABSENT, Judgement, look, say
+from policies.references import referring, unclear
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
-    all_of,
-    any_of,
-    as_list,
-    is_one,
-    is_set,
-    is_true,
-    is_unknown,
-    negated,
-    referring,
-    rows,
-    unclear,
-)
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 ACL = "aws:wafv2/webAcl:WebAcl"

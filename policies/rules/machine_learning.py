@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, is_one, is_set, is_true, is_unknown, negated, rows
 from policies.model import ABSENT, Judgement, look, say
 from policies.registry import resource_rule
-from policies.rules.logic import all_of, is_one, is_set, is_true, is_unknown, negated, rows
 
 
 @resource_rule("sagemaker-notebook-no-internet")

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Node
+from policies.conditions import closed
 from policies.model import ABSENT, Judgement, judge, look
 from policies.registry import resource_rule
-from policies.rules.documents import closed
 from policies.rules.evidence import demand, given, not_off
 
 TOPIC = "aws:sns/topic:Topic"

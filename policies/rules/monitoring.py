@@ -4,20 +4,9 @@ from collections.abc import Iterator
 
 from mlops.core.audit_events import WATCHED, WatchedEvent
 from mlops.plan.graph import Graph, Node
+from policies.answers import all_of, any_of, holds_unknown, is_false, is_one, is_set, is_unknown, missing, negated, rows
 from policies.model import Answer, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
-    all_of,
-    any_of,
-    holds_unknown,
-    is_false,
-    is_one,
-    is_set,
-    is_unknown,
-    missing,
-    negated,
-    rows,
-)
 
 FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"

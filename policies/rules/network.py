@@ -3,22 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
+from policies.answers import all_of, any_of, is_one, is_unknown, missing, negated, rows
+from policies.conditions import CALLERS, narrowed
+from policies.documents import Statement, statements
 from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.patterns import every_action
+from policies.references import referring, refers, sources, unclear
 from policies.registry import resource_rule, stack_rule
-from policies.rules.grants import permissions
-from policies.rules.logic import (
-    all_of,
-    any_of,
-    is_one,
-    is_unknown,
-    missing,
-    negated,
-    referring,
-    refers,
-    rows,
-    sources,
-    unclear,
-)
 
 VPC = "aws:ec2/vpc:Vpc"
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -38,6 +29,8 @@ DATA_STORES = {
     "aws:efs/mountTarget:MountTarget": "subnetId",
 }
 """What holds data, and the property that says in which subnets."""
+_OWN = frozenset((*CALLERS, "aws:resourceaccount", "aws:resourceorgid"))
+"""Condition keys that bind calls through an endpoint to accounts of ours."""
 ALL_TRAFFIC = ("0.0.0.0/0", "::/0")
 
 
@@ -98,23 +91,21 @@ def aws_is_reached_privately(graph: Graph) -> Iterator[Judgement]:
 @resource_rule("vpc-endpoint-policy-restricted")
 def endpoint_has_a_policy(node: Node) -> Iterator[Judgement]:
     message = "the endpoint takes every call of everybody to every account"
-    found = permissions(look(node.inputs, "policy"), "policy")
-    if found is None:
+    found = statements(look(node.inputs, "policy"))
+    if look(node.inputs, "policy") is ABSENT:
+        yield say(node, "policy", False, message)
+    elif found is None:
         yield say(node, "policy", None, message)
-        return
-    wrong = [
-        all_of(
-            [
-                one.allows,
-                any_of(None if is_unknown(action) else action == "*" for action in one.actions),
-                one.everywhere,
-                ("*", "*") in one.principals or ("AWS", "*") in one.principals,
-                not one.conditions,
-            ]
-        )
-        for one in found
-    ]
-    yield say(node, "policy", all_of([bool(found), negated(any_of(wrong))]), message)
+    else:
+        yield say(node, "policy", all_of([bool(found), negated(any_of(map(_takes_everything, found)))]), message)
+
+
+def _takes_everything(statement: Statement) -> Answer:
+    actions = bool(statement.all_but) or any_of(
+        None if is_unknown(action) else every_action(action) for action in statement.actions
+    )
+    narrow = narrowed(statement, _OWN)
+    return all_of([statement.allows, actions, statement.everywhere, statement.for_anybody, negated(narrow)])
 
 
 @stack_rule("vpc-subnets-multi-az")

@@ -6,12 +6,12 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, answer, any_of, elements
+from policies.conditions import closed
 from policies.model import Answer, Judgement, judge, look, say
+from policies.references import attached
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import attached
-from policies.rules.documents import closed
-from policies.rules.evidence import answer, demand, elements, given, one_of, yes
-from policies.rules.logic import all_of, any_of
+from policies.rules.evidence import demand, given, one_of, yes
 
 REPOSITORY = "aws:ecr/repository:Repository"
 SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Node
+from policies.answers import all_of, answer, any_of, elements
+from policies.conditions import closed
 from policies.model import Judgement, judge, look, say
 from policies.registry import resource_rule
-from policies.rules.documents import closed
-from policies.rules.evidence import answer, at_least, demand, elements, given, not_off, not_on, yes
-from policies.rules.logic import all_of, any_of
+from policies.rules.evidence import at_least, demand, given, not_off, not_on, yes
 
 _LOGS = ("ES_APPLICATION_LOGS", "AUDIT_LOGS")
 _NODES = 3

@@ -6,9 +6,9 @@ from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, any_of, as_list, is_one, is_set, is_unknown, negated, rows
 from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.registry import resource_rule
-from policies.rules.logic import all_of, any_of, as_list, is_one, is_set, is_unknown, negated, rows
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 OLD_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"

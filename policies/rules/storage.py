@@ -6,15 +6,15 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import answer, any_of, elements
+from policies.conditions import closed, denies_plain_http
 from policies.model import ABSENT, Answer, Judgement, Verdict, judge, look, say
+from policies.references import Attached, attached, names_of
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import Attached, attached
-from policies.rules.documents import closed, denies_plain_http
-from policies.rules.evidence import answer, at_least, demand, elements, given, one_of, yes
-from policies.rules.logic import any_of
+from policies.rules.evidence import at_least, demand, given, one_of, yes
 
 BUCKET = "aws:s3/bucket:Bucket"
-BUCKETS = (BUCKET, "aws:s3/bucketObjectv2:BucketV2", "aws:s3/bucketV2:BucketV2")
+BUCKETS = (BUCKET,)
 PUBLIC_ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
@@ -47,7 +47,7 @@ def _bucket_parts(graph: Graph, type_: str) -> Attached:
 
 
 def _each_bucket(
-    graph: Graph, type_: str, message: str, look_at: Callable[[Node], Iterable[Judgement]]
+    graph: Graph, type_: str, message: str, look_at: Callable[[Node, Node], Iterable[Judgement]]
 ) -> Iterator[Judgement]:
     """What `look_at` says of the part of each bucket; broken where a bucket has none."""
     parts = _bucket_parts(graph, type_)
@@ -56,12 +56,12 @@ def _each_bucket(
         if not found:
             yield parts.missing(bucket, message)
         for part in found:
-            yield from look_at(part)
+            yield from look_at(bucket, part)
 
 
 @stack_rule("s3-bucket-public-access-blocked")
 def public_access_is_blocked(graph: Graph) -> Iterable[Judgement]:
-    def flags(block: Node) -> Iterable[Judgement]:
+    def flags(_: Node, block: Node) -> Iterable[Judgement]:
         return [
             judge(block, flag, yes, f"{flag} is off: the bucket can be opened to the public.") for flag in PUBLIC_FLAGS
         ]
@@ -83,7 +83,7 @@ def buckets_are_encrypted(graph: Graph) -> Iterable[Judgement]:
     message = "The bucket has no default encryption of its own."
     known = one_of("AES256", "aws:kms", "aws:kms:dsse")
 
-    def rules(part: Node) -> Iterable[Judgement]:
+    def rules(_: Node, part: Node) -> Iterable[Judgement]:
         return _rules(part, lambda index: judge(part, f"rules[{index}].{_ALGORITHM}", known, message), message)
 
     return _each_bucket(graph, ENCRYPTION, message, rules)
@@ -115,7 +115,7 @@ def _has_own_key(part: Node, index: int) -> Judgement:
 def buckets_are_versioned(graph: Graph) -> Iterable[Judgement]:
     message = "Versioning is off: what is overwritten or deleted is lost."
 
-    def status(part: Node) -> Iterable[Judgement]:
+    def status(_: Node, part: Node) -> Iterable[Judgement]:
         return [judge(part, "versioningConfiguration.status", one_of("Enabled"), message)]
 
     return _each_bucket(graph, VERSIONING, message, status)
@@ -125,8 +125,9 @@ def buckets_are_versioned(graph: Graph) -> Iterable[Judgement]:
 def buckets_refuse_plain_http(graph: Graph) -> Iterable[Judgement]:
     message = "No statement of the bucket's policy denies requests without TLS."
 
-    def policy(part: Node) -> Iterable[Judgement]:
-        return [say(part, "policy", denies_plain_http(look(part.inputs, "policy")), message)]
+    def policy(bucket: Node, part: Node) -> Iterable[Judgement]:
+        names = frozenset(name for name in names_of(bucket) if ":" not in name)
+        return [say(part, "policy", denies_plain_http(look(part.inputs, "policy"), names), message)]
 
     return _each_bucket(graph, POLICY, message, policy)
 

@@ -1,0 +1,116 @@
+"""One spelling of every resource, before any rule looks: what AWS and Kubernetes take for the same reads the same.
+
+Rules state what is right in one way only. A protocol by number, a port as text, a flag as text, an older API version
+of the same kind and a second name of the same type are read here, once, as the one that rules know.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mlops.plan.behind import behind
+from mlops.plan.graph import Graph, Node
+from policies.inline import stated
+from policies.kinds import current_type
+from policies.model import Judgement
+
+_PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}
+"""Numbers of IANA's registry that AWS takes for names, and its own word for all of them."""
+_CAPITALS: Mapping[str, Callable[[str], str]] = {
+    "protocol": str.lower,
+    "ipProtocol": str.lower,
+    "action": str.lower,
+    "ruleAction": str.lower,
+}
+"""Properties of network resources in which AWS does not tell capitals."""
+_NETWORK = re.compile(r"aws:(?:ec2|vpc)/")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})")
+_TEXTS = re.compile(
+    r"(?:value|version|id|ids|arn|arns|account|accounts|name|key|protocol|family|class|description)$", re.I
+)
+"""Ends of names whose values stay texts even where they consist of digits."""
+_FREE = frozenset({"tags", "tagsAll", "labels", "variables", "parameters", "defaultTags", "annotations", "properties"})
+"""Mappings and lists in which the user names the keys."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canonical(Node):
+    """A resource in the one spelling that rules know. Its type may be another than the graph's."""
+
+    owner: str = ""
+    """URN of the resource in which it is stated; empty for one of its own."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """For a stated one: path in it -> path in its owner."""
+
+    def own(self, judgement: Judgement) -> Judgement:
+        """What is said of it, said of the resource in which somebody can mend it."""
+        if not self.owner:
+            return judgement
+        return replace(judgement, urn=self.owner, path=_place(judgement.path, self.places))
+
+
+def _place(path: str, places: Mapping[str, str]) -> str:
+    start = max((one for one in places if path.startswith(one)), key=len, default="")
+    if start or not path:
+        return places.get(start, "") + path.removeprefix(start)
+    return path if "" not in places or path == places[""] else f"{places['']}.{path}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanonicalGraph(Graph):
+    """A graph of such resources."""
+
+
+def canonical(node: Node) -> Canonical:
+    """A resource as rules read it."""
+    if isinstance(node, Canonical):
+        return node
+    values = {**vars(node), "type": current_type(node.type)}
+    if node.package == "aws":
+        values["inputs"] = _spelt(node.inputs, network=_NETWORK.match(node.type) is not None)
+    return Canonical(**values)
+
+
+def readings(node: Node) -> Iterator[Node]:
+    """A resource as rules read it, and after it those that it states in itself: pods, a bucket's settings."""
+    whole = canonical(node)
+    yield whole
+    if not isinstance(node, Canonical):
+        for part in (*stated(whole), *behind(node)):
+            made = canonical(part.node)
+            yield Canonical(**{**vars(made), "owner": node.urn, "places": part.places})
+
+
+def canonical_graph(graph: Graph) -> Graph:
+    """A graph as rules read it."""
+    if isinstance(graph, CanonicalGraph):
+        return graph
+    made = (one for node in graph for one in readings(node))
+    return CanonicalGraph(
+        project=graph.project, stack=graph.stack, nodes=tuple(made), stack_outputs=graph.stack_outputs
+    )
+
+
+def _spelt(properties: Mapping[str, Any], *, network: bool) -> dict[str, Any]:
+    return {key: _value(key, value, network=network) for key, value in properties.items()}
+
+
+def _value(key: str, value: Any, *, network: bool) -> Any:
+    if key in _FREE:
+        return value
+    if isinstance(value, Mapping):
+        return _spelt(value, network=network)
+    if isinstance(value, list):
+        return [_value(key, item, network=network) for item in value]
+    if network and key in _CAPITALS:
+        text = _CAPITALS[key](str(value))
+        return _PROTOCOLS.get(text, text)
+    return _scalar(key, value) if isinstance(value, str) else value
+
+
+def _scalar(key: str, text: str) -> Any:
+    """Providers take flags and numbers that are written as text."""
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if _NUMBER.fullmatch(text) and not _TEXTS.search(key) else text
