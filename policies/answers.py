@@ -4,12 +4,15 @@ A value that is known only after the deployment makes a statement neither true n
 nothing here ever turns it into True.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
 from policies.model import ABSENT, Answer, Judgement, Verdict, look
+
+_AWS_KEY = re.compile(r"(?:^|:)alias/aws/")
 
 
 def is_unknown(value: Any) -> bool:
@@ -49,6 +52,11 @@ def is_set(value: Any) -> Answer:
     return value is not ABSENT and value is not None and value not in ("", [], {})
 
 
+def is_own_key(value: Any) -> Answer:
+    """Whether a KMS key is set that is not one of AWS's own, by whatever name."""
+    return all_of([is_set(value), None if is_unknown(value) else _AWS_KEY.search(str(value)) is None])
+
+
 def is_one(value: Any, *allowed: Any) -> Answer:
     """Whether a value is one of those; texts are compared as AWS writes them."""
     return None if is_unknown(value) else value in allowed
@@ -71,6 +79,12 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def distinct(value: Any) -> list[Any]:
+    """The elements of a list, each once; those that are not known yet may all be others."""
+    known = as_list(value)
+    return [one for index, one in enumerate(known) if is_unknown(one) or one not in known[:index]]
+
+
 def rows(node: Node, path: str) -> Iterator[tuple[str, Any]]:
     """The elements of a list with their paths; a list that is not known yet is one unknown element."""
     value = look(node.inputs, path)
@@ -78,7 +92,7 @@ def rows(node: Node, path: str) -> Iterator[tuple[str, Any]]:
         yield path, UNKNOWN
         return
     for index, item in enumerate(as_list(value)):
-        yield f"{path}[{index}]", item
+        yield f"{path}[{index}]" if isinstance(value, list) else path, item
 
 
 def missing(message: str, urn: str = "", path: str = "") -> Judgement:

@@ -11,19 +11,19 @@ from typing import Any
 
 from mlops.plan.behind import behind
 from mlops.plan.graph import Graph, Node
+from policies.answers import is_unknown
 from policies.inline import stated
 from policies.kinds import current_type
 from policies.model import Judgement
 
 _PROTOCOLS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": "-1"}
 """Numbers of IANA's registry that AWS takes for names, and its own word for all of them."""
-_CAPITALS: Mapping[str, Callable[[str], str]] = {
-    "protocol": str.lower,
-    "ipProtocol": str.lower,
-    "action": str.lower,
-    "ruleAction": str.lower,
-}
-"""Properties of network resources in which AWS does not tell capitals."""
+_POD_FLAGS = frozenset(
+    (
+        *("allowPrivilegeEscalation", "automountServiceAccountToken", "hostIPC", "hostNetwork", "hostPID"),
+        *("hostProcess", "privileged", "readOnlyRootFilesystem", "runAsNonRoot"),
+    )
+)
 _NETWORK = re.compile(r"aws:(?:ec2|vpc)/")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,14})")
 _TEXTS = re.compile(
@@ -68,7 +68,9 @@ def canonical(node: Node) -> Canonical:
         return node
     values = {**vars(node), "type": current_type(node.type)}
     if node.package == "aws":
-        values["inputs"] = _spelt(node.inputs, network=_NETWORK.match(node.type) is not None)
+        values["inputs"] = _spelt(node.inputs, _speller(values["type"]))
+    elif node.package == "kubernetes":
+        values["inputs"] = _spelt(node.inputs, _of_a_pod)
     return Canonical(**values)
 
 
@@ -92,25 +94,54 @@ def canonical_graph(graph: Graph) -> Graph:
     )
 
 
-def _spelt(properties: Mapping[str, Any], *, network: bool) -> dict[str, Any]:
-    return {key: _value(key, value, network=network) for key, value in properties.items()}
+_Speller = Callable[[str, Any], Any]
+"""Name of a property and its value -> the value as rules know it."""
 
 
-def _value(key: str, value: Any, *, network: bool) -> Any:
+def _spelt(properties: Mapping[str, Any], spell: _Speller) -> dict[str, Any]:
+    return {key: _value(key, value, spell) for key, value in properties.items()}
+
+
+def _value(key: str, value: Any, spell: _Speller) -> Any:
     if key in _FREE:
         return value
     if isinstance(value, Mapping):
-        return _spelt(value, network=network)
+        return _spelt(value, spell)
     if isinstance(value, list):
-        return [_value(key, item, network=network) for item in value]
-    if network and key in _CAPITALS:
-        text = _CAPITALS[key](str(value))
-        return _PROTOCOLS.get(text, text)
-    return _scalar(key, value) if isinstance(value, str) else value
+        return [_value(key, item, spell) for item in value]
+    return spell(key, value)
 
 
-def _scalar(key: str, text: str) -> Any:
+def _speller(type_: str) -> _Speller:
+    if _NETWORK.match(type_):
+        return _of_a_network
+    return _of_a_balancer if type_.startswith("aws:lb/") else _scalar
+
+
+def _scalar(key: str, value: Any) -> Any:
     """Providers take flags and numbers that are written as text."""
-    if text in ("true", "false"):
-        return text == "true"
-    return int(text) if _NUMBER.fullmatch(text) and not _TEXTS.search(key) else text
+    if not isinstance(value, str):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    return int(value) if _NUMBER.fullmatch(value) and not _TEXTS.search(key) else value
+
+
+def _of_a_network(key: str, value: Any) -> Any:
+    """AWS tells no capitals of protocols and of what a network ACL does, and takes a protocol's number for its name."""
+    if key in ("protocol", "ipProtocol", "action", "ruleAction"):
+        text = str(value).lower()
+        return _PROTOCOLS.get(text, text)
+    return _scalar(key, value)
+
+
+def _of_a_balancer(key: str, value: Any) -> Any:
+    capitals = key == "protocol" and isinstance(value, str) and not is_unknown(value)
+    return value.upper() if capitals else _scalar(key, value)
+
+
+def _of_a_pod(key: str, value: Any) -> Any:
+    """Flags that a chart or a template wrote as text."""
+    if key in _POD_FLAGS and value in ("true", "false"):
+        return value == "true"
+    return int(value) if key == "runAsUser" and isinstance(value, str) and value.isdigit() else value

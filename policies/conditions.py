@@ -67,7 +67,7 @@ def _narrows(condition: Condition) -> Answer:
 
 def _test_of(key: str) -> Callable[[str], bool]:
     if key in _ARN_KEYS:
-        return _names_an_owner
+        return names_an_owner
     if key.endswith(":sub"):
         return _names_a_subject
     if key == "aws:principalorgpaths":
@@ -75,7 +75,7 @@ def _test_of(key: str) -> Callable[[str], bool]:
     return lambda value: bool(value) and not has_wildcard(value)
 
 
-def _names_an_owner(arn: str) -> bool:
+def names_an_owner(arn: str) -> bool:
     """Whether an ARN is of one account; of one bucket, where it has no account."""
     parts = arn.split(":", 5)
     if len(parts) < 6:

@@ -110,17 +110,18 @@ def applicable(tier: str) -> Iterator[tuple[Rule, Callable[..., Any]]]:
 
 
 def _judgements(graph: Graph, tier: str) -> Iterator[tuple[Rule, Judgement]]:
-    graph = canonical_graph(graph)
-    by_type: dict[str, list[Node]] = {}
-    for node in graph:
-        by_type.setdefault(node.type, []).append(node)
+    whole = canonical_graph(graph)
     for rule, check in applicable(tier):
-        if rule.id in STACK_CHECKS:
-            yield from ((rule, one) for one in check(graph))
-            continue
-        for type_ in rule.types:
-            for node in by_type.get(type_, ()):
-                yield from ((rule, one) for one in check(node))
+        yield from ((rule, one) for one in of_rule(rule, check, whole))
+
+
+def of_rule(rule: Rule, check: Callable[..., Any], graph: Graph) -> Iterator[Judgement]:
+    """What one rule says of a graph."""
+    if rule.id in STACK_CHECKS:
+        yield from check(graph)
+        return
+    for node in canonical_graph(graph).of_type(*rule.types):
+        yield from check(node)
 
 
 class _Modules:

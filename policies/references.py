@@ -10,7 +10,7 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
-from policies.answers import is_unknown
+from policies.answers import as_list, is_unknown
 from policies.model import ABSENT, Answer, Judgement, look, say
 
 _NAMING = ("bucket", "name", "arn", "identifier", "clusterIdentifier")
@@ -107,7 +107,7 @@ def refers(graph: Graph, node: Node, name: str, target: Node) -> bool:
     if target.urn in node.property_dependencies.get(name, ()):
         return True
     value = look(node.inputs, name)
-    return isinstance(value, str) and value in names_of(target)
+    return bool({one for one in as_list(value) if isinstance(one, str)}.intersection(names_of(target)))
 
 
 def referring(graph: Graph, type_: str, name: str, target: Node) -> tuple[Node, ...]:

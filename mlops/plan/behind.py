@@ -16,26 +16,12 @@ DEPLOYMENT, JOB = "kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job"
 _POD = "spec.template.spec"
 
 NATIVE = frozenset(
-    [
-        "admissionregistration.k8s.io",
-        "apiextensions.k8s.io",
-        "apps",
-        "autoscaling",
-        "batch",
-        "certificates.k8s.io",
-        "coordination.k8s.io",
-        "core",
-        "discovery.k8s.io",
-        "events.k8s.io",
-        "extensions",
-        "helm.sh",
-        "networking.k8s.io",
-        "policy",
-        "rbac.authorization.k8s.io",
-        "scheduling.k8s.io",
-        "storage.k8s.io",
-        "yaml",
-    ]
+    (
+        *("apps", "autoscaling", "batch", "core", "extensions", "helm.sh", "policy", "yaml"),
+        *("admissionregistration.k8s.io", "apiextensions.k8s.io", "certificates.k8s.io", "coordination.k8s.io"),
+        *("discovery.k8s.io", "events.k8s.io", "networking.k8s.io", "rbac.authorization.k8s.io"),
+        *("scheduling.k8s.io", "storage.k8s.io"),
+    )
 )
 """Groups of Kubernetes itself, and of Pulumi's provider for it: their pods stand in them."""
 

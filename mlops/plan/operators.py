@@ -6,20 +6,9 @@ from typing import Any
 
 from mlops.plan.values import UNKNOWN
 
-_PREDICTORS = tuple(
-    [
-        "model",
-        "sklearn",
-        "xgboost",
-        "tensorflow",
-        "pytorch",
-        "triton",
-        "onnx",
-        "huggingface",
-        "pmml",
-        "lightgbm",
-        "paddle",
-    ]
+_PREDICTORS = (
+    *("model", "sklearn", "xgboost", "tensorflow", "pytorch", "triton"),
+    *("onnx", "huggingface", "pmml", "lightgbm", "paddle"),
 )
 """Where an InferenceService writes its model's container. Source: KServe's CRD, `serving.kserve.io/v1beta1`."""
 _KSERVE_RESOURCES = {"cpu": "1", "memory": "2Gi"}

@@ -18,7 +18,7 @@ from policies.model import Answer, Judgement, look, say
 from policies.patterns import is_open
 from policies.references import attached, names_of, targets
 from policies.registry import stack_rule
-from policies.rules.evidence import at_least, demand, given, yes
+from policies.rules.evidence import at_least, demand, own_key, yes
 from policies.rules.tags import tags_of
 
 VAULT = "aws:backup/vault:Vault"
@@ -36,7 +36,7 @@ _POINT_IN_TIME = {
 DATA = (*_POINT_IN_TIME, "aws:efs/fileSystem:FileSystem", "aws:ebs/volume:Volume")
 _HOURLY = re.compile(r"rate\((?:1 hour|\d\d? minutes)\)|cron\(\S+ (?:\*|\*/1|0/1) .*\)")
 
-demand("backup-vault-encrypted", "kmsKeyArn", given, "The copies in the vault have AWS's own key.")
+demand("backup-vault-encrypted", "kmsKeyArn", own_key, "The copies in the vault have AWS's own key.")
 
 
 @dataclass(frozen=True, kw_only=True)

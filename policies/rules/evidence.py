@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mlops.plan.graph import Node
+from policies.answers import is_own_key
 from policies.model import ABSENT, Judgement, judge
 from policies.registry import resource_rule
 
@@ -36,6 +37,11 @@ def demand(
 def given(value: Any) -> bool:
     """Whether a key, name or role is set. A secret one is."""
     return value not in (ABSENT, None, "", [], {})
+
+
+def own_key(value: Any) -> bool:
+    """Whether a KMS key is set that is not one of AWS's own, by whatever name."""
+    return is_own_key(value) is True
 
 
 def yes(value: Any) -> bool:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from mlops.plan.graph import Graph, Node
-from policies.answers import all_of, any_of, as_list, is_one, is_true, is_unknown, missing, negated
+from policies.answers import all_of, any_of, as_list, is_true, is_unknown, missing, negated, rows
 from policies.conditions import narrowed
 from policies.documents import Statement, documents, statements
-from policies.model import Answer, Judgement, look, say
+from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.patterns import every_action, whole_service
+from policies.references import referring, refers
 from policies.registry import resource_rule, stack_rule
 from policies.rules.ownership import owns_account_settings
 
@@ -38,17 +39,19 @@ ESCALATIONS = (
 `PRIVILEGE_ESCALATION_METHODS` and Rhino Security Labs' list of IAM escalations have in common."""
 DECRYPTIONS = ("kms:Decrypt", "kms:ReEncryptFrom")
 ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess")
-ATTACHMENTS = (
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-    "aws:iam/userPolicyAttachment:UserPolicyAttachment",
-    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
-    "aws:iam/policyAttachment:PolicyAttachment",
-)
+POLICY_ARNS = ("managedPolicyArns", "managedPolicyArn", "policyArn", "policyArns")
+"""Where roles, permission sets and attachments name managed policies."""
 SOURCES = ("aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "sts:ExternalId")
 """Conditions that bind a service to the account on whose behalf it acts; Firehose sends the account as external id
 (Firehose developer guide, "Grant Firehose access to an Amazon S3 destination")."""
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-ROLE_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ROLE = "aws:iam/role:Role"
+ROLES_OF = {
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "role",
+    "aws:iam/policyAttachment:PolicyAttachment": "roles",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "roleName",
+}
+"""What gives a role its policies, and the property that names the role."""
 
 OWN_ACCOUNT_ONLY = frozenset(
     {"cloudtrail.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com", "pods.eks.amazonaws.com"}
@@ -115,11 +118,8 @@ def no_administrator(node: Node) -> Iterator[Judgement]:
         return None if is_unknown(arn) else str(arn).rpartition("/")[2] not in ADMINISTRATORS
 
     message = "has a managed policy that allows everything"
-    if node.type in ATTACHMENTS:
-        yield say(node, "policyArn", harmless(look(node.inputs, "policyArn")), message)
-    else:
-        arns = as_list(look(node.inputs, "managedPolicyArns"))
-        yield say(node, "managedPolicyArns", all_of(map(harmless, arns)), message)
+    path = next((one for one in POLICY_ARNS if look(node.inputs, one) is not ABSENT), POLICY_ARNS[0])
+    yield say(node, path, all_of(map(harmless, as_list(look(node.inputs, path)))), message)
 
 
 @resource_rule("iam-no-user-policies")
@@ -206,12 +206,18 @@ def _number(node: Node, path: str, right: Callable[[float], bool], message: str)
 
 @stack_rule("eks-node-role-ecr-read-only")
 def nodes_only_pull(graph: Graph) -> Iterator[Judgement]:
-    roles = {role for group in graph.of_type(NODE_GROUP) for role in group.property_dependencies.get("nodeRoleArn", ())}
-    for node in graph.of_type(ROLE_ATTACHMENT):
-        if not roles.intersection(node.property_dependencies.get("role", ())):
+    message = "nodes may push or delete images"
+    for role in graph.of_type(ROLE):
+        if not any(refers(graph, group, "nodeRoleArn", role) for group in graph.of_type(NODE_GROUP)):
             continue
-        arn = look(node.inputs, "policyArn")
-        wide = is_unknown(arn) or is_one(
-            str(arn).rpartition("/")[2], "AmazonEC2ContainerRegistryPowerUser", "AmazonEC2ContainerRegistryFullAccess"
-        )
-        yield say(node, "policyArn", None if is_unknown(arn) else not wide, "nodes may push or delete images")
+        for path, arn in rows(role, "managedPolicyArns"):
+            yield say(role, path, _only_pulls(arn), message)
+        for type_, property_ in ROLES_OF.items():
+            for node in referring(graph, type_, property_, role):
+                for path, arn in rows(node, "policyArns" if type_.endswith("Exclusive") else "policyArn"):
+                    yield say(node, path, _only_pulls(arn), message)
+
+
+def _only_pulls(arn: object) -> Answer:
+    wide = ("AmazonEC2ContainerRegistryPowerUser", "AmazonEC2ContainerRegistryFullAccess", *ADMINISTRATORS)
+    return None if is_unknown(arn) else str(arn).rpartition("/")[2] not in wide

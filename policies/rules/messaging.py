@@ -15,7 +15,7 @@ demand("sns-kms", "kmsMasterKeyId", given, "Messages of the topic lie on disk in
 demand(
     "sns-no-http-subscription",
     "protocol",
-    lambda value: value != "http",
+    lambda value: str(value).lower() != "http",
     "Messages go out over plain HTTP.",
 )
 

@@ -4,7 +4,19 @@ from collections.abc import Iterator
 
 from mlops.core.audit_events import WATCHED, WatchedEvent
 from mlops.plan.graph import Graph, Node
-from policies.answers import all_of, any_of, holds_unknown, is_false, is_one, is_set, is_unknown, missing, negated, rows
+from policies.answers import (
+    all_of,
+    any_of,
+    holds_unknown,
+    is_false,
+    is_one,
+    is_own_key,
+    is_set,
+    is_unknown,
+    missing,
+    negated,
+    rows,
+)
 from policies.model import Answer, Judgement, look, say
 from policies.registry import resource_rule, stack_rule
 
@@ -25,7 +37,7 @@ def logs_are_kept_a_year(node: Node) -> Iterator[Judgement]:
 
 @resource_rule("log-group-kms")
 def logs_have_a_key(node: Node) -> Iterator[Judgement]:
-    yield say(node, "kmsKeyId", is_set(look(node.inputs, "kmsKeyId")), "logs are not encrypted with a key of yours")
+    yield say(node, "kmsKeyId", is_own_key(look(node.inputs, "kmsKeyId")), "logs are not encrypted with a key of yours")
 
 
 @resource_rule("alarms-have-actions")

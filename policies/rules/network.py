@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
+from policies.addresses import is_internet
 from policies.answers import all_of, any_of, is_one, is_unknown, missing, negated, rows
 from policies.conditions import CALLERS, narrowed
 from policies.documents import Statement, statements
@@ -10,6 +11,7 @@ from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.patterns import every_action
 from policies.references import referring, refers, sources, unclear
 from policies.registry import resource_rule, stack_rule
+from policies.rules.security_groups import EGRESS, INGRESS, OLD_RULE
 
 VPC = "aws:ec2/vpc:Vpc"
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -22,6 +24,7 @@ ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 NODE_GROUPS = ("aws:eks/nodeGroup:NodeGroup", "aws:eks/fargateProfile:FargateProfile")
 
 ENDPOINT_SERVICES = ("s3", "ec2", "ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms")
+GROUP_RULES = (OLD_RULE, INGRESS, EGRESS)
 DATA_STORES = {
     "aws:rds/subnetGroup:SubnetGroup": "subnetIds",
     "aws:elasticache/subnetGroup:SubnetGroup": "subnetIds",
@@ -31,7 +34,7 @@ DATA_STORES = {
 """What holds data, and the property that says in which subnets."""
 _OWN = frozenset((*CALLERS, "aws:resourceaccount", "aws:resourceorgid"))
 """Condition keys that bind calls through an endpoint to accounts of ours."""
-ALL_TRAFFIC = ("0.0.0.0/0", "::/0")
+_DESTINATIONS = ("destinationCidrBlock", "destinationIpv6CidrBlock", "cidrBlock", "ipv6CidrBlock")
 
 
 @stack_rule("vpc-flow-logs")
@@ -56,9 +59,20 @@ def default_group_is_closed(graph: Graph) -> Iterator[Judgement]:
             yield _absence(graph, vpc, DEFAULT_GROUP, "vpcId", message)
         for node in found:
             for path in ("ingress", "egress"):
-                yield say(
-                    node, path, is_one(look(node.inputs, path), [], ABSENT), f"the default group has {path} rules"
-                )
+                message = f"the default group has {path} rules"
+                yield say(node, path, is_one(look(node.inputs, path), [], ABSENT), message)
+        for owner in (vpc, *found):
+            yield from _rules_beside(graph, owner)
+
+
+def _rules_beside(graph: Graph, owner: Node) -> Iterator[Judgement]:
+    """Rules of a default group that are resources of their own; they name it by its network's output as well."""
+    for type_ in GROUP_RULES:
+        for rule in graph.of_type(type_):
+            group = look(rule.inputs, "securityGroupId")
+            named = owner.type == DEFAULT_GROUP and refers(graph, rule, "securityGroupId", owner)
+            if named or (isinstance(group, str) and group == owner.outputs.get("defaultSecurityGroupId", ABSENT)):
+                yield say(rule, "securityGroupId", False, "the default group has a rule")
 
 
 def _absence(graph: Graph, node: Node, type_: str, name: str, message: str) -> Judgement:
@@ -148,11 +162,9 @@ def _to_internet(route: object) -> Answer:
     gateway = look(route, "gatewayId")
     if gateway is ABSENT:
         return False
-    cidr = next(
-        (value for key in ("destinationCidrBlock", "cidrBlock") if (value := look(route, key)) is not ABSENT), ""
-    )
+    cidrs = [value for key in _DESTINATIONS if (value := look(route, key)) is not ABSENT]
     # An unknown gateway is one that is made here: routes name other targets by other properties.
-    return all_of([is_one(cidr, *ALL_TRAFFIC), is_unknown(gateway) or not str(gateway).startswith("vgw-")])
+    return all_of([any_of(map(is_internet, cidrs)), is_unknown(gateway) or not str(gateway).startswith("vgw-")])
 
 
 @stack_rule("vpc-private-subnets-present")

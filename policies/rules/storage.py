@@ -11,7 +11,7 @@ from policies.conditions import closed, denies_plain_http
 from policies.model import ABSENT, Answer, Judgement, Verdict, judge, look, say
 from policies.references import Attached, attached, names_of
 from policies.registry import resource_rule, stack_rule
-from policies.rules.evidence import at_least, demand, given, one_of, yes
+from policies.rules.evidence import at_least, demand, given, one_of, own_key, yes
 
 BUCKET = "aws:s3/bucket:Bucket"
 BUCKETS = (BUCKET,)
@@ -107,7 +107,7 @@ def _has_own_key(part: Node, index: int) -> Judgement:
     algorithm = judge(
         part, f"rules[{index}].{_ALGORITHM}", _KMS, "Objects are encrypted with a key of S3's, not with KMS."
     )
-    key = judge(part, f"rules[{index}].{_KEY}", given, "The KMS key is AWS's own: nobody can restrict or revoke it.")
+    key = judge(part, f"rules[{index}].{_KEY}", own_key, "The KMS key is AWS's own: nobody can restrict or revoke it.")
     return key if algorithm.verdict is Verdict.MET else algorithm
 
 
@@ -234,4 +234,4 @@ def _retains(lock: Node) -> Judgement:
 @resource_rule("efs-encrypted")
 def file_systems_are_encrypted(node: Node) -> Iterable[Judgement]:
     yield judge(node, "encrypted", yes, "The file system is not encrypted; only a new one can be.")
-    yield judge(node, "kmsKeyId", given, "The file system has no KMS key of its own.")
+    yield judge(node, "kmsKeyId", own_key, "The file system has no KMS key of its own.")
