@@ -66,7 +66,7 @@ def canonical(node: Node) -> Canonical:
     """A resource as rules read it."""
     if isinstance(node, Canonical):
         return node
-    values = {**vars(node), "type": current_type(node.type)}
+    values: dict[str, Any] = {**vars(node), "type": current_type(node.type)}
     if node.package == "aws":
         values["inputs"] = _spelt(node.inputs, _speller(values["type"]))
     elif node.package == "kubernetes":
@@ -81,7 +81,7 @@ def readings(node: Node) -> Iterator[Node]:
     if not isinstance(node, Canonical):
         for part in (*stated(whole), *behind(node)):
             made = canonical(part.node)
-            yield Canonical(**{**vars(made), "owner": node.urn, "places": part.places})
+            yield replace(made, owner=node.urn, places=part.places)
 
 
 def canonical_graph(graph: Graph) -> Graph:

@@ -79,7 +79,7 @@ def names_an_owner(arn: str) -> bool:
     """Whether an ARN is of one account; of one bucket, where it has no account."""
     parts = arn.split(":", 5)
     if len(parts) < 6:
-        return False
+        return bool(arn) and not has_wildcard(arn)
     account, section = parts[4], parts[5]
     return not has_wildcard(account) if account else not is_open(re.split(r"[/*?]", section)[0] or "*")
 

@@ -29,6 +29,16 @@ _SELDOM = ("Job", "Workflow", "WorkflowTemplate", "Task", "Run", "Application")
 """Ends of kinds whose pods run to completion."""
 
 
+CARRYING = frozenset(
+    (
+        *("serving.kserve.io", "serving.knative.dev", "ray.io", "kubeflow.org", "sparkoperator.k8s.io", "tekton.dev"),
+        *("leaderworkerset.x-k8s.io", "jobset.x-k8s.io", "flink.apache.org", "machinelearning.seldon.io"),
+        *("batch.volcano.sh", "apps.kruise.io", "argoproj.io"),
+    )
+)
+"""Groups of custom resources whose purpose is to run pods."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One workload behind a resource, and where in that one its pod stands."""
@@ -43,11 +53,16 @@ def behind(node: Node) -> tuple[Part, ...]:
     """The workloads that operators make of a resource; none where it makes none, or does not write them out."""
     if not node.type.startswith("kubernetes:"):
         return ()
-    group, _, kind = node.type.removeprefix("kubernetes:").rpartition(":")
-    if group.partition("/")[0] in NATIVE:
+    if group(node.type) in NATIVE:
         return ()
+    kind = node.type.rpartition(":")[2]
     reader = READERS.get(kind, _written_out)
     return tuple(_part(node, found, kind) for found in reader(node.inputs))
+
+
+def group(type_: str) -> str:
+    """The API group of a type of Kubernetes: `apps` of `kubernetes:apps/v1:Deployment`."""
+    return type_.removeprefix("kubernetes:").partition("/")[0]
 
 
 def _part(node: Node, found: Found, kind: str) -> Part:

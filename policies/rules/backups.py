@@ -167,4 +167,6 @@ def _refuses_deletion(document: Any) -> Answer:
 
 def _lies_in_the_vault(statement: Statement) -> Answer:
     """A vault's policy is about its recovery points, whose ARNs are those of snapshots: it names all of them."""
-    return any_of(None if is_unknown(own) else is_open(own) or own.endswith("*") for own in statement.resources)
+    return any_of(
+        None if is_unknown(own) else is_open(own) or own.endswith(":recovery-point:*") for own in statement.resources
+    )

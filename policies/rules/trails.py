@@ -61,9 +61,11 @@ def _takes_all(selector: Any, category: str, own_bucket: Any = "") -> Answer:
     if holds_unknown([look(one, "field") for one in found]) or UNKNOWN in found:
         return None
     fields: dict[str, Mapping[str, Any]] = {str(look(one, "field")): one for one in found}
-    wanted = {"eventCategory": category} | ({"resources.type": "AWS::S3::Object"} if category == "Data" else {})
-    named = (is_one(look(fields.pop(field, {}), "equals"), [value]) for field, value in wanted.items())
-    answers = list(named)
+    wanted = {"eventCategory": category}
+    if category == "Data":
+        # The kind of the resource says the category as well.
+        wanted = {"resources.type": "AWS::S3::Object", **(wanted if "eventCategory" in fields else {})}
+    answers = [is_one(look(fields.pop(field, {}), "equals"), [value]) for field, value in wanted.items()]
     trails_own = fields.pop("resources.ARN", None)
     if trails_own is not None:
         # Its own writes would be recorded, and the record written, for ever.

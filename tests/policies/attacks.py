@@ -1,10 +1,9 @@
 """Ways to write the same thing otherwise, and ways to undo what is right, for any resource.
 
-Each takes resources and gives others. `RESPELT` changes nothing that AWS or Kubernetes would do: what broke a rule
-still breaks it. `WIDENED` lets in as many as before or more. None knows a rule.
+Each takes resources and gives others. `RESPELT`, `RENAMED` and `MOVED` change nothing that AWS or Kubernetes would do:
+what broke a rule still breaks it. None knows a rule.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -62,150 +61,140 @@ def _number(name: str) -> str:
     return {"tcp": "6", "udp": "17", "-1": "all"}.get(name, name)
 
 
-def documents(change: Callable[[dict[str, Any]], Any], *, text: bool = True) -> Callable[[Nodes], Nodes]:
-    """The attack that writes every IAM document otherwise."""
-
-    def rewritten(_: str, value: Any) -> Any:
-        content = document(value)
-        if content is None:
-            return value
-        made = change(content)
-        return made if isinstance(made, str) or not text else json.dumps(made)
-
-    return lambda nodes: every(nodes, rewritten)
-
-
-def document(value: Any) -> dict[str, Any] | None:
-    """An IAM document in a text or structure; None where it is none."""
-    try:
-        content = json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError:
-        return None
-    return content if isinstance(content, dict) and "Statement" in content else None
-
-
-def statements(change: Callable[[dict[str, Any]], Any]) -> Callable[[Nodes], Nodes]:
-    """The attack that writes every statement otherwise."""
-
-    def of_document(content: dict[str, Any]) -> dict[str, Any]:
-        rows = content["Statement"]
-        return {**content, "Statement": [change(dict(row)) for row in (rows if isinstance(rows, list) else [rows])]}
-
-    return documents(of_document)
-
-
-def element(names: tuple[str, ...], spell: Callable[[Any], Any]) -> Callable[[Nodes], Nodes]:
-    """The attack that spells some elements of each statement otherwise."""
-    return statements(lambda row: {key: spell(value) if key in names else value for key, value in row.items()})
-
-
-def each(spell: Callable[[str], str]) -> Callable[[Any], Any]:
-    return lambda value: [spell(one) for one in value] if isinstance(value, list) else spell(value)
-
-
-def _principal(value: Any) -> Any:
-    return {"AWS": ["*"]} if value in ("*", {"AWS": "*"}) else value
-
-
-def _patterned(action: str) -> str:
-    """The same actions and more: `iam:PassRole` as `iam:Pass?ole`."""
-    return f"{action[:-2]}?{action[-1]}" if len(action) > 4 and "*" not in action else action  # noqa: PLR2004
-
-
 RESPELT: Mapping[str, Callable[[Nodes], Nodes]] = {
     "flags as text": flags_as_text,
     "numbers as text": numbers_as_text,
     "protocols in capitals": protocols(str.upper),
     "protocols with a capital": protocols(str.title),
     "protocols by number": protocols(_number),
-    "documents as structures": documents(lambda content: content, text=False),
-    "documents as text in text": documents(lambda content: json.dumps(json.dumps(content))),
-    "one statement without a list": documents(
-        lambda content: {**content, "Statement": content["Statement"][0]}
-        if isinstance(content["Statement"], list) and len(content["Statement"]) == 1
-        else content
+}
+
+
+def _retyped(names: Mapping[str, str]) -> Callable[[Nodes], Nodes]:
+    return lambda nodes: tuple(replace(node, type=names.get(node.type, node.type)) for node in nodes)
+
+
+_BUCKET_PARTS = ("bucketAcl:BucketAcl", "bucketVersioning:BucketVersioning", "bucketLogging:BucketLogging")
+RENAMED: Mapping[str, Callable[[Nodes], Nodes]] = {
+    "load balancers of another module": lambda nodes: tuple(
+        replace(node, type=node.type.replace("aws:lb/", "aws:alb/")) for node in nodes
     ),
-    "a harmless statement before": documents(
-        lambda content: {
-            **content,
-            "Statement": [
-                {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::000000000000:role/none"}, "Action": "s3:Nothing"}
-                | {"Resource": "arn:aws:s3:::nothing"},
-                *(content["Statement"] if isinstance(content["Statement"], list) else [content["Statement"]]),
-            ],
+    "buckets of the second version": _retyped(
+        {
+            "aws:s3/bucket:Bucket": "aws:s3/bucketV2:BucketV2",
+            **{f"aws:s3/{part}": f"aws:s3/{part.replace(':', 'V2:')}V2" for part in _BUCKET_PARTS},
         }
     ),
-    "single values as lists": element(
-        ("Action", "Resource"), lambda value: value if isinstance(value, list) else [value]
+    "the default network ACL": _retyped(
+        {"aws:ec2/networkAcl:NetworkAcl": "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl"}
     ),
-    "lists of one as values": element(
-        ("Action", "Resource"), lambda value: value[0] if isinstance(value, list) and len(value) == 1 else value
+    "older versions of Kubernetes": _retyped(
+        {
+            "kubernetes:rbac.authorization.k8s.io/v1:Role": "kubernetes:rbac.authorization.k8s.io/v1beta1:Role",
+            "kubernetes:networking.k8s.io/v1:Ingress": "kubernetes:extensions/v1beta1:Ingress",
+            "kubernetes:storage.k8s.io/v1:StorageClass": "kubernetes:storage.k8s.io/v1beta1:StorageClass",
+        }
     ),
-    "actions in capitals": element(("Action", "NotAction"), each(str.upper)),
-    "two stars for one": element(("Action", "Resource"), each(lambda text: text.replace("*", "**"))),
-    "a question mark in actions": element(("Action",), each(_patterned)),
-    "every ARN for everything": element(("Resource",), each(lambda text: "arn:aws:*" if text == "*" else text)),
-    "everybody as a list": element(("Principal",), _principal),
-    "everybody as a structure": element(("Principal",), lambda value: {"AWS": "*"} if value == "*" else value),
+}
+"""Other names of the same types."""
+
+
+def separate_rules(nodes: Nodes) -> Nodes:
+    """What a security group opens, as resources of their own."""
+    found: list[Node] = []
+    for node in nodes:
+        rows = node.inputs.get("ingress") if node.type == "aws:ec2/securityGroup:SecurityGroup" else None
+        if not isinstance(rows, list):
+            found.append(node)
+            continue
+        found.append(replace(node, inputs={**node.inputs, "ingress": []}))
+        for index, row in enumerate(rows):
+            inputs = {**row, "type": "ingress", "securityGroupId": UNKNOWN, "description": "it"}
+            made = replace(node, urn=f"{node.urn}-{index}", type="aws:ec2/securityGroupRule:SecurityGroupRule")
+            found.append(replace(made, inputs=inputs, property_dependencies={"securityGroupId": (node.urn,)}))
+    return tuple(found)
+
+
+def inline_policy(nodes: Nodes) -> Nodes:
+    """A role's policies in the role itself."""
+    return tuple(
+        replace(node, type="aws:iam/role:Role", inputs={"inlinePolicies": [{"policy": node.inputs.get("policy")}]})
+        if node.type in ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy")
+        else node
+        for node in nodes
+    )
+
+
+def in_the_bucket(nodes: Nodes) -> Nodes:
+    """Policies and lists of access in the bucket itself."""
+    moved = {"aws:s3/bucketPolicy:BucketPolicy": "policy", "aws:s3/bucketAcl:BucketAcl": "acl"}
+    found = list(nodes)
+    for node in nodes:
+        key = moved.get(node.type)
+        if key and key in node.inputs:
+            owners = [urn for urn in node.property_dependencies.get("bucket", ()) if urn in {one.urn for one in found}]
+            inputs = {key: node.inputs[key]}
+            found.remove(node)
+            if owners:
+                place = next(at for at, one in enumerate(found) if one.urn == owners[0])
+                found[place] = replace(found[place], inputs={**found[place].inputs, **inputs})
+            else:
+                found.append(replace(node, type="aws:s3/bucket:Bucket", inputs=inputs))
+    return tuple(found)
+
+
+MOVED: Mapping[str, Callable[[Nodes], Nodes]] = {
+    "rules of a security group beside it": separate_rules,
+    "policies in the role": inline_policy,
+    "settings in the bucket": in_the_bucket,
 }
 
 
-def conditioned(operator: str, key: str, value: Any) -> Callable[[Nodes], Nodes]:
-    """A condition on every Allow that lets everybody through all the same."""
+def keys_of_aws(nodes: Nodes, spelling: str) -> Nodes:
+    """Every key replaced."""
 
-    def change(row: dict[str, Any]) -> dict[str, Any]:
-        if row.get("Effect") == "Deny":
-            return row
-        blocks = {**(row.get("Condition") or {})}
-        blocks[operator] = {**blocks.get(operator, {}), key: value}
-        return {**row, "Condition": blocks}
+    def change(key: str, value: Any) -> Any:
+        names = key.lower()
+        is_key = "kms" in names or names in ("keyarn", "kmskey", "kmskeyid")
+        return spelling if is_key and isinstance(value, str) and value and value != UNKNOWN else value
 
-    return statements(change)
-
-
-WIDENED: Mapping[str, Callable[[Nodes], Nodes]] = {
-    "a key that is absent": conditioned("Null", "aws:PrincipalOrgID", "true"),
-    "everybody but one account": conditioned("StringNotEquals", "aws:PrincipalAccount", "999999999999"),
-    "every account if any": conditioned("StringEqualsIfExists", "aws:SourceAccount", "000000000000"),
-    "all of no values": conditioned("ForAllValues:StringEquals", "aws:PrincipalOrgID", ["o-1"]),
-    "any account": conditioned("StringLike", "aws:SourceAccount", "*"),
-    "any ARN": conditioned("ArnLike", "aws:SourceArn", "arn:aws:*:*:*:*"),
-    "one account or any": conditioned("StringLike", "aws:PrincipalAccount", ["000000000000", "*"]),
-    "any organisation": conditioned("StringLike", "aws:PrincipalOrgID", "o-*"),
-    "only with TLS": conditioned("Bool", "aws:SecureTransport", "true"),
-    "any external id": conditioned("StringLike", "sts:ExternalId", "?*"),
-    "any subject": conditioned("StringLike", "oidc.example:sub", "*"),
-    "a user agent": conditioned("StringEquals", "aws:UserAgent", "ours"),
-}
+    inside = (every((node,), change, kubernetes=True)[0] for node in nodes)
+    free = ("kubernetes:storage.k8s.io/v1:StorageClass",)
+    return tuple(
+        replace(node, inputs={**node.inputs, "parameters": walked(node.inputs["parameters"], change)})
+        if node.type in free and isinstance(node.inputs.get("parameters"), Mapping)
+        else node
+        for node in inside
+    )
 
 
-def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The paths of all values that hold no others, and of all that do."""
-    if path:
-        yield path
+Path = tuple[str | int, ...]
+
+
+def scalars(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """The paths of all values that hold no others, with the values."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from leaves(item, (*path, key))
+            yield from scalars(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from leaves(item, (*path, index))
+            yield from scalars(item, (*path, index))
+    elif path and value != UNKNOWN:
+        yield path, value
 
 
-def without(value: Any, path: tuple[str | int, ...]) -> Any:
-    return _edited(value, path, None)
+def others(value: Any) -> tuple[Any, ...]:
+    """Other values of the same kind."""
+    if isinstance(value, bool):
+        return (not value,)
+    if isinstance(value, int | float):
+        return (value - 1, value + 1, -1, 0)
+    return ("another",)
 
 
-def unknown(value: Any, path: tuple[str | int, ...]) -> Any:
-    return _edited(value, path, UNKNOWN)
-
-
-def _edited(value: Any, path: tuple[str | int, ...], put: Any) -> Any:
+def edited(value: Any, path: Path, put: Any) -> Any:
+    """A structure with another value at a path."""
     step, *rest = path
     items: dict[Any, Any] = dict(enumerate(value)) if isinstance(value, list) else dict(value)
-    if rest:
-        items[step] = _edited(items[step], tuple(rest), put)
-    elif put is None:
-        del items[step]
-    else:
-        items[step] = put
+    items[step] = edited(items[step], tuple(rest), put) if rest else put
     return list(items.values()) if isinstance(value, list) else items
