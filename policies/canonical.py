@@ -5,11 +5,11 @@ of the same kind and a second name of the same type are read here, once, as the 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlops.plan.behind import behind
+from mlops.plan.behind import NATIVE, behind, group
 from mlops.plan.graph import Graph, Node
 from policies.answers import is_unknown
 from policies.inline import stated
@@ -82,6 +82,14 @@ def readings(node: Node) -> Iterator[Node]:
         for part in (*stated(whole), *behind(node)):
             made = canonical(part.node)
             yield replace(made, owner=node.urn, places=part.places)
+
+
+def may_read_as(type_: str, types: Collection[str]) -> bool:
+    """Whether a resource of a type, or something that it states in itself, can be of one of these types."""
+    states_others = type_.startswith("aws:s3/bucket") or (
+        type_.startswith("kubernetes:") and group(type_) not in NATIVE
+    )
+    return carries or type_.startswith("aws:s3/bucket") or current_type(type_) in types
 
 
 def canonical_graph(graph: Graph) -> Graph:
