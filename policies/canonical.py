@@ -86,9 +86,7 @@ def readings(node: Node) -> Iterator[Node]:
 
 def may_read_as(type_: str, types: Collection[str]) -> bool:
     """Whether a resource of a type, or something that it states in itself, can be of one of these types."""
-    states_others = type_.startswith("aws:s3/bucket") or (
-        type_.startswith("kubernetes:") and group(type_) not in NATIVE
-    )
+    carries = type_.startswith("kubernetes:") and group(type_) not in NATIVE
     return carries or type_.startswith("aws:s3/bucket") or current_type(type_) in types
 
 

@@ -1,4 +1,5 @@
-"""Types that are the same under another name: second names of the AWS provider, older API versions of Kubernetes."""
+"""Types that rules know under another name: second names of the AWS provider, those that state the same, and older API
+versions of Kubernetes."""
 
 import re
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ _SAME = {
     "aws:ec2/defaultNetworkAcl:DefaultNetworkAcl": "aws:ec2/networkAcl:NetworkAcl",
     "aws:ec2/defaultSubnet:DefaultSubnet": "aws:ec2/subnet:Subnet",
     "aws:ec2/defaultVpc:DefaultVpc": "aws:ec2/vpc:Vpc",
+    "aws:ec2/launchConfiguration:LaunchConfiguration": "aws:ec2/instance:Instance",
+    "aws:ec2/spotInstanceRequest:SpotInstanceRequest": "aws:ec2/instance:Instance",
     "aws:s3/bucketObjectv2:BucketV2": "aws:s3/bucket:Bucket",
 }
 """Beginning of a type -> what stands for it. Source: the AWS provider's own `module` and `alias` tables

@@ -11,14 +11,14 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.answers import all_of, answer, any_of, elements, is_unknown
+from policies.answers import all_of, answer, any_of, elements, is_unknown, negated
 from policies.conditions import refuses_everybody
 from policies.documents import Statement, statements
 from policies.model import Answer, Judgement, look, say
 from policies.patterns import is_open
 from policies.references import attached, names_of, targets
 from policies.registry import stack_rule
-from policies.rules.evidence import at_least, demand, own_key, yes
+from policies.rules.evidence import at_least, demand, given, own_key, yes
 from policies.rules.tags import tags_of
 
 VAULT = "aws:backup/vault:Vault"
@@ -47,10 +47,17 @@ class _Selection:
     urns: frozenset[str]
     patterns: tuple[Any, ...]
     tags: tuple[Any, ...]
+    all_but: tuple[Any, ...]
+    """`notResources`."""
+    conditional: bool
 
     def takes(self, node: Node, names: list[str], tags: Mapping[str, Any] | None) -> Answer:
-        if node.urn in self.urns:
-            return True
+        left_out = any_of(_matches(pattern, names) for pattern in self.all_but)
+        named = node.urn in self.urns or self._names(names, tags)
+        # Further conditions may leave it out as well.
+        return all_of([named, negated(left_out), None if self.conditional else True])
+
+    def _names(self, names: list[str], tags: Mapping[str, Any] | None) -> Answer:
         by_name = (_matches(pattern, names) for pattern in self.patterns)
         return any_of((*by_name, *(_has_tag(tags, one) for one in self.tags)))
 
@@ -67,6 +74,8 @@ def _selections(graph: Graph) -> list[_Selection]:
             urns=frozenset(targets(graph, node, "resources", DATA)),
             patterns=tuple(elements(look(node.inputs, "resources"))),
             tags=tuple(elements(look(node.inputs, "selectionTags"))),
+            all_but=tuple(elements(look(node.inputs, "notResources"))),
+            conditional=given(look(node.inputs, "conditions")),
         )
         for node in graph.of_type(SELECTION)
     ]

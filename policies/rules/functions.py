@@ -12,6 +12,8 @@ from policies.registry import resource_rule, stack_rule
 from policies.rules.secrets import is_secret_variable
 
 FUNCTION = "aws:lambda/function:Function"
+LAYER_PERMISSION = "aws:lambda/layerVersionPermission:LayerVersionPermission"
+NARROWING = ("sourceArn", "sourceAccount", "principalOrgId", "organizationId")
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 EVENT_SOURCE = "aws:lambda/eventSourceMapping:EventSourceMapping"
 SUPPORTED_RUNTIMES = frozenset(
@@ -46,12 +48,15 @@ def not_everybody_may_call_it(node: Node) -> Iterator[Judgement]:
     who = look(node.inputs, "principal")
     message = "everybody may call the function"
     narrowed = any_of(
-        _names_one(part, look(node.inputs, part)) for part in ("sourceArn", "sourceAccount", "principalOrgId")
+        _names_one(part, look(node.inputs, part))
+        for part in ("sourceArn", "sourceAccount", "principalOrgId", "organizationId")
     )
     if is_unknown(who):
         answer = None
     elif who == "*":
-        answer = all_of([is_one(look(node.inputs, "functionUrlAuthType"), "AWS_IAM"), narrowed])
+        # A layer has no other way to say who: its organisation is what narrows.
+        layer = node.type == LAYER_PERMISSION
+        answer = all_of([layer or is_one(look(node.inputs, "functionUrlAuthType"), "AWS_IAM"), narrowed])
     elif str(who).endswith((".amazonaws.com", ".amazonaws.com.cn")):
         answer = narrowed
         message = f"{who} may call the function on behalf of any account: give sourceArn or sourceAccount"

@@ -20,17 +20,17 @@ from policies.pods import (
     spec_path,
 )
 from policies.registry import resource_rule, stack_rule
+from policies.rules.secrets import holds_secret
 
 OWN_REGISTRIES = re.compile(r"(\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?|public\.ecr\.aws)/")
 """The account's own registry and AWS's public one, which mirrors Docker's official images."""
-_SECRET_NAME = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"password|passwd|passphrase|(?:^|_)(?:pass|pwd)(?:_|$)|secret|token|(?:api|access|private)_?key|credential",
+    re.IGNORECASE,
+)
 _NO_SECRET = re.compile(
     r"(_(FILE|PATH|DIR|NAME|ARN|URL|URI|ENDPOINT|TTL|SECONDS)$)|^(true|false|\d*)$|^\$\(", re.IGNORECASE
 )
-_SECRET_VALUE = re.compile(
-    r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\bghp_\w{36}|://[^/\s:@]+:[^/\s@$]+@"
-)
-"""Access keys of AWS, private keys, tokens of GitHub, and addresses with a password in them."""
 _REPLICATED = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet")
 _AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 _BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
@@ -115,7 +115,7 @@ def _variable(node: Node, path: str) -> Judgement:
 
 
 def _is_secret(named: bool, value: str) -> bool:
-    return value == SECRET or bool(_SECRET_VALUE.search(value)) or (named and not _NO_SECRET.search(value))
+    return value == SECRET or holds_secret(value) or (named and not _NO_SECRET.search(value))
 
 
 def _advice(node: Node, path: str) -> Judgement:

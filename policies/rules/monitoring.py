@@ -68,7 +68,12 @@ def audit_events_are_watched(graph: Graph) -> Iterator[Judgement]:
 
 def _finds(node: Node, event: WatchedEvent) -> Answer:
     pattern = look(node.inputs, "pattern")
-    return None if is_unknown(pattern) else all(word in str(pattern) for word in event.words)
+    if is_unknown(pattern):
+        return None
+    text = str(pattern)
+    # A further condition, or a contrary one, lets events through that somebody has to hear of.
+    wider = all(text.count(sign) <= event.pattern.count(sign) for sign in ("!=", "&&", "NOT"))
+    return wider and all(word in text for word in event.words)
 
 
 def _raises(alarm: Node, node: Node) -> Answer:
@@ -82,4 +87,7 @@ def _raises(alarm: Node, node: Node) -> Answer:
         same = True
     actions = look(alarm.inputs, "alarmActions")
     heard = None if holds_unknown(actions) else is_set(actions)
-    return all_of([same, heard, negated(is_false(look(alarm.inputs, "actionsEnabled")))])
+    threshold = look(alarm.inputs, "threshold")
+    # One event is enough; an alarm on a thousand hears of none.
+    first = None if is_unknown(threshold) else not isinstance(threshold, int | float) or threshold <= 1
+    return all_of([same, heard, first, negated(is_false(look(alarm.inputs, "actionsEnabled")))])

@@ -20,6 +20,8 @@ DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 ROUTE = "aws:ec2/route:Route"
 ROUTE_TABLE = "aws:ec2/routeTable:RouteTable"
+DEFAULT_TABLE = "aws:ec2/defaultRouteTable:DefaultRouteTable"
+MAIN_ASSOCIATION = "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation"
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 NODE_GROUPS = ("aws:eks/nodeGroup:NodeGroup", "aws:eks/fargateProfile:FargateProfile")
 
@@ -139,15 +141,32 @@ def spans_zones(graph: Graph) -> Iterator[Judgement]:
 
 def public_subnets(graph: Graph) -> dict[str, Answer]:
     """URN of each subnet -> whether its route table leads to an internet gateway."""
-    tables = {table.urn: _leads_out(graph, table) for table in graph.of_type(ROUTE_TABLE)}
-    return {
-        subnet.urn: any_of(
-            tables[table.urn] if table else None
-            for association in referring(graph, ASSOCIATION, "subnetId", subnet)
-            for table in sources(graph, association, "routeTableId", ROUTE_TABLE) or (None,)
-        )
-        for subnet in graph.of_type(SUBNET)
-    }
+    tables = {table.urn: _leads_out(graph, table) for table in graph.of_type(ROUTE_TABLE, DEFAULT_TABLE)}
+    main = _main_tables(graph, tables)
+    return {subnet.urn: _is_public(graph, tables, subnet, main) for subnet in graph.of_type(SUBNET)}
+
+
+def _is_public(graph: Graph, tables: Mapping[str, Answer], subnet: Node, main: Answer) -> Answer:
+    """A subnet that is associated with no table follows its network's main one; as AWS makes that, it leads nowhere."""
+    associations = referring(graph, ASSOCIATION, "subnetId", subnet)
+    if not associations and not unclear(graph, ASSOCIATION, "subnetId"):
+        return main
+    return any_of(
+        tables[table.urn] if table else None
+        for association in associations
+        for table in sources(graph, association, "routeTableId", ROUTE_TABLE, DEFAULT_TABLE) or (None,)
+    )
+
+
+def _main_tables(graph: Graph, tables: Mapping[str, Answer]) -> Answer:
+    """Whether some network's main table leads to the internet: one that a stack takes over, or puts in its place."""
+    taken = [tables[table.urn] for table in graph.of_type(DEFAULT_TABLE)]
+    placed = [
+        tables[table.urn]
+        for association in graph.of_type(MAIN_ASSOCIATION)
+        for table in sources(graph, association, "routeTableId", ROUTE_TABLE)
+    ]
+    return any_of([*taken, *placed])
 
 
 def _leads_out(graph: Graph, table: Node) -> Answer:

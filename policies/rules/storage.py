@@ -18,6 +18,7 @@ BUCKETS = (BUCKET,)
 PUBLIC_ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
+ACCESS_POINT = "aws:s3/accessPoint:AccessPoint"
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 LOGGING = "aws:s3/bucketLogging:BucketLogging"
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
@@ -134,7 +135,9 @@ def buckets_refuse_plain_http(graph: Graph) -> Iterable[Judgement]:
 
 @resource_rule("s3-policy-no-public-principal")
 def bucket_policy_names_principals(node: Node) -> Iterable[Judgement]:
-    return closed(node, "The policy allows everybody something, without a condition on who calls.", _SOURCES)
+    """An access point without a policy of its own leaves all to its bucket's."""
+    message = "The policy allows everybody something, without a condition on who calls."
+    return closed(node, message, _SOURCES, absent_is_met=node.type == ACCESS_POINT)
 
 
 @resource_rule("s3-acl-disabled")
