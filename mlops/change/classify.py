@@ -143,11 +143,12 @@ def _waiting(change: ResourceChange, new: Node, facts: Facts | None) -> Resource
         return change
     if new.at(waits.at_once).flag():
         return replace(change, danger=Danger.STOPS, fate=f"at once, with a restart: {waits.at_once} is on")
-    window = new.at(waits.window).text(f"that AWS chose, as no {waits.window} is given")
+    window = new.at(waits.window)
+    hours = window.text() or " ".join(window.labels().values()) or f"that AWS chose, as no {waits.window} is given"
     return replace(
         change,
         danger=Danger.WAITS,
-        fate=f"waits for the maintenance window, {window}; until then it is as before",
+        fate=f"waits for the maintenance window, {hours}; until then it is as before",
         instead=f"{waits.at_once} brings it at once, with a restart.",
         source=waits.source,
     )

@@ -39,7 +39,7 @@ _MEMBER_WAITS = Waits(
     source="RDS API reference, ModifyDBInstance, ApplyImmediately",
 )
 _CACHE_WAITS = Waits(
-    properties=words("nodeType engineVersion parameterGroupName securityGroupNames"),
+    properties=words("nodeType engineVersion parameterGroupName"),
     window="maintenanceWindow",
     source="ElastiCache API reference, ModifyReplicationGroup, ApplyImmediately",
 )

@@ -39,6 +39,7 @@ CASES = [
     (MSK, "storageMode", "TIERED", "LOCAL", "from TIERED to LOCAL", "topic by topic"),
     (STREAM, "shardCount", 2, 8, "more than double", "to 4 first"),
     (STREAM, "shardCount", 9, 2, "less than half", "to 5 first"),
+    (CACHE, "clusterMode", "disabled", "enabled", "from disabled to enabled", "compatible"),
     (VERSIONING, "versioningConfiguration.status", "Enabled", "Disabled", "to Disabled", "Suspended"),
     ("aws:ebs/volume:Volume", "size", 100, 50, "smaller", "copy the files"),
     (DAEMON_SET, "spec.selector", {"matchLabels": {"a": "1"}}, {"matchLabels": {"a": "2"}}, "immutable", "new name"),
@@ -57,6 +58,7 @@ ALLOWED = [
     (MSK, "storageMode", "LOCAL", "TIERED"),
     (STREAM, "shardCount", 2, 4),
     (STREAM, "shardCount", 9, 5),
+    (CACHE, "clusterMode", "disabled", "compatible"),
     (VERSIONING, "versioningConfiguration.status", "Enabled", "Suspended"),
     ("aws:ebs/volume:Volume", "size", 50, 100),
 ]
