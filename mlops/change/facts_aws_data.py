@@ -34,7 +34,7 @@ _CLUSTER_WAITS = Waits(
     source="RDS API reference, ModifyDBCluster, ApplyImmediately",
 )
 _MEMBER_WAITS = Waits(
-    properties=words("instanceClass caCertIdentifier caCertificateIdentifier"),
+    properties=words("instanceClass caCertIdentifier"),
     window="preferredMaintenanceWindow",
     source="RDS API reference, ModifyDBInstance, ApplyImmediately",
 )

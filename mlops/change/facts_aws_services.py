@@ -39,7 +39,6 @@ def _to_standard(before: Properties, after: Properties) -> bool:
 
 
 _PROTECTIONS = ("encryptAtRest.enabled", "nodeToNodeEncryption.enabled", "advancedSecurityOptions.enabled")
-_CLUSTER = "engineVersion masterPassword port dbClusterParameterGroupName storageType"
 
 SERVICES: Mapping[str, Facts] = {
     "aws:opensearch/domain:Domain": Facts(
@@ -49,9 +48,13 @@ SERVICES: Mapping[str, Facts] = {
         fates=_GONE,
         instead="Make a second domain beside it, restore a snapshot of the indices there, then drop the first one.",
     ),
-    "aws:docdb/cluster:Cluster": replace(_held("the documents", _SNAPSHOT), waits=_waits(_CLUSTER, "DocumentDB")),
+    "aws:docdb/cluster:Cluster": replace(
+        _held("the documents", _SNAPSHOT), waits=_waits("engineVersion masterPassword port storageType", "DocumentDB")
+    ),
     "aws:docdb/clusterInstance:ClusterInstance": Facts(waits=_waits("instanceClass caCertIdentifier", "DocumentDB")),
-    "aws:neptune/cluster:Cluster": replace(_held("the graph", _SNAPSHOT), waits=_waits(_CLUSTER, "Neptune")),
+    "aws:neptune/cluster:Cluster": replace(
+        _held("the graph", _SNAPSHOT), waits=_waits("engineVersion port storageType", "Neptune")
+    ),
     "aws:neptune/clusterInstance:ClusterInstance": Facts(waits=_waits("instanceClass", "Neptune")),
     "aws:redshift/cluster:Cluster": replace(
         _held("the warehouse's tables", _SNAPSHOT[1:]), waits=_waits("clusterVersion", "Redshift")
