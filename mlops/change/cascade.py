@@ -42,10 +42,9 @@ class Replaced:
         Args:
             replacing: a change of the property makes a new resource.
         """
-        text = json.dumps(value)
-        for urn in node.property_dependencies.get(path.partition(".")[0].rstrip("#"), ()):
-            if urn not in self._pairs:
-                continue
+        urns = node.property_dependencies.get(path.partition(".")[0].rstrip("#"), ())
+        for urn in (urn for urn in urns if urn in self._pairs):
+            text = json.dumps(value)
             source = self._pairs[urn][1]
             if UNKNOWN in text or any(word in text for one in self._pairs[urn] for word in _identities(one)):
                 return f"{source.name} is replaced, so this is new"
