@@ -36,6 +36,10 @@ class Replaced:
     def __contains__(self, urn: str) -> bool:
         return urn in self._pairs
 
+    def goes_first(self, urn: str) -> bool:
+        """Whether the old one is deleted before the new one is made."""
+        return urn in self._first
+
     def reason(self, path: str, value: Any, node: Node, *, replacing: bool) -> str:
         """Why the value of a property becomes another one although it reads the same; empty where it does not.
 

@@ -197,3 +197,18 @@ def test_another_network_reaches_everything_in_it_and_what_cannot_move_is_refuse
     made = Report(stack="dev", base="", head="", changes=classify(before, after), acknowledged={})
     assert not made.stands
     assert {change.node.name for change in made.refused} >= {"database-subnets"}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_keeps_its_name_cannot_go_first_while_something_uses_it(named: bool) -> None:
+    def stack(family: str) -> Graph:
+        name = {"name": "parameters"} if named else {}
+        parameters = resource(GROUP, "parameters", inputs={"family": family, **name}, id="parameters")
+        uses = {"parameterGroupName": (parameters.urn,)}
+        user = resource(DATABASE, inputs={"parameterGroupName": "parameters"}, property_dependencies=uses)
+        return graph(parameters, user)
+
+    changes = {change.node.type: change for change in classify(stack("postgres17"), stack("postgres18")).changes}
+    assert changes[GROUP].danger is (Danger.REFUSED if named else Danger.NONE)
+    if named:
+        assert "another name" in changes[GROUP].instead
