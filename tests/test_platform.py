@@ -107,7 +107,7 @@ def test_an_adopted_vpc_carries_the_whole_platform() -> None:
     existing = {
         "vpc_id": "vpc-0123456789abcdef0",
         "cidr": "10.1.0.0/16",
-        "private_subnets": {f"subnet-{zone}": f"10.1.{index * 32}.0/19" for index, zone in enumerate("abc")},
+        "private_subnets": {f"subnet-0000000{zone}": f"10.1.{index * 32}.0/19" for index, zone in enumerate("abc")},
         "zone_names": ["us-east-1a", "us-east-1b", "us-east-1c"],
     }
     graph = platform("prod", {"network": {"existing": existing}})

@@ -65,12 +65,6 @@ KINDS = {
         },
         derive=_authority,
         name=Name(longest=100, pattern=r"[a-zA-Z0-9][a-zA-Z0-9\-_]*"),
-        replaced_by=(
-            "roleArn",
-            "bootstrapSelfManagedAddons",
-            "kubernetesNetworkConfig.ipFamily",
-            "outpostConfig",
-        ),
         kept_by=(NODE_GROUP, FARGATE_PROFILE),
         brings={"vpcConfig.clusterSecurityGroupId": SECURITY_GROUP},
         trust={"roleArn": "eks.amazonaws.com"},
@@ -84,18 +78,6 @@ KINDS = {
             "resources": [{"autoscalingGroups": [{"name": "eks-{name}-{short}"}]}],
         },
         name=Name(property="nodeGroupName", longest=63, prefix="nodeGroupNamePrefix", pattern=r"[a-zA-Z0-9][\w\-]*"),
-        replaced_by=(
-            "clusterName",
-            "nodeRoleArn",
-            "subnetIds",
-            "amiType",
-            "capacityType",
-            "diskSize",
-            "instanceTypes",
-            "launchTemplate.id",
-            "launchTemplate.name",
-            "remoteAccess",
-        ),
         trust={"nodeRoleArn": "ec2.amazonaws.com"},
     ),
     ADDON: Kind(
@@ -106,7 +88,6 @@ KINDS = {
             "createdAt": "2026-01-01T00:00:00Z",
             "modifiedAt": "2026-01-01T00:00:00Z",
         },
-        replaced_by=("clusterName", "addonName"),
         trust={"podIdentityAssociations.roleArn": "pods.eks.amazonaws.com"},
     ),
     FARGATE_PROFILE: Kind(
@@ -114,7 +95,6 @@ KINDS = {
         arn=_EKS + "fargateprofile/{clusterName}/{name}/{short}",
         outputs={"fargateProfileName": "{name}", "status": "ACTIVE"},
         name=Name(property="fargateProfileName", longest=100, pattern=r"(?!eks-)[a-zA-Z0-9][\w\-]*"),
-        replaced_by=("clusterName", "podExecutionRoleArn", "selectors", "subnetIds"),
         trust={"podExecutionRoleArn": "eks-fargate-pods.amazonaws.com"},
     ),
     POD_IDENTITY: Kind(
@@ -125,7 +105,6 @@ KINDS = {
             "disableSessionTags": False,
         },
         unique=("clusterName", "namespace", "serviceAccount"),
-        replaced_by=("clusterName", "namespace", "serviceAccount"),
         trust={"roleArn": "pods.eks.amazonaws.com"},
     ),
     ACCESS_ENTRY: Kind(
@@ -137,12 +116,10 @@ KINDS = {
             "createdAt": "2026-01-01T00:00:00Z",
             "modifiedAt": "2026-01-01T00:00:00Z",
         },
-        replaced_by=("clusterName", "principalArn", "type"),
     ),
     ACCESS_POLICY: Kind(
         id="{clusterName}#{principalArn}#{policyArn}",
         outputs={"associatedAt": "2026-01-01T00:00:00Z", "modifiedAt": "2026-01-01T00:00:00Z"},
-        replaced_by=("clusterName", "principalArn", "policyArn", "accessScope"),
         tags=False,
     ),
     SCHEDULE: Kind(
@@ -150,7 +127,6 @@ KINDS = {
         arn="arn:aws:autoscaling:{region}:{account}:scheduledUpdateGroupAction:{uuid}:"
         "autoScalingGroupName/{autoscalingGroupName}:scheduledActionName/{scheduledActionName}",
         unique=("autoscalingGroupName", "scheduledActionName"),
-        replaced_by=("autoscalingGroupName", "scheduledActionName"),
         tags=False,
     ),
 }

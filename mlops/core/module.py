@@ -28,6 +28,8 @@ class StackFacts:
     zones: int
     gpus: bool
     """Whether some node group has GPUs."""
+    private_subnets: bool = True
+    """Whether there are subnets without a way in from the internet, where internal load balancers lie."""
 
 
 class SlotConfig(Config):

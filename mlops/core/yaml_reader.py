@@ -101,6 +101,26 @@ def read(text: str, *, dates: bool = False) -> Document:
     return Document(values.of(node, ()) if node else None, values.places, values.written)
 
 
+def write(value: Any) -> str:
+    """A value as YAML that `read` takes for the same: texts that would be taken for something else are quoted."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML quotes by the words of YAML 1.1 alone."""
+
+
+def _written_text(dumper: yaml.SafeDumper, text: str) -> ScalarNode:
+    try:
+        plain = read(text).value == text
+    except YamlError:
+        plain = False
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, None if plain or "\n" in text else "'")
+
+
+_Dumper.add_representer(str, _written_text)
+
+
 class _Composer(Reader, Scanner, Parser, Composer, BaseResolver):  # pyright: ignore[reportUnsafeMultipleInheritance]
     """PyYAML's nodes, as deep as `DEEPEST`, without tags; a plain scalar is told from a quoted one by its style."""
 

@@ -9,6 +9,7 @@ from tests import nodes
 STACK = "urn:pulumi:prod::mlops::"
 BUCKET, KEY, DATABASE = "aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:rds/instance:Instance"
 REPOSITORY, NODES, ROLE = "aws:ecr/repository:Repository", "aws:eks/nodeGroup:NodeGroup", "aws:iam/role:Role"
+POLICY, VPC = "aws:s3/bucketPolicy:BucketPolicy", "aws:ec2/vpc:Vpc"
 STORAGE = "mlops:index:Storage"
 
 

@@ -14,7 +14,7 @@ from tests.cli.conftest import Answer, Run, executable
 
 def checks(answer: Answer) -> dict[str, dict[str, Any]]:
     """The checks by name; of several quotas, the last."""
-    return {check["name"]: check for check in answer.json()}
+    return {check["name"]: check for check in answer.json()["checks"]}
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_online_holds_the_quotas_of_the_account_against_the_plan(
     executable(tmp_path / "bin" / "pulumi", "echo v3.300.0")
     executable(tmp_path / "bin" / "aws", AWS)
     answer = mlops("doctor", "--online", "-s", "prod", "--json", **bare)
-    rows = answer.json()
+    rows = answer.json()["checks"]
     account = next(row for row in rows if row["name"] == "AWS account")
     assert account["found"] == "111122223333 as arn:aws:iam::111122223333:user/ci"
     quotas = [row for row in rows if row["name"] == "Quota"]

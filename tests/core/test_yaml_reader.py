@@ -1,10 +1,7 @@
 """Stack files are read as Pulumi reads them, or not at all: held against the real CLI's `pulumi config --json`."""
 
 import json
-import os
 import random
-import shutil
-import subprocess
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -13,8 +10,7 @@ from typing import Any
 import pytest
 
 from mlops.core.yaml_reader import Place, YamlError, read
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.pulumi_config import PulumiConfig
 
 SCALARS = (
     *r"""
@@ -29,7 +25,22 @@ SCALARS = (
     s3://bucket/key -a --- -1-2 "" "1.30" "no" "a\tb" "a\nb" "\u00e9" "a\\b" "\x41" "\/" "\q" '' '1.30' 'it''s'
     'a\nb' é ü 日本 emoji🙂 *x @a `a |
     """.split(),  # noqa: SIM905 - a table of words
-    *"[]|{}|[1,2]|[1,no,~]|{a: 1}|{a: {b: [1]}}|[a,]|{a,b}|{a: }|[,]|{1: 2}|{true: 2}|{~: 1}|{1.30: 1}".split("|"),
+    *[
+        "[]",
+        "{}",
+        "[1,2]",
+        "[1,no,~]",
+        "{a: 1}",
+        "{a: {b: [1]}}",
+        "[a,]",
+        "{a,b}",
+        "{a: }",
+        "[,]",
+        "{1: 2}",
+        "{true: 2}",
+        "{~: 1}",
+        "{1.30: 1}",
+    ],
     "tab\tin",
     "a\xa0b",
     "\u2028x",
@@ -119,37 +130,12 @@ def entry(number: int, body: str) -> str:
     return f"  mlops:k{number}:\n    {body}\n"
 
 
-def cli(config: str, folder: Path) -> Any:
+def theirs(config: str, folder: Path) -> Any:
     """What `pulumi config --json` says of a stack file; the values alone."""
-    own = ROOT / ".tools" / "pulumi" / "bin" / "pulumi"
-    pulumi = str(own) if own.exists() else shutil.which("pulumi")
-    if not pulumi:
-        pytest.fail("This needs the pulumi CLI. Run `make setup`.")
-    state = folder / "state"
-    state.mkdir(exist_ok=True)
-    (folder / "Pulumi.yaml").write_text("name: mlops\nruntime: python\n")
-    file = folder / "Pulumi.dev.yaml"
-    environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")},
-        "PULUMI_HOME": str(folder / "home"),
-        "PULUMI_BACKEND_URL": state.as_uri(),
-        "PULUMI_CONFIG_PASSPHRASE": "x",
-        "PULUMI_SKIP_UPDATE_CHECK": "1",
-    }
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [pulumi, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    if not any(state.iterdir()):
-        made = run("stack", "init", "dev", "--non-interactive")
-        assert made.returncode == 0, made.stderr
-        (folder / "salt").write_text(file.read_text())
-    file.write_text((folder / "salt").read_text() + config)
-    answer = run("config", "--json", "-s", "dev", "--non-interactive")
-    assert answer.returncode == 0, answer.stderr
-    return {key: row.get("objectValue", row.get("value")) for key, row in json.loads(answer.stdout).items()}
+    cli = PulumiConfig(folder)
+    cli.file.write_text(cli.file.read_text() + config)
+    rows = json.loads(cli.run("config", "--json")).items()
+    return {key: row.get("objectValue", row.get("value")) for key, row in rows}
 
 
 def read_alike(bodies: Sequence[str], folder: Path) -> int:
@@ -163,16 +149,15 @@ def read_alike(bodies: Sequence[str], folder: Path) -> int:
         except YamlError:
             continue
         text += one
-    theirs = cli("config:\n" + text, folder)
-    different = {
-        bodies[int(key[7:])]: (ours[key], theirs.get(key)) for key in ours if not _same(ours[key], theirs[key])
-    }
+    cli = theirs("config:\n" + text, folder)
+    pairs = {bodies[int(key.removeprefix("mlops:k"))]: (ours[key], cli.get(key)) for key in ours}
+    different = {body: pair for body, pair in pairs.items() if not _same(*pair)}
     assert different == {}
     return len(ours)
 
 
-def _same(ours: Any, theirs: Any) -> bool:
-    return ours == theirs and type(ours) is type(theirs)
+def _same(ours: Any, cli: Any) -> bool:
+    return ours == cli and type(ours) is type(cli)
 
 
 @pytest.mark.engine

@@ -47,7 +47,7 @@ def doctor(
     else:
         checks.append(_credentials())
     if as_json:
-        ui.print_json([asdict(check) for check in checks])
+        ui.print_json({"checks": [asdict(check) for check in checks]})
     else:
         _print(checks)
     if any(check.verdict == "missing" for check in checks):
