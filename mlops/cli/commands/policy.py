@@ -83,11 +83,12 @@ def judged(stack: str | None, graph: Path | None = None) -> "Report":
     Raises:
         BadInputError: the file or an exemption cannot be used.
     """
-    from mlops.cli.planning import graph_in, planned
+    from mlops.cli.planning import graph_in, planned, tier_of
     from policies import engine
 
     if graph and not stack:
-        return engine.judge(graph_in(graph), "", exemptions(Path.cwd()))
+        found = graph_in(graph)
+        return engine.judge(found, tier_of(found), exemptions(Path.cwd()))
     target = options.target(stack)
     plan = planned(target)
     return engine.judge(graph_in(graph) if graph else plan.graph, plan.tier, exemptions(target.root))
