@@ -94,7 +94,7 @@ def _changed(
     facts = facts_of(new.type)
     inputs = translation(without_defaults(old.inputs, new.inputs))
     was = replace(old, inputs=inputs)
-    properties = _properties(was, new, facts, replaced, deployed=deployed)
+    properties = (*_tainted(old), *_properties(was, new, facts, replaced, deployed=deployed))
     options = _options(old, new)
     if not properties and not options:
         return None
@@ -112,6 +112,13 @@ def _changed(
     if kind is Kind.REPLACE or judged.danger is Danger.LOSS:
         return judged
     return _refused(judged, was, new, replaced) or _waiting(judged, new, facts)
+
+
+def _tainted(old: Node) -> tuple[PropertyChange, ...]:
+    if not old.tainted:
+        return ()
+    note = "somebody tainted it; `pulumi state untaint` takes that back"
+    return (PropertyChange(path="taint", before=True, after=None, replaces=True, note=note),)
 
 
 def _refused(change: ResourceChange, old: Node, new: Node, replaced: Replaced) -> ResourceChange | None:

@@ -21,6 +21,7 @@ from pipelines.register import register, require_compatible
 from pipelines.reject import reject
 from pipelines.scoring import score
 from pipelines.settings import Settings
+from pipelines.similarity import Hyperparameters
 from recommender.manifest import MANIFEST
 from recommender.model import Model
 from tests.pipelines.shop import HEADER, Shop, made
@@ -126,7 +127,7 @@ def test_ids_in_any_alphabet_go_all_the_way(live: Shop, recommender_of: Start, t
 def test_a_worse_model_is_stopped_and_the_champion_stays(live: Shop) -> None:
     live.fill(made())
     live.loop()
-    worse = LoopOptions(hyperparameters=replace(LoopOptions().hyperparameters, neighbours=1, shrinkage=1e9))
+    worse = LoopOptions(hyperparameters=(Hyperparameters(neighbours=1, shrinkage=1e9),))
     with pytest.raises(GateError, match=r"worse than the champion.*champion goes on serving"):
         live.loop(worse)
     assert live.champion().number == "1"
