@@ -85,7 +85,7 @@ def stack_schema(project: str) -> dict[str, Any]:
                 },
                 "patternProperties": {f"^{project}:(?!tier$|platform$)": False},
                 # Pulumi has settings of its own, such as pulumi:tags; what else there is, nobody reads.
-                "propertyNames": {"pattern": f"^({project}:|pulumi:|aws:region$|tier$|platform$)"},
+                "propertyNames": {"pattern": f"^({project}:|pulumi:|(aws:region|tier|platform)$)"},
             },
         },
         "$defs": definitions,
