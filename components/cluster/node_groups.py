@@ -95,7 +95,6 @@ class NodeGroup(Component[NodeGroupOutputs]):
             assume_role_policy=json.dumps(NODE_TRUST),
             opts=self.child,
         )
-        policies = (*_NODE_POLICIES, _SESSION_MANAGER_POLICY) if self._args.session_manager else _NODE_POLICIES
         attachments = [
             aws.iam.RolePolicyAttachment(
                 f"{self.name}-{policy}",
@@ -103,7 +102,7 @@ class NodeGroup(Component[NodeGroupOutputs]):
                 policy_arn=f"arn:aws:iam::aws:policy/{policy}",
                 opts=self.child,
             )
-            for policy in policies
+            for policy in node_policies(session_manager=self._args.session_manager)
         ]
         # A node that comes up before its rights cannot register, and the group fails after twenty minutes.
         return pulumi.Output.all(role.arn, *(attachment.id for attachment in attachments)).apply(
@@ -191,6 +190,11 @@ class NodeGroup(Component[NodeGroupOutputs]):
                 tag=aws.autoscaling.TagTagArgs(key=key, value=value, propagate_at_launch=False),
                 opts=self.child,
             )
+
+
+def node_policies(*, session_manager: bool) -> tuple[str, ...]:
+    """AWS managed policies of a node's role."""
+    return (*_NODE_POLICIES, _SESSION_MANAGER_POLICY) if session_manager else _NODE_POLICIES
 
 
 NODE_TRUST = {
