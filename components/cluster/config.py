@@ -73,6 +73,13 @@ class AutoscalerConfig(Config):
     """Minutes for which a node must be of no use before it goes."""
 
 
+def _null_too(schema: dict[str, Any]) -> None:
+    """Null leaves out a group that the tier has."""
+    schema["patternProperties"] = {
+        key: {"anyOf": [group, {"type": "null"}]} for key, group in schema["patternProperties"].items()
+    }
+
+
 class ClusterConfig(Config):
     """The EKS cluster."""
 
@@ -99,7 +106,9 @@ class ClusterConfig(Config):
     """Two replicas of every controller, and disruption budgets. Needs two system nodes."""
     system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
     """Nodes that run the controllers and whatever asks for no group."""
-    node_groups: dict[GroupName, NodeGroupConfig] = Field(default_factory=dict, max_length=99)
+    node_groups: dict[GroupName, NodeGroupConfig] = Field(
+        default_factory=dict, max_length=99, json_schema_extra=_null_too
+    )
     """Further groups by name. Pods choose one with the node label `mlops.platform/group`. A tier's group is left out
     with null."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()

@@ -59,7 +59,11 @@ def stack_schema() -> dict[str, Any]:
                 "type": "object",
                 "required": ["mlops:tier"],
                 "properties": {
-                    "aws:region": {"enum": list(REGIONS), "description": "AWS region of the stack."},
+                    # Any region by its form: one that is newer than the list is taken where its zones are named.
+                    "aws:region": {
+                        "anyOf": [{"enum": list(REGIONS)}, {"pattern": platform["properties"]["region"]["pattern"]}],
+                        "description": "AWS region of the stack.",
+                    },
                     "mlops:tier": {"enum": list(TIERS), "description": "The complete settings to start from."},
                     "mlops:platform": {**platform, "description": "What this stack does otherwise than its tier."},
                 },
