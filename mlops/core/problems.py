@@ -68,11 +68,12 @@ def closest(word: str, allowed: Sequence[str]) -> str:
 
 def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     path = _real_path(problem["loc"], given)
-    if path and path[-1] == "[key]":
-        return f'{".".join(map(str, path[:-2]))} has the key "{path[-2]}"; {problem["msg"]}.'
     where = ".".join(map(str, path)) or "the settings"
     kind, context = str(problem["type"]), problem.get("ctx", {})
     shown = _shown(path, problem.get("input"))
+    if path and path[-1] == "[key]":
+        where = ".".join(map(str, path[:-2]))
+        return f'{where} has the key "{path[-2]}"; {problem["msg"]}.' if kind == FORM else f"{where}: {problem['msg']}."
     if kind == "extra_forbidden":
         parent, key = path[:-1], str(path[-1])
         allowed = sorted(_node(schema, parent, given).get("properties", {}))

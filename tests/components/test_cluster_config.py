@@ -115,7 +115,7 @@ def test_the_system_group_cannot_be_defined_among_the_others() -> None:
 
 @pytest.mark.parametrize("name", ["Batch", "9lives", "a-", "much-too-long-for-a-name"])
 def test_a_group_name_that_aws_or_kubernetes_would_refuse_is_refused(name: str) -> None:
-    assert "at most 20 characters" in refused(node_groups={name: {"instance_types": ["m7i.large"]}})
+    assert "lower case letters, digits and hyphens" in refused(node_groups={name: {"instance_types": ["m7i.large"]}})
 
 
 def test_controllers_that_could_run_nowhere_are_refused() -> None:

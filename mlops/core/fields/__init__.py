@@ -46,10 +46,11 @@ class Form:
         return re.compile(self.pattern.replace(r"\p{L}\p{N}", r"\w"))
 
     def _checked(self, value: str) -> str:
-        if len(value) > self.most or not self._compiled.fullmatch(value):
-            raise PydanticCustomError(
-                FORM, "it must be {says}", {"says": f"{self.says}, at most {self.most} characters"}
-            )
+        if len(value) > self.most:
+            says = f"{self.says}, at most {self.most} characters (it has {len(value)})"
+            raise PydanticCustomError(FORM, "it must be {says}", {"says": says})
+        if not self._compiled.fullmatch(value):
+            raise PydanticCustomError(FORM, "it must be {says}", {"says": self.says})
         if self.refuses and (reason := self.refuses(value)):
             # The text may hold braces, which a template would take for its own.
             raise PydanticCustomError("refused", "{reason}", {"reason": reason})
