@@ -67,12 +67,8 @@ class PlatformConfig(Config):
     @property
     def modules(self) -> dict[str, SlotConfig]:
         """The slots that are filled, by name."""
-        slots = {
-            "data_pipeline": self.data_pipeline,
-            "ml_platform": self.ml_platform,
-            "serving": self.serving,
-        }
-        return {slot: config for slot, config in slots.items() if config is not None}
+        values = ((field, getattr(self, field)) for field in type(self).model_fields)
+        return {slot: config for slot, config in values if isinstance(config, SlotConfig)}
 
     @property
     def zones(self) -> tuple[str, ...]:

@@ -83,8 +83,11 @@ class StandIn(ResourceProviderServicer):
         """What `Thing.provider` holds."""
         return ""
 
-    def applied(self, thing: Thing, inputs: Properties) -> None:
-        """After a create or update, with the inputs in clear."""
+    def made(self, thing: Thing, inputs: Properties) -> None:
+        """After a create, with the inputs in clear."""
+
+    def changed(self, thing: Thing, inputs: Properties) -> None:
+        """After an update, with the inputs in clear."""
 
     def deleted(self, thing: Thing) -> None:
         """After a delete."""
@@ -108,7 +111,7 @@ class StandIn(ResourceProviderServicer):
             outputs=outputs,
         )
         self.before_create(thing)
-        self.applied(thing, inputs)
+        self.made(thing, inputs)
         self._world.put(thing)
         return thing
 
@@ -126,7 +129,7 @@ class StandIn(ResourceProviderServicer):
         """Give a resource other inputs."""
         thing = self.foresee(urn, id_, inputs, configured)
         self.before_update(thing)
-        self.applied(thing, inputs)
+        self.changed(thing, inputs)
         self._world.put(thing)
         return thing
 

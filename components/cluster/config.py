@@ -118,6 +118,9 @@ class ClusterConfig(Config):
     addon_versions: dict[AddonName, AddonVersion] = Field(default_factory=dict)
     """Pinned versions of EKS add-ons (`v1.20.4-eksbuild.1`); one that is not named gets the version that EKS
     recommends for `version` when it is installed, and keeps it."""
+    irsa: bool = False
+    """Let IAM trust the cluster's service accounts (IAM roles for service accounts), for charts of your own that demand
+    the annotation. The platform's own pods have EKS Pod Identity."""
     session_manager: bool = False
     """Let AWS Systems Manager open shells on nodes."""
 

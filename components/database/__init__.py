@@ -68,7 +68,8 @@ class DatabaseConfig(Config):
     performance_insights_days: int | None = Field(default=7, ge=7, le=731)
     """Days for which load by query is kept: 7 (free), a multiple of 31 up to 713, or 731; null switches it off."""
     database_insights: Literal["standard", "advanced"] = "standard"
-    """CloudWatch Database Insights. Advanced costs by vCPU and needs performance_insights_days of at least 465."""
+    """CloudWatch Database Insights, which Performance Insights became on 2026-07-31. Standard keeps what
+    performance_insights_days says; advanced keeps 15 months at a price by vCPU, and needs at least 465 days there."""
     monitoring_seconds: Literal[0, 1, 5, 10, 15, 30, 60] = 0
     """Seconds between samples of the operating system (enhanced monitoring); 0 switches it off."""
     log_retention_days: LogDays = 30

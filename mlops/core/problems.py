@@ -6,11 +6,14 @@ The one place where pydantic's own texts are translated.
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from mlops.core import documentation
 from mlops.core.fields import FORM
+from mlops.core.yaml_reader import Place
 
 Location = Sequence[int | str]
 
@@ -19,7 +22,6 @@ _TYPES = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
-    "finite_number": "a finite number",
     "float_parsing": "a number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
@@ -30,6 +32,11 @@ _TYPES = {
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
     "frozen_set_type": "a list",
+    "set_type": "a list",
+    "decimal_type": "a number",
+    "decimal_parsing": "a number",
+    "finite_number": "a number that is not infinite",
+    "int_parsing_size": "a whole number, and not so large a one",
 }
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least {}"),
@@ -42,22 +49,67 @@ _BOUNDS = {
     "string_too_short": ("min_length", "at least {} characters"),
     "string_too_long": ("max_length", "at most {} characters"),
 }
+_KEY = "[key]"
+"""What pydantic puts behind a mapping's key that is itself wrong."""
 _SECRET = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
 
 
 class SettingsError(Exception):
     """The settings of a stack cannot be used. `message` is complete and meant for whoever wrote them."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, problems: "tuple[Problem, ...]" = ()) -> None:
         super().__init__(message)
         self.message = message
+        self.problems = problems
+        """The same one by one, where single settings are wrong."""
 
 
-def explain(error: ValidationError, model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
-    """One line for each thing that is wrong, in the order of the settings."""
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong."""
+
+    path: tuple[int | str, ...]
+    """Where in the settings; empty where several of them together are wrong."""
+    text: str
+    """One line: the setting, what was given, what is allowed, what to do."""
+    place: Place | None = None
+    """Where it is to be mended in the file, where that is known."""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
+    def as_data(self) -> dict[str, Any]:
+        """For a machine."""
+        place = self.place
+        return {
+            "setting": ".".join(map(str, self.path)),
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+            "problem": self.text,
+        }
+
+
+def explain(error: ValidationError, model: type[BaseModel], given: Mapping[str, Any]) -> list[Problem]:
+    """Everything that is wrong, in the order of the settings."""
     schema = model.model_json_schema()
-    texts = (_line(problem, schema, given) for problem in error.errors(include_url=False))
-    return [line for text in texts for line in text.splitlines()]
+    documentation.describe(schema, model)
+    found: list[Problem] = []
+    for problem in error.errors(include_url=False):
+        path = tuple(_real_path(problem["loc"], given))
+        found += [Problem(path, line) for line in _line(problem, path, schema, given).splitlines()]
+    return found
+
+
+def misread_numbers(error: ValidationError, given: Mapping[str, Any]) -> dict[tuple[int | str, ...], int | float]:
+    """Numbers that stand where a text is asked for: YAML makes a number of an unquoted 1.34 or 123456789012."""
+    found: dict[tuple[int | str, ...], int | float] = {}
+    for problem in error.errors(include_url=False):
+        value = problem.get("input")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            texts_allowed = "'" in str(problem.get("ctx", {}).get("expected", ""))
+            if problem["type"] == "string_type" or texts_allowed:
+                found[tuple(_real_path(problem["loc"], given))] = value
+    return found
 
 
 def closest(word: str, allowed: Sequence[str]) -> str:
@@ -66,14 +118,12 @@ def closest(word: str, allowed: Sequence[str]) -> str:
     return f' Did you mean "{near[0]}"?' if near else ""
 
 
-def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    path = _real_path(problem["loc"], given)
+def _line(problem: Mapping[str, Any], path: Location, schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     where = ".".join(map(str, path)) or "the settings"
+    if path and problem["loc"][-1] == _KEY:
+        where = f"{'.'.join(map(str, path[:-1]))}: the key"
     kind, context = str(problem["type"]), problem.get("ctx", {})
     shown = _shown(path, problem.get("input"))
-    if path and path[-1] == "[key]":
-        where = ".".join(map(str, path[:-2]))
-        return f'{where} has the key "{path[-2]}"; {problem["msg"]}.' if kind == FORM else f"{where}: {problem['msg']}."
     if kind == "extra_forbidden":
         parent, key = path[:-1], str(path[-1])
         allowed = sorted(_node(schema, parent, given).get("properties", {}))
@@ -98,16 +148,18 @@ def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[
         return f"{where} is {shown}; it must be {context['says']}."
     if kind == "missing":
         return f"{where} is missing. {_described(schema, path, given)}"
+    if kind == "string_type" and isinstance(problem.get("input"), bool | int | float):
+        return f'{where} is {shown}; a text goes into quotes: "{shown}". {_described(schema, path, given)}'
     if kind in _TYPES:
         return f"{where} is {shown}; it must be {_TYPES[kind]}. {_described(schema, path, given)}".rstrip()
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
         return f"{where} is {shown}; it must be {text.format(context[key])}. {_described(schema, path, given)}".rstrip()
     if kind == "string_pattern_mismatch":
-        return f"{where} is {shown}. {_described(schema, path, given)} (pattern {context['pattern']})"
+        return f"{where} is {shown}, which is not how it is written. {_described(schema, path, given)}"
     text = str(context["error"]) if "error" in context else str(problem["msg"])
     text = "\n".join(line if line.endswith((".", "?")) else f"{line}." for line in text.splitlines())
-    return f"{where}: {text}" if path else text
+    return f"{where.removesuffix(': the key')}: {text}" if path else text
 
 
 def _real_path(location: Location, given: Any) -> list[int | str]:
@@ -120,7 +172,8 @@ def _real_path(location: Location, given: Any) -> list[int | str]:
             given = given.get(part)
         elif isinstance(given, Sequence) and not isinstance(given, str) and isinstance(part, int):
             given = given[part] if part < len(given) else None
-        path.append(part)
+        if part != _KEY:
+            path.append(part)
     return path
 
 
@@ -136,8 +189,15 @@ def _shown(path: Location, value: Any) -> str:
 
 
 def _described(schema: Mapping[str, Any], path: Location, given: Any) -> str:
-    node = _node(schema, path[:-1], given).get("properties", {}).get(str(path[-1]), {}) if path else {}
-    return " ".join(str(node.get("description", "")).split())
+    """The docstring of a setting, or of the nearest one around it, with its default as an example."""
+    for length in range(len(path), 0, -1):
+        node = _node(schema, path[: length - 1], given).get("properties", {}).get(str(path[length - 1]), {})
+        if node.get("description"):
+            text = " ".join(str(node["description"]).split())
+            default = node.get("default")
+            example = f' For example: "{default}".' if isinstance(default, str) and default else ""
+            return text + example
+    return ""
 
 
 def _node(schema: Mapping[str, Any], path: Location, given: Any, *, resolve_kind: bool = True) -> Mapping[str, Any]:

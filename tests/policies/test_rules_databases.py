@@ -10,19 +10,9 @@ from mlops.plan.values import SECRET, UNKNOWN
 from policies.model import Verdict
 from policies.rules.databases import CLUSTER, CLUSTER_INSTANCE, INSTANCE, SUBNET_GROUP
 from policies.rules.routes import ASSOCIATION, GATEWAY, ROUTE, SUBNET
-from tests.policies.resources import (
-    BROKEN,
-    MET,
-    NOT_KNOWN,
-    by_rule,
-    case,
-    check,
-    judgements,
-    left_out,
-    one_property,
-    resource,
-    verdict,
-)
+from tests.nodes import resource
+from tests.policies.resources import BROKEN, MET, NOT_KNOWN, by_rule, case, check, left_out, one_property
+from tests.policies.support import judgements, verdict
 
 TABLE = "aws:ec2/routeTable:RouteTable"
 GROUP = "aws:rds/parameterGroup:ParameterGroup"
