@@ -1,5 +1,6 @@
 """What is decided about the cluster: version, who reaches it, who may do what, nodes, limits."""
 
+import re
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
@@ -197,6 +198,12 @@ class ClusterConfig(Config):
             raise ValueError(
                 f"{twice[0]} is named twice in admins and access; EKS keeps one entry for each principal. Keep one"
             )
+        names = [short_name(arn) for arn in self.admins]
+        if alike := [arn for arn in self.admins if names.count(short_name(arn)) > 1]:
+            raise ValueError(
+                f"{' and '.join(alike)} differ by punctuation alone, and their entries are named after them; "
+                "move one of them to access, under a name of its own"
+            )
         return self
 
     @model_validator(mode="after")
@@ -232,6 +239,11 @@ class ClusterConfig(Config):
                 f"{self.autoscaler.max_nodes}; raise it, or lower min_size"
             )
         return self
+
+
+def short_name(principal: str) -> str:
+    """A resource name for a principal, `123456789012-role-admin`."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", principal.partition("iam::")[2])
 
 
 def supported(today: date, *, extended: bool) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ A managed node group has one capacity type, so that a group that mixes on-demand
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from components.cluster.node_config import (
     disks,
     labels,
     node_template_tags,
+    tag_name,
     taints,
 )
 
@@ -183,7 +183,7 @@ class NodeGroup(Component[NodeGroupOutputs]):
         """Tell the autoscaler what a node of an empty group would be like; it has none to look at."""
         for key, value in node_template_tags(self._config, self._args.group).items():
             aws.autoscaling.Tag(
-                f"{self.name}-{capacity}-{re.sub('[^a-zA-Z0-9]+', '-', key.partition('node-template/')[2])}",
+                f"{self.name}-{capacity}-{tag_name(key)}",
                 autoscaling_group_name=group.resources.apply(
                     lambda resources: str(resources[0].autoscaling_groups[0].name)  # type: ignore[index]
                 ),

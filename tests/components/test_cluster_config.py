@@ -97,6 +97,11 @@ def test_a_session_is_no_principal() -> None:
     assert "admins.0" in message
 
 
+def test_principals_whose_entries_would_have_one_name_are_refused() -> None:
+    arns = [f"arn:aws:iam::123456789012:role/{name}" for name in ("team/a", "team-a")]
+    assert "differ by punctuation alone" in refused(admins=arns)
+
+
 def test_a_principal_named_twice_is_refused() -> None:
     arn = "arn:aws:iam::123456789012:role/Admin"
     message = refused(admins=[arn], access={"again": {"principal": arn, "policy": "view", "namespaces": ["models"]}})

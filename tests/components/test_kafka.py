@@ -266,6 +266,7 @@ def test_clients_get_bootstrap_brokers_and_the_way_to_them() -> None:
         ({"storage_gb": 500, "max_storage_gb": 500}, "give more than storage_gb"),
         ({"version": "2.8.1"}, 'version is "2.8.1"; allowed: 4.2.x'),
         ({"topics": {"a b": {}}}, "a name that Kafka takes"),
+        ({"topics": {"a.b": {}, "a_b": {}}}, "which Kafka takes for one name"),
         ({"monitoring": "ALL"}, "monitoring"),
     ],
 )

@@ -91,6 +91,16 @@ class ProvisionedBrokers(Config):
                 )
         return value
 
+    @field_validator("topics")
+    @classmethod
+    def _names_differ_in_metrics_too(cls, topics: dict[str, TopicConfig]) -> dict[str, TopicConfig]:
+        names = [name.replace(".", "_") for name in topics]
+        if alike := [name for name in topics if names.count(name.replace(".", "_")) > 1]:
+            raise ValueError(
+                f"topics {' and '.join(alike)} differ by `.` and `_` alone, which Kafka takes for one name"
+            )
+        return topics
+
 
 class StandardBrokers(ProvisionedBrokers):
     """Brokers with EBS volumes of their own."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -55,6 +55,13 @@ class Form:
             # The text may hold braces, which a template would take for its own.
             raise PydanticCustomError("refused", "{reason}", {"reason": reason})
         return value
+
+
+Address = Annotated[
+    str,
+    Form("[A-Za-z0-9._~:/@+=,-]+", "an address or a name: letters, digits and `._~:/@+=,-`", most=500),
+]
+"""An address or a name that somebody else's product gives."""
 
 
 @dataclass(frozen=True)
