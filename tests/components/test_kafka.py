@@ -258,6 +258,7 @@ def test_clients_get_bootstrap_brokers_and_the_way_to_them() -> None:
         ({"kind": "express", "version": "4.1.x"}, "which express brokers do not run"),
         ({"kind": "express", "instance_type": "express.m7g.24xlarge"}, "a size that MSK does not have"),
         ({"kind": "express", "instance_type": "kafka.m7g.large"}, "no kind of express brokers"),
+        ({"version": "4.2.x"}, "which standard brokers do not run; allowed: 4.1.x"),
         ({"instance_type": "kafka.t3.small"}, "has no KRaft mode"),
         ({"instance_type": "kafka.t3.small", "version": "3.9.x"}, "has no KRaft mode"),
         ({"instance_type": "kafka.m7g.24xlarge"}, "a size that MSK does not have"),

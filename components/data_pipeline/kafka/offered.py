@@ -1,8 +1,9 @@
 """What MSK offers: kind of brokers × size × Kafka version × who keeps the metadata, in one table.
 
-Sources: MSK developer guide, "Amazon MSK broker types", "Supported Apache Kafka versions", "KRaft mode" and "Express
-brokers"; the sizes are those of the MSK price list. MSK refuses a combination that is not in it after a quarter of an
-hour.
+Sources: MSK developer guide, "Amazon MSK broker types"; for the versions what CreateCluster itself called valid on
+2026-09-14, measured by github.com/badmintoncryer/cdk-preflight (rules pf-msk-kafka-version-deprecated,
+pf-msk-express-kafka-version and pf-msk-t3-small-not-kraft): with KRaft, standard brokers run 3.7 to 3.9, 4.0 and 4.1,
+express brokers 3.9 and 4.2. The sizes are those of the MSK price list.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Literal
 from mlops.core import versions
 
 BrokerKind = Literal["standard", "express"]
+_STANDARD = tuple(version for version in versions.KAFKA if version != "4.2.x")
 _UP_TO_16 = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
 
 
@@ -27,8 +29,8 @@ class Offer:
 
 OFFERS = (
     Offer(kind="standard", family="kafka.t3", sizes=("small",), versions=()),
-    Offer(kind="standard", family="kafka.m5", sizes=(*_UP_TO_16, "24xlarge"), versions=versions.KAFKA),
-    Offer(kind="standard", family="kafka.m7g", sizes=_UP_TO_16, versions=versions.KAFKA),
+    Offer(kind="standard", family="kafka.m5", sizes=(*_UP_TO_16, "24xlarge"), versions=_STANDARD),
+    Offer(kind="standard", family="kafka.m7g", sizes=_UP_TO_16, versions=_STANDARD),
     Offer(kind="express", family="express.m7g", sizes=_UP_TO_16, versions=("4.2.x", "3.9.x")),
 )
 """The platform runs Kafka in KRaft mode alone: version 4 has no other, and a cluster cannot change over."""
