@@ -71,7 +71,7 @@ SEARCH_STANDARD_UNTIL = {
 """Version of OpenSearch on Amazon OpenSearch Service -> the end of its standard support. Same source."""
 POSTGRES = ("18", "17", "16", "15")
 POSTGRES_DEFAULT = "17"
-KAFKA = ("4.1.x", "4.0.x", "3.9.x", "3.8.x")
+KAFKA = ("4.2.x", "4.1.x", "4.0.x", "3.9.x", "3.8.x")
 KAFKA_DEFAULT = "3.9.x"
 """MSK's own spelling: the patch level is AWS's to choose."""
 
