@@ -103,6 +103,7 @@ class PlatformOutputs:
     registry: dict[str, pulumi.Output[str]]
     cluster_name: pulumi.Output[str] | None
     kubeconfig_command: pulumi.Output[str] | None
+    oidc_provider_arn: pulumi.Output[str] | None
     database_endpoint: pulumi.Output[str] | None
     stream: pulumi.Output[str] | None
     stream_endpoint: pulumi.Output[str] | None
@@ -118,6 +119,7 @@ class PlatformOutputs:
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
             "modelUrls": self.model_urls,
+            "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
             "registry": self.registry,
             "stream": self.stream,
@@ -204,6 +206,7 @@ class Platform(Component[PlatformOutputs]):
                 registry=registry.urls,
                 cluster_name=cluster.name if cluster else None,
                 kubeconfig_command=cluster.kubeconfig_command if cluster else None,
+                oidc_provider_arn=cluster.oidc_provider_arn if cluster else None,
                 database_endpoint=database.endpoint if database else None,
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
