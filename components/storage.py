@@ -61,7 +61,8 @@ class StorageConfig(Config):
     protect: bool = True
     """Refuse to delete the buckets."""
     force_destroy: bool = False
-    """Let a destroy delete buckets that still hold objects. Only for stacks whose data is worth nothing."""
+    """Let a destroy delete the lake's buckets with the objects in them. Only for stacks whose data is worth nothing;
+    else somebody empties them first. The bucket of access logs goes with its logs as soon as `protect` is off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +137,13 @@ class Storage(Component[StorageOutputs]):
     ) -> None:
         super().__init__(name, opts)
         self._config = config
-        logs = self._bucket("logs", rules=[_expiry("expire", config.log_retention_days)], key_arn=None)
+        # S3 writes access logs until the last other bucket is gone: nobody could empty theirs in time for a destroy.
+        logs = self._bucket(
+            "logs",
+            rules=[_expiry("expire", config.log_retention_days)],
+            key_arn=None,
+            force_destroy=config.force_destroy or not config.protect,
+        )
         statements = [deliver_logs(logs)]
         self._policy("logs", logs, statements)
         lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
@@ -156,7 +163,7 @@ class Storage(Component[StorageOutputs]):
                 _expiry(prefix.rstrip("/"), self._config.lifecycle.delivered_days, prefix, noncurrent_days=1)
                 for prefix in (DELIVERED, UNDELIVERED)
             ]
-        bucket = self._bucket(zone, rules=rules, key_arn=key_arn)
+        bucket = self._bucket(zone, rules=rules, key_arn=key_arn, force_destroy=self._config.force_destroy)
         aws.s3.BucketLogging(
             f"{self.name}-{zone}-logging",
             bucket=bucket.bucket,
@@ -173,12 +180,13 @@ class Storage(Component[StorageOutputs]):
         *,
         rules: "list[aws.s3.BucketLifecycleConfigurationRuleArgs]",
         key_arn: pulumi.Output[str] | None,
+        force_destroy: bool,
     ) -> "aws.s3.Bucket":
         """A bucket with everything that each of them needs. Access logs cannot be delivered into SSE-KMS with
         a customer key (S3 user guide, "Enabling server access logging"): `key_arn` None means SSE-S3."""
         bucket = aws.s3.Bucket(
             f"{self.name}-{role}",
-            force_destroy=self._config.force_destroy,
+            force_destroy=force_destroy,
             opts=self.child_with(protect=self._config.protect),
         )
         aws.s3.BucketPublicAccessBlock(

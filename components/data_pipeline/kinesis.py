@@ -17,10 +17,20 @@ from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.foundation import Foundation
+from components.network.endpoints import of_actions
 from components.storage import DELIVERED, UNDELIVERED
 from mlops.core.config import Card, Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import LogDays
+
+PRODUCE = ("kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords")
+CONSUME = (
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)
 
 ShardMetric = Literal[
     "IncomingBytes",
@@ -70,7 +80,7 @@ class KinesisConfig(DataPipelineConfig):
         complexity="low",
         trade_offs="Nothing to run and little to size, for AWS's own API and a price by volume",
     )
-    endpoints: ClassVar[frozenset[str]] = frozenset({"kinesis-streams"})
+    endpoints: ClassVar[frozenset[str]] = of_actions((*PRODUCE, *CONSUME))
 
     kind: Literal["kinesis"] = "kinesis"
     capacity: Annotated[OnDemandCapacity | ProvisionedCapacity, Field(discriminator="kind")] = OnDemandCapacity()
@@ -187,18 +197,16 @@ class Kinesis(Component[DataPipelineOutputs]):
 
 def produce(stream_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
     """Write to the stream, which encrypts each record."""
-    actions = ("DescribeStreamSummary", "ListShards", "PutRecord", "PutRecords")
     return (
-        Statement(actions=tuple(f"kinesis:{action}" for action in actions), resources=(stream_arn,)),
+        Statement(actions=PRODUCE, resources=(stream_arn,)),
         Statement(actions=("kms:GenerateDataKey",), resources=(key_arn,)),
     )
 
 
 def consume(stream_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
     """Read the stream."""
-    actions = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
     return (
-        Statement(actions=tuple(f"kinesis:{action}" for action in actions), resources=(stream_arn,)),
+        Statement(actions=CONSUME, resources=(stream_arn,)),
         Statement(actions=("kms:Decrypt",), resources=(key_arn,)),
     )
 
