@@ -29,6 +29,12 @@ _SELDOM = ("Job", "Workflow", "WorkflowTemplate", "Task", "Run", "Application")
 """Ends of kinds whose pods run to completion."""
 
 
+_KINDS = frozenset(
+    (
+        *("CronJob", "DaemonSet", "Deployment", "Job", "Pod"),
+        *("ReplicaSet", "ReplicationController", "StatefulSet"),
+    )
+)
 CARRYING = frozenset(
     (
         *("serving.kserve.io", "serving.knative.dev", "ray.io", "kubeflow.org", "sparkoperator.k8s.io", "tekton.dev"),
@@ -53,11 +59,16 @@ def behind(node: Node) -> tuple[Part, ...]:
     """The workloads that operators make of a resource; none where it makes none, or does not write them out."""
     if not node.type.startswith("kubernetes:"):
         return ()
-    if group(node.type) in NATIVE:
+    if is_workload(node.type):
         return ()
     kind = node.type.rpartition(":")[2]
     reader = READERS.get(kind, _written_out)
     return tuple(_part(node, found, kind) for found in reader(node.inputs))
+
+
+def is_workload(type_: str) -> bool:
+    """Whether a type is one of Kubernetes' own whose pods stand where everybody knows."""
+    return group(type_) in NATIVE and type_.rpartition(":")[2].removesuffix("Patch") in _KINDS
 
 
 def group(type_: str) -> str:

@@ -28,6 +28,7 @@ DATA_PORTS = (
 ALL_PROTOCOLS = ("-1",)
 PORTS = ("tcp", "udp")
 """Protocols that have ports."""
+LAST_PORT = 65_535
 NEARLY_ALL = 60_000
 """So many ports in one rule are every port, less a few."""
 
@@ -61,10 +62,16 @@ class Opening:
             return True
         if self.protocol not in PORTS:
             return False
-        if is_unknown(self.first) or is_unknown(self.last):
+        ports = self._ports
+        return None if ports is None else ports[1] - ports[0] >= NEARLY_ALL
+
+    @property
+    def _ports(self) -> tuple[int, int] | None:
+        """The first and the last port; None where they are not known. -1 is every port; so is 0 alone."""
+        if not (isinstance(self.first, int) and isinstance(self.last, int)):
             return None
-        numbers = isinstance(self.first, int) and isinstance(self.last, int)
-        return numbers and self.last - self.first >= NEARLY_ALL
+        every = -1 in (self.first, self.last) or (self.first, self.last) == (0, 0)
+        return (0, LAST_PORT) if every else (self.first, self.last)
 
     def covers(self, *ports: int) -> Answer:
         """Whether one of the ports is open."""
@@ -74,11 +81,8 @@ class Opening:
             return True
         if self.protocol not in PORTS:
             return False
-        if is_unknown(self.first) or is_unknown(self.last):
-            return None
-        if not (isinstance(self.first, int) and isinstance(self.last, int)):
-            return False
-        return any(self.first <= port <= self.last for port in ports)
+        own = self._ports
+        return None if own is None else any(own[0] <= port <= own[1] for port in ports)
 
 
 def openings(node: Node, direction: str = "ingress") -> list[Opening] | None:

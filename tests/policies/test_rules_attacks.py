@@ -71,7 +71,13 @@ CASES: list[Case] = [
         ("one half of the internet", opened(cidrBlocks=["0.0.0.0/1"])),
         ("IPv6 written out", opened(cidrBlocks=[], ipv6CidrBlocks=["0:0::0/0"])),
     ),
-    *of("sg-no-all-ports-from-internet", WRONG, ("all ports but the first two", opened(fromPort=2, toPort=65535))),
+    *of(
+        "sg-no-all-ports-from-internet",
+        WRONG,
+        ("all ports but the first two", opened(fromPort=2, toPort=65535)),
+        ("-1 for every port", opened(fromPort=-1, toPort=-1)),
+        ("0 for every port", opened(fromPort=0, toPort=0)),
+    ),
     *of(
         "nacl-no-admin-ports-from-internet",
         WRONG,
