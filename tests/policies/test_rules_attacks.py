@@ -17,6 +17,14 @@ BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 NETWORK = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 SSH = {"fromPort": "22", "toPort": "22"}
+REFUSED = {
+    "ruleNo": 10,
+    "action": "deny",
+    "protocol": "tcp",
+    "cidrBlock": "0.0.0.0/0",
+    "fromPort": 0,
+    "toPort": 65535,
+}
 EVERYTHING = {"action": "allow", "protocol": "-1", "cidrBlock": "0.0.0.0/0", "fromPort": 0, "toPort": 0}
 
 
