@@ -76,6 +76,8 @@ class Opening:
 
     def covers(self, *ports: int) -> Answer:
         """Whether one of the ports is open."""
+        if not ports:
+            return False
         if self._protocol_unknown:
             return None
         if self.protocol in ALL_PROTOCOLS:

@@ -106,6 +106,37 @@ CASES: list[Case] = [
         ),
     ),
     *of(
+        "sg-no-all-ports-from-internet",
+        WRONG,
+        ("-1 for every port", opened(fromPort=-1, toPort=-1)),
+        ("0 for every port", opened(fromPort=0, toPort=0)),
+    ),
+    *of(
+        "nacl-no-admin-ports-from-internet",
+        RIGHT,
+        ("an earlier entry refuses", resource(ACL, {"ingress": [REFUSED, {**EVERYTHING, "ruleNo": 20}]})),
+    ),
+    *of(
+        "nacl-no-admin-ports-from-internet",
+        WRONG,
+        ("a later entry refuses", resource(ACL, {"ingress": [REFUSED, {**EVERYTHING, "ruleNo": 5}]})),
+        (
+            "only IPv4 is refused before",
+            resource(
+                ACL,
+                {"ingress": [REFUSED, {"action": "allow", "protocol": "-1", "ipv6CidrBlock": "::/0", "ruleNo": 20}]},
+            ),
+        ),
+    ),
+    *of(
+        "k8s-no-privilege-escalation",
+        WRONG,
+        (
+            "a pod in a template of its own",
+            resource("kubernetes:core/v1:PodTemplate", {"template": {"spec": {"containers": [{"name": "main"}]}}}),
+        ),
+    ),
+    *of(
         "cloudtrail-multi-region",
         WRONG,
         ("data events only", trail(eventSelectors=[objects("arn:aws:s3", includeManagementEvents=False)])),
