@@ -57,7 +57,7 @@ def tier_of(environment: Mapping[str, str]) -> str:
     """The tier of the stack that the engine works on, from the configuration that it hands over; empty where it
     hands none, and then the rules are as strict as for prod."""
     config = json.loads(environment.get("PULUMI_CONFIG") or "{}")
-    return str(config.get(f"{environment.get('PULUMI_PROJECT', 'mlops')}:tier", ""))
+    return str(config.get(f"{environment.get('PULUMI_PROJECT', '')}:tier", ""))
 
 
 def policies(tier: str, accepted: Sequence[Exemption] = ()) -> list[Policy]:

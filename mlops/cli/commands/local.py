@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 local_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="The services of the local stack: status, logs, restart, stop, run-loop.",
+    help="The services of the local stack: status, logs, restart, stop, run-loop, adopt.",
 )
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="aws, mlflow, recommender, worker or health.")]
@@ -31,12 +31,14 @@ def status(
 
     from mlops.cli import ui
     from mlops.cli.errors import FailedError
+    from mlops.cli.local.stranded import hint, stranded
     from mlops.cli.views.local import as_data, parts_table
 
     stack = _stack()
     parts = stack.parts()
     if as_json:
-        ui.print_json({**as_data(parts, stack.served(), stack.memory()), "strays": stack.strays()})
+        state = {"strays": stack.strays(), "stack": stack.owner(), "stranded": list(stranded(options.project_root()))}
+        ui.print_json({**as_data(parts, stack.served(), stack.memory()), **state})
     elif not parts:
         ui.out().print("There is no local stack. `mlops up -s local` (or `make up`) makes it.")
     elif watch and ui.out().is_terminal:
@@ -50,6 +52,8 @@ def status(
             if part.state in ("fails", "hangs"):
                 ui.out().print(f"{part.name}: {part.detail}", markup=False, soft_wrap=True)
         ui.out().print(_serving(stack.served()), markup=False)
+    if words := hint(options.project_root()):
+        ui.note(words)
     if strays := stack.strays():
         raise FailedError(
             f"The process manager was killed; these still run without it: {', '.join(strays)}.\n"
@@ -132,6 +136,31 @@ def stop(as_json: options.Json = False) -> None:
         ui.print_json({"ended": number})
         return
     ui.out().print(f"[green]✓[/] {number} processes ended; data is kept.")
+
+
+@local_app.command("adopt")
+def adopt(
+    old: Annotated[str, typer.Argument(help="Name under which the state was made; `mlops local status` lists them.")],
+    stack: options.Stack = None,
+    as_json: options.Json = False,
+) -> None:
+    """Give the state of a renamed stack, which has no file any more, to a stack that has one.
+
+    Then `mlops up` changes what is named after the stack, and keeps the rest.
+
+    \b
+    mlops local adopt local -s mine
+    """
+    from mlops.cli import ui
+    from mlops.cli.local import stranded
+
+    target = options.target(stack)
+    options.belongs_here(target)
+    stranded.adopt(old, target)
+    if as_json:
+        ui.print_json({"stack": target.stack, "adopted": old})
+    else:
+        ui.out().print(f"[green]✓[/] What was {old}'s is {target.stack}'s. Next: mlops up -s {target.stack}")
 
 
 @local_app.command("run-loop", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
