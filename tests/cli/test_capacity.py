@@ -14,7 +14,7 @@ GROUP = {"instanceTypes": ["m7i.large"], "scalingConfig": {"minSize": 1, "desire
 
 def export(folder: Path, **others: dict[str, Any]) -> str:
     """A deployed stack of one node and these resources, by type."""
-    rows = [{"urn": STACK, "type": "pulumi:pulumi:Stack", "custom": False}]
+    rows: list[dict[str, Any]] = [{"urn": STACK, "type": "pulumi:pulumi:Stack", "custom": False}]
     for type_, inputs in {"aws:eks/nodeGroup:NodeGroup": GROUP, **others}.items():
         urn = f"urn:pulumi:qa::mlops::{type_}::it"
         rows.append({"urn": urn, "type": type_, "custom": True, "id": "it", "inputs": inputs, "parent": STACK})
