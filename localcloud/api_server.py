@@ -1,114 +1,205 @@
-"""A real API server for the Kubernetes half: server-side apply through the official client.
+"""A real API server for the Kubernetes half: objects are made there, changed by server-side apply, and deleted.
 
-Helm releases cannot be applied without Helm: they stay in the pretend cloud, and so do custom resources whose kind
-only such a release would bring. What was left out is listed, so that nobody takes silence for success.
+Nothing that was there before is touched: what is made carries a label, an object that exists is refused, and only
+what has both the label and the uid that was noted is changed or deleted. Helm releases cannot be applied without
+Helm: they stay in the pretend cloud, and so do custom resources whose kind only such a release would bring. What was
+left out is listed, so that nobody takes silence for success.
 """
 
-from pathlib import Path
+import time
+from collections.abc import Iterable
 from typing import Any
 
-from localcloud.kubernetes_objects import is_release
+from localcloud.api_client import ApiClient, Live
+from localcloud.kubernetes_objects import ObjectKey, is_release
 from localcloud.provider import RefusedError
 from localcloud.world import Thing
+from mlops.plan.graph import Graph
 from mlops.plan.values import Properties, unwrapped
 
-FIELD_MANAGER = "mlops-rehearsal"
+LABEL = "mlops.platform/made-by"
+"""Label of every object that is made on a real API server."""
+
+_LOOK_SECONDS = 0.25
+_GONE_SECONDS = 60
+"""For one object to go, once its deletion was taken."""
 
 
 class RealApiServer:
-    """Applies and deletes objects in the cluster of a kubeconfig. Implements `kubernetes_provider.ApiServer`."""
+    """The cluster of a kubeconfig. Implements `kubernetes_provider.ApiServer`."""
 
-    def __init__(self, kubeconfig: Path, cache_folder: Path) -> None:
-        """Connect and read which kinds the server knows.
-
-        Raises:
-            RefusedError: there is no such file, or the server does not answer.
+    def __init__(self, client: ApiClient, mark: str) -> None:
         """
-        # A development dependency: only who rehearses against a real API server needs it.
-        from kubernetes import config, dynamic
-
-        connect: Any = config.new_client_from_config
-        client: Any = dynamic.DynamicClient
-
-        if not kubeconfig.exists():
-            raise RefusedError(f"There is no kubeconfig at {kubeconfig}.")
-        cache_folder.mkdir(parents=True, exist_ok=True)
-        try:
-            api = connect(config_file=str(kubeconfig))
-            self._client: Any = client(api, cache_file=str(cache_folder / "discovery.json"))
-        except Exception as error:  # the client raises whatever its transport raises
-            raise RefusedError(f"The API server of {kubeconfig} does not answer: {error}") from None
+        Args:
+            mark: value of the label by which this user of the server knows its own objects.
+        """
+        self._client = client
+        self._mark = mark
+        self._made: dict[ObjectKey, Live] = {}
         self.left_out: list[str] = []
         """What was not sent to the server, a name each."""
 
-    def apply(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
-        """Apply an object as field manager `mlops-rehearsal`, taking over fields that others own.
+    @property
+    def server(self) -> str:
+        """Address of the server."""
+        return self._client.server
+
+    @property
+    def context(self) -> str:
+        """The kubeconfig's context that leads there."""
+        return self._client.context
+
+    def foreign(self, graphs: Iterable[Graph]) -> list[Live]:
+        """Objects on the server that have the name of one of the graphs' and that this user did not make."""
+        wanted = {key: None for graph in graphs for key in keys_of(graph)}
+        found = [live for key in wanted if (live := self._client.get(key))]
+        return [live for live in found if not self._is_own(live)]
+
+    def remains(self) -> list[Live]:
+        """Everything on the server that this user made, now or earlier."""
+        return self._client.labelled(LABEL, self._mark)
+
+    def create(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
+        """Make an object, marked as one's own.
 
         Args:
             inputs: in clear.
             brought: kinds that Helm releases of this rehearsal would have brought.
 
         Raises:
-            RefusedError: with the server's own words.
+            RefusedError: with the server's own words; it is there already, or its kind is not known.
         """
-        from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
-
-        if is_release(thing.type):
-            self.left_out.append(str(thing))
+        if self._leaves_out(thing, brought):
             return
-        manifest = _manifest(thing, inputs)
-        kind = f"{manifest['kind']}.{manifest['apiVersion'].rpartition('/')[0]}"
-        try:
-            resource = self._client.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
-            self._client.server_side_apply(
-                resource,
-                body=manifest,
-                namespace=manifest["metadata"].get("namespace"),
-                field_manager=FIELD_MANAGER,
-                force_conflicts=True,
-            )
-        except ResourceNotFoundError:
-            if kind not in brought:
-                raise RefusedError(f'no matches for kind "{kind}" on the API server, which {thing} needs.') from None
-            self.left_out.append(str(thing))
-        except DynamicApiError as error:
-            raise RefusedError(_reason(error)) from None
+        key = key_of(thing)
+        self._made[key] = self._client.create(self._manifest(thing, inputs), key)
 
-    def delete(self, thing: Thing) -> None:
-        """Delete an object; one that is not there is fine.
+    def change(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
+        """Change an object of one's own.
 
         Raises:
-            RefusedError: with the server's own words.
+            RefusedError: with the server's own words; or it is gone, or somebody else's by now.
         """
-        from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, ResourceNotFoundError
+        if self._leaves_out(thing, brought):
+            return
+        key = key_of(thing)
+        own = self._own(key)
+        if own is None:
+            raise RefusedError(f"{key} is not on the API server any more, or is not the one that was made there.")
+        self._client.apply(self._manifest(thing, inputs), key, own.uid)
 
+    def delete(self, thing: Thing) -> None:
+        """Delete an object of one's own and wait until it has gone; one that is not there is fine. A namespace
+        takes its time: `clean_up` waits for it.
+
+        Raises:
+            RefusedError: with the server's own words, or because somebody put something into a namespace.
+        """
         if is_release(thing.type):
             return
-        metadata = thing.outputs["metadata"]
-        try:
-            resource = self._client.resources.get(api_version=thing.outputs["apiVersion"], kind=thing.outputs["kind"])
-            self._client.delete(
-                resource,
-                name=metadata["name"],
-                namespace=metadata.get("namespace"),
-                propagation_policy="Background",
-            )
-        except (NotFoundError, ResourceNotFoundError):
-            return
-        except DynamicApiError as error:
-            raise RefusedError(_reason(error)) from None
+        key = key_of(thing)
+        own = self._own(key)
+        if own:
+            self._delete(own)
+            if key.kind != "Namespace" and self._wait([own], _GONE_SECONDS):
+                raise RefusedError(f"{key} is still there {_GONE_SECONDS} s after its deletion.")
+
+    def clean_up(self, seconds: float) -> list[str]:
+        """Delete all that this user made and that is still there, what was made last first.
+
+        Args:
+            seconds: how long to wait for it to go.
+
+        Returns:
+            What is left, with the reason, a line each.
+        """
+        waiting, left = [], []
+        for live in self._from_last(self.remains()):
+            try:
+                self._delete(live)
+                waiting.append(live)
+            except RefusedError as refusal:
+                left.append(str(refusal))
+        return left + [f"{live} is being deleted, and not gone yet" for live in self._wait(waiting, seconds)]
+
+    def _delete(self, live: Live) -> None:
+        if live.key.kind == "Namespace":
+            strangers = [str(other) for other in self._client.inside(live.key.name) if not self._is_own(other)]
+            if strangers:
+                raise RefusedError(f"{live} stays: somebody else put {', '.join(strangers)} into it.")
+        self._client.delete(live)
+
+    def _wait(self, deleted: Iterable[Live], seconds: float) -> list[Live]:
+        """Wait for objects to go; returns those that have not."""
+        until = time.monotonic() + seconds
+        there = list(deleted)
+        while there := [live for live in there if _same(self._client.get(live.key), live)]:
+            if time.monotonic() > until:
+                break
+            time.sleep(_LOOK_SECONDS)
+        return there
+
+    def _own(self, key: ObjectKey) -> Live | None:
+        """The object of that key, if it is there and the one that was made by this user."""
+        live = self._client.get(key)
+        if live is None or not self._is_own(live):
+            return None
+        return live if _same(self._made.get(key, live), live) else None
+
+    def _is_own(self, live: Live) -> bool:
+        return live.labels.get(LABEL) == self._mark
+
+    def _from_last(self, found: Iterable[Live]) -> list[Live]:
+        """What is in a namespace before the namespace, and else what was made last first."""
+        place = {live.uid: number for number, live in enumerate(self._made.values())}
+        return sorted(found, key=lambda live: (live.key.kind == "Namespace", -place.get(live.uid, -1)))
+
+    def _leaves_out(self, thing: Thing, brought: frozenset[str]) -> bool:
+        if not is_release(thing.type):
+            key = key_of(thing)
+            if self._client.serves(key):
+                return False
+            kind = f"{key.kind}.{key.group}"
+            if kind not in brought:
+                raise RefusedError(f'no matches for kind "{kind}" on the API server, which {thing} needs.')
+        self.left_out.append(str(thing))
+        return True
+
+    def _manifest(self, thing: Thing, inputs: Properties) -> dict[str, Any]:
+        """The object as the program described it, with the name and namespace that it got, and our label."""
+        given: dict[str, Any] = unwrapped(inputs)
+        made = thing.outputs["metadata"]
+        named = {key: made[key] for key in ("name", "namespace") if key in made}
+        labels = {**((given.get("metadata") or {}).get("labels") or {}), LABEL: self._mark}
+        metadata = {**(given.get("metadata") or {}), **named, "labels": labels}
+        head = {key: thing.outputs[key] for key in ("apiVersion", "kind")}
+        return {**head, **given, "metadata": metadata}
 
 
-def _manifest(thing: Thing, inputs: Properties) -> dict[str, Any]:
-    """The object as the program described it, with the name and namespace that it got."""
-    given: dict[str, Any] = unwrapped(inputs)
-    named = {key: thing.outputs["metadata"][key] for key in ("name", "namespace") if key in thing.outputs["metadata"]}
-    metadata = {**(given.get("metadata") or {}), **named}
-    head = {key: thing.outputs[key] for key in ("apiVersion", "kind")}
-    return {**head, **given, "metadata": metadata}
+def keys_of(graph: Graph) -> list[ObjectKey]:
+    """The objects that a graph would make on a cluster."""
+    return [_key(node.outputs) for node in graph if node.package == "kubernetes" and not is_release(node.type)]
 
 
-def _reason(error: Any) -> str:
-    """The `message` of the status that the server answered with."""
-    summary = error.summary() if callable(getattr(error, "summary", None)) else str(error)
-    return str(summary)
+def key_of(thing: Thing) -> ObjectKey:
+    """Which object a resource stands for."""
+    return _key(thing.outputs)
+
+
+def mark(purpose: str, project: str, stack: str) -> str:
+    """A label's value for one user of a server, at most 63 characters: `rehearsal.mlops.dev`."""
+    return f"{purpose}.{project}.{stack}"[:63].rstrip("-_.")
+
+
+def _key(outputs: Properties) -> ObjectKey:
+    metadata = outputs["metadata"]
+    return ObjectKey(
+        api_version=str(outputs["apiVersion"]),
+        kind=str(outputs["kind"]),
+        namespace=str(metadata.get("namespace") or ""),
+        name=str(metadata["name"]),
+    )
+
+
+def _same(found: Live | None, live: Live) -> bool:
+    return found is not None and found.uid == live.uid

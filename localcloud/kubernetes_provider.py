@@ -24,16 +24,16 @@ from mlops.plan.wire import from_struct, to_struct
 
 
 class ApiServer(Protocol):
-    """A real API server that objects are sent to."""
+    """A real API server that objects are sent to. Raises RefusedError with the server's own words."""
 
-    def apply(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
-        """Server-side apply, inputs in clear; `brought` are the kinds that Helm releases would have brought.
+    def create(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
+        """Make an object, inputs in clear; `brought` are the kinds that Helm releases would have brought."""
 
-        Raises RefusedError with the server's own words.
-        """
+    def change(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
+        """Change an object that was made here."""
 
     def delete(self, thing: Thing) -> None:
-        """Delete; an object that is not there any more is fine."""
+        """Delete an object that was made here; one that is not there any more is fine."""
 
 
 class KubernetesProvider(StandIn):
@@ -72,9 +72,14 @@ class KubernetesProvider(StandIn):
     def before_delete(self, thing: Thing) -> None:
         _raise(kubernetes.refuse_delete(self._world, thing))
 
-    def applied(self, thing: Thing, inputs: Properties) -> None:
+    def made(self, thing: Thing, inputs: Properties) -> None:
         if self._api_server:
-            self._api_server.apply(thing, inputs, kubernetes.kinds_on_cluster(self._world, thing))
+            self._api_server.create(thing, inputs, kubernetes.kinds_on_cluster(self._world, thing))
+        self._manifests.write(thing, inputs)
+
+    def changed(self, thing: Thing, inputs: Properties) -> None:
+        if self._api_server:
+            self._api_server.change(thing, inputs, kubernetes.kinds_on_cluster(self._world, thing))
         self._manifests.write(thing, inputs)
 
     def deleted(self, thing: Thing) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.platform import PlatformConfig
+from mlops.core import offerings
 from mlops.core.merge import merge
 from mlops.core.problems import Problem, SettingsError, closest, explain, misread_numbers
 from mlops.stacks import StackFile
@@ -75,8 +76,24 @@ def resolve(stack: StackFile) -> Settings:
                 f"{differences['region']}; keep aws:region."
             )
         differences = {**differences, "region": region}
-    given = merge(tier(chosen).model_dump(mode="python"), differences)
+    base = tier(chosen).model_dump(mode="python")
+    given = merge(offered(base, str(differences.get("region", base["region"]))), differences)
     return Settings(project=project, stack=name, tier=chosen, platform=_platform(given, stack, chosen))
+
+
+def offered(tier: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+    """A tier without the instance types that a region lacks: EKS refuses a group over one of them. A group that would
+    keep none keeps all, and the settings are refused with what the region has instead."""
+
+    def there(group: Mapping[str, Any]) -> Mapping[str, Any]:
+        names = [name for name in group["instance_types"] if offerings.offers("instance_types", region, name)]
+        return {**group, "instance_types": names or group["instance_types"]}
+
+    cluster = tier["cluster"]
+    if cluster is None:
+        return tier
+    groups = {name: there(group) for name, group in cluster["node_groups"].items()}
+    return {**tier, "cluster": {**cluster, "system": there(cluster["system"]), "node_groups": groups}}
 
 
 def override(stack: StackFile) -> Mapping[str, Any]:

@@ -5,11 +5,11 @@ piece can be left out.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.account import audit_trail
 from components.base.component import Component
@@ -18,6 +18,8 @@ from components.base.trust import account_of, service_trust
 from components.keys import KeysOutputs
 from components.storage import StorageOutputs
 from mlops.core.config import Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import Email
 
 ThreatFeature = Literal[
     "S3_DATA_EVENTS",
@@ -49,14 +51,18 @@ class AccountBaselineConfig(Config):
     """Days for which the trail is kept in CloudWatch Logs, where alarms and queries look at it."""
     alarms: bool = True
     """An alarm for each event that the CIS benchmark wants watched; needs `audit_trail`."""
-    alarm_emails: tuple[str, ...] = ()
+    alarm_emails: Annotated[tuple[Email, ...], Unique(most=100)] = ()
     """Who hears of these alarms. Each address has to confirm once; without any, subscribe to the topic yourself."""
     threat_detection: bool = True
     """GuardDuty."""
-    threat_features: tuple[ThreatFeature, ...] = ("S3_DATA_EVENTS", "EKS_AUDIT_LOGS", "RUNTIME_MONITORING")
-    """What GuardDuty looks at besides network and API calls. RUNTIME_MONITORING lets GuardDuty install its agent on
-    nodes and make an endpoint in the VPC, which it takes away itself some time after it is switched off: until then
-    the VPC cannot be deleted."""
+    threat_features: Annotated[tuple[ThreatFeature, ...], Unique(most=6)] = (
+        "S3_DATA_EVENTS",
+        "EKS_AUDIT_LOGS",
+        "RUNTIME_MONITORING",
+    )
+    """What GuardDuty looks at besides network and API calls; what is not listed is switched off. RUNTIME_MONITORING
+    lets GuardDuty install its agent on nodes and make an endpoint in the VPC, which it takes away itself some time
+    after it is switched off: until then the VPC cannot be deleted."""
     configuration_record: bool = True
     """AWS Config: what was configured when."""
     security_hub: bool = True
@@ -72,7 +78,19 @@ class AccountBaselineConfig(Config):
     password_policy: bool = True
     """Passwords of IAM users: 14 characters of four kinds, 90 days, none of the last 24."""
     protect: bool = True
-    """Refuse to delete the bucket of the audit trail."""
+    """Refuse to delete the bucket of the audit trail. Without it a destroy deletes what the bucket holds as well."""
+
+    @model_validator(mode="after")
+    def _what_needs_the_trail_has_it(self) -> "AccountBaselineConfig":
+        needing = [name for name in ("data_events", "alarms") if getattr(self, name)]
+        if needing and not self.audit_trail:
+            raise ValueError(
+                f"audit_trail is false, and {' and '.join(needing)} read it; set {' and '.join(needing)} to false as "
+                "well, or audit_trail to true"
+            )
+        if self.alarm_emails and not self.alarms:
+            raise ValueError("alarm_emails names addresses and alarms is false: nobody would hear; set alarms to true")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,22 +266,25 @@ class AccountBaseline(Component[AccountBaselineOutputs]):
             finding_publishing_frequency="FIFTEEN_MINUTES",
             opts=self.child,
         )
-        for feature in self._config.threat_features:
+        # All of them, since those that nobody states are on in a new detector (GuardDuty API reference,
+        # CreateDetector), and one that leaves the program stays as it was.
+        for feature in get_args(ThreatFeature):
+            status = "ENABLED" if feature in self._config.threat_features else "DISABLED"
             aws.guardduty.DetectorFeature(
                 f"{self.name}-{feature.lower().replace('_', '-')}",
                 detector_id=detector.id,
                 name=feature,
-                status="ENABLED",
-                additional_configurations=_agents() if feature == "RUNTIME_MONITORING" else None,
+                status=status,
+                additional_configurations=_agents(status) if feature == "RUNTIME_MONITORING" else None,
                 opts=self.child,
             )
         return detector.id
 
 
-def _agents() -> "list[aws.guardduty.DetectorFeatureAdditionalConfigurationArgs]":
-    """GuardDuty installs and updates its agent by itself."""
+def _agents(status: str) -> "list[aws.guardduty.DetectorFeatureAdditionalConfigurationArgs]":
+    """Whether GuardDuty installs and updates its agent by itself."""
     return [
-        aws.guardduty.DetectorFeatureAdditionalConfigurationArgs(name=name, status="ENABLED")
+        aws.guardduty.DetectorFeatureAdditionalConfigurationArgs(name=name, status=status)
         for name in ("EKS_ADDON_MANAGEMENT", "ECS_FARGATE_AGENT_MANAGEMENT", "EC2_AGENT_MANAGEMENT")
     ]
 

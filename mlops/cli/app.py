@@ -26,6 +26,7 @@ from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
 from mlops.cli.commands.timeline import timeline
 from mlops.cli.commands.up import up
+from mlops.cli.commands.usage import usage
 from mlops.cli.commands.validate import validate
 from mlops.cli.errors import DONE, FAILED, INTERRUPTED, UNREAD
 
@@ -58,6 +59,7 @@ for panel, name, command in (
     (LOOK, "diff", diff),
     (LOOK, "access", access),
     (LOOK, "cost", cost),
+    (LOOK, "usage", usage),
     (LOOK, "policy", policy),
     (LOOK, "evidence", evidence),
     (LOOK, "capacity", capacity),

@@ -35,6 +35,12 @@ Stack = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state", metavar="FILE", help="Beside a preview in --graph: the stack's export, with what it leaves out."
+    ),
+]
 Here = Annotated[bool, typer.Option("--here", help="On the stand-in cloud of this machine.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

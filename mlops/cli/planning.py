@@ -37,18 +37,24 @@ def planned(target: Target) -> Plan:
     return plan
 
 
-def graph_in(file: Path) -> Graph:
-    """The graph in a file: a stack export, a preview's JSON, or a plan's.
+def graph_in(file: Path, state: Path | None = None) -> Graph:
+    """The graph in a file, `-` for standard input: a stack export, a preview's JSON, or a plan's.
+
+    Args:
+        state: an export of the preview's stack, for the resources that the preview leaves out.
 
     Raises:
-        BadInputError: it cannot be read, or is none of these.
+        BadInputError: it cannot be read, is none of these, or is not whole.
     """
-    from mlops.plan.sources import SourceError, read
+    from mlops.plan.sources import SourceError, source
 
     try:
-        return read(file)
+        found = source(file, state)
     except SourceError as error:
         raise BadInputError(str(error)) from None
+    for remark in found.remarks:
+        ui.note(remark)
+    return found.graph
 
 
 def program(root: Path) -> Callable[[], object]:

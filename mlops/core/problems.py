@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from mlops.core import documentation
+from mlops.core.fields import FORM
 from mlops.core.yaml_reader import Place
 
 Location = Sequence[int | str]
@@ -150,6 +151,8 @@ def _line(problem: Mapping[str, Any], path: Location, schema: Mapping[str, Any],
         words = re.findall(r"'([^']+)'|(\b\d+\b)", str(context.get("expected", "")))
         allowed = [a or b for a, b in words]
         return f"{where} is {shown}.{closest(str(problem.get('input')), allowed)} Allowed: {', '.join(allowed)}."
+    if kind == FORM:
+        return f"{where} is {shown}; it must be {context['says']}."
     if kind == "missing":
         return f"{where} is missing. {_described(schema, path, given)}"
     if kind == "string_type" and isinstance(problem.get("input"), bool | int | float):
@@ -222,7 +225,7 @@ def _node(schema: Mapping[str, Any], path: Location, given: Any, *, resolve_kind
         given = given[part] if _holds(given, part) else None
         child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(str(part))
         if child is None:
-            extra = node.get("additionalProperties")
+            extra = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), {})
             child = extra if isinstance(extra, Mapping) else {}
         node = _follow(schema, child, given, resolve_kind or index < len(path) - 1)
     return node

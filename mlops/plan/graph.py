@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+from mlops.plan.reading import Reading, reading
 from mlops.plan.values import Properties, differing_paths, normalise
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -48,6 +49,8 @@ class Node:
     aliases: tuple[str, ...] = ()
     """URNs that it had before."""
     ignore_changes: tuple[str, ...] = ()
+    tainted: bool = False
+    """Somebody marked it (`pulumi state taint`): the next update replaces it."""
 
     @property
     def key(self) -> str:
@@ -58,6 +61,10 @@ class Node:
     def package(self) -> str:
         """`aws` for `aws:ec2/vpc:Vpc`; `pulumi` for providers."""
         return self.type.partition(":")[0]
+
+    def at(self, path: str) -> Reading:
+        """What its inputs say at a path: a value, or that it is absent, unknown or secret."""
+        return reading(self.inputs, owner=self.name).at(path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,14 +241,37 @@ def from_export(export: Properties) -> Graph:
     return _from_resources(row for row in resources if not row.get("delete"))
 
 
-def from_preview(preview: Properties) -> Graph:
-    """The graph that `pulumi preview --json` foresees. What will be deleted is left out."""
-    states = {step["urn"]: step["newState"] for step in preview.get("steps", ()) if "newState" in step}
+def from_preview(preview: Properties, state: Properties | None = None) -> Graph:
+    """The graph that `pulumi preview --json` foresees. What will be deleted is left out.
+
+    Args:
+        state: an export of the stack, for the unchanged resources that a preview leaves out.
+
+    Raises:
+        ValueError: the state is that of another stack.
+    """
+    rows = state["deployment"].get("resources") or [] if state else []
+    states = {row["urn"]: row for row in rows if not row.get("delete")}
+    known = set(states)
+    for step in preview.get("steps") or ():
+        if known and step["urn"].split("::")[:2] != next(iter(known)).split("::")[:2]:
+            raise ValueError(
+                f"the preview is of {_stack_of(step['urn'])}, and the state of {_stack_of(next(iter(known)))}"
+            )
+        if "newState" in step:
+            states[step["urn"]] = step["newState"]
+        elif step.get("op") == "delete":
+            states.pop(step["urn"], None)
     return _from_resources(states.values())
 
 
+def _stack_of(urn: str) -> str:
+    return "/".join(reversed(urn.removeprefix("urn:pulumi:").split("::")[:2]))
+
+
 def _from_resources(resources: Iterable[Properties]) -> Graph:
-    rows = list(resources)
+    # A view shows a part of another resource.
+    rows = [row for row in resources if not row.get("viewOf")]
     stack_row = next((row for row in rows if row["type"] == STACK_TYPE), None)
     if stack_row is None:
         return Graph(project="", stack="", nodes=())
@@ -270,4 +300,5 @@ def _node_from_state(row: Properties, stack_urn: str) -> Node:
         retain_on_delete=row.get("retainOnDelete", False),
         aliases=tuple(row.get("aliases") or ()),
         ignore_changes=tuple(row.get("ignoreChanges") or ()),
+        tainted=row.get("taint", False),
     )

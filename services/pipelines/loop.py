@@ -19,12 +19,14 @@ from pipelines.privacy import Masker, PrivacyRules
 from pipelines.quality import QualityRules
 from pipelines.raw import RawLake
 from pipelines.register import Registered, register
+from pipelines.search import CANDIDATES, SearchRules
 from pipelines.serving import Recommender
 from pipelines.settings import Settings
+from pipelines.similarity import Hyperparameters
 from pipelines.snapshots import users
 from pipelines.stream import Stream
 from pipelines.tracking import Tracking
-from pipelines.train import Hyperparameters, Trained, train
+from pipelines.train import Trained, train
 from pipelines.validate import Validated, validate
 
 _T = TypeVar("_T")
@@ -38,7 +40,9 @@ class LoopOptions:
     """Treat users without a consent flag as consenting."""
     privacy: PrivacyRules = field(default_factory=PrivacyRules)
     quality: QualityRules = field(default_factory=QualityRules)
-    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    hyperparameters: tuple[Hyperparameters, ...] = CANDIDATES
+    """What is tried; one alone is taken as it is."""
+    search: SearchRules = field(default_factory=SearchRules)
     evaluation: EvaluationRules = field(default_factory=EvaluationRules)
     gate: GateRules = field(default_factory=GateRules)
     deploy: DeployRules = field(default_factory=DeployRules)
@@ -138,8 +142,10 @@ def _train(context: Context, done: Done) -> Trained:
         done[Validated].snapshot,
         done[Features],
         context.options.hyperparameters,
+        context.options.search,
         context.run,
         context.now(),
+        context.raw.masker.pseudonyms.fingerprint,
     )
 
 
@@ -188,7 +194,10 @@ STEPS: tuple[Step, ...] = (
         needs=(),
         run=_ingest,
         output=Ingested,
-        tell=lambda found: f"{found.rows:,} events in {len(found.batches)} batches, {found.quarantined:,} unreadable",
+        tell=lambda found: (
+            f"{found.rows:,} events in {len(found.batches)} batches, {found.quarantined:,} unreadable"
+            + "".join(f", {count:,} times {kind} masked" for kind, count in sorted(found.personal.items()))
+        ),
         cpu="1",
         memory="2Gi",
     ),

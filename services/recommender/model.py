@@ -1,9 +1,9 @@
 """The model: who took what, which products are neighbours, and what is popular, in plain arrays.
 
-Item-item collaborative filtering: a product's score for a user is the sum, over the products the user took, of the
-weight of that interaction times the similarity of the two products. Serving it needs numpy only, so that the
-service starts without the libraries that trained it, and the arrays are mapped from disk, so that a swap costs
-neither seconds nor a second copy.
+A product's score for a user is the sum, over the products the user took, of the weight of that interaction times how
+much the one product speaks for the other; how that was learnt is the training's business. Serving it needs numpy
+only, so that the service starts without the libraries that trained it, and the arrays are mapped from disk, so that
+a swap costs neither seconds nor a second copy.
 """
 
 import dataclasses
@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recommender.arrays import Array, CompressedRows, Floats, IdTable, Ints, Longs, Rows
+from recommender.arrays import Array, CompressedRows, Floats, IdTable, Ints, Longs, Rows, Weights
 from recommender.manifest import Kind, Manifest, ModelError, read_array, write_array
+from recommender.pseudonyms import Pseudonyms
 
 __all__ = ["Manifest", "Model", "ModelError", "Recommendation"]
 
@@ -46,11 +47,13 @@ class Model:
     interactions: Rows
     """Users by products: how strongly a user took a product. Every stored pair counts as seen."""
     neighbours: Rows
-    """Products by products: row i lists the neighbours of product i with their similarity."""
+    """Products by products: row i lists what product i speaks for, and how much; below zero it speaks against."""
     popularity: Floats
     """By product."""
     popular: Ints
     """Products, most popular first."""
+    pseudonyms: Pseudonyms | None = None
+    """Makes of the ids that are asked for the ones that users have here; None where they are the same."""
 
     @classmethod
     def collaborative(
@@ -64,6 +67,7 @@ class Model:
         data_version: str = "",
         model_version: str = "",
         created: str | None = None,
+        pseudonyms: str = "",
     ) -> "Model":
         """A model that recommends the neighbours of what a user took.
 
@@ -76,11 +80,12 @@ class Model:
             data_version: of the data that it was trained on.
             model_version: in the registry, where it is known already.
             created: ISO 8601 in UTC; now where it is not given.
+            pseudonyms: fingerprint of the key that the users' ids are hidden with.
 
         Raises:
             ModelError: shapes that do not fit, an id given twice or empty, a value that is not finite.
         """
-        manifest = Manifest.now("collaborative", data_version, model_version, created)
+        manifest = Manifest.now("collaborative", data_version, model_version, created, pseudonyms)
         return cls._build(manifest, user_ids, product_ids, interactions, neighbours, popularity)
 
     @classmethod
@@ -94,9 +99,10 @@ class Model:
         data_version: str = "",
         model_version: str = "",
         created: str | None = None,
+        pseudonyms: str = "",
     ) -> "Model":
         """A model that recommends to everybody what is popular and not yet seen; arguments as above."""
-        manifest = Manifest.now("popularity", data_version, model_version, created)
+        manifest = Manifest.now("popularity", data_version, model_version, created, pseudonyms)
         return cls._build(manifest, user_ids, product_ids, interactions, None, popularity)
 
     @classmethod
@@ -131,6 +137,27 @@ class Model:
         """The same model under the version that the registry gave it."""
         return dataclasses.replace(self, manifest=dataclasses.replace(self.manifest, model_version=model_version))
 
+    def under(self, pseudonyms: Pseudonyms | None) -> "Model":
+        """The same model, asked by ids as people know them.
+
+        Raises:
+            ModelError: its users are pseudonyms, and this is not the key that they were made with.
+        """
+        made_with = self.manifest.pseudonyms
+        if not made_with:
+            return self
+        if pseudonyms is None or pseudonyms.fingerprint != made_with:
+            raise ModelError(
+                "Its users are pseudonyms, and the key here "
+                + ("is another one" if pseudonyms else "is missing")
+                + ": set MLOPS_PII_SALT to what the loop has."
+            )
+        return dataclasses.replace(self, pseudonyms=pseudonyms)
+
+    def name_of(self, user_id: str) -> str:
+        """What the user is called here."""
+        return self.pseudonyms.of(user_id) if self.pseudonyms else user_id
+
     @property
     def kind(self) -> Kind:
         """How it recommends."""
@@ -143,7 +170,7 @@ class Model:
 
     def knows(self, user_id: str) -> bool:
         """Whether the user was there when the model was trained; the others are cold."""
-        return self.users.row(user_id) is not None
+        return self.users.row(self.name_of(user_id)) is not None
 
     def recommend(self, user_id: str, k: int) -> list[Recommendation]:
         """The k best products that the user has not seen, best first; fewer only where no more are left.
@@ -152,19 +179,17 @@ class Model:
         list that neighbours do not fill are served by popularity.
         """
         _refuse_negative(k)
-        row = self.users.row(user_id)
+        row = self.users.row(self.name_of(user_id))
         if row is None:
             return self._popular(k, np.zeros(0, np.int32))
         seen, weights = self.interactions.row(row)
         if self.kind == "popularity" or len(seen) == 0:
             return self._popular(k, seen)
-        source, column, similarity = self.neighbours.gather(seen)
-        share = weights[source].astype(np.float64) * similarity
-        scores = np.bincount(column, weights=share, minlength=len(self.products)).astype(np.float64, copy=False)
+        scores = self.neighbours.summed(seen, weights, len(self.products))
         scores[seen] = 0.0
         candidates = np.flatnonzero(scores > 0.0)
         best = _best(candidates, scores[candidates], k)
-        reasons = self._reasons(best, seen[source], column, share)
+        reasons = self._reasons(best, seen, weights)
         found = [
             Recommendation(name, score, because)
             for name, score, because in zip(
@@ -187,7 +212,7 @@ class Model:
         if row is None:
             raise KeyError(product_id)
         columns, similarity = self.neighbours.row(row)
-        others = columns != row
+        others = (columns != row) & (similarity > 0.0)
         columns, similarity = columns[others].astype(np.int64), similarity[others].astype(np.float64)
         order = np.lexsort((columns, -similarity))[:k]
         names = self.products.names(columns[order].tolist())
@@ -203,18 +228,14 @@ class Model:
         names = self.products.names(rows.tolist())
         return [Recommendation(name, score) for name, score in zip(names, self.popularity[rows].tolist(), strict=True)]
 
-    def _reasons(self, best: Longs, source: Ints, column: Ints, share: Floats) -> list[tuple[str, ...]]:
-        place = np.full(len(self.products), -1, np.int32)
-        place[best] = np.arange(len(best), dtype=np.int32)
-        places = place[column]
-        kept = (places >= 0) & (share > 0.0)
-        places, source, share = places[kept], source[kept], share[kept]
-        reasons: list[list[str]] = [[] for _ in range(len(best))]
-        for index in np.lexsort((source, -share, places)).tolist():
-            named = reasons[places[index]]
-            if len(named) < MOST_REASONS:
-                named.append(self.products.name(source[index]))
-        return [tuple(named) for named in reasons]
+    def _reasons(self, best: Longs, seen: Ints, weights: Weights) -> list[tuple[str, ...]]:
+        """For each of the best, the user's products that spoke for it, strongest first."""
+        shares = weights[:, None] * self.neighbours.between(seen, best, len(self.products))
+        named = []
+        for share in shares.T:
+            strongest = np.lexsort((seen, -share))[:MOST_REASONS]
+            named.append(tuple(self.products.names(seen[strongest[share[strongest] > 0.0]].tolist())))
+        return named
 
     def save(self, folder: str | Path) -> Path:
         """Write one .npy file an array, then manifest.json with their checksums; the folder is made where missing."""
@@ -273,6 +294,7 @@ class Model:
         """Read one byte of every page, so that no answer waits for a disk; other threads run meanwhile."""
         for array in self._arrays().values():
             array.view(np.uint8)[::_PAGE_BYTES].max(initial=0)
+        self.neighbours.prepare()
 
     def check(self, *, every_value: bool) -> None:
         """Raise ModelError unless the arrays fit each other."""

@@ -1,13 +1,16 @@
 """`mlops modules`, `schema`, `init`, `new-module`: choosing and extending."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from components.platform import PlatformConfig
 from mlops.cli import wizard
+from mlops.core.module import slots
 from mlops.core.yaml_reader import read
 from mlops.tiers import TIERS
 from tests.cli.conftest import ROOT, Run
@@ -47,7 +50,7 @@ def test_what_is_not_in_the_catalogue_is_answered_with_what_is(
 
 def test_the_committed_schema_is_current(mlops: Run) -> None:
     committed = (ROOT / "schema" / "stack.schema.json").read_text()
-    assert json.loads(committed) == mlops("schema").json(), "run `mlops schema --write`"
+    assert json.loads(committed) == mlops("schema", cwd=ROOT).json(), "run `mlops schema --write`"
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
@@ -60,6 +63,7 @@ def test_the_schema_knows_keys_tiers_and_settings_and_requires_none_of_the_setti
     config = schema["properties"]["config"]
     assert "enterprise" in config["properties"]["mlops:tier"]["enum"]
     assert config["patternProperties"] == {"^mlops:(?!tier$|platform$)": False}
+    assert config["properties"]["tier"] == {"$ref": "#/properties/config/properties/mlops:tier"}
     platform = config["properties"]["mlops:platform"]
     assert "required" not in platform
     assert platform["additionalProperties"] is False
@@ -99,11 +103,15 @@ def test_init_asks_for_what_is_missing_and_shows_the_command_without_questions(
     with subprocess.Popen(
         command, cwd=project, env=environment, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        # An empty line takes what the tier has, however many slots there are.
-        os.write(ours, b"qa\nlocal\neu-west-1\nkafka\n" + 40 * b"\n")
-        out, err = process.communicate(timeout=90)
+        # Every other slot keeps what the tier has.
+        os.write(ours, b"qa\nlocal\neu-west-1\nkafka\n" + b"\n" * len(slots(PlatformConfig)))
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 0, err
     assert "Name of the stack" in err
+    assert re.search(r"prod .*\$\d", err), "what a tier costs"
     assert "mlops init --stack qa --tier local --region eu-west-1 --set data_pipeline.kind=kafka" in out
     settings = read((project / "Pulumi.qa.yaml").read_text()).value["config"]
     assert settings["mlops:platform"] == {"data_pipeline": {"kind": "kafka"}}

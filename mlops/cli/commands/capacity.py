@@ -24,8 +24,9 @@ def capacity(
     stack: options.Stack = None,
     graph: Annotated[
         Path | None,
-        typer.Option("--graph", metavar="FILE", help="Fill a stack export or a preview's JSON instead of the plan."),
+        typer.Option("--graph", metavar="FILE", help="Fill a stack export, a preview or - instead of the plan."),
     ] = None,
+    state: options.State = None,
     pods: Annotated[bool, typer.Option("--pods", help="List every kind of pod with its requests.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -41,7 +42,7 @@ def capacity(
     from mlops.capacity.fit import capacity as fill
     from mlops.cli.commands.timeline import read_graph
 
-    made = fill(read_graph(stack, graph))
+    made = fill(read_graph(stack, graph, state))
     if as_json:
         ui.print_json(_json(made))
     else:

@@ -21,7 +21,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def new_module(
-    slot: Annotated[str, typer.Argument(help="The slot it fills: data_pipeline, ml_platform, serving.")],
+    slot: Annotated[str, typer.Argument(help="The slot it fills; `mlops modules` lists them.")],
     name: Annotated[str, typer.Argument(help="Its kind, in lower case: redpanda.")],
     as_json: options.Json = False,
 ) -> None:

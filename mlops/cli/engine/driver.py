@@ -63,11 +63,11 @@ def demand(result: Result, title: str, again: str) -> None:
         FailedError: something failed; the text names each resource and its reason.
     """
     if result.interrupted:
-        ui.problem(f"{title} was interrupted. What had begun is finished and nothing is lost; {again}")
+        ui.problem(f"{title} was interrupted. {again}")
         raise SystemExit(INTERRUPTED)
     if result.failures:
         lines = [f"  {failure.name or 'the program'}: {failure.message}" for failure in result.failures]
-        raise FailedError("\n".join([f"{title} failed:", *lines, f"What was made is kept; {again}"]))
+        raise FailedError("\n".join([f"{title} failed:", *lines, again]))
 
 
 def as_data(result: Result, board: Board) -> dict[str, Any]:

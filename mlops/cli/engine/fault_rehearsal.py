@@ -6,12 +6,12 @@ what it has not begun; the next up has to make it, while others, tried first now
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from localcloud.engine import Result
 from localcloud.faults import Fault
 from mlops.cli import ui
 from mlops.cli.engine.driver import stack_in
+from mlops.cli.engine.real_server import OnServer
 from mlops.cli.engine.rehearsal import Rehearsal, rehearsal, unprotected
 from mlops.cli.errors import INTERRUPTED, BadInputError, FailedError
 from mlops.cli.options import Target
@@ -31,7 +31,7 @@ class Round:
     seconds: float
 
 
-def faults(target: Target, which: str, *, kubeconfig: Path | None, as_json: bool) -> None:
+def faults(target: Target, which: str, *, on: OnServer | None, as_json: bool) -> None:
     """Let resources fail until each of the chosen ones has failed and been made by the next up.
 
     Raises:
@@ -41,7 +41,7 @@ def faults(target: Target, which: str, *, kubeconfig: Path | None, as_json: bool
     """
     graph = planned(target).graph
     chosen = victims(graph, which)
-    with rehearsal(target, kubeconfig) as run:
+    with rehearsal(target, graph, on=on) as run:
         rounds = _rounds(run, graph, chosen)
         stack = stack_in(run.cloud, target, unprotected(target))
         again = run.up("up again", stack, graph)

@@ -3,25 +3,24 @@
 import json
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.markup import escape
 
 from localcloud.engine import LocalCloud, LocalStack, Result
-from localcloud.provider import RefusedError
 from mlops import settings, stacks
 from mlops.cli import ui
 from mlops.cli.engine.driver import as_data, cloud_for, demand, operate, stack_in
-from mlops.cli.errors import BadInputError, FailedError
+from mlops.cli.engine.real_server import OnServer, opened
+from mlops.cli.errors import FailedError
 from mlops.cli.options import Target
 from mlops.cli.planning import planned
 from mlops.cli.views.board import tally
 from mlops.core.merge import merge
 from mlops.plan.graph import Graph
-
-if TYPE_CHECKING:
-    from localcloud.api_server import RealApiServer
 
 PROTECTIONS = ("protect", "deletion_protection")
 """Settings that keep a resource from being deleted: by Pulumi, by the service itself."""
@@ -73,7 +72,7 @@ class Rehearsal:
             FailedError: the operation failed.
             SystemExit: it was interrupted.
         """
-        demand(result, f"The rehearsal of {self.target.stack}", "a rehearsal keeps nothing.")
+        demand(result, f"The rehearsal of {self.target.stack}", "A rehearsal keeps nothing.")
 
     def _take(self, name: str, graph: Graph, call: Callable[..., Result]) -> Result:
         result, board = operate(f"{self.target.stack}: {name}", graph, call)
@@ -82,23 +81,28 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(target: Target, kubeconfig: Path | None = None) -> Generator[Rehearsal]:
-    """A rehearsal in a folder that is gone afterwards, however it ends."""
-    with tempfile.TemporaryDirectory(prefix="mlops-rehearsal-") as name:
-        folder = Path(name)
-        server = _api_server(kubeconfig, folder / "api-server")
-        with cloud_for(target, folder / "cloud", api_server=server, throwaway=True) as cloud:
-            yield Rehearsal(target=target, cloud=cloud, left_out=server.left_out if server else ())
+def rehearsal(target: Target, *graphs: Graph, on: OnServer | None = None) -> Generator[Rehearsal]:
+    """A rehearsal in a folder that is gone afterwards, however it ends, as is what it made on a real API server.
+
+    Args:
+        graphs: what it will make at one time or another.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-rehearsal-")))
+        server = stack.enter_context(opened(on, graphs, folder / "api-server")) if on else None
+        cloud = stack.enter_context(cloud_for(target, folder / "cloud", api_server=server, throwaway=True))
+        yield Rehearsal(target=target, cloud=cloud, left_out=server.left_out if server else ())
 
 
-def life(target: Target, *, start: Target | None, kubeconfig: Path | None, as_json: bool) -> None:
+def life(target: Target, *, start: Target | None, on: OnServer | None, as_json: bool) -> None:
     """Up (from another stack's settings where asked for), up again without a change, destroy to nothing.
 
     Raises:
         FailedError: a step failed, the second up changed something, or something is left over.
     """
     graph = planned(target).graph
-    with rehearsal(target, kubeconfig) as run:
+    before = [planned(start).graph] if start else []
+    with rehearsal(target, *before, graph, on=on) as run:
         try:
             if start:
                 _begin_as(run, start, graph)
@@ -115,7 +119,9 @@ def life(target: Target, *, start: Target | None, kubeconfig: Path | None, as_js
         finally:
             _show(run, as_json)
     if not as_json:
-        ui.out().print(f"[green]✓[/] {target.stack} came up, stayed as it was, and went without a trace.")
+        there = f", on the API server of {escape(str(on.kubeconfig))} too" if on else ""
+        said = f"[green]✓[/] {target.stack} came up, stayed as it was, and went without a trace{there}."
+        ui.out().print(said, soft_wrap=True)
 
 
 def _begin_as(run: Rehearsal, start: Target, then: Graph) -> None:
@@ -144,21 +150,6 @@ def _switched_off(tree: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping) and (below := _switched_off(value)):
             off[name] = below
     return off
-
-
-def _api_server(kubeconfig: Path | None, folder: Path) -> "RealApiServer | None":
-    if kubeconfig is None:
-        return None
-    from localcloud.api_server import RealApiServer
-
-    try:
-        return RealApiServer(kubeconfig, folder)
-    except ImportError:
-        raise BadInputError(
-            "--kubeconfig needs the kubernetes client, which is not installed: `uv sync`, or `pip install kubernetes`."
-        ) from None
-    except RefusedError as error:
-        raise BadInputError(f"--kubeconfig {kubeconfig}: {error}") from None
 
 
 def _show(run: Rehearsal, as_json: bool) -> None:

@@ -58,7 +58,7 @@ def bring_up(target: Target, plan: Plan, *, as_json: bool) -> Up:
     data = {"stack": target.stack, **as_data(result, board), "outputs": result.outputs}
     if as_json and not result.ok:
         ui.print_json(data)
-    demand(result, f"Bringing {target.stack} up", f"`{_command('up', target)}` goes on from there.")
+    demand(result, f"Bringing {target.stack} up", _goes_on("up", target))
     up = Up(outputs=result.outputs, things=things, data=data)
     if as_json:
         return up
@@ -100,7 +100,7 @@ def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bo
             return stack.destroy(**options, exclude_protected=exclude_protected)
 
         result, board = operate(f"destroy {target.stack}", graph, destroy)
-        demand(result, f"Destroying {target.stack}", f"`{_command('destroy', target)}` goes on from there.")
+        demand(result, f"Destroying {target.stack}", _goes_on("destroy", target))
         left = [*stack.graph(), *cloud.world]
     if left and not protected:
         names = ", ".join(sorted({one.name for one in left}))
@@ -118,6 +118,11 @@ def _command(name: str, target: Target) -> str:
     """The command as it has to be given to mean this machine: without --here, another stack is one in the cloud."""
     here = "" if belongs_here(target) else " --here"
     return f"mlops {name} -s {target.given}{here}"
+
+
+def _goes_on(name: str, target: Target) -> str:
+    """What an operation that failed or was interrupted leaves."""
+    return f"What had begun is finished and nothing is lost; `{_command(name, target)}` goes on from there."
 
 
 def _confirm(target: Target, number: int, *, yes: bool) -> None:

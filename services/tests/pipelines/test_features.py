@@ -9,7 +9,9 @@ from pipelines import features, snapshots
 from pipelines.errors import GateError
 from pipelines.features import require_fresh
 from pipelines.schema import PRODUCT_VIEW, USER_VIEW
-from pipelines.train import Hyperparameters, train
+from pipelines.search import SearchRules
+from pipelines.similarity import Hyperparameters
+from pipelines.train import train
 from tests.pipelines.shop import NOW, Shop, made
 
 WHEN = "2026-11-20T10:00:00Z"
@@ -22,7 +24,7 @@ def test_features_say_what_the_events_say(shop: Shop) -> None:
     store = shop.context().store
     built = store.build(shop.validate().snapshot.data_version, NOW)
     names = ["events", "purchases", "favourite_category", "age_band"]
-    people = store.offline(built, USER_VIEW, "user_id", ["bo", "ana"], names)
+    people = store.offline(built, USER_VIEW, "user_id", [shop.person("bo"), shop.person("ana")], names)
     assert people.to_dict("records") == [
         {"events": 1, "purchases": 0, "favourite_category": "garden", "age_band": "55+"},
         {"events": 3, "purchases": 1, "favourite_category": "kitchen", "age_band": "18-34"},
@@ -68,4 +70,4 @@ def test_a_model_does_not_learn_from_stale_features(shop: Shop) -> None:
     built = found.store.build(snapshot.data_version, NOW)
     late = NOW + timedelta(hours=2)
     with pytest.raises(GateError, match="120 minutes old"):
-        train(found.lake, found.tracking, found.store, snapshot, built, Hyperparameters(), "run", late)
+        train(found.lake, found.tracking, found.store, snapshot, built, [Hyperparameters()], SearchRules(), "run", late)

@@ -21,6 +21,7 @@ from pipelines.register import register, require_compatible
 from pipelines.reject import reject
 from pipelines.scoring import score
 from pipelines.settings import Settings
+from pipelines.similarity import Hyperparameters
 from recommender.manifest import MANIFEST
 from recommender.model import Model
 from tests.pipelines.shop import HEADER, Shop, made
@@ -53,7 +54,7 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
     assert answer["recommendations"][0]["because"]
 
     found = live.context()
-    origin = lineage.of_prediction(found.lake, found.tracking, json.dumps(answer))
+    origin = lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, json.dumps(answer))
     assert origin.reproduced
     assert origin.snapshot is not None
     assert [source.source.split()[0] for source in origin.snapshot.sources] == ["events.csv"]
@@ -126,7 +127,7 @@ def test_ids_in_any_alphabet_go_all_the_way(live: Shop, recommender_of: Start, t
 def test_a_worse_model_is_stopped_and_the_champion_stays(live: Shop) -> None:
     live.fill(made())
     live.loop()
-    worse = LoopOptions(hyperparameters=replace(LoopOptions().hyperparameters, neighbours=1, shrinkage=1e9))
+    worse = LoopOptions(hyperparameters=(Hyperparameters(neighbours=1, shrinkage=1e9),))
     with pytest.raises(GateError, match=r"worse than the champion.*champion goes on serving"):
         live.loop(worse)
     assert live.champion().number == "1"
@@ -188,6 +189,6 @@ def test_lineage_of_what_does_not_exist_says_what_does(live: Shop) -> None:
     with pytest.raises(InputError, match="has no version 7"):
         lineage.of_version(found.lake, found.tracking, "7")
     with pytest.raises(InputError, match="no answer of GET /recommendations"):
-        lineage.of_prediction(found.lake, found.tracking, '{"user_id": "ana"}')
+        lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, '{"user_id": "ana"}')
     with pytest.raises(InputError, match="No model is champion"):
         batch_score(found.lake, found.tracking, 3)
