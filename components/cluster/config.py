@@ -1,5 +1,6 @@
 """What is decided about the cluster: version, who reaches it, who may do what, nodes, limits."""
 
+import re
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
@@ -73,6 +74,13 @@ class AutoscalerConfig(Config):
     """Minutes for which a node must be of no use before it goes."""
 
 
+def _null_too(schema: dict[str, Any]) -> None:
+    """Null leaves out a group that the tier has."""
+    schema["patternProperties"] = {
+        key: {"anyOf": [group, {"type": "null"}]} for key, group in schema["patternProperties"].items()
+    }
+
+
 class ClusterConfig(Config):
     """The EKS cluster."""
 
@@ -99,7 +107,9 @@ class ClusterConfig(Config):
     """Two replicas of every controller, and disruption budgets. Needs two system nodes."""
     system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
     """Nodes that run the controllers and whatever asks for no group."""
-    node_groups: dict[GroupName, NodeGroupConfig] = Field(default_factory=dict, max_length=99)
+    node_groups: dict[GroupName, NodeGroupConfig] = Field(
+        default_factory=dict, max_length=99, json_schema_extra=_null_too
+    )
     """Further groups by name. Pods choose one with the node label `mlops.platform/group`. A tier's group is left out
     with null."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
@@ -188,6 +198,12 @@ class ClusterConfig(Config):
             raise ValueError(
                 f"{twice[0]} is named twice in admins and access; EKS keeps one entry for each principal. Keep one"
             )
+        names = [short_name(arn) for arn in self.admins]
+        if alike := [arn for arn in self.admins if names.count(short_name(arn)) > 1]:
+            raise ValueError(
+                f"{' and '.join(alike)} differ by punctuation alone, and their entries are named after them; "
+                "move one of them to access, under a name of its own"
+            )
         return self
 
     @model_validator(mode="after")
@@ -223,6 +239,11 @@ class ClusterConfig(Config):
                 f"{self.autoscaler.max_nodes}; raise it, or lower min_size"
             )
         return self
+
+
+def short_name(principal: str) -> str:
+    """A resource name for a principal, `123456789012-role-admin`."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", principal.partition("iam::")[2])
 
 
 def supported(today: date, *, extended: bool) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ is protected) is a pure function of a `Graph`. Nothing here imports Pulumi, so a
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -103,6 +103,12 @@ class Graph:
     stack: str
     nodes: tuple[Node, ...]
     stack_outputs: Properties = field(default_factory=dict)
+
+    @property
+    def tier(self) -> str:
+        """The stack's tier, which it exports; empty where the source of the graph does not tell it."""
+        tier = self.stack_outputs.get("tier")
+        return tier if isinstance(tier, str) else ""
 
     @cached_property
     def _by_urn(self) -> dict[str, Node]:
@@ -262,7 +268,10 @@ def from_preview(preview: Properties, state: Properties | None = None) -> Graph:
             states[step["urn"]] = step["newState"]
         elif step.get("op") == "delete":
             states.pop(step["urn"], None)
-    return _from_resources(states.values())
+    graph = _from_resources(states.values())
+    # A preview knows the configuration, and what the stack exports only where that has been deployed before.
+    told = (preview.get("config") or {}).get(f"{graph.project}:tier")
+    return replace(graph, stack_outputs={**graph.stack_outputs, "tier": told}) if told else graph
 
 
 def _stack_of(urn: str) -> str:

@@ -63,7 +63,7 @@ def source(file: Path, state: Path | None = None) -> Source:
     Raises:
         SourceError: the file cannot be read, or is none of these, or is a preview that leaves resources out.
     """
-    content, name = _content(file), _named(file)
+    content, name = _content(file), named(file)
     if state is not None:
         if "steps" not in content:
             raise SourceError(f"{name} is no preview, so it needs no state beside it. Leave out one of the two.")
@@ -85,7 +85,7 @@ def _graph_of(content: Mapping[str, Any], name: str, state: Mapping[str, Any] | 
 
 
 def _content(file: Path) -> Mapping[str, Any]:
-    name = _named(file)
+    name = named(file)
     try:
         raw = sys.stdin.buffer.read() if file == STDIN else file.read_bytes()
         data = gzip.decompress(raw) if raw.startswith(_GZIP) else raw
@@ -117,7 +117,8 @@ def _not_json(data: bytes, name: str) -> str:
     return f"{name} is not JSON. Write it with `pulumi stack export --file FILE`."
 
 
-def _named(file: Path) -> str:
+def named(file: Path) -> str:
+    """What a file is called in messages."""
     return "standard input" if file == STDIN else file.name
 
 

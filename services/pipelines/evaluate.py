@@ -137,6 +137,7 @@ def _figures(
     return Figures(
         ndcg=interval(found.ndcg),
         hit_rate=interval(found.hit),
+        next_hit_rate=interval(found.next_hit),
         coverage=found.coverage,
         groups=groups(found.ndcg, names, rules),
         over_popularity=interval(found.ndcg - popular.ndcg) if popular else None,
@@ -151,6 +152,8 @@ def _logged(figures: dict[Candidate, Figures], users: int) -> dict[str, float]:
         logged[f"{kind}.ndcg.low"] = value.ndcg.low
         logged[f"{kind}.ndcg.high"] = value.ndcg.high
         logged[f"{kind}.hit_rate"] = value.hit_rate.mean
+        if value.next_hit_rate is not None:
+            logged[f"{kind}.next_hit_rate"] = value.next_hit_rate.mean
         logged[f"{kind}.coverage"] = value.coverage
         for group in value.groups:
             logged[f"{kind}.ndcg.group.{''.join(c if c.isalnum() else '_' for c in group.name)}"] = group.ndcg.mean

@@ -21,7 +21,8 @@ class Exam:
     users: list[str]
     products: list[str]
     before: Csr
-    later: list[frozenset[str]]
+    later: list[tuple[str, ...]]
+    """Never empty, and in the order of time."""
 
     @classmethod
     def of(cls, pairs: Interactions, most_users: int, learnt: Interactions | None = None) -> "Exam":
@@ -47,15 +48,15 @@ class Exam:
             candidates = np.sort(np.random.default_rng(_SEED).choice(candidates, most_users, replace=False))
         position = np.full(len(pairs.users), -1)
         position[candidates] = np.arange(len(candidates))
-        later: list[set[str]] = [set() for _ in candidates]
+        later: list[list[str]] = [[] for _ in candidates]
         for user, product in zip(position[pairs.user[held]], pairs.product[held], strict=True):
             if user >= 0:
-                later[user].add(pairs.products[product])
+                later[user].append(pairs.products[product])
         return cls(
             users=[pairs.users[user] for user in candidates],
             products=pairs.products,
             before=sparse.csr_array(pairs.matrix(before)[candidates]),
-            later=[frozenset(products) for products in later],
+            later=[tuple(products) for products in later],
         )
 
     def sit(self, learnt: Model, kind: Kind, k: int) -> PerUser:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pipelines.decide import Decision, Triggers, decide
 from pipelines.deploy import Deployed, DeployRules, deploy
+from pipelines.erase import settle
 from pipelines.evaluate import Evaluated, EvaluationRules, evaluate
 from pipelines.explain import Explained, explain
 from pipelines.features import Features, FeatureStore
@@ -16,6 +17,7 @@ from pipelines.ingest import Ingested, ingest
 from pipelines.lake import Lake
 from pipelines.monitor import Monitored, monitor
 from pipelines.privacy import Masker, PrivacyRules
+from pipelines.prune import Lifetimes
 from pipelines.quality import QualityRules
 from pipelines.raw import RawLake
 from pipelines.register import Registered, register
@@ -28,6 +30,7 @@ from pipelines.stream import Stream
 from pipelines.tracking import Tracking
 from pipelines.train import Trained, train
 from pipelines.validate import Validated, validate
+from pipelines.warn import Limits
 
 _T = TypeVar("_T")
 
@@ -47,6 +50,8 @@ class LoopOptions:
     gate: GateRules = field(default_factory=GateRules)
     deploy: DeployRules = field(default_factory=DeployRules)
     triggers: Triggers = field(default_factory=Triggers)
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    limits: Limits = field(default_factory=Limits)
 
 
 class Context:
@@ -122,8 +127,16 @@ class Step:
     """Kubernetes quantity: what the step takes at a million users and 5 million events."""
 
 
+def take_in(context: Context) -> Ingested:
+    """Take in what is new, and let everything know who is to be forgotten."""
+    found = ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
+    if context.raw.erasures.last() is not None:
+        settle(context.raw, context.store, context.tracking, context.recommender, context.now())
+    return found
+
+
 def _ingest(context: Context, _: Done) -> Ingested:
-    return ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
+    return take_in(context)
 
 
 def _validate(context: Context, done: Done) -> Validated:

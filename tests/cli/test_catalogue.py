@@ -1,16 +1,13 @@
 """`mlops modules`, `schema`, `init`, `new-module`: choosing and extending."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from components.platform import PlatformConfig
 from mlops.cli import wizard
-from mlops.core.module import slots
 from mlops.core.yaml_reader import read
 from mlops.tiers import TIERS
 from tests.cli.conftest import ROOT, Run
@@ -103,15 +100,14 @@ def test_init_asks_for_what_is_missing_and_shows_the_command_without_questions(
     with subprocess.Popen(
         command, cwd=project, env=environment, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        # Every other slot keeps what the tier has.
-        os.write(ours, b"qa\nlocal\neu-west-1\nkafka\n" + b"\n" * len(slots(PlatformConfig)))
+        # An empty line takes what the tier has, however many slots there are.
+        os.write(ours, b"qa\nlocal\neu-west-1\nkafka\n" + 40 * b"\n")
         try:
             out, err = process.communicate(timeout=120)
         finally:
             process.kill()
     assert process.returncode == 0, err
     assert "Name of the stack" in err
-    assert re.search(r"prod .*\$\d", err), "what a tier costs"
     assert "mlops init --stack qa --tier local --region eu-west-1 --set data_pipeline.kind=kafka" in out
     settings = read((project / "Pulumi.qa.yaml").read_text()).value["config"]
     assert settings["mlops:platform"] == {"data_pipeline": {"kind": "kafka"}}

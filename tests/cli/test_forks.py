@@ -67,4 +67,4 @@ def test_a_key_of_another_projects_name_is_told(mlops: Run, fork: Path) -> None:
     stack_file(fork, "config:\n  mlops:tier: dev\n")
     answer = mlops("validate", "-s", "qa")
     assert answer.code == 2
-    assert "fraud:tier is missing" in answer.text
+    assert 'Did you mean "fraud:tier"' in answer.text

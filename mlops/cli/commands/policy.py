@@ -84,11 +84,12 @@ def judged(stack: str | None, graph: Path | None = None, state: Path | None = No
     Raises:
         BadInputError: the file or an exemption cannot be used.
     """
-    from mlops.cli.planning import graph_in, planned
+    from mlops.cli.planning import graph_in, planned, tier_of
     from policies import engine
 
     if graph and not stack:
-        return engine.judge(graph_in(graph, state), "", exemptions(Path.cwd()))
+        found = graph_in(graph, state)
+        return engine.judge(found, tier_of(found), exemptions(Path.cwd()))
     target = options.target(stack)
     plan = planned(target)
     return engine.judge(graph_in(graph, state) if graph else plan.graph, plan.tier, exemptions(target.root))

@@ -79,13 +79,17 @@ def stack_schema(project: str) -> dict[str, Any]:
                 "type": "object",
                 "anyOf": [{"required": [key]} for key in ("tier", f"{project}:tier")],
                 "properties": {
-                    "aws:region": {"enum": list(REGIONS), "description": "AWS region of the stack."},
+                    # Any region by its form: one that is newer than the list is taken where its zones are named.
+                    "aws:region": {
+                        "anyOf": [{"enum": list(REGIONS)}, {"pattern": platform["properties"]["region"]["pattern"]}],
+                        "description": "AWS region of the stack.",
+                    },
                     **{f"{project}:{key}": value for key, value in own.items()},
                     **{key: {"$ref": f"#/properties/config/properties/{project}:{key}"} for key in own},
                 },
                 "patternProperties": {f"^{project}:(?!tier$|platform$)": False},
                 # Pulumi has settings of its own, such as pulumi:tags; what else there is, nobody reads.
-                "propertyNames": {"pattern": f"^({project}:|pulumi:|aws:region$|tier$|platform$)"},
+                "propertyNames": {"pattern": f"^({project}:|pulumi:|(aws:region|tier|platform)$)"},
             },
         },
         "$defs": definitions,

@@ -69,5 +69,6 @@ def test_a_model_does_not_learn_from_stale_features(shop: Shop) -> None:
     snapshot = shop.validate().snapshot
     built = found.store.build(snapshot.data_version, NOW)
     late = NOW + timedelta(hours=2)
+    candidates, rules = [Hyperparameters()], SearchRules()
     with pytest.raises(GateError, match="120 minutes old"):
-        train(found.lake, found.tracking, found.store, snapshot, built, [Hyperparameters()], SearchRules(), "run", late)
+        train(found.lake, found.tracking, found.store, snapshot, built, candidates, rules, "run", late, "")

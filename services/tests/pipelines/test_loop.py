@@ -60,7 +60,10 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
     assert [source.source.split()[0] for source in origin.snapshot.sources] == ["events.csv"]
     assert origin.snapshot.sources[0].rows == results["ingest"].rows
     tampered = {**answer, "recommendations": answer["recommendations"][::-1]}
-    assert lineage.of_prediction(found.lake, found.tracking, json.dumps(tampered)).reproduced is False
+    assert (
+        lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, json.dumps(tampered)).reproduced
+        is False
+    )
 
     card = found.tracking.text(results["train"].run, results["explain"].card, tmp_path / "card")
     assert "## Fairness" in card
