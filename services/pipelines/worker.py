@@ -67,6 +67,7 @@ class Worker:
             "mlops_warning", "1 where somebody has to look: no training helps.", ("kind",), registry=self._registry
         )
         self._warned: set[Kind] = set()
+        self._seen: Monitored | None = None
         self._failures = 0
         self._pruned = datetime.now(UTC)
 
@@ -89,6 +90,8 @@ class Worker:
         Errors are said, never raised: a process that dies of one comes back to the same one, and looks alive.
         """
         outcome = self._look()
+        if self._seen is not None:
+            self._warn(self._seen)
         self._failures = self._failures + 1 if outcome in {"failed", "crashed"} else 0
         return outcome
 
@@ -161,7 +164,7 @@ class Worker:
         if due(context.raw, self._options.limits.refresh_minutes, now):
             self._refresh(context, taken)
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
-        self._warn(seen)
+        self._seen = seen
         return decide(seen, self._options.triggers), seen.new_events
 
     def _refresh(self, context: Context, taken: Ingested) -> None:
