@@ -15,9 +15,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from pipelines import trainings
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
+from pipelines.ingest import Ingested
 from pipelines.loop import Context, LoopOptions, take_in
 from pipelines.monitor import Monitored, monitor
 from pipelines.prune import prune
+from pipelines.refresh import due, refresh
 from pipelines.runner import alone, run_loop
 from pipelines.settings import Settings
 from pipelines.trainings import Trainings
@@ -156,9 +158,19 @@ class Worker:
             self._pruned = now
         if not taken.rows:
             return Decision(retrain=False, reasons=()), 0
+        if due(context.raw, self._options.limits.refresh_minutes, now):
+            self._refresh(context, taken)
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
         self._warn(seen)
         return decide(seen, self._options.triggers), seen.new_events
+
+    def _refresh(self, context: Context, taken: Ingested) -> None:
+        used = {version.tags.get("data_version", "") for version in context.tracking.versions()}
+        try:
+            refresh(context.raw, context.store, taken, self._options.quality, used, context.now())
+        except GateError as stop:
+            # They grow old, and a warning says so: bad data is no reason not to watch.
+            self._say(f"the features are not refreshed: {stop}")
 
     def _warn(self, seen: Monitored) -> None:
         """Show what exceeds its limit, and say it once."""

@@ -26,7 +26,7 @@ AGENTS = {"additionalConfigurations": [{"name": "EKS_ADDON_MANAGEMENT", "status"
 
 
 def part(type_: str) -> Node:
-    flags = dict.fromkeys(PUBLIC_FLAGS, True) if type_ == "bucketPublicAccessBlock" else {}
+    flags: dict[str, object] = dict.fromkeys(PUBLIC_FLAGS, True) if type_ == "bucketPublicAccessBlock" else {}
     return resource(f"aws:s3/{type_}:{type_[0].upper()}{type_[1:]}", flags, refers={"bucket": [BUCKET]})
 
 

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 from pydantic import Field, model_validator
 
 from components.base.component import Component
-from components.base.identity import Grant, Identity, IdentityArgs, Statement, network_policy
+from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.kubernetes.objects import (
@@ -132,6 +132,16 @@ class KubernetesServingConfig(ServingConfig):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _rights_fit_into_a_role(self) -> "KubernetesServingConfig":
+        length = kserve.policy_length(self.models, self.storage_key_arns)
+        if length > kserve.MOST_POLICY:
+            raise ValueError(
+                f"the models lie in so many folders that their role's policy would have {length} characters, and IAM "
+                f"takes {kserve.MOST_POLICY}; use fewer folders, or shorter paths"
+            )
+        return self
+
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """GPU models need nodes with GPUs."""
         if not self.gpu_models or stack.gpus:
@@ -206,10 +216,7 @@ class KubernetesServing(Component[ServingOutputs]):
                 opts=self.child_with(depends_on=[*cluster.ready, base.controller]),
             )
         )
-        grants = [self._read(uri) for uri in kserve.storage_uris(config.models)]
-        if config.storage_key_arns:
-            decrypt = Statement(actions=("kms:Decrypt",), resources=config.storage_key_arns)
-            grants.append(Grant(resource="foreign buckets", access="decrypt", statements=(decrypt,)))
+        grants = kserve.reading(config.models, config.storage_key_arns, foundation.storage)
         identity = Identity(
             f"{name}-identity",
             IdentityArgs(
@@ -227,12 +234,6 @@ class KubernetesServing(Component[ServingOutputs]):
                 egress=(to_services(foundation.network, kserve.SERVICE_PORTS),),
             )
         )
-
-    def _read(self, uri: str) -> Grant:
-        bucket, path = kserve.split_uri(uri)
-        if bucket is None:
-            return self._foundation.storage.read("artifacts", f"{path}/")
-        return kserve.read_foreign(bucket, path)
 
     def _close(self, name: str, selector: dict[str, str], grants: Sequence[Grant]) -> "k8s.networking.v1.NetworkPolicy":
         return network_policy(
