@@ -104,7 +104,7 @@ def judge(
 ) -> Judgement:
     """The judgement of one property: met where `holds` says so, unknown where its value is not known yet."""
     value = look(node.inputs, path)
-    if value in (UNKNOWN, SECRET):
+    if value == UNKNOWN:
         answer = None
     elif value is ABSENT:
         answer = absent_is_met
