@@ -153,10 +153,13 @@ class PlatformConfig(Config):
                 )
 
     def _conflicts(self) -> Iterator[str]:
+        groups = self.cluster.groups if self.cluster else {}
         facts = StackFacts(
             region=self.region,
             zones=len(self.zones),
-            gpus=bool(self.cluster and any(group.gpu for group in self.cluster.node_groups.values())),
+            gpus=any(group.gpu for group in groups.values()),
+            node_groups=frozenset(groups),
+            gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
         )
         for slot, config in self.modules.items():
             yield from (f"{slot}: {conflict}" for conflict in config.conflicts(facts))

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from components.cluster.auto_shutdown import AutoShutdownConfig
 from components.cluster.node_config import NodeGroupConfig
+from components.kubernetes.placement import SYSTEM_GROUP
 from mlops.core import clock, versions
 from mlops.core.config import Config
 
@@ -19,8 +20,6 @@ AddonName = Literal[
 AddonVersion = Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]
 PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/.+$")]
 """An IAM role or user. A session (`arn:aws:sts::...:assumed-role/...`) is none: name its role."""
-
-SYSTEM_GROUP = "system"
 
 
 class EndpointConfig(Config):
@@ -98,11 +97,14 @@ class ClusterConfig(Config):
     protect: bool = True
     """Pulumi refuses to delete the cluster."""
     high_availability: bool = True
-    """Two replicas of every controller, and disruption budgets. Needs two system nodes."""
+    """Two replicas of every controller, and disruption budgets. Needs two system nodes. KServe's controller and the
+    Knative operator's two are the exception: their charts have no setting for it, so that each runs once and may be
+    moved any time. Models answer meanwhile; none is made or changed."""
     system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
-    """Nodes that run the controllers and whatever asks for no group."""
+    """Nodes that run the controllers, and of the rest what asks for no group."""
     node_groups: dict[str, NodeGroupConfig] = Field(default_factory=dict)
-    """Further groups by name. Pods choose one with the node label `mlops.platform/group`."""
+    """Further groups by name. Models, MLflow and the recommender choose one with `node_group`, other pods with the
+    node label `mlops.platform/group`."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
     """Bounds of autoscaling."""
     auto_shutdown: AutoShutdownConfig | None = None

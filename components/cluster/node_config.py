@@ -1,11 +1,13 @@
 """What is decided about a group of nodes, and what follows from it: AMI, sizes, disks, labels, taints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from components.cluster.instances import Architecture, InstanceType, describe
+from components.kubernetes.placement import GROUP_LABEL, NodePlaces, Taint
 from mlops.core.config import Config
 
 Capacity = Literal["on-demand", "spot"]
@@ -168,13 +170,23 @@ def labels(config: NodeGroupConfig, group: str) -> dict[str, str]:
     """Node labels. The accelerator label is how the Cluster Autoscaler knows that a node still waits for its
     GPUs; `nvidia.com/gpu.present` is what the device plugin's chart selects by."""
     gpu = {"k8s.amazonaws.com/accelerator": "nvidia", "nvidia.com/gpu.present": "true"} if config.gpu else {}
-    return {"mlops.platform/group": group, "mlops.platform/os": config.os, **gpu, **config.labels}
+    return {GROUP_LABEL: group, "mlops.platform/os": config.os, **gpu, **config.labels}
 
 
 def taints(config: NodeGroupConfig) -> tuple[TaintConfig, ...]:
     """Taints of the nodes; pods without GPUs stay off GPU nodes."""
     gpu = (TaintConfig(key=GPU_TAINT_KEY, value="present"),) if config.gpu else ()
     return (*gpu, *config.taints)
+
+
+def node_places(groups: Mapping[str, NodeGroupConfig]) -> NodePlaces:
+    """The groups as pods see them."""
+    return NodePlaces(
+        taints={
+            name: tuple(Taint(key=taint.key, value=taint.value, effect=taint.effect) for taint in taints(group))
+            for name, group in groups.items()
+        }
+    )
 
 
 def node_template_tags(config: NodeGroupConfig, group: str) -> dict[str, str]:

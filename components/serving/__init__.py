@@ -32,6 +32,8 @@ class ModelConfig(Config):
     """Memory of a replica (Kubernetes quantity)."""
     gpus: int = Field(default=0, ge=0, le=8)
     """Whole GPUs a replica."""
+    node_group: str | None = None
+    """Node group that its replicas run on, taints or not, where models run on nodes; null takes the serving layer's."""
     min_replicas: int = Field(default=1, ge=0)
     """Fewest replicas. Zero needs a mode that can start from nothing."""
     max_replicas: int = Field(default=3, ge=1)

@@ -59,6 +59,8 @@ class RecommenderConfig(Config):
     """CPU use, in percent of `cpu`, above which a replica is added."""
     scratch_gb: int = Field(default=2, ge=1)
     """Room for fetched models in each replica, GB: three times the largest."""
+    node_group: str | None = None
+    """Node group that it and the loop run on, taints or not; null leaves them to any node without taints."""
     loop_cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
     """CPU of the loop's worker (Kubernetes quantity)."""
     loop_memory: str = Field(default="2Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
@@ -257,6 +259,7 @@ class Recommender(Component[RecommenderOutputs]):
             cpu=cpu,
             memory=memory,
             scratch_gb=scratch_gb,
+            place=self._args.foundation.cluster.places.of(self._config.node_group),
         )
 
     def _deployment(

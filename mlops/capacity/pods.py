@@ -138,13 +138,18 @@ def _inference_service(node: Node, module: str) -> Iterator[Pods]:
 
 
 def _operator(node: Node, module: str) -> Iterator[Pods]:
+    spec = node.inputs.get("spec") or {}
+    replicas = _at(spec, "high-availability").get("replicas", 1)
+    own = {str(one.get("name")): one for one in spec.get("workloads") or ()}
     for row in _tables()["operators"][node.type.rpartition(":")[2]]:
-        yield _from_row(row, module, {})
+        yield _from_row(row, module, {"replicas": replicas, **own.get(row["name"], {})})
 
 
 def _addon(node: Node, module: str) -> Iterator[Pods]:
+    text = node.inputs.get("configurationValues")
+    values = json.loads(text) if isinstance(text, str) and text.startswith("{") else {}
     for row in _tables()["addons"].get(str(node.inputs.get("addonName")), ()):
-        yield _from_row(row, module, {})
+        yield _from_row(row, module, _at(values, row["at"]) if "at" in row else {})
 
 
 def _release(node: Node, module: str) -> Iterator[Pods]:
@@ -155,8 +160,10 @@ def _release(node: Node, module: str) -> Iterator[Pods]:
 
 def _from_row(row: Mapping[str, Any], module: str, values: Mapping[str, Any]) -> Pods:
     """Pods of a chart: what its values say, else what the chart says."""
-    given = (values.get("resources") or {}).get("requests") or {}
-    replicas = values.get("replicaCount", values.get("replicas", row.get("replicas", 1)))
+    resources = values.get("resources")
+    given = _at(resources, "requests") if isinstance(resources, Mapping) else {}
+    above, _, last = str(row.get("replicas_at", "replicaCount")).rpartition(".")
+    replicas = _at(values, above).get(last, values.get("replicas", row.get("replicas", 1)))
     return Pods(
         name=row["name"],
         module=module,
@@ -164,11 +171,20 @@ def _from_row(row: Mapping[str, Any], module: str, values: Mapping[str, Any]) ->
         cpu=millicores(given.get("cpu", row.get("cpu"))),
         memory=mebibytes(given.get("memory", row.get("memory"))),
         daemon=row.get("daemon", False),
-        selector={str(key): str(value) for key, value in (values.get("nodeSelector") or {}).items()},
+        selector=_selector(values),
         # Daemons of the platform's own run on every node.
         tolerations=({"operator": "Exists"},) if row.get("daemon") else tuple(values.get("tolerations") or ()),
         assumed="" if given else row["source"],
     )
+
+
+def _selector(values: Mapping[str, Any]) -> dict[str, str]:
+    """Labels that a node must have: by selector, and by an affinity that names one value for each."""
+    required = _at(values, "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution")
+    terms = required.get("nodeSelectorTerms") or ()
+    rules = terms[0].get("matchExpressions") or () if len(terms) == 1 else ()
+    by_affinity = {rule["key"]: rule["values"][0] for rule in rules if len(rule.get("values") or ()) == 1}
+    return {str(key): str(value) for key, value in {**by_affinity, **(values.get("nodeSelector") or {})}.items()}
 
 
 def _from_pod(name: str, module: str, spec: Mapping[str, Any], replicas: int) -> Pods:

@@ -41,7 +41,7 @@ from components.ml_platform.mlflow.auth import (
     login_parts,
 )
 from mlops.core.config import Card
-from mlops.core.module import Need
+from mlops.core.module import Need, StackFacts
 from mlops.core.versions import MLFLOW_IMAGE
 
 _NAMESPACE = "mlflow"
@@ -79,6 +79,8 @@ class MlflowConfig(MlPlatformConfig):
     """CPU request of a server (Kubernetes quantity)."""
     memory: str = Field(default="1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
     """Memory request and limit of a server (Kubernetes quantity)."""
+    node_group: str | None = None
+    """Node group that it runs on, taints or not; null leaves it to any node without taints."""
     scratch_gb: int = Field(default=10, ge=1, le=500)
     """Room for artifacts on their way to S3, GiB: each passes through the server's disk."""
     auth: Auth = NoAuth()
@@ -88,6 +90,10 @@ class MlflowConfig(MlPlatformConfig):
     record is yours to make. Null leaves the server inside the cluster."""
     certificate_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
     """ACM certificate of `host`."""
+
+    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
+        """The node group that it names has to be there."""
+        return stack.misplaced("MLflow", self.node_group)
 
     @property
     def highly_available(self) -> bool:
@@ -169,6 +175,7 @@ class Mlflow(Component[MlPlatformOutputs]):
             ),
             self.child,
         ).outputs
+        self._place = foundation.cluster.places.of(config.node_group)
         self._account = service_account(f"{name}-service-account", identity, namespace=self._namespace, opts=self.child)
         closed(f"{name}-closed", self._namespace, self.child)
         policy = network_policy(
@@ -225,7 +232,9 @@ class Mlflow(Component[MlPlatformOutputs]):
             metadata=self._metadata(
                 "mlflow-migration", labels=server.MIGRATION, annotations={"pulumi.com/replaceUnready": "true"}
             ),
-            spec=manifest(server.migration_spec(self._config.image, self._database, self._account, users=users)),
+            spec=manifest(
+                server.migration_spec(self._config.image, self._database, self._account, self._place, users=users)
+            ),
             opts=self.child_with(custom_timeouts=pulumi.CustomTimeouts(create=_MIGRATION_TIMEOUT)),
         )
 
@@ -246,6 +255,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 host=config.host,
                 hosts=server.allowed_hosts(_SERVICE, _NAMESPACE, config.host),
                 auth=auth,
+                place=self._place,
             )
         )
         # With an autoscaler the number is the autoscaler's: stating it here would reset it with every `up`.

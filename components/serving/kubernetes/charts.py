@@ -6,8 +6,9 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.kubernetes.objects import name_of, namespace, release
+from components.kubernetes.placement import Controllers
 from components.serving.kubernetes import kserve
-from components.serving.kubernetes.knative import Knative
+from components.serving.kubernetes.knative import Knative, KnativeArgs
 from mlops.core import versions
 
 
@@ -15,8 +16,9 @@ from mlops.core import versions
 class KServeArgs:
     """How models will be run, and what has to stand before its pods."""
 
-    mode: kserve.Mode
+    scaling: kserve.Scaling
     mlserver_tag: str
+    controllers: Controllers
     running: tuple[pulumi.Resource, ...]
     """Nodes and names."""
     certificates: pulumi.Resource
@@ -52,13 +54,13 @@ class KServe(Component[KServeOutputs]):
             values={},
             opts=self.child,
         )
-        below = Knative(f"{name}-knative", args.running, self.child).outputs.ready if args.mode == "Knative" else ()
+        below = self._knative(args) if args.scaling.mode == "Knative" else ()
         controller = release(
             f"{name}-controller",
             versions.KSERVE_RESOURCES,
             namespace=own,
             release_name="kserve",
-            values=kserve.controller_values(args.mode),
+            values=kserve.controller_values(args.scaling.mode),
             # It looks for Knative's kinds once, when it starts.
             opts=self.child_with(depends_on=[crds, args.certificates, *args.running, *below]),
         )
@@ -71,3 +73,9 @@ class KServe(Component[KServeOutputs]):
             opts=self.child_with(depends_on=[controller]),
         )
         self.publish(KServeOutputs(controller=controller, ready=(runtimes,)))
+
+    def _knative(self, args: KServeArgs) -> tuple[pulumi.Resource, ...]:
+        knative_args = KnativeArgs(
+            running=args.running, controllers=args.controllers, timeout_seconds=args.scaling.timeout_seconds
+        )
+        return Knative(f"{self.name}-knative", knative_args, self.child).outputs.ready
