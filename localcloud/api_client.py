@@ -122,12 +122,15 @@ class ApiClient:
 
     def _listed(self, **how: Any) -> Iterator[Live]:
         """Lists every kind that can be listed; kinds that one may not list are passed over."""
-        from kubernetes.dynamic.resource import Resource
+        from kubernetes.dynamic.resource import Resource, ResourceList
 
         seen: set[str] = set()
         for resource in self._client.resources:
             for kind in resource if isinstance(resource, list) else [resource]:
-                if not isinstance(kind, Resource) or not {"list", "delete"} <= set(kind.verbs or ()):
+                # Beside each kind the client has one for lists of it, `EventList`.
+                if not isinstance(kind, Resource) or isinstance(kind, ResourceList):
+                    continue
+                if not {"list", "delete"} <= set(kind.verbs or ()):
                     continue
                 if kind.kind in _PASSING or ("namespace" in how and not kind.namespaced):
                     continue

@@ -107,6 +107,14 @@ def test_deleting_reaches_the_server_and_what_is_gone_there_is_fine(cloud: Cloud
     cloud.delete(again)
 
 
+def test_what_comes_with_a_namespace_does_not_keep_it(cloud: Cloud, api_server: FakeApiServer) -> None:
+    namespace = cloud.namespace("apps")
+    api_server.make("ConfigMap", "kube-root-ca.crt", "apps")
+    api_server.make("Event", "settings.18ec09664dd0dd42", "apps")
+    cloud.delete(namespace)
+    assert api_server.objects == {}
+
+
 def test_what_took_an_objects_place_is_not_deleted(cloud: Cloud, api_server: FakeApiServer) -> None:
     namespace = cloud.namespace("apps")
     api_server.objects.clear()
