@@ -1,14 +1,15 @@
 """The platform: the settings tree, and the one constructor that wires everything."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pulumi
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from components import fit
 from components.account.baseline import LOG_WRITERS, AccountBaseline, AccountBaselineArgs, AccountBaselineConfig
 from components.account.budget import Budget, BudgetArgs
+from components.account.config import AccountConfig, TagsConfig
 from components.base.component import Component
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
@@ -23,7 +24,8 @@ from components.storage import Storage, StorageArgs, StorageConfig
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
-from mlops.core.module import OneOf, SlotConfig, StackFacts, kind_of
+from mlops.core.fields.aws import RegionName
+from mlops.core.module import OneOf, SlotConfig, kind_of
 from mlops.core.usage import UsageConfig
 
 CLUSTER_ENDPOINTS = frozenset(
@@ -44,34 +46,10 @@ CLUSTER_ENDPOINTS = frozenset(
 clusters with limited internet access"."""
 
 
-class AccountConfig(Config):
-    """Whose AWS account, and as whom."""
-
-    id: str | None = Field(default=None, pattern=r"^\d{12}$")
-    """The account that this stack may touch; any other is refused before the first call. 12 digits."""
-    profile: str | None = None
-    """Profile of the AWS CLI's configuration; null takes the environment's credentials."""
-    role_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/.+$")
-    """Role to assume for everything."""
-
-
-class TagsConfig(Config):
-    """Tags beside Project, Environment and ManagedBy, which follow from the stack."""
-
-    owner: str = "platform-team"
-    """Who answers for the stack."""
-    cost_center: str = "engineering"
-    """Who pays for it."""
-    data_classification: Literal["public", "internal", "confidential", "restricted"] = "confidential"
-    """How the data is classed that the stack holds, the most sensitive of it."""
-    extra: dict[str, str] = Field(default_factory=dict)
-    """Further tags."""
-
-
 class PlatformConfig(Config):
     """Everything that is decided about a platform before it exists."""
 
-    region: str = "us-east-1"
+    region: RegionName = "us-east-1"
     """AWS region. A stack file sets it with `aws:region`."""
     account: AccountConfig = AccountConfig()
     """AWS account and credentials."""
@@ -105,12 +83,8 @@ class PlatformConfig(Config):
     @property
     def modules(self) -> dict[str, SlotConfig]:
         """The slots that are filled, by name."""
-        slots = {
-            "data_pipeline": self.data_pipeline,
-            "ml_platform": self.ml_platform,
-            "serving": self.serving,
-        }
-        return {slot: config for slot, config in slots.items() if config is not None}
+        values = ((field, getattr(self, field)) for field in type(self).model_fields)
+        return {slot: config for slot, config in values if isinstance(config, SlotConfig)}
 
     @property
     def zones(self) -> tuple[str, ...]:
@@ -122,53 +96,9 @@ class PlatformConfig(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":
-        # Without a region that exists there are no zones to judge the rest by.
-        if problems := [*self._region_problems()] or [*self._need_problems(), *self._conflicts()]:
+        if problems := fit.problems(self):
             raise ValueError("\n".join(problems))
         return self
-
-    def _region_problems(self) -> Iterator[str]:
-        if self.region not in regions.REGIONS:
-            yield f'region is "{self.region}"; allowed: {", ".join(regions.REGIONS)}'
-            return
-        known = regions.zones(self.region)
-        if not self.network.existing and not self.network.zone_names and self.network.zones > len(known):
-            yield (
-                f"network.zones is {self.network.zones}, but {self.region} has {len(known)} availability zones "
-                f"({', '.join(known)}); use at most {len(known)}, or another region"
-            )
-
-    def _need_problems(self) -> Iterator[str]:
-        for slot, config in self.modules.items():
-            for need in sorted(need for need in config.needs if getattr(self, need) is None):
-                yield (
-                    f"{slot} is {kind_of(type(config))}, which runs on a {need}, and this stack has none; "
-                    f"add `{need}: {{}}` to the settings, or choose another kind for {slot} (`mlops modules`)"
-                )
-        for part in ("cluster", "database"):
-            if getattr(self, part) is not None and len(self.zones) < 2:
-                yield (
-                    f"network.zones is 1, and the {part} needs subnets in at least 2 availability zones; "
-                    "set zones to 2 or 3"
-                )
-
-    def _conflicts(self) -> Iterator[str]:
-        groups = self.cluster.groups if self.cluster else {}
-        facts = StackFacts(
-            region=self.region,
-            zones=len(self.zones),
-            gpus=any(group.gpu for group in groups.values()),
-            node_groups=frozenset(groups),
-            gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
-        )
-        for slot, config in self.modules.items():
-            yield from (f"{slot}: {conflict}" for conflict in config.conflicts(facts))
-        wanted = self.serving.repositories if self.serving else ()
-        if missing := [name for name in wanted if name not in self.registry.repositories]:
-            yield (
-                f"serving.recommender runs images of the repositories {', '.join(wanted)}, and registry.repositories "
-                f"lacks {', '.join(missing)}; add it there, or set serving.recommender to null"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

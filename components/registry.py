@@ -2,36 +2,32 @@
 
 import json
 from dataclasses import dataclass
+from typing import Annotated
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from components.base.component import Component
 from components.base.identity import Grant, Statement
 from mlops.core.config import Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import Days, RepositoryName
 
 
 class RegistryConfig(Config):
     """Container image repositories."""
 
-    repositories: tuple[str, ...] = ("recommender", "pipelines")
+    repositories: Annotated[tuple[RepositoryName, ...], Unique(most=100)] = ("recommender", "pipelines")
     """Repositories, below the stack's own prefix."""
-    keep_images: int = Field(default=30, ge=1)
-    """Images kept in each repository; older ones go."""
-    untagged_days: int = Field(default=7, ge=1)
+    keep_images: int = Field(default=30, ge=1, le=20_000)
+    """Images kept in each repository; older ones go. ECR holds 20,000 a repository unless its quota is raised."""
+    untagged_days: Days = 7
     """Days until an image that no tag names is removed."""
     protect: bool = False
     """Refuse to delete the repositories."""
     force_delete: bool = False
     """Let a destroy delete repositories that still hold images."""
-
-    @field_validator("repositories")
-    @classmethod
-    def _unique(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if doubles := sorted({name for name in value if value.count(name) > 1}):
-            raise ValueError(f"the repository {doubles[0]} is listed twice; list it once")
-        return value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Statement
 from mlops.core.config import Config
+from mlops.core.fields.aws import LONGEST_DAYS, Days
 
 Zone = Literal["raw", "curated", "features", "artifacts"]
 ZONES: tuple[Zone, ...] = ("raw", "curated", "features", "artifacts")
@@ -24,13 +25,13 @@ ZONES: tuple[Zone, ...] = ("raw", "curated", "features", "artifacts")
 class LifecycleConfig(Config):
     """When objects move to cheaper storage classes and when old versions go. Days since creation."""
 
-    infrequent_access_days: int | None = Field(default=30, ge=30)
+    infrequent_access_days: int | None = Field(default=30, ge=30, le=LONGEST_DAYS)
     """Days until STANDARD_IA (S3 takes no fewer than 30); null keeps objects in STANDARD."""
-    archive_days: int | None = Field(default=None, ge=90)
+    archive_days: int | None = Field(default=None, ge=90, le=LONGEST_DAYS)
     """Days until GLACIER_IR, which still reads in milliseconds; null never archives."""
-    noncurrent_days: int = Field(default=90, ge=1)
+    noncurrent_days: Days = 90
     """Days for which an overwritten or deleted version can be restored."""
-    abort_upload_days: int = Field(default=7, ge=1)
+    abort_upload_days: Days = 7
     """Days until the parts of an unfinished upload, invisible but billed, are removed."""
 
     @model_validator(mode="after")
@@ -48,7 +49,7 @@ class StorageConfig(Config):
 
     lifecycle: LifecycleConfig = LifecycleConfig()
     """Storage classes and retention of the lake's buckets."""
-    log_retention_days: int = Field(default=365, ge=1)
+    log_retention_days: Days = 365
     """Days for which access logs are kept."""
     protect: bool = True
     """Refuse to delete the buckets."""

@@ -1,6 +1,7 @@
 """The stand-in for the AWS provider."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pulumi.runtime.proto import provider_pb2
@@ -9,7 +10,7 @@ from localcloud import fakes
 from localcloud.difference import InputDifference, aws_difference
 from localcloud.fakes import Place
 from localcloud.provider import RefusedError, StandIn
-from localcloud.rules import aws
+from localcloud.rules import aws, databases
 from localcloud.world import Thing
 from mlops.plan.values import Properties
 from mlops.plan.wire import to_struct
@@ -26,11 +27,16 @@ class AwsProvider(StandIn):
     def difference(
         self, type_: str, old: Properties, new: Properties, outputs: Properties, configured: Properties
     ) -> InputDifference:
-        return aws_difference(type_, old, new, outputs.get("tagsAll"), Place.of_provider(configured))
+        return aws_difference(type_, old, new, outputs, Place.of_provider(configured))
 
     def place_of(self, configured: Properties) -> str:
         place = Place.of_provider(configured)
         return f"{place.account}:{place.region}"
+
+    def foresee(self, urn: str, id_: str, inputs: Properties, configured: Properties) -> Thing:
+        thing = super().foresee(urn, id_, inputs, configured)
+        old = self._world.get(thing.type, id_, thing.provider)
+        return replace(thing, outputs={**thing.outputs, **databases.pending(old, thing)}) if old else thing
 
     def check(self, thing: Thing) -> Mapping[str, str]:
         return aws.refused_inputs(thing)

@@ -9,6 +9,8 @@ import yaml
 from localcloud.catalogue import kind_of
 from localcloud.fakes import Place
 from localcloud.kubernetes_objects import HELM_RELEASE
+from mlops.change.facts import Facts, replacing_paths
+from mlops.change.table import facts_of
 from mlops.plan.values import UNKNOWN, Properties, differing_paths
 
 _POD_TEMPLATE_OWNED = ("spec.selector",)
@@ -45,18 +47,23 @@ class InputDifference:
     delete_first: bool = False
 
 
-def aws_difference(type_: str, old: Properties, new: Properties, tags_all: Any, place: Place) -> InputDifference:
+def aws_difference(type_: str, old: Properties, new: Properties, outputs: Properties, place: Place) -> InputDifference:
     """The difference between two sets of inputs of an AWS resource.
 
     Args:
-        tags_all: the tags that the resource has now, the provider's default tags among them.
+        outputs: of the resource as it is: its tags, the provider's default ones among them, and what was chosen for it.
     """
     kind = kind_of(type_)
     changed = [path for path, _, _ in differing_paths(old, new)]
-    if kind.tags and tags_all != {**place.default_tags, **(new.get("tags") or {})} and "tags" not in changed:
+    if (
+        kind.tags
+        and outputs.get("tagsAll") != {**place.default_tags, **(new.get("tags") or {})}
+        and "tags" not in changed
+    ):
         changed.append("tagsAll")
+    facts = facts_of(type_) or Facts(replaced_by=("name",))
     names = (kind.name.property, kind.name.prefix) if kind.name else ("name",)
-    replacing = _touched(changed, (*kind.replaced_by, *names, "region"))
+    replacing = tuple(path.rstrip("#") for path in replacing_paths(facts, old, new, outputs))
     # The new one cannot take a name that was given and that the old one still holds.
     keeps_name = bool(new.get(names[0])) and old.get(names[0]) == new.get(names[0])
     return InputDifference(changed=tuple(changed), replacing=replacing, delete_first=bool(replacing) and keeps_name)

@@ -2,7 +2,8 @@
 
 One function serves the recorder and the stand-in's Construct, so both see the same children. They follow
 pulumi-eks 4 (nodejs/eks/cluster/cluster.ts and servicerole.ts in github.com/pulumi/pulumi-eks) for a control plane
-without the default node group, default security groups, Fargate and Auto Mode; with those it is refused.
+without the default node group, default security groups, Fargate and Auto Mode. An argument is modelled or refused: one
+that was passed over here would show its effect in an account only.
 """
 
 import json
@@ -13,12 +14,12 @@ from typing import Any, Protocol
 
 from localcloud.catalogue.cluster import ACCESS_ENTRY, ACCESS_POLICY, ADDON, CLUSTER, kubeconfig
 from localcloud.catalogue.identity import OIDC_PROVIDER, ROLE, ROLE_POLICY_ATTACHMENT
+from localcloud.eks_arguments import problems
 from mlops.plan.values import SIGNATURE, UNKNOWN_VALUE, Signature
 
 TYPE = "eks:index:Cluster"
 
 _CLUSTER_POLICY = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
-_UNSUPPORTED = ("fargate", "autoMode", "storageClasses", "nodeGroupOptions", "instanceRole", "creationRoleProvider")
 
 
 class ConstructionError(Exception):
@@ -99,30 +100,32 @@ def construct(
     Raises:
         ConstructionError: an argument is not modelled.
     """
-    for key in _UNSUPPORTED:
-        if inputs.get(key):
-            raise ConstructionError(f"The stand-in for pulumi-eks does not model the argument {key} of {name}.")
-    if not inputs.get("skipDefaultNodeGroup") or not inputs.get("skipDefaultSecurityGroups"):
-        raise ConstructionError(
-            f"The stand-in for pulumi-eks models {name} only with skip_default_node_group and "
-            "skip_default_security_groups."
-        )
+    for problem in problems(inputs):
+        raise ConstructionError(f"The stand-in for pulumi-eks refuses {name}: {problem}.")
     arguments = _Arguments(name=name, values=inputs, dependencies=dependencies)
     role_arn, role_urns = _service_role(arguments, registrar)
     cluster = _control_plane(arguments, registrar, role_arn, role_urns)
-    config = json.dumps(kubeconfig(cluster.outputs["name"], cluster.outputs))
-    if UNKNOWN_VALUE in config:
-        config = UNKNOWN_VALUE
+    credentials = inputs.get("providerCredentialOpts") or {}
     registrar.register(
         "pulumi:providers:kubernetes",
         f"{name}-eks-k8s",
-        {"kubeconfig": config},
+        {
+            "kubeconfig": _kubeconfig(cluster, credentials.get("roleArn"), credentials.get("profileName")),
+            "enableConfigMapMutable": inputs.get("enableConfigMapMutable"),
+        },
         property_dependencies={"kubeconfig": [cluster.urn]},
     )
     _addons(arguments, registrar, cluster)
     _access_entries(arguments, registrar, cluster)
     oidc = _oidc_provider(arguments, registrar, cluster)
-    return _outputs(arguments, cluster, oidc, config)
+    # What it hands out names no profile, so that others can use it.
+    return _outputs(arguments, cluster, oidc, _kubeconfig(cluster, credentials.get("roleArn"), None))
+
+
+def _kubeconfig(cluster: Made, role_arn: Any, profile: Any) -> str:
+    """As JSON; unknown as long as a part of it is."""
+    config = json.dumps(kubeconfig(cluster.outputs["name"], cluster.outputs, role_arn=role_arn, profile=profile))
+    return UNKNOWN_VALUE if UNKNOWN_VALUE in config else config
 
 
 def _service_role(arguments: _Arguments, registrar: Registrar) -> tuple[Any, tuple[str, ...]]:
@@ -132,7 +135,7 @@ def _service_role(arguments: _Arguments, registrar: Registrar) -> tuple[Any, tup
         return registrar.outputs_of(given["urn"]).get("arn", UNKNOWN_VALUE), (given["urn"],)
     component = f"{arguments.name}-eksRole"
     parent = registrar.register("eks:index:ServiceRole", component, {}, custom=False).urn
-    trust = {"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}}
+    trust = {"Effect": "Allow", "Principal": {"Service": ["eks.amazonaws.com"]}}
     statement = {"Action": ["sts:AssumeRole", "sts:TagSession"], **trust}
     role = registrar.register(
         ROLE,
@@ -200,29 +203,34 @@ def _control_plane(arguments: _Arguments, registrar: Registrar, role_arn: Any, r
 
 def _addons(arguments: _Arguments, registrar: Registrar, cluster: Made) -> None:
     """The add-ons that pulumi-eks makes unless it is told not to."""
-    values = arguments.values
-    wanted = {
-        "kube-proxy": (values.get("kubeProxyAddonOptions") or {}).get("enabled", True),
-        "vpc-cni": not values.get("useDefaultVpcCni", False),
-        "coredns": (values.get("corednsAddonOptions") or {}).get("enabled", False),
-    }
-    for addon, enabled in wanted.items():
-        if enabled:
-            registrar.register(
-                ADDON,
-                f"{arguments.name}-{addon}",
-                _present(
-                    {
-                        "addonName": addon,
-                        "clusterName": cluster.outputs["name"],
-                        "preserve": True,
-                        "resolveConflictsOnCreate": "OVERWRITE",
-                        "resolveConflictsOnUpdate": "OVERWRITE",
-                        "tags": values.get("tags"),
-                    }
-                ),
-                property_dependencies={"clusterName": [cluster.urn]},
-            )
+    proxy = arguments.values.get("kubeProxyAddonOptions") or {}
+    if proxy.get("enabled", True):
+        _addon("kube-proxy", proxy, arguments, registrar, cluster)
+    names = arguments.values.get("corednsAddonOptions") or {}
+    # Without nodes of the component's own, only where it is asked for.
+    if names.get("enabled") or names.get("configurationValues"):
+        _addon("coredns", names, arguments, registrar, cluster)
+
+
+def _addon(addon: str, options: Mapping[str, Any], arguments: _Arguments, registrar: Registrar, cluster: Made) -> None:
+    configuration = options.get("configurationValues")
+    registrar.register(
+        ADDON,
+        f"{arguments.name}-{addon}",
+        _present(
+            {
+                "addonName": addon,
+                "addonVersion": options.get("version"),
+                "clusterName": cluster.outputs["name"],
+                "configurationValues": json.dumps(configuration) if configuration else None,
+                "preserve": True,
+                "resolveConflictsOnCreate": options.get("resolveConflictsOnCreate", "OVERWRITE"),
+                "resolveConflictsOnUpdate": options.get("resolveConflictsOnUpdate", "OVERWRITE"),
+                "tags": arguments.values.get("tags"),
+            }
+        ),
+        property_dependencies={"clusterName": [cluster.urn]},
+    )
 
 
 def _access_entries(arguments: _Arguments, registrar: Registrar, cluster: Made) -> None:

@@ -1,8 +1,10 @@
-"""Finding the `pulumi` CLI: the user's own on PATH, else the one that `make setup` put under `.tools/`.
+"""Finding `pulumi` and `uv`: the user's own on PATH, else those that `make setup` put under `.tools/`.
 
+Set-up links its own into `.venv/bin`, so that a plain `pulumi up` finds both once the environment is activated.
 Standard library only: set-up uses this before there is a virtual environment.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +16,15 @@ MINIMUM = (3, 259, 0)
 
 OWN_FOLDER = Path(".tools", "pulumi")
 """Where set-up installs a CLI, under the project's root."""
+
+MINIMUM_UV = (0, 9, 0)
+"""The oldest uv that the lock was made and read with."""
+
+OWN_UV = Path(".tools", "uv", "bin", "uv")
+"""Where set-up installs uv, under the project's root."""
+
+LINKS = Path(".venv", "bin")
+"""Where set-up links its own tools, under the project's root: first on the PATH of an activated environment."""
 
 INSTALL_HINT = "Run `make setup`, or install it yourself: https://www.pulumi.com/docs/install/"
 
@@ -38,20 +49,57 @@ def dotted(version: tuple[int, ...]) -> str:
 
 
 def version_of(path: Path) -> tuple[int, int, int] | None:
-    """Version of the CLI at `path`; None if it does not run or does not say."""
-    try:
-        answer = subprocess.run([path, "version"], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", answer.stdout.strip())
-    return (int(found[1]), int(found[2]), int(found[3])) if found and answer.returncode == 0 else None
+    """Version of the pulumi CLI at `path`; None if it does not run or does not say."""
+    return _version([str(path), "version"], r"v?")
 
 
 def candidates(root: Path) -> list[Path]:
     """Where a CLI may be, best first."""
-    on_path = shutil.which("pulumi")
-    own = root / OWN_FOLDER / "bin" / "pulumi"
-    return ([Path(on_path)] if on_path else []) + ([own] if own.is_file() else [])
+    return _candidates(root, "pulumi", root / OWN_FOLDER / "bin" / "pulumi")
+
+
+def find_uv(root: Path) -> Path | None:
+    """The first uv that is new enough; None if there is none."""
+    for path in _candidates(root, "uv", root / OWN_UV):
+        version = _version([str(path), "--version"], r"uv ")
+        if version is not None and version >= MINIMUM_UV:
+            return path
+    return None
+
+
+def elsewhere(root: Path, name: str) -> Path | None:
+    """A program on PATH that is not a link of set-up's."""
+    links = os.path.realpath(root / LINKS)
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    path = shutil.which(name, path=os.pathsep.join(each for each in folders if os.path.realpath(each) != links))
+    return Path(path) if path else None
+
+
+def link(root: Path, name: str, found: Path) -> None:
+    """Make an activated environment find `found` under this name, whatever else PATH holds.
+
+    Nothing is linked where PATH leads there by itself: the user's own would be hidden after its next update.
+    """
+    place = root / LINKS / name
+    if not place.parent.is_dir() or (place.exists() and not place.is_symlink()):
+        return
+    place.unlink(missing_ok=True)
+    if found != elsewhere(root, name):
+        place.symlink_to(os.path.relpath(found, place.parent))
+
+
+def _candidates(root: Path, name: str, own: Path) -> list[Path]:
+    on_path = elsewhere(root, name)
+    return ([on_path] if on_path else []) + ([own] if own.is_file() else [])
+
+
+def _version(command: list[str], before: str) -> tuple[int, int, int] | None:
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.match(before + r"(\d+)\.(\d+)\.(\d+)", answer.stdout.strip())
+    return (int(found[1]), int(found[2]), int(found[3])) if found and answer.returncode == 0 else None
 
 
 def find(root: Path) -> Pulumi:

@@ -1,7 +1,9 @@
 """The rules as policies of the official pack: the same `Rule` objects, the same check functions.
 
-The engine hands a resource's inputs to the checks of one resource, and outputs to those of the stack; a value that a
-preview cannot know ends the official way, as a note and never as met.
+The engine hands a resource's inputs to the checks of one resource, and outputs to those of the stack. Rules read what
+the program asks for, so the inputs are kept for the stack's checks too: where a preview foresees no outputs, and where
+a cloud adds defaults, both judge the same. A value that a preview cannot know ends the official way, as a note and
+never as met.
 """
 
 import json
@@ -61,7 +63,8 @@ def policies(tier: str, accepted: Sequence[Exemption] = ()) -> list[Policy]:
     """A policy for each rule that the tier does not disable, at the tier's level. A pack's configuration may change
     the level of each by its id."""
     load()
-    return [_policy(rule, tier, accepted) for rule, _ in applicable(tier)]
+    registered: dict[str, Any] = {}
+    return [_policy(rule, tier, accepted, registered) for rule, _ in applicable(tier)]
 
 
 def own_exemptions() -> tuple[Exemption, ...]:
@@ -73,9 +76,9 @@ def own_exemptions() -> tuple[Exemption, ...]:
     return exemptions.read(ROOT / exemptions.FILE, facts().rules, today())
 
 
-def _policy(rule: Rule, tier: str, accepted: Sequence[Exemption]) -> Policy:
+def _policy(rule: Rule, tier: str, accepted: Sequence[Exemption], registered: dict[str, Any]) -> Policy:
     level = rule.level(tier)
-    kind, validate = _validation(rule, level, accepted)
+    kind, validate = _validation(rule, level, accepted, registered)
     return kind(
         name=rule.id,
         description=rule.condition,
@@ -87,14 +90,18 @@ def _policy(rule: Rule, tier: str, accepted: Sequence[Exemption]) -> Policy:
     )
 
 
-def _validation(rule: Rule, level: Level, accepted: Sequence[Exemption]) -> tuple[Any, Any]:
+def _validation(rule: Rule, level: Level, accepted: Sequence[Exemption], registered: dict[str, Any]) -> tuple[Any, Any]:
     if rule.id in STACK_CHECKS:
-        return StackValidationPolicy, _of_stack(rule, STACK_CHECKS[rule.id], level, accepted)
-    return ResourceValidationPolicy, _of_resource(rule, RESOURCE_CHECKS[rule.id], level, accepted)
+        return StackValidationPolicy, _of_stack(rule, STACK_CHECKS[rule.id], level, accepted, registered)
+    return ResourceValidationPolicy, _of_resource(rule, RESOURCE_CHECKS[rule.id], level, accepted, registered)
 
 
-def _of_resource(rule: Rule, check: ResourceCheck, level: Level, accepted: Sequence[Exemption]) -> Any:
+def _of_resource(
+    rule: Rule, check: ResourceCheck, level: Level, accepted: Sequence[Exemption], registered: dict[str, Any]
+) -> Any:
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
+        # The engine asks every such policy about every resource, before it asks about the stack.
+        registered[args.urn] = args.props
         if args.resource_type in rule.types:
             names = {args.urn: args.name}
             _report(rule, level, check(resource_node(args)), names, accepted, report_violation)
@@ -102,13 +109,11 @@ def _of_resource(rule: Rule, check: ResourceCheck, level: Level, accepted: Seque
     return validate
 
 
-def _of_stack(rule: Rule, check: StackCheck, level: Level, accepted: Sequence[Exemption]) -> Any:
+def _of_stack(
+    rule: Rule, check: StackCheck, level: Level, accepted: Sequence[Exemption], registered: Mapping[str, Any]
+) -> Any:
     def validate(args: StackValidationArgs, report_violation: ReportViolation) -> None:
-        graph = stack_graph(args.resources)
-        nothing = next((node for node in graph if node.custom and not node.inputs), None)
-        if nothing:
-            # The first preview of a provider that foresees no outputs: what is missing may only not be known.
-            raise engine.UnknownValueError(engine.UNKNOWN_OBJECT_VALUE, [nothing.name])
+        graph = stack_graph(args.resources, registered)
         names = {node.urn: node.name for node in graph}
         _report(rule, level, check(graph), names, accepted, report_violation)
 
@@ -132,11 +137,15 @@ def _report(
         if judged.verdict is not Verdict.BROKEN or (judged.advisory and level is Level.MANDATORY):
             continue
         if not any(one.covers(rule.id, judged.urn, names.get(judged.urn, "")) for one in accepted):
-            where = f"{judged.path}: " if judged.path else ""
-            what = judged.message.rstrip(".")
-            report_violation(f"{where}{what}. To mend it: {rule.fix}.", judged.urn or None)
+            report_violation(violation(rule, judged.path, judged.message), judged.urn or None)
     if unknown:
         raise engine.UnknownValueError(engine.UNKNOWN_STRING_VALUE, [unknown[0].path])
+
+
+def violation(rule: Rule, path: str, message: str) -> str:
+    """The sentence that the engine prints of a breach."""
+    where = f"{path}: " if path else ""
+    return f"{where}{message.rstrip('.')}. To mend it: {rule.fix}."
 
 
 def resource_node(args: ResourceValidationArgs) -> Node:
@@ -152,14 +161,18 @@ def resource_node(args: ResourceValidationArgs) -> Node:
     )
 
 
-def stack_graph(resources: Iterable[PolicyResource]) -> Graph:
-    """The stack as the engine sees it after the program has run."""
-    nodes = tuple(_stack_node(resource) for resource in resources)
+def stack_graph(resources: Iterable[PolicyResource], registered: Mapping[str, Any]) -> Graph:
+    """The stack as the engine sees it after the program has run.
+
+    Args:
+        registered: URN -> the inputs that the engine told before, as far as it told any.
+    """
+    nodes = tuple(_stack_node(resource, registered) for resource in resources)
     project_stack = nodes[0].urn.removeprefix("urn:pulumi:").split("::") if nodes else ["", ""]
     return Graph(project=project_stack[1], stack=project_stack[0], nodes=nodes)
 
 
-def _stack_node(resource: PolicyResource) -> Node:
+def _stack_node(resource: PolicyResource, registered: Mapping[str, Any]) -> Node:
     properties = plain(resource.props)
     by_property = resource.property_dependencies.items()
     return Node(
@@ -167,8 +180,8 @@ def _stack_node(resource: PolicyResource) -> Node:
         type=resource.resource_type,
         name=resource.name,
         parent=resource.parent.urn if resource.parent else "",
-        custom=":index:" not in resource.resource_type,
-        inputs=properties,
+        custom=resource.resource_type != "pulumi:pulumi:Stack" and ":index:" not in resource.resource_type,
+        inputs=plain(registered[resource.urn]) if resource.urn in registered else properties,
         outputs=properties,
         dependencies=tuple(sorted(one.urn for one in resource.dependencies)),
         property_dependencies={key: tuple(sorted(one.urn for one in needed)) for key, needed in by_property if needed},

@@ -15,7 +15,14 @@ from tests.support import REGION
 PREFIX = "mlops-test"
 
 
-def foundation(opts: pulumi.ResourceOptions, *, cluster: bool, database: bool, zone_count: int = 3) -> Foundation:
+def foundation(
+    opts: pulumi.ResourceOptions,
+    *,
+    cluster: bool,
+    database: bool,
+    zone_count: int = 3,
+    settings: ClusterConfig | None = None,
+) -> Foundation:
     """Network, keys, storage and registry; a cluster and a database where asked for."""
     keys = Keys("keys", KeysConfig(), KeysArgs(region=REGION, alias_prefix=PREFIX), opts).outputs
     network_args = NetworkArgs(
@@ -25,7 +32,7 @@ def foundation(opts: pulumi.ResourceOptions, *, cluster: bool, database: bool, z
     eks = None
     if cluster:
         cluster_args = ClusterArgs(name=PREFIX, network=network, keys=keys, region=REGION, tags={"Owner": "tests"})
-        eks = Cluster("cluster", ClusterConfig(), cluster_args, opts).outputs
+        eks = Cluster("cluster", settings or ClusterConfig(), cluster_args, opts).outputs
     postgres = None
     if database:
         database_args = DatabaseArgs(

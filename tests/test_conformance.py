@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, get_args
 
@@ -12,22 +12,16 @@ import pytest
 from pydantic import BaseModel
 
 from components.base.component import Component
-from components.data_pipeline import DataPipelineConfig
-from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
-from components.serving import ServingConfig
+from components.platform import PlatformConfig
 from mlops.core.config import Config
-from mlops.core.module import SlotConfig, kind_of, variants
+from mlops.core.module import SlotConfig, kind_of, slots, variants
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
 from policies.engine import judge
 from tests.foundations import foundation, module_options
 from tests.support import REGION, recorded
 
-SLOTS: dict[str, type[SlotConfig]] = {
-    "data_pipeline": DataPipelineConfig,
-    "ml_platform": MlPlatformConfig,
-    "serving": ServingConfig,
-}
+SLOTS = slots(PlatformConfig)
 VARIANTS = [
     pytest.param(slot, variant, id=f"{slot}-{kind_of(variant)}")
     for slot, base in SLOTS.items()
@@ -47,14 +41,25 @@ def built(slot: str, variant: type[SlotConfig]) -> tuple[Graph, Component[Any]]:
     def build(opts: pulumi.ResourceOptions) -> None:
         base = foundation(opts, cluster="cluster" in variant.needs, database="database" in variant.needs)
         arguments: dict[str, Any] = {"foundation": base, "opts": module_options(base, opts)}
-        if slot == "serving":
-            arguments["ml_platform"] = MlPlatformOutputs(
-                tracking_uri=pulumi.Output.from_input("http://mlflow.test"),
-                artifacts_uri=pulumi.Output.from_input("s3://artifacts/mlflow"),
-            )
+        arguments |= {other: stand_in(SLOTS[other]) for other in signature(variant).parameters if other in SLOTS}
         made.append(variant().build(NAME, **arguments))  # type: ignore[attr-defined]
 
     return recorded(build), made[0]
+
+
+def signature(variant: type[SlotConfig]) -> inspect.Signature:
+    return inspect.signature(variant.build)  # type: ignore[attr-defined]
+
+
+def stand_in(slot: type[SlotConfig]) -> object:
+    """What another slot publishes, made up: an address for each output, nothing for what is optional."""
+    contract = get_args(signature(slot).return_annotation)[0]
+    made = {
+        field.name: pulumi.Output.from_input(f"https://{field.name}.test") if field.type == pulumi.Output[str] else ()
+        for field in fields(contract)
+        if field.default is MISSING and field.default_factory is MISSING
+    }
+    return contract(**made)
 
 
 def own(graph: Graph) -> list[Node]:
@@ -76,7 +81,7 @@ def models(config: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 @each_variant
 def test_a_variant_publishes_the_contract_of_its_slot(slot: str, variant: type[SlotConfig]) -> None:
-    contract = get_args(inspect.signature(variant.build).return_annotation)[0]  # type: ignore[attr-defined]
+    contract = get_args(signature(variant).return_annotation)[0]
     _, component = built(slot, variant)
     assert isinstance(component.outputs, contract)
     assert all(getattr(component.outputs, field.name) is not None for field in fields(component.outputs))

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from localcloud.catalogue import kind_of
-from mlops.change.table import STATEFUL
+from mlops.change.facts import at
+from mlops.change.table import STATEFUL, facts_of
 from mlops.plan.graph import Graph, Node
 from mlops.tiers import TIERS
 from policies.engine import judge
@@ -32,16 +33,11 @@ def replacing(node: Node) -> dict[str, Any]:
     """The inputs of a resource whose change makes a new one."""
     if node.package != "aws":
         return {}
-    kind = kind_of(node.type)
-    paths = (*([kind.name.property] if kind.name else []), *kind.replaced_by)
+    kind, facts = kind_of(node.type), facts_of(node.type)
+    named = (kind.name.property,) if kind.name else ()
+    paths = (*named, *(path.rstrip("#") for path in (facts.replaced_by if facts else ())))
     found = {path: value for path in paths if (value := at(node.inputs, path)) is not None}
     return dict(sorted(found.items()))
-
-
-def at(value: Any, path: str) -> Any:
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
 
 
 def identity(graph: Graph) -> dict[str, Any]:

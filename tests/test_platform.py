@@ -1,23 +1,18 @@
 """The platform as a whole: every tier, and every combination of what its slots can hold."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
 
-from components.data_pipeline import DataPipelineConfig
-from components.ml_platform import MlPlatformConfig
-from components.serving import ServingConfig
-from mlops.core.module import SlotConfig, kind_of, variants
+from components.platform import PlatformConfig
+from mlops.core.module import kind_of, slots, variants
 from mlops.plan.graph import Graph
 from mlops.tiers import TIERS
 from tests.platforms import platform, tier_graph
 
-SLOTS: dict[str, type[SlotConfig]] = {
-    "data_pipeline": DataPipelineConfig,
-    "ml_platform": MlPlatformConfig,
-    "serving": ServingConfig,
-}
+SLOTS = slots(PlatformConfig)
 CHOICES: list[list[str | None]] = [[None, *map(kind_of, variants(slot))] for slot in SLOTS.values()]
 COMBINATIONS = [dict(zip(SLOTS, kinds, strict=True)) for kinds in itertools.product(*CHOICES)]
 PROTECTED = (
@@ -112,9 +107,25 @@ def test_an_adopted_vpc_carries_the_whole_platform() -> None:
     existing = {
         "vpc_id": "vpc-0123456789abcdef0",
         "cidr": "10.1.0.0/16",
-        "private_subnets": {f"subnet-{zone}": f"10.1.{index * 32}.0/19" for index, zone in enumerate("abc")},
+        "private_subnets": {f"subnet-0000000{zone}": f"10.1.{index * 32}.0/19" for index, zone in enumerate("abc")},
         "zone_names": ["us-east-1a", "us-east-1b", "us-east-1c"],
     }
     graph = platform("prod", {"network": {"existing": existing}})
     assert not graph.of_type("aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet")
     assert graph.of_type("aws:rds/subnetGroup:SubnetGroup")[0].inputs["subnetIds"] == list(existing["private_subnets"])
+
+
+@pytest.mark.parametrize("profile", ["work", None])
+@pytest.mark.parametrize("role", ["arn:aws:iam::123456789012:role/deploy", None])
+def test_every_provider_acts_as_the_account_that_the_stack_names(profile: str | None, role: str | None) -> None:
+    graph = platform("dev", {"account": {"profile": profile, "role_arn": role}})
+    (aws,) = graph.of_type("pulumi:providers:aws")
+    assert aws.inputs.get("profile") == profile
+    assert [one["roleArn"] for one in json.loads(aws.inputs.get("assumeRoles", "[]"))] == ([role] if role else [])
+    providers = graph.of_type("pulumi:providers:kubernetes")
+    assert providers
+    for kubernetes in providers:
+        (user,) = json.loads(kubernetes.inputs["kubeconfig"])["users"]
+        arguments = user["user"]["exec"]["args"]
+        options = dict(itertools.pairwise(arguments))
+        assert (options.get("--profile"), options.get("--role")) == (profile, role), kubernetes.name

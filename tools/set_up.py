@@ -1,4 +1,5 @@
-"""Prepares a checkout: uv, the virtual environments from the two `uv.lock`, compiled bytecode, the `pulumi` CLI.
+"""Prepares a checkout: uv, the virtual environments from the two `uv.lock`, compiled bytecode, the `pulumi` CLI, and
+both tools on the PATH of the activated environment.
 
 Standard library only, run by the system's Python. Every step looks first whether it is needed, so that a
 second run ends at once.
@@ -8,7 +9,6 @@ import fcntl
 import hashlib
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from pulumi_cli import install  # noqa: E402
 from steps import StepError, run, say  # noqa: E402
 
-from mlops.toolchain import ToolchainError, find  # noqa: E402
+from mlops.toolchain import MINIMUM_UV, OWN_UV, ToolchainError, dotted, find, find_uv, link  # noqa: E402
 
 TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
@@ -44,6 +44,7 @@ def main() -> int:
             sync_environment()
             compile_sources(ROOT, SOURCES)
             pulumi = find_or_install_pulumi()
+            link_tools()
             sync_services()
             compile_sources(SERVICES, SERVICE_SOURCES)
         except StepError as failure:
@@ -95,20 +96,18 @@ def uv() -> str:
     Raises:
         StepError: pip could not install it.
     """
-    on_path = shutil.which("uv")
-    if on_path:
-        return on_path
-    own = TOOLS / "uv" / "bin" / "uv"
-    if not own.is_file():
-        try:
-            venv.create(TOOLS / "uv", with_pip=True, clear=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise StepError(
-                "no uv on PATH, and this Python cannot make a virtual environment to put it into "
-                f"({error}). Install uv (https://docs.astral.sh/uv/) or your system's python3-venv."
-            ) from error
-        run("install uv into .tools/uv", [str(TOOLS / "uv" / "bin" / "pip"), "install", UV_REQUIREMENT])
-    return str(own)
+    found = find_uv(ROOT)
+    if found:
+        return str(found)
+    try:
+        venv.create(TOOLS / "uv", with_pip=True, clear=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StepError(
+            f"no uv {dotted(MINIMUM_UV)} or newer on PATH, and this Python cannot make a virtual environment to put it "
+            f"into ({error}). Install uv (https://docs.astral.sh/uv/) or your system's python3-venv."
+        ) from error
+    run("install uv into .tools/uv", [str(TOOLS / "uv" / "bin" / "pip"), "install", UV_REQUIREMENT])
+    return str(ROOT / OWN_UV)
 
 
 def compile_sources(project: Path, sources: Sequence[str]) -> None:
@@ -124,6 +123,15 @@ def find_or_install_pulumi() -> str:
     except ToolchainError as error:
         say(str(error).partition(": ")[0])
     return str(find(ROOT)) if install(ROOT) else "no pulumi CLI"
+
+
+def link_tools() -> None:
+    """Put uv and pulumi on the PATH of the activated environment: `pulumi up` runs uv, which makes the program's."""
+    link(ROOT, "uv", Path(uv()))
+    try:
+        link(ROOT, "pulumi", find(ROOT).path)
+    except ToolchainError:
+        return
 
 
 def fingerprint(*files: Path) -> str:

@@ -5,11 +5,11 @@ piece can be left out.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.account import audit_trail
 from components.base.component import Component
@@ -18,6 +18,8 @@ from components.base.trust import account_of, service_trust
 from components.keys import KeysOutputs
 from components.storage import StorageOutputs
 from mlops.core.config import Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import Email
 
 ThreatFeature = Literal[
     "S3_DATA_EVENTS",
@@ -49,11 +51,15 @@ class AccountBaselineConfig(Config):
     """Days for which the trail is kept in CloudWatch Logs, where alarms and queries look at it."""
     alarms: bool = True
     """An alarm for each event that the CIS benchmark wants watched; needs `audit_trail`."""
-    alarm_emails: tuple[str, ...] = ()
+    alarm_emails: Annotated[tuple[Email, ...], Unique(most=100)] = ()
     """Who hears of these alarms. Each address has to confirm once; without any, subscribe to the topic yourself."""
     threat_detection: bool = True
     """GuardDuty."""
-    threat_features: tuple[ThreatFeature, ...] = ("S3_DATA_EVENTS", "EKS_AUDIT_LOGS", "RUNTIME_MONITORING")
+    threat_features: Annotated[tuple[ThreatFeature, ...], Unique(most=6)] = (
+        "S3_DATA_EVENTS",
+        "EKS_AUDIT_LOGS",
+        "RUNTIME_MONITORING",
+    )
     """What GuardDuty looks at besides network and API calls. RUNTIME_MONITORING lets GuardDuty install its agent on
     nodes and make an endpoint in the VPC, which it takes away itself some time after it is switched off: until then
     the VPC cannot be deleted."""
@@ -72,7 +78,19 @@ class AccountBaselineConfig(Config):
     password_policy: bool = True
     """Passwords of IAM users: 14 characters of four kinds, 90 days, none of the last 24."""
     protect: bool = True
-    """Refuse to delete the bucket of the audit trail."""
+    """Refuse to delete the bucket of the audit trail. Without it a destroy deletes what the bucket holds as well."""
+
+    @model_validator(mode="after")
+    def _what_needs_the_trail_has_it(self) -> "AccountBaselineConfig":
+        needing = [name for name in ("data_events", "alarms") if getattr(self, name)]
+        if needing and not self.audit_trail:
+            raise ValueError(
+                f"audit_trail is false, and {' and '.join(needing)} read it; set {' and '.join(needing)} to false as "
+                "well, or audit_trail to true"
+            )
+        if self.alarm_emails and not self.alarms:
+            raise ValueError("alarm_emails names addresses and alarms is false: nobody would hear; set alarms to true")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base.component import Component
-from mlops.core.budget import BudgetConfig
-
-STACK_TAGS = ("Project", "Environment")
-"""Tags that tell this stack's costs from all others of the account."""
+from mlops.core.budget import STACK_TAGS, BudgetConfig
 
 
 @dataclass(frozen=True, kw_only=True)

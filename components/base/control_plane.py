@@ -14,6 +14,7 @@ class ControlPlane:
     endpoint: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
     """The security group that EKS gives to control plane and nodes: the source that databases and brokers let in."""
-    oidc_provider_arn: pulumi.Output[str]
     oidc_issuer: pulumi.Output[str]
     """Issuer without `https://`, for trust conditions."""
+    oidc_provider_arn: pulumi.Output[str] | None = None
+    """IAM's side of that issuer; None where the cluster has no IRSA (`cluster.irsa`)."""

@@ -59,7 +59,7 @@ class IdentityArgs:
     """Name of the Kubernetes service account that the workload's pods use."""
     grants: Sequence[Grant]
     mechanism: Literal["pod-identity", "irsa"] = "pod-identity"
-    """IRSA where Pod Identity is not to be had: pods on Fargate, charts that demand the annotation."""
+    """IRSA where Pod Identity is not to be had: charts that demand the annotation. It needs `cluster.irsa`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,14 @@ POD_IDENTITY_TRUST: dict[str, object] = {
 
 
 def irsa_trust(args: IdentityArgs) -> pulumi.Output[str]:
-    """Trust of one service account through the cluster's OIDC provider."""
+    """Trust of one service account through the cluster's OIDC provider.
+
+    Raises:
+        ValueError: the cluster has none.
+    """
+    provider = args.cluster.oidc_provider_arn
+    if provider is None:
+        raise ValueError(f"{args.service_account} is bound by IRSA and the cluster has none; set cluster.irsa to true")
 
     def document(values: Sequence[str]) -> str:
         provider_arn, issuer, namespace = values
@@ -151,7 +158,7 @@ def irsa_trust(args: IdentityArgs) -> pulumi.Output[str]:
             }
         )
 
-    return pulumi.Output.all(args.cluster.oidc_provider_arn, args.cluster.oidc_issuer, args.namespace).apply(document)
+    return pulumi.Output.all(provider, args.cluster.oidc_issuer, args.namespace).apply(document)
 
 
 def policy_document(statements: Sequence[Statement]) -> pulumi.Output[str]:

@@ -1,13 +1,13 @@
 """A security group that lets in who is named, on the ports that are named, and nobody else."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
 import pulumi
 import pulumi_aws as aws
-from pydantic import Field
 
-SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[0-9a-f]{8,17}$")]
+MOST_CLIENTS = 15
+"""Groups that the settings of one part may let in: with up to three port ranges each, and the cluster's own, they stay
+below the 60 rules that a security group holds. Source: Amazon VPC quotas."""
 
 
 def security_group(

@@ -1,10 +1,12 @@
 """EKS: control plane, nodes, add-ons and the base of everything that runs on it.
 
-pulumi-eks makes the control plane and its OIDC provider; all else is plain AWS and Kubernetes resources, which the
-graph shows one by one and which can be ordered.
+pulumi-eks makes the control plane; all else is plain AWS and Kubernetes resources, which the graph shows one by one
+and which can be ordered.
 """
 
+import json
 import re
+import shlex
 from dataclasses import dataclass, field
 
 import pulumi
@@ -92,8 +94,8 @@ class Cluster(Component[ClusterOutputs]):
             name=control.eks_cluster.apply(lambda cluster: cluster.name),
             endpoint=control.eks_cluster.apply(lambda cluster: cluster.endpoint),
             security_group_id=control.cluster_security_group_id,
-            oidc_provider_arn=control.oidc_provider_arn,
             oidc_issuer=control.oidc_issuer,
+            oidc_provider_arn=self._oidc_provider(control.oidc_provider_url) if config.irsa else None,
         )
         self._access(control_plane.name)
         addons = Addons(name=name, control_plane=control_plane, versions=config.addon_versions, opts=self.child)
@@ -101,7 +103,7 @@ class Cluster(Component[ClusterOutputs]):
         nodes = self._nodes(control_plane.name, version, after=addons.of_nodes())
         kubernetes = k8s.Provider(
             f"{name}-kubernetes",
-            kubeconfig=control.kubeconfig_json,
+            kubeconfig=control.kubeconfig_json.apply(lambda text: with_profile(text, args.profile)),
             # A plain string: with it a changed endpoint replaces nothing of what runs on the cluster.
             cluster_identifier=args.name,
             enable_server_side_apply=True,
@@ -129,7 +131,7 @@ class Cluster(Component[ClusterOutputs]):
                 oidc_provider_arn=control_plane.oidc_provider_arn,
                 oidc_issuer=control_plane.oidc_issuer,
                 kubeconfig_command=control_plane.name.apply(
-                    lambda cluster: f"aws eks update-kubeconfig --name {cluster} --region {args.region}"
+                    lambda cluster: kubeconfig_command(cluster, args.region, args.profile)
                 ),
                 storage_class=base.storage_class,
                 secret_store=base.secret_store,
@@ -167,7 +169,6 @@ class Cluster(Component[ClusterOutputs]):
             public_access_cidrs=list(config.endpoint.public_access_cidrs) if public else None,
             enabled_cluster_log_types=list(config.log_types),
             encryption_config_key_arn=args.keys.cluster,
-            create_oidc_provider=True,
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=config.support.upper()),
             deletion_protection=config.deletion_protection,
             provider_credential_opts=eks.KubeconfigOptionsArgs(profile_name=args.profile, role_arn=args.role_arn)
@@ -183,6 +184,16 @@ class Cluster(Component[ClusterOutputs]):
             kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(enabled=False),
             opts=self.child_with(providers=[eks.Provider(f"{self.name}-eks", opts=self.child)], protect=config.protect),
         )
+
+    def _oidc_provider(self, issuer: pulumi.Output[str]) -> pulumi.Output[str]:
+        """Makes IAM trust the cluster's service accounts; returns the provider's ARN.
+
+        Not pulumi-eks's own: that one reads a certificate over the network in every preview, and IAM needs none.
+        """
+        provider = aws.iam.OpenIdConnectProvider(
+            f"{self.name}-oidc-provider", url=issuer, client_id_lists=["sts.amazonaws.com"], opts=self.child
+        )
+        return provider.arn
 
     def _access(self, cluster_name: pulumi.Output[str]) -> None:
         for principal in self._config.admins:
@@ -242,3 +253,19 @@ class Cluster(Component[ClusterOutputs]):
 def short_name(principal: str) -> str:
     """A resource name for a principal, `123456789012-role-admin`."""
     return re.sub(r"[^a-zA-Z0-9]+", "-", principal.partition("iam::")[2])
+
+
+def with_profile(kubeconfig: str, profile: str | None) -> str:
+    """A kubeconfig, as JSON, whose user gets its token with a profile of the AWS CLI; pulumi-eks leaves it out."""
+    if not profile:
+        return kubeconfig
+    config = json.loads(kubeconfig)
+    for user in config["users"]:
+        user["user"]["exec"]["args"] += ["--profile", profile]
+    return json.dumps(config)
+
+
+def kubeconfig_command(cluster: str, region: str, profile: str | None) -> str:
+    """The command by which a person reaches the cluster, with the stack's profile and as who the person is."""
+    command = f"aws eks update-kubeconfig --name {cluster} --region {region}"
+    return f"{command} --profile {shlex.quote(profile)}" if profile else command

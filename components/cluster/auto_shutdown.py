@@ -4,6 +4,7 @@ Only nodes stop. The control plane, the database and what else is billed by the 
 """
 
 import re
+from typing import Annotated
 from zoneinfo import available_timezones
 
 import pulumi
@@ -12,9 +13,12 @@ from pydantic import Field, model_validator
 
 from components.cluster.node_config import Sizes
 from mlops.core.config import Config
-from mlops.core.windows import DAYS
+from mlops.core.fields import Form, Unique
+from mlops.core.windows import Clock, Day
 
-_CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
+TimeZone = Annotated[
+    str, Form("[A-Za-z0-9_+/-]+", "a time zone as IANA names it, `Europe/Madrid` or `Etc/UTC`", most=64)
+]
 _CRON_SUNDAY_FIRST = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
@@ -22,21 +26,17 @@ class AutoShutdownConfig(Config):
     """Working hours: outside of them the node groups are empty. Deploy and destroy within them, because controllers
     that clean up need nodes."""
 
-    days: tuple[str, ...] = Field(default=("mon", "tue", "wed", "thu", "fri"), min_length=1)
+    days: Annotated[tuple[Day, ...], Unique(most=7)] = Field(default=("mon", "tue", "wed", "thu", "fri"), min_length=1)
     """Days on which nodes run: mon, tue, wed, thu, fri, sat, sun."""
-    start: str = Field(default="07:00", pattern=_CLOCK)
+    start: Clock = "07:00"
     """When the first nodes are started."""
-    stop: str = Field(default="20:00", pattern=_CLOCK)
+    stop: Clock = "20:00"
     """When the last nodes go, later on the same day. Pods are evicted first, as in every scale-down of EKS."""
-    time_zone: str = Field(default="Etc/UTC", pattern=r"^[A-Za-z0-9_+/-]+$")
+    time_zone: TimeZone = "Etc/UTC"
     """Time zone of both, as IANA names it (`Europe/Madrid`); daylight saving is followed."""
 
     @model_validator(mode="after")
     def _is_a_week(self) -> "AutoShutdownConfig":
-        if wrong := [day for day in self.days if day not in DAYS]:
-            raise ValueError(f'days holds "{wrong[0]}"; allowed: {", ".join(DAYS)}')
-        if twice := [day for index, day in enumerate(self.days) if day in self.days[:index]]:
-            raise ValueError(f'days holds "{twice[0]}" twice; name each day once')
         if self.start >= self.stop:
             raise ValueError(
                 f"start is {self.start} and stop is {self.stop}; nodes have to start before they stop, on the same day"

@@ -1,9 +1,8 @@
 """What is decided about the cluster: version, who reaches it, who may do what, nodes, limits."""
 
-import re
 from datetime import date
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,14 +11,18 @@ from components.cluster.node_config import NodeGroupConfig
 from components.kubernetes.placement import SYSTEM_GROUP
 from mlops.core import clock, versions
 from mlops.core.config import Config
+from mlops.core.fields import Form, Unique
+from mlops.core.fields.aws import LogDays, PrincipalArn, PublicCidr
+from mlops.core.fields.kubernetes import GroupName, NamespacePattern, ShortName
 
 LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
 AddonName = Literal[
     "vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "aws-ebs-csi-driver", "metrics-server"
 ]
-AddonVersion = Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]
-PrincipalArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/.+$")]
-"""An IAM role or user. A session (`arn:aws:sts::...:assumed-role/...`) is none: name its role."""
+AddonVersion = Annotated[
+    str,
+    Form(r"v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+", "the version of an EKS add-on, `v1.20.4-eksbuild.1`", most=40),
+]
 
 
 class EndpointConfig(Config):
@@ -27,7 +30,7 @@ class EndpointConfig(Config):
 
     access: Literal["private", "public"] = "private"
     """private: only from the VPC, so that deployments run there too. public: from `public_access_cidrs` as well."""
-    public_access_cidrs: tuple[str, ...] = ()
+    public_access_cidrs: Annotated[tuple[PublicCidr, ...], Unique(most=40)] = ()
     """Blocks that may reach a public endpoint, for example those of the office and of the build machines."""
 
     @model_validator(mode="after")
@@ -41,11 +44,6 @@ class EndpointConfig(Config):
                 'access is "public" and public_access_cidrs is empty; list the blocks that may connect, '
                 'for example ["203.0.113.0/24"], or set access to "private"'
             )
-        for block in self.public_access_cidrs:
-            try:
-                ip_network(block)
-            except ValueError as error:
-                raise ValueError(f"public_access_cidrs holds {block}, which is not a network ({error})") from None
         return self
 
     @property
@@ -61,7 +59,7 @@ class AccessConfig(Config):
     """ARN of the IAM role or user."""
     policy: Literal["edit", "view"]
     """edit: change workloads and read secrets. view: read all but secrets."""
-    namespaces: tuple[str, ...] = Field(min_length=1)
+    namespaces: Annotated[tuple[NamespacePattern, ...], Unique(most=100)] = Field(min_length=1)
     """Where it holds; a trailing * stands for the rest of the name (`team-a-*`)."""
 
 
@@ -70,27 +68,27 @@ class AutoscalerConfig(Config):
 
     max_nodes: int = Field(default=50, ge=1, le=1000)
     """Most nodes of all groups together: a runaway workload costs no more than this."""
-    idle_minutes: int = Field(default=10, ge=1)
+    idle_minutes: int = Field(default=10, ge=1, le=1440)
     """Minutes for which a node must be of no use before it goes."""
 
 
 class ClusterConfig(Config):
     """The EKS cluster."""
 
-    version: str = versions.EKS_DEFAULT
+    version: str = Field(default=versions.EKS_DEFAULT, json_schema_extra={"enum": list(versions.EKS)})
     """Kubernetes minor version. A running cluster goes up one minor version at a time and never down."""
     support: Literal["standard", "extended"] = "standard"
     """standard: AWS upgrades a cluster whose version leaves standard support. extended: it keeps the version for
     another year, at about six times the price of the control plane."""
     endpoint: EndpointConfig = EndpointConfig()
     """From where the Kubernetes API can be reached."""
-    log_types: tuple[LogType, ...] = ("api", "audit", "authenticator")
+    log_types: Annotated[tuple[LogType, ...], Unique(most=5)] = ("api", "audit", "authenticator")
     """Control plane logs that go to CloudWatch."""
-    log_retention_days: int = Field(default=90, ge=1)
+    log_retention_days: LogDays = 90
     """Days for which they are kept, rounded up to what CloudWatch offers."""
-    admins: tuple[PrincipalArn, ...] = ()
+    admins: Annotated[tuple[PrincipalArn, ...], Unique(most=100)] = ()
     """ARNs of IAM roles or users that may do everything. Whoever creates the cluster may already: leave it out."""
-    access: dict[str, AccessConfig] = Field(default_factory=dict)
+    access: dict[ShortName, AccessConfig] = Field(default_factory=dict, max_length=1000)
     """Further principals, by a name of your choice."""
     deletion_protection: bool = True
     """EKS refuses to delete the cluster, whoever asks."""
@@ -102,9 +100,9 @@ class ClusterConfig(Config):
     moved any time. Models answer meanwhile; none is made or changed."""
     system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
     """Nodes that run the controllers, and of the rest what asks for no group."""
-    node_groups: dict[str, NodeGroupConfig] = Field(default_factory=dict)
+    node_groups: dict[GroupName, NodeGroupConfig] = Field(default_factory=dict, max_length=99)
     """Further groups by name. Models, MLflow and the recommender choose one with `node_group`, other pods with the
-    node label `mlops.platform/group`."""
+    node label `mlops.platform/group`. A tier's group is left out with null."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
     """Bounds of autoscaling."""
     auto_shutdown: AutoShutdownConfig | None = None
@@ -112,6 +110,9 @@ class ClusterConfig(Config):
     addon_versions: dict[AddonName, AddonVersion] = Field(default_factory=dict)
     """Pinned versions of EKS add-ons (`v1.20.4-eksbuild.1`); one that is not named gets the version that EKS
     recommends for `version` when it is installed, and keeps it."""
+    irsa: bool = False
+    """Let IAM trust the cluster's service accounts (IAM roles for service accounts), for charts of your own that demand
+    the annotation. The platform's own pods have EKS Pod Identity."""
     session_manager: bool = False
     """Let AWS Systems Manager open shells on nodes."""
 
@@ -119,6 +120,11 @@ class ClusterConfig(Config):
     def groups(self) -> dict[str, NodeGroupConfig]:
         """All node groups by name, the system group first."""
         return {SYSTEM_GROUP: self.system, **self.node_groups}
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """Everybody whom the settings give access."""
+        return (*self.admins, *(access.principal for access in self.access.values()))
 
     @property
     def scales(self) -> bool:
@@ -135,16 +141,19 @@ class ClusterConfig(Config):
             )
         return version
 
+    @field_validator("node_groups", mode="before")
+    @classmethod
+    def _null_leaves_a_group_out(cls, groups: Any) -> Any:
+        if not isinstance(groups, dict):
+            return groups
+        return {name: group for name, group in groups.items() if group is not None}
+
     @field_validator("node_groups")
     @classmethod
     def _group_names(cls, groups: dict[str, NodeGroupConfig]) -> dict[str, NodeGroupConfig]:
         for name in groups:
             if name == SYSTEM_GROUP:
                 raise ValueError(f'the group "{name}" has its own settings: cluster.{SYSTEM_GROUP}')
-            if not re.fullmatch(r"[a-z]([-a-z0-9]{0,18}[a-z0-9])?", name):
-                raise ValueError(
-                    f'"{name}" is no name for a node group; use lower case, digits and hyphens, at most 20 characters'
-                )
         return groups
 
     @model_validator(mode="after")
@@ -175,7 +184,7 @@ class ClusterConfig(Config):
 
     @model_validator(mode="after")
     def _one_entry_a_principal(self) -> "ClusterConfig":
-        principals = [*self.admins, *(access.principal for access in self.access.values())]
+        principals = self.principals
         if twice := [arn for index, arn in enumerate(principals) if arn in principals[:index]]:
             raise ValueError(
                 f"{twice[0]} is named twice in admins and access; EKS keeps one entry for each principal. Keep one"

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from components.cluster.instances import Architecture, InstanceType, describe
 from components.kubernetes.placement import GROUP_LABEL, NodePlaces, Taint
 from mlops.core.config import Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import InstanceTypeName
+from mlops.core.fields.kubernetes import GivenLabelValue, LabelKey, LabelValue, TaintKey
 
 Capacity = Literal["on-demand", "spot"]
 Os = Literal["al2023", "bottlerocket"]
@@ -32,9 +35,9 @@ AMI_TYPES: dict[tuple[Os, Architecture, bool], str] = {
 class TaintConfig(Config):
     """Keeps pods off a group's nodes, unless they tolerate it."""
 
-    key: str
+    key: TaintKey
     """Key, `team` or `example.com/team`."""
-    value: str = ""
+    value: LabelValue = ""
     """Value; pods may tolerate any."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] = "NoSchedule"
     """What happens to pods that do not tolerate it."""
@@ -43,7 +46,7 @@ class TaintConfig(Config):
 class NodeGroupConfig(Config):
     """Nodes of one kind."""
 
-    instance_types: tuple[str, ...] = Field(min_length=1, max_length=20)
+    instance_types: Annotated[tuple[InstanceTypeName, ...], Unique(most=20)] = Field(min_length=1)
     """EC2 instance types, all of one architecture. Spot lasts longer with several of about the same size."""
     capacity: Literal["on-demand", "spot", "mixed"] = "on-demand"
     """on-demand; spot (cheaper, but taken back at two minutes' notice); mixed: `on_demand_size` nodes on-demand,
@@ -54,15 +57,15 @@ class NodeGroupConfig(Config):
     """Nodes to begin with; null begins with `min_size`. Afterwards it is the autoscaler's to change."""
     max_size: int = Field(default=5, ge=1, le=450)
     """Most nodes (EKS allows 450 in a group)."""
-    on_demand_size: int | None = Field(default=None, ge=1)
+    on_demand_size: int | None = Field(default=None, ge=1, le=450)
     """With capacity `mixed`: how many nodes are on-demand, always; spot carries the rest. Null means 1."""
     disk_gb: int = Field(default=50, ge=20, le=16384)
     """Size of a node's disk for images and logs, GiB."""
     os: Os = "al2023"
     """Operating system: Amazon Linux 2023, or Bottlerocket (smaller, immutable, without a shell)."""
-    labels: dict[str, str] = Field(default_factory=dict)
+    labels: dict[LabelKey, GivenLabelValue] = Field(default_factory=dict, max_length=50)
     """Further node labels; every node has `mlops.platform/group`."""
-    taints: tuple[TaintConfig, ...] = ()
+    taints: Annotated[tuple[TaintConfig, ...], Unique(most=50)] = ()
     """Taints; a GPU group has `nvidia.com/gpu` without being told."""
     gpu: bool = False
     """Nodes with NVIDIA GPUs: their AMI, device plugin, taint and labels."""
@@ -81,18 +84,6 @@ class NodeGroupConfig(Config):
     def scales(self) -> bool:
         """Whether the autoscaler has anything to do."""
         return self.min_size < self.max_size
-
-    @field_validator("labels")
-    @classmethod
-    def _labels_are_ours_to_set(cls, labels: dict[str, str]) -> dict[str, str]:
-        for key in labels:
-            domain = key.rpartition("/")[0]
-            if domain.endswith(("kubernetes.io", "k8s.io")):
-                raise ValueError(
-                    f'labels holds "{key}"; a node may not give itself labels of kubernetes.io or k8s.io. '
-                    "Use a prefix of your own, for example example.com/team"
-                )
-        return labels
 
     @model_validator(mode="after")
     def _one_kind_of_machine(self) -> "NodeGroupConfig":

@@ -17,6 +17,8 @@ from components.base.logs import log_group
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.foundation import Foundation
 from mlops.core.config import Card, Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import LogDays
 
 EVENTS = "events/"
 """Where events lie in the raw zone, a prefix for each day: `events/dt=2026-11-20/`."""
@@ -57,7 +59,7 @@ class DeliveryConfig(Config):
     """Size at which an object is written, MB before compression."""
     compression: Literal["GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY", "UNCOMPRESSED"] = "GZIP"
     """Compression of the objects."""
-    log_retention_days: int = Field(default=30, ge=1)
+    log_retention_days: LogDays = 30
     """Days for which delivery errors are kept in CloudWatch Logs."""
 
 
@@ -78,7 +80,7 @@ class KinesisConfig(DataPipelineConfig):
     """Who sizes the stream. Can be switched in place, twice a day."""
     retention_hours: int = Field(default=24, ge=24, le=8760)
     """Hours for which events can be read again, 24 to 8,760 (a year); beyond 24 each hour is paid for."""
-    metrics: tuple[ShardMetric, ...] = ()
+    metrics: Annotated[tuple[ShardMetric, ...], Unique(most=7)] = ()
     """Metrics kept for each shard besides those of the stream; paid for by shard."""
     delivery: DeliveryConfig | None = DeliveryConfig()
     """Delivery of raw events to the lake; null leaves it to consumers."""

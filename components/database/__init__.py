@@ -5,7 +5,7 @@ the tenants apart is a role and a database for each (`database_login`).
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -13,13 +13,16 @@ from pydantic import Field, field_validator, model_validator
 
 from components.base.component import Component
 from components.base.logs import log_group
-from components.base.security_group import SecurityGroupId, clients_of, security_group
-from components.database.backup import daily_copies
+from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.database.backup import HOURS_AFTER_OWN_BACKUP, clashes, copy_hour, daily_copies
 from components.database.monitoring import monitoring_role
+from components.database.parameters import parameters
 from components.keys import KeysOutputs
 from components.network import NetworkOutputs
 from mlops.core import versions, windows
 from mlops.core.config import Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import LONGEST_DAYS, InstanceClassName, LogDays, SecurityGroupId
 
 PORT = 5432
 LOG_EXPORTS = ("postgresql", "upgrade")
@@ -38,21 +41,21 @@ class DatabaseConfig(Config):
     """PostgreSQL major version; AWS chooses the minor one and keeps it current."""
     allow_major_upgrade: bool = False
     """Let a higher `version` upgrade the instance. It is down meanwhile, and there is no way back but a snapshot."""
-    instance_class: str = Field(default="db.t4g.medium", pattern=r"^db\.[a-z][a-z0-9-]*\.[a-z0-9]+$")
+    instance_class: InstanceClassName = "db.t4g.medium"
     """RDS instance class, for example db.t4g.medium or db.m7g.large."""
     storage_gb: int = Field(default=50, ge=20, le=65536)
     """gp3 storage at creation, GiB."""
-    max_storage_gb: int | None = Field(default=200, le=65536)
+    max_storage_gb: int | None = Field(default=200, ge=22, le=65536)
     """GiB up to which RDS grows the storage by itself; null never grows it. Storage never shrinks."""
     multi_az: bool = False
     """Keep a synchronous standby in a second zone; doubles the price."""
     backup_retention_days: int = Field(default=7, ge=1, le=35)
     """Days back to which the database can be restored, to the second."""
-    vault_days: int | None = Field(default=None, ge=35, le=36500)
+    vault_days: int | None = Field(default=None, ge=35, le=LONGEST_DAYS)
     """Days for which AWS Backup keeps a daily copy that outlives the instance; null copies nothing."""
-    backup_window: str = Field(default="03:00-04:00", pattern=windows.DAILY)
+    backup_window: windows.DailyWindow = "03:00-04:00"
     """Daily backup, hh:mm-hh:mm in UTC, at least 30 minutes."""
-    maintenance_window: str = Field(default="sun:04:30-sun:05:30", pattern=windows.WEEKLY)
+    maintenance_window: windows.WeeklyWindow = "sun:04:30-sun:05:30"
     """Weekly maintenance, ddd:hh:mm-ddd:hh:mm in UTC, at least 30 minutes, apart from the backup."""
     apply_immediately: bool = False
     """Apply changes at once, restarts included, instead of in the maintenance window."""
@@ -62,17 +65,18 @@ class DatabaseConfig(Config):
     """Let Pulumi refuse to delete or replace the instance."""
     final_snapshot: bool = True
     """Keep a last snapshot, and the automated backups until they expire, when the instance is deleted."""
-    performance_insights_days: int | None = 7
+    performance_insights_days: int | None = Field(default=7, ge=7, le=731)
     """Days for which load by query is kept: 7 (free), a multiple of 31 up to 713, or 731; null switches it off."""
     database_insights: Literal["standard", "advanced"] = "standard"
-    """CloudWatch Database Insights. Advanced costs by vCPU and needs performance_insights_days of at least 465."""
+    """CloudWatch Database Insights, which Performance Insights became on 2026-07-31. Standard keeps what
+    performance_insights_days says; advanced keeps 15 months at a price by vCPU, and needs at least 465 days there."""
     monitoring_seconds: Literal[0, 1, 5, 10, 15, 30, 60] = 0
     """Seconds between samples of the operating system (enhanced monitoring); 0 switches it off."""
-    log_retention_days: int = Field(default=30, ge=1)
+    log_retention_days: LogDays = 30
     """Days for which the database's logs are kept in CloudWatch Logs."""
     secret_recovery_days: int = Field(default=7, ge=0, le=30)
     """Days for which a deleted consumer's credentials can be restored: 0, or 7 to 30."""
-    client_security_groups: tuple[SecurityGroupId, ...] = ()
+    client_security_groups: Annotated[tuple[SecurityGroupId, ...], Unique(most=MOST_CLIENTS)] = ()
     """Security groups that may connect besides the cluster's, for example a bastion's (sg-0123456789abcdef0)."""
 
     @field_validator("version")
@@ -139,6 +143,12 @@ class DatabaseConfig(Config):
             raise ValueError(
                 f"backup_window {self.backup_window} and maintenance_window {self.maintenance_window} overlap; "
                 "RDS does not do both at once. Move one of them"
+            )
+        if self.vault_days and (busy := clashes(self.backup_window, self.maintenance_window)):
+            raise ValueError(
+                f"vault_days is set, and its daily copy at {copy_hour(self.backup_window):02}:00, "
+                f"{HOURS_AFTER_OWN_BACKUP} hours after backup_window begins, falls into {busy}: AWS Backup starts none "
+                "from an hour before a window on. Move or shorten the window"
             )
         return self
 
@@ -241,12 +251,13 @@ class Database(Component[DatabaseOutputs]):
     def _instance(self, subnets: "aws.rds.SubnetGroup", group: "aws.ec2.SecurityGroup") -> "aws.rds.Instance":
         config, keys = self._config, self._args.keys
         identifier = f"{self._args.prefix}-database"
-        parameters = aws.rds.ParameterGroup(
+        group_of_parameters = aws.rds.ParameterGroup(
             f"{self.name}-parameters",
             family=f"postgres{config.version}",
             description=f"PostgreSQL {config.version} of the MLOps platform",
             parameters=[
-                aws.rds.ParameterGroupParameterArgs(name=key, value=value) for key, value in PARAMETERS.items()
+                aws.rds.ParameterGroupParameterArgs(name=key, value=value)
+                for key, value in sorted(parameters(config.version).items())
             ],
             opts=self.child,
         )
@@ -265,7 +276,7 @@ class Database(Component[DatabaseOutputs]):
             port=PORT,
             db_subnet_group_name=subnets.name,
             vpc_security_group_ids=[group.id],
-            parameter_group_name=parameters.name,
+            parameter_group_name=group_of_parameters.name,
             storage_type="gp3",
             allocated_storage=config.storage_gb,
             max_allocated_storage=config.max_storage_gb or 0,
@@ -297,21 +308,6 @@ class Database(Component[DatabaseOutputs]):
             # No data leads from a log group to the instance, and RDS would make unencrypted ones by itself.
             opts=self.child_with(protect=config.protect, depends_on=self._logs(identifier)),
         )
-
-
-PARAMETERS = {
-    "rds.force_ssl": "1",
-    "password_encryption": "scram-sha-256",
-    "rds.accepted_password_auth_method": "scram",
-    "log_connections": "1",
-    "log_disconnections": "1",
-    "log_lock_waits": "1",
-    "log_temp_files": "0",
-    "log_min_duration_statement": "1000",
-    "log_statement": "none",
-}
-"""All dynamic: no change of them restarts the instance. `log_statement` stays off because `ddl` writes what
-CREATE ROLE is given into the log. Statements slower than a second (1,000 ms) are logged."""
 
 
 def final_snapshot(identifier: str, subnet_group: str) -> str:

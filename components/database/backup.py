@@ -9,6 +9,8 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from mlops.core import windows
+
 HOURS_AFTER_OWN_BACKUP = 4
 """Copies keep clear of RDS's own backup, which is hours over by then."""
 TRUST = {
@@ -18,6 +20,25 @@ TRUST = {
     ],
 }
 """Without a condition on the account, as AWS Backup's guide shows it: a wrong guess would end the copies silently."""
+
+
+def copy_hour(backup_window: str) -> int:
+    """When the vault's copy is made, UTC."""
+    return (int(backup_window[:2]) + HOURS_AFTER_OWN_BACKUP) % 24
+
+
+def clashes(backup_window: str, maintenance_window: str) -> str | None:
+    """The window of RDS that keeps the copy from being made, if one does: AWS Backup starts none within it nor in the
+    hour before. Source: AWS Backup developer guide, "Amazon RDS backups"."""
+    hour = copy_hour(backup_window)
+    taken = windows.of_every_day(f"{hour:02}:00-{(hour + 1) % 24:02}:00")
+    for name, minutes in (
+        (f"backup_window {backup_window}", windows.of_every_day(backup_window)),
+        (f"maintenance_window {maintenance_window}", windows.of_week(maintenance_window)),
+    ):
+        if taken & minutes:
+            return name
+    return None
 
 
 def daily_copies(
@@ -41,7 +62,6 @@ def daily_copies(
         protect: refuse to delete the vault.
         opts: parent and provider.
     """
-    hour = (int(backup_window[:2]) + HOURS_AFTER_OWN_BACKUP) % 24
     vault = aws.backup.Vault(
         f"{name}-vault",
         kms_key_arn=key_arn,
@@ -55,7 +75,7 @@ def daily_copies(
             aws.backup.PlanRuleArgs(
                 rule_name="daily",
                 target_vault_name=vault.name,
-                schedule=f"cron(0 {hour} * * ? *)",
+                schedule=f"cron(0 {copy_hour(backup_window)} * * ? *)",
                 lifecycle=aws.backup.PlanRuleLifecycleArgs(delete_after=days),
             )
         ],

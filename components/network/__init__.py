@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -12,23 +12,30 @@ from components.base.component import INTERNAL, Component
 from components.network.flow_logs import flow_logs
 from mlops.core import cidr
 from mlops.core.config import Config
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import Cidr, LogDays, SubnetId, VpcId, ZoneName
 
 Mode = Literal["public", "private", "isolated"]
 Nat = Literal["none", "one", "per_zone"]
+
+SMALLEST_PREFIX = 28
+"""Of a VPC and of a subnet: 16 addresses, 5 of them AWS's. Source: VPC user guide, "Subnet CIDR blocks"."""
+MOST_ZONES = 6
+"""The region with the most zones, us-east-1, has six."""
 
 
 class ExistingVpc(Config):
     """A VPC that somebody else owns. It is used as it is: nothing in it is created, changed or deleted."""
 
-    vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]{8,17}$")
+    vpc_id: VpcId
     """The VPC."""
-    cidr: str
+    cidr: Cidr
     """Its block, for rules that must name it."""
-    private_subnets: dict[str, str] = Field(min_length=1)
+    private_subnets: dict[SubnetId, Cidr] = Field(min_length=1, max_length=MOST_ZONES)
     """Private subnets, id to CIDR block, one a zone, tagged `kubernetes.io/role/internal-elb`."""
-    public_subnets: dict[str, str] = Field(default_factory=dict)
+    public_subnets: dict[SubnetId, Cidr] = Field(default_factory=dict, max_length=MOST_ZONES)
     """Public subnets, id to CIDR block; empty when nothing is to be reached from the internet."""
-    zone_names: tuple[str, ...] = Field(min_length=1)
+    zone_names: Annotated[tuple[ZoneName, ...], Unique(most=MOST_ZONES)] = Field(min_length=1)
     """Zones of the private subnets, in the same order."""
 
     @model_validator(mode="after")
@@ -38,7 +45,13 @@ class ExistingVpc(Config):
                 f"private_subnets names {len(self.private_subnets)} subnets and zone_names {len(self.zone_names)} "
                 "zones; give one subnet for each zone"
             )
+        if both := sorted(self.private_subnets.keys() & self.public_subnets.keys()):
+            raise ValueError(f"{both[0]} is listed as a private and as a public subnet; it is one of them")
+        if not 16 <= cidr.prefix(self.cidr) <= SMALLEST_PREFIX:
+            raise ValueError(f"cidr is {self.cidr}; a VPC has a block between /16 and /{SMALLEST_PREFIX}")
         blocks = [*self.private_subnets.values(), *self.public_subnets.values()]
+        if small := [block for block in blocks if cidr.prefix(block) > SMALLEST_PREFIX]:
+            raise ValueError(f"the subnet {small[0]} is smaller than /{SMALLEST_PREFIX}, the smallest that AWS makes")
         if pair := cidr.overlapping(blocks):
             raise ValueError(f"the subnets {pair[0]} and {pair[1]} overlap; two subnets of one VPC cannot")
         if outside := [block for block in blocks if not cidr.contains(self.cidr, block)]:
@@ -52,15 +65,15 @@ class NetworkConfig(Config):
     mode: Mode = "private"
     """public: nodes in public subnets, no NAT (cheapest, for experiments). private: nodes in private subnets,
     out through NAT. isolated: no way to the internet; AWS is reached through interface endpoints."""
-    cidr: str = "10.0.0.0/16"
+    cidr: Cidr = "10.0.0.0/16"
     """IPv4 block of the VPC, /16 to /22, within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10."""
-    zones: int = Field(default=2, ge=1, le=6)
+    zones: int = Field(default=2, ge=1, le=MOST_ZONES)
     """Availability zones. EKS and RDS need 2; 3 survive the loss of one with a quorum."""
-    zone_names: tuple[str, ...] | None = None
+    zone_names: Annotated[tuple[ZoneName, ...], Unique(most=MOST_ZONES)] | None = Field(default=None, min_length=1)
     """Zones by name, where the account must not use the region's first ones."""
     nat: Nat = "one"
     """NAT gateways: one for all zones (cheap; its zone is a single point of failure), one per_zone, or none."""
-    flow_log_days: int = Field(default=30, ge=1)
+    flow_log_days: LogDays = 30
     """Days for which VPC flow logs are kept in CloudWatch Logs."""
     protect: bool = False
     """Refuse to delete the VPC."""

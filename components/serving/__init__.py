@@ -2,9 +2,10 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import pulumi
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
@@ -13,34 +14,39 @@ from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
 from components.workloads.recommender import RecommenderOutputs
 from mlops.core.config import Config
+from mlops.core.fields import Form, Unique
+from mlops.core.fields.aws import ModelUri
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, ShortName
 from mlops.core.module import SlotConfig
+
+ModelFormat = Annotated[str, Form("[a-z][a-z0-9-]*", "the name of a model format in lower case, `sklearn`", most=40)]
 
 
 class ModelConfig(Config):
     """One model to serve."""
 
-    name: str = Field(pattern=r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$")
+    name: ShortName
     """Name of the endpoint: lower case, digits and hyphens, at most 40 characters."""
-    storage_uri: str = Field(pattern=r"^(s3://[^/]+/.+|artifacts/.+)$")
+    storage_uri: ModelUri
     """Folder in which the model lies: an s3:// URI, or a path in the platform's own bucket of artifacts
     (`artifacts/fraud/3`; what MLflow stores begins with `artifacts/mlflow/`)."""
-    format: str = "mlflow"
+    format: ModelFormat = "mlflow"
     """Format of the model; what each kind of serving takes, it says when asked for another."""
-    cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
+    cpu: Cpu = "500m"
     """CPU of a replica (Kubernetes quantity)."""
-    memory: str = Field(default="1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    memory: Memory = "1Gi"
     """Memory of a replica (Kubernetes quantity)."""
     gpus: int = Field(default=0, ge=0, le=8)
     """Whole GPUs a replica."""
-    node_group: str | None = None
+    node_group: GroupName | None = None
     """Node group that its replicas run on, taints or not, where models run on nodes; null takes the serving layer's."""
-    min_replicas: int = Field(default=1, ge=0)
+    min_replicas: int = Field(default=1, ge=0, le=MOST_REPLICAS)
     """Fewest replicas. Zero needs a mode that can start from nothing."""
-    max_replicas: int = Field(default=3, ge=1)
+    max_replicas: int = Field(default=3, ge=1, le=MOST_REPLICAS)
     """Most replicas."""
     canary_percent: int | None = Field(default=None, ge=1, le=99)
     """Share of requests that the canary answers, in percent."""
-    canary_storage_uri: str | None = Field(default=None, pattern=r"^(s3://[^/]+/.+|artifacts/.+)$")
+    canary_storage_uri: ModelUri | None = None
     """Folder in which the canary lies: the model that is tried out beside the one of `storage_uri`."""
 
     @model_validator(mode="after")
@@ -80,21 +86,13 @@ class ServingOutputs:
 class ServingConfig(SlotConfig):
     """How models answer."""
 
-    models: tuple[ModelConfig, ...] = ()
+    models: Annotated[tuple[ModelConfig, ...], Unique(most=500, by="name")] = ()
     """The models to serve."""
 
     @property
     def gpu_models(self) -> tuple[str, ...]:
         """Names of the models that ask for GPUs."""
         return tuple(model.name for model in self.models if model.gpus)
-
-    @field_validator("models")
-    @classmethod
-    def _one_endpoint_a_name(cls, models: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
-        names = [model.name for model in models]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"models holds {', '.join(twice)} more than once; an endpoint's name stands for one model")
-        return models
 
     @abstractmethod
     def build(

@@ -32,6 +32,7 @@ from components.ml_platform import MlPlatformOutputs
 from components.storage import ZONES
 from components.workloads import recommender_pods as pods
 from mlops.core.config import Config
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, ImageTag, Memory
 
 REPOSITORIES = ("recommender", "pipelines")
 """What the images are called in the platform's registry; both come from `services/Dockerfile`."""
@@ -44,30 +45,30 @@ class RecommenderConfig(Config):
     whose registry the model lies; the loop needs a Kinesis stream as well, and without one the recommender takes no
     events."""
 
-    image_tag: str = Field(default="0.1.0", pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
+    image_tag: ImageTag = "0.1.0"
     """Tag of the images `recommender` and `pipelines` in the platform's registry. Tags there are immutable, so a new
     build has a new one. Pods wait until it is pushed."""
-    cpu: str = Field(default="250m", pattern=r"^\d+(\.\d+)?m?$")
+    cpu: Cpu = "250m"
     """CPU of a replica (Kubernetes quantity)."""
-    memory: str = Field(default="512Mi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    memory: Memory = "512Mi"
     """Memory of a replica (Kubernetes quantity)."""
-    min_replicas: int = Field(default=1, ge=1)
+    min_replicas: int = Field(default=1, ge=1, le=MOST_REPLICAS)
     """Fewest replicas; from two on they lie in different zones and are not drained together."""
-    max_replicas: int = Field(default=3, ge=1)
+    max_replicas: int = Field(default=3, ge=1, le=MOST_REPLICAS)
     """Most replicas."""
     target_cpu_percent: int = Field(default=60, ge=1, le=100)
     """CPU use, in percent of `cpu`, above which a replica is added."""
-    scratch_gb: int = Field(default=2, ge=1)
+    scratch_gb: int = Field(default=2, ge=1, le=16384)
     """Room for fetched models in each replica, GB: three times the largest."""
-    node_group: str | None = None
+    node_group: GroupName | None = None
     """Node group that it and the loop run on, taints or not; null leaves them to any node without taints."""
-    loop_cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
+    loop_cpu: Cpu = "500m"
     """CPU of the loop's worker (Kubernetes quantity)."""
-    loop_memory: str = Field(default="2Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    loop_memory: Memory = "2Gi"
     """Memory of the loop's worker (Kubernetes quantity). 5,000 events fit into 1Gi, 5 million need 6Gi."""
-    loop_scratch_gb: int = Field(default=10, ge=1)
+    loop_scratch_gb: int = Field(default=10, ge=1, le=16384)
     """Room for the loop's scratch files, GB."""
-    look_seconds: int = Field(default=300, ge=1)
+    look_seconds: int = Field(default=300, ge=1, le=86_400)
     """Between two looks of the loop at new events and at what is served, after which it decides whether to train."""
 
     @model_validator(mode="after")

@@ -15,8 +15,9 @@ NAMESPACE = "recommender"
 SECRET = "pipelines"
 ADMIN_TOKEN, PII_SALT = "MLOPS_ADMIN_TOKEN", "MLOPS_PII_SALT"
 SECRET_KEYS = (ADMIN_TOKEN, PII_SALT)
-"""Both are made in the cluster and seen by nobody. The salt lives as long as the namespace: users that were masked with
-an earlier one count as others."""
+"""Both are made in the cluster and seen by nobody. The salt is the key of users' pseudonyms, which the loop makes and
+the recommender makes again of the ids that it is asked for; it lives as long as the namespace, and users that were hidden
+with an earlier one count as others."""
 LOGIN_SECRET = "mlflow-login"
 """Secret with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, made by hand where the MLflow server asks who one
 is."""
@@ -57,7 +58,7 @@ def recommender(
     """The pod that answers requests."""
     container = {
         **_container(parts),
-        "env": [*_variables(variables), from_secret(ADMIN_TOKEN, secret, ADMIN_TOKEN)],
+        "env": [*_variables(variables), *(from_secret(key, secret, key) for key in SECRET_KEYS)],
         "startupProbe": _probe("/health", PORT, period=2, failures=30),
         "livenessProbe": _probe("/health", PORT, period=20, failures=3),
         "readinessProbe": _probe("/ready", PORT, period=5, failures=2),

@@ -20,10 +20,13 @@ ACCESS_POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 _EKS = "arn:aws:eks:{region}:{account}:"
 
 
-def kubeconfig(cluster_name: str, cluster: Mapping[str, Any]) -> dict[str, Any]:
+def kubeconfig(
+    cluster_name: str, cluster: Mapping[str, Any], *, role_arn: str | None = None, profile: str | None = None
+) -> dict[str, Any]:
     """The kubeconfig that pulumi-eks makes from a cluster's outputs: it gets its token from the AWS CLI."""
     region = (cluster["arn"].split(":") + [""] * 3)[3] or cluster["arn"]
     arguments = ["--region", region, "eks", "get-token", "--cluster-name", cluster_name, "--output", "json"]
+    arguments += [*(["--role", role_arn] if role_arn else []), *(["--profile", profile] if profile else [])]
     authority = cluster["certificateAuthority"]["data"]
     server = {"server": cluster["endpoint"], "certificate-authority-data": authority}
     version = "client.authentication.k8s.io/v1beta1"
@@ -62,12 +65,6 @@ KINDS = {
         },
         derive=_authority,
         name=Name(longest=100, pattern=r"[a-zA-Z0-9][a-zA-Z0-9\-_]*"),
-        replaced_by=(
-            "roleArn",
-            "bootstrapSelfManagedAddons",
-            "kubernetesNetworkConfig.ipFamily",
-            "outpostConfig",
-        ),
         kept_by=(NODE_GROUP, FARGATE_PROFILE),
         brings={"vpcConfig.clusterSecurityGroupId": SECURITY_GROUP},
         trust={"roleArn": "eks.amazonaws.com"},
@@ -81,18 +78,6 @@ KINDS = {
             "resources": [{"autoscalingGroups": [{"name": "eks-{name}-{short}"}]}],
         },
         name=Name(property="nodeGroupName", longest=63, prefix="nodeGroupNamePrefix", pattern=r"[a-zA-Z0-9][\w\-]*"),
-        replaced_by=(
-            "clusterName",
-            "nodeRoleArn",
-            "subnetIds",
-            "amiType",
-            "capacityType",
-            "diskSize",
-            "instanceTypes",
-            "launchTemplate.id",
-            "launchTemplate.name",
-            "remoteAccess",
-        ),
         trust={"nodeRoleArn": "ec2.amazonaws.com"},
     ),
     ADDON: Kind(
@@ -103,7 +88,6 @@ KINDS = {
             "createdAt": "2026-01-01T00:00:00Z",
             "modifiedAt": "2026-01-01T00:00:00Z",
         },
-        replaced_by=("clusterName", "addonName"),
         trust={"podIdentityAssociations.roleArn": "pods.eks.amazonaws.com"},
     ),
     FARGATE_PROFILE: Kind(
@@ -111,7 +95,6 @@ KINDS = {
         arn=_EKS + "fargateprofile/{clusterName}/{name}/{short}",
         outputs={"fargateProfileName": "{name}", "status": "ACTIVE"},
         name=Name(property="fargateProfileName", longest=100, pattern=r"(?!eks-)[a-zA-Z0-9][\w\-]*"),
-        replaced_by=("clusterName", "podExecutionRoleArn", "selectors", "subnetIds"),
         trust={"podExecutionRoleArn": "eks-fargate-pods.amazonaws.com"},
     ),
     POD_IDENTITY: Kind(
@@ -122,7 +105,6 @@ KINDS = {
             "disableSessionTags": False,
         },
         unique=("clusterName", "namespace", "serviceAccount"),
-        replaced_by=("clusterName", "namespace", "serviceAccount"),
         trust={"roleArn": "pods.eks.amazonaws.com"},
     ),
     ACCESS_ENTRY: Kind(
@@ -134,12 +116,10 @@ KINDS = {
             "createdAt": "2026-01-01T00:00:00Z",
             "modifiedAt": "2026-01-01T00:00:00Z",
         },
-        replaced_by=("clusterName", "principalArn", "type"),
     ),
     ACCESS_POLICY: Kind(
         id="{clusterName}#{principalArn}#{policyArn}",
         outputs={"associatedAt": "2026-01-01T00:00:00Z", "modifiedAt": "2026-01-01T00:00:00Z"},
-        replaced_by=("clusterName", "principalArn", "policyArn", "accessScope"),
         tags=False,
     ),
     SCHEDULE: Kind(
@@ -147,7 +127,6 @@ KINDS = {
         arn="arn:aws:autoscaling:{region}:{account}:scheduledUpdateGroupAction:{uuid}:"
         "autoScalingGroupName/{autoscalingGroupName}:scheduledActionName/{scheduledActionName}",
         unique=("autoscalingGroupName", "scheduledActionName"),
-        replaced_by=("autoscalingGroupName", "scheduledActionName"),
         tags=False,
     ),
 }

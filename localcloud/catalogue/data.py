@@ -61,15 +61,6 @@ KINDS = {
         derive=_database,
         name=Name(property="identifier", longest=63, pattern=_DB_NAME, prefix="identifierPrefix", lower=True),
         unique=("identifier",),
-        replaced_by=(
-            "engine",
-            "kmsKeyId",
-            "storageEncrypted",
-            "username",
-            "dbName",
-            "snapshotIdentifier",
-            "timezone",
-        ),
         brings=_DATABASE_BRINGS,
         trust={"monitoringRoleArn": "monitoring.rds.amazonaws.com"},
     ),
@@ -92,14 +83,6 @@ KINDS = {
             prefix="clusterIdentifierPrefix",
             lower=True,
         ),
-        replaced_by=(
-            "engine",
-            "kmsKeyId",
-            "storageEncrypted",
-            "masterUsername",
-            "databaseName",
-            "dbSubnetGroupName",
-        ),
         kept_by=("aws:rds/clusterInstance:ClusterInstance",),
         brings=_DATABASE_BRINGS,
     ),
@@ -114,7 +97,6 @@ KINDS = {
             "writer": True,
         },
         name=Name(property="identifier", longest=63, pattern=_DB_NAME, prefix="identifierPrefix", lower=True),
-        replaced_by=("clusterIdentifier", "engine", "availabilityZone"),
     ),
     DB_SUBNET_GROUP: Kind(
         id="{name}",
@@ -128,7 +110,6 @@ KINDS = {
         arn="arn:aws:rds:{region}:{account}:pg:{name}",
         outputs={"name": "{name}", "description": "Managed by Pulumi"},
         name=Name(longest=255, pattern=_GROUP_NAME, prefix="namePrefix", lower=True),
-        replaced_by=("family", "description"),
         kept_by=(ANYTHING,),
     ),
     DB_CLUSTER_PARAMETER_GROUP: Kind(
@@ -136,7 +117,6 @@ KINDS = {
         arn="arn:aws:rds:{region}:{account}:cluster-pg:{name}",
         outputs={"name": "{name}", "description": "Managed by Pulumi"},
         name=Name(longest=255, pattern=_GROUP_NAME, prefix="namePrefix", lower=True),
-        replaced_by=("family", "description"),
         kept_by=(ANYTHING,),
     ),
     MSK_CLUSTER: Kind(
@@ -157,13 +137,6 @@ KINDS = {
         },
         name=Name(property="clusterName", longest=64, pattern=r"[a-zA-Z0-9][a-zA-Z0-9\-]*"),
         unique=("clusterName",),
-        replaced_by=(
-            "brokerNodeGroupInfo.clientSubnets",
-            "brokerNodeGroupInfo.securityGroups",
-            "brokerNodeGroupInfo.azDistribution",
-            "encryptionInfo.encryptionAtRestKmsKeyArn",
-            "encryptionInfo.encryptionInTransit.inCluster",
-        ),
     ),
     MSK_SERVERLESS: Kind(
         id="{arn}",
@@ -175,7 +148,6 @@ KINDS = {
         },
         name=Name(property="clusterName", longest=64, pattern=r"[a-zA-Z0-9][a-zA-Z0-9\-]*"),
         unique=("clusterName",),
-        replaced_by=("vpcConfigs", "clientAuthentication"),
     ),
     MSK_CONFIGURATION: Kind(
         id="{arn}",
@@ -183,21 +155,15 @@ KINDS = {
         outputs={"name": "{name}", "latestRevision": 1},
         name=Name(longest=255, pattern=r"[0-9A-Za-z][0-9A-Za-z\-]*"),
         unique=("name",),
-        replaced_by=("kafkaVersions",),
         kept_by=(MSK_CLUSTER,),
         tags=False,
     ),
-    "aws:msk/clusterPolicy:ClusterPolicy": Kind(
-        id="{clusterArn}", outputs={"currentVersion": "K{SHORT}"}, replaced_by=("clusterArn",), tags=False
-    ),
-    "aws:msk/scramSecretAssociation:ScramSecretAssociation": Kind(
-        id="{clusterArn}", replaced_by=("clusterArn",), tags=False
-    ),
+    "aws:msk/clusterPolicy:ClusterPolicy": Kind(id="{clusterArn}", outputs={"currentVersion": "K{SHORT}"}, tags=False),
+    "aws:msk/scramSecretAssociation:ScramSecretAssociation": Kind(id="{clusterArn}", tags=False),
     "aws:msk/topic:Topic": Kind(
         id="{clusterArn}/{name}",
         arn="{clusterArn}/{name}",
         name=Name(longest=249, pattern=r"[a-zA-Z0-9._\-]+"),
-        replaced_by=("clusterArn", "replicationFactor"),
         tags=False,
     ),
     STREAM: Kind(
@@ -211,14 +177,12 @@ KINDS = {
         arn="{id}",
         outputs={"name": "{name}", "creationTimestamp": "2026-01-01T00:00:00Z"},
         name=Name(longest=128, pattern=r"[a-zA-Z0-9_.\-]+"),
-        replaced_by=("streamArn",),
     ),
     FIREHOSE: Kind(
         id="{arn}",
         arn="arn:aws:firehose:{region}:{account}:deliverystream/{name}",
         outputs={"name": "{name}", "destinationId": "destinationId-000000000001", "versionId": "1"},
         name=Name(longest=64, pattern=r"[a-zA-Z0-9_.\-]+"),
-        replaced_by=("destination", "kinesisSourceConfiguration", "mskSourceConfiguration"),
         trust={
             "extendedS3Configuration.roleArn": "firehose.amazonaws.com",
             "kinesisSourceConfiguration.roleArn": "firehose.amazonaws.com",
@@ -236,7 +200,6 @@ KINDS = {
         arn="arn:aws:elasticache:{region}:{account}:parametergroup:{name}",
         outputs={"name": "{name}", "description": "Managed by Pulumi"},
         name=Name(longest=255, pattern=r"[a-zA-Z][a-zA-Z0-9\-]*", lower=True),
-        replaced_by=("family", "description"),
         kept_by=(ANYTHING,),
     ),
     REPLICATION_GROUP: Kind(
@@ -251,13 +214,6 @@ KINDS = {
             "memberClusters": ["{name}-001"],
         },
         name=Name(property="replicationGroupId", longest=40, pattern=_DB_NAME, lower=True),
-        replaced_by=(
-            "atRestEncryptionEnabled",
-            "kmsKeyId",
-            "subnetGroupName",
-            "port",
-            "globalReplicationGroupId",
-        ),
     ),
     "aws:elasticache/serverlessCache:ServerlessCache": Kind(
         id="{name}",
@@ -269,7 +225,6 @@ KINDS = {
             "readerEndpoints": [{"address": "{name}-{short}.serverless.cache.amazonaws.com", "port": 6380}],
         },
         name=Name(longest=40, pattern=_DB_NAME, lower=True),
-        replaced_by=("kmsKeyId", "subnetIds"),
     ),
     "aws:glue/catalogDatabase:CatalogDatabase": Kind(
         id="{account}:{name}",
@@ -283,7 +238,6 @@ KINDS = {
         arn="arn:aws:glue:{region}:{account}:table/{databaseName}/{name}",
         outputs={"name": "{name}", "catalogId": "{account}"},
         name=Name(longest=255, pattern=r"[^A-Z]+", lower=True),
-        replaced_by=("databaseName",),
         tags=False,
     ),
     "aws:athena/workgroup:Workgroup": Kind(

@@ -27,7 +27,6 @@ KINDS = {
             "createDate": "2026-01-01T00:00:00Z",
         },
         name=Name(longest=64, pattern=_IAM_CHARACTERS, prefix="namePrefix"),
-        replaced_by=("path",),
         kept_by=(ROLE_POLICY, ROLE_POLICY_ATTACHMENT, INSTANCE_PROFILE),
     ),
     POLICY: Kind(
@@ -35,19 +34,16 @@ KINDS = {
         arn=_IAM + "policy{path}{name}",
         outputs={"name": "{name}", "path": "/", "policyId": "ANPA{HEX16}", "attachmentCount": 0},
         name=Name(longest=128, pattern=_IAM_CHARACTERS, prefix="namePrefix"),
-        replaced_by=("path", "description"),
         kept_by=(ROLE_POLICY_ATTACHMENT,),
     ),
     ROLE_POLICY: Kind(
         id="{role}:{name}",
         outputs={"name": "{name}"},
         name=Name(longest=128, pattern=_IAM_CHARACTERS, prefix="namePrefix"),
-        replaced_by=("role",),
         tags=False,
     ),
     ROLE_POLICY_ATTACHMENT: Kind(
         id="{role}/{policyArn}",
-        replaced_by=("role", "policyArn"),
         tags=False,
     ),
     INSTANCE_PROFILE: Kind(
@@ -60,12 +56,10 @@ KINDS = {
             "createDate": "2026-01-01T00:00:00Z",
         },
         name=Name(longest=128, pattern=_IAM_CHARACTERS, prefix="namePrefix"),
-        replaced_by=("path",),
     ),
     OIDC_PROVIDER: Kind(
         id=_IAM + "oidc-provider/{host}",
         arn=_IAM + "oidc-provider/{host}",
-        replaced_by=("url",),
     ),
     KEY: Kind(
         id="{uuid}",
@@ -77,7 +71,6 @@ KINDS = {
             "isEnabled": True,
             "multiRegion": False,
         },
-        replaced_by=("keyUsage", "customerMasterKeySpec", "multiRegion", "customKeyStoreId"),
     ),
     ALIAS: Kind(
         id="{name}",
@@ -89,7 +82,6 @@ KINDS = {
     "aws:kms/grant:Grant": Kind(
         id="{keyId}:{hash}",
         outputs={"grantId": "{hash}", "grantToken": "{short}"},
-        replaced_by=("keyId", "granteePrincipal", "operations", "constraints", "name"),
         tags=False,
     ),
     SECRET: Kind(
@@ -102,7 +94,6 @@ KINDS = {
     "aws:secretsmanager/secretVersion:SecretVersion": Kind(
         id="{secretId}|{uuid}",
         outputs={"arn": "{secretId}", "versionId": "{uuid}", "versionStages": ["AWSCURRENT"]},
-        replaced_by=("secretId", "secretString", "secretBinary"),
         tags=False,
     ),
     "aws:ssm/parameter:Parameter": Kind(
@@ -110,6 +101,5 @@ KINDS = {
         arn="arn:aws:ssm:{region}:{account}:parameter/{name}",
         outputs={"name": "{name}", "version": 1, "tier": "Standard"},
         name=Name(longest=1011, pattern=r"[a-zA-Z0-9_.\-/]+"),
-        replaced_by=("dataType",),
     ),
 }

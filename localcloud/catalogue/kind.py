@@ -36,8 +36,6 @@ class Kind:
     name: Name | None = None
     unique: tuple[str, ...] = ()
     """Inputs that no two resources of the type may have in common, taken together."""
-    replaced_by: tuple[str, ...] = ()
-    """Inputs (dotted paths) whose change makes a new resource; its physical name always does."""
     kept_by: tuple[str, ...] = ()
     """Types that must not refer to it any more when it is deleted; `*` for all."""
     brings: Mapping[str, str] = field(default_factory=dict)

@@ -19,7 +19,6 @@ _RULE = Kind(
     id="sgr-{hash}",
     arn=_EC2 + "security-group-rule/{id}",
     outputs={"securityGroupRuleId": "{id}"},
-    replaced_by=("securityGroupId",),
 )
 
 KINDS = {
@@ -41,7 +40,6 @@ KINDS = {
             "defaultSecurityGroupId": SECURITY_GROUP,
             "defaultNetworkAclId": NETWORK_ACL,
         },
-        replaced_by=("cidrBlock", "instanceTenancy", "ipv4IpamPoolId"),
         kept_by=(ANYTHING,),
     ),
     SUBNET: Kind(
@@ -53,7 +51,6 @@ KINDS = {
             "mapPublicIpOnLaunch": False,
             "ownerId": "{account}",
         },
-        replaced_by=("vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "outpostArn"),
         kept_by=(ANYTHING,),
     ),
     SECURITY_GROUP: Kind(
@@ -62,7 +59,6 @@ KINDS = {
         outputs={"description": "Managed by Pulumi", "ownerId": "{account}", "name": "{name}"},
         name=Name(longest=255, pattern=r"(?!sg-)[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+", prefix="namePrefix"),
         unique=("name", "vpcId"),
-        replaced_by=("vpcId", "description"),
         kept_by=(ANYTHING,),
     ),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": Kind(
@@ -70,21 +66,11 @@ KINDS = {
         arn=_EC2 + "security-group/{id}",
         outputs={"name": "default", "description": "default VPC security group", "ownerId": "{account}"},
         unique=("vpcId",),
-        replaced_by=("vpcId",),
     ),
     "aws:ec2/securityGroupRule:SecurityGroupRule": Kind(
         id="sgrule-{hash}",
         outputs={"securityGroupRuleId": "sgr-{hash}"},
         tags=False,
-        replaced_by=(
-            "securityGroupId",
-            "type",
-            "fromPort",
-            "toPort",
-            "protocol",
-            "cidrBlocks",
-            "sourceSecurityGroupId",
-        ),
     ),
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _RULE,
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": _RULE,
@@ -99,7 +85,6 @@ KINDS = {
         id="eipalloc-{hash}",
         arn=_EC2 + "elastic-ip/{id}",
         outputs={"allocationId": "{id}", "publicIp": "203.0.113.{octet}", "domain": "vpc"},
-        replaced_by=("domain", "publicIpv4Pool", "networkBorderGroup"),
         kept_by=(NAT_GATEWAY,),
     ),
     NAT_GATEWAY: Kind(
@@ -111,20 +96,17 @@ KINDS = {
             "networkInterfaceId": "eni-{hash}",
             "associationId": "eipassoc-{hash}",
         },
-        replaced_by=("subnetId", "allocationId", "connectivityType", "privateIp"),
     ),
     ROUTE_TABLE: Kind(
         id="rtb-{hash}",
         arn=_EC2 + "route-table/{id}",
         outputs={"ownerId": "{account}"},
-        replaced_by=("vpcId",),
         kept_by=("aws:ec2/routeTableAssociation:RouteTableAssociation",),
     ),
     "aws:ec2/defaultRouteTable:DefaultRouteTable": Kind(
         id="{defaultRouteTableId}",
         arn=_EC2 + "route-table/{id}",
         outputs={"ownerId": "{account}", "vpcId": "vpc-{hash}"},
-        replaced_by=("defaultRouteTableId",),
     ),
     "aws:ec2/route:Route": Kind(
         id="r-{routeTableId}{short}",
@@ -135,25 +117,17 @@ KINDS = {
             "destinationIpv6CidrBlock",
             "destinationPrefixListId",
         ),
-        replaced_by=(
-            "routeTableId",
-            "destinationCidrBlock",
-            "destinationIpv6CidrBlock",
-            "destinationPrefixListId",
-        ),
         tags=False,
     ),
     "aws:ec2/routeTableAssociation:RouteTableAssociation": Kind(
         id="rtbassoc-{hash}",
         unique=("subnetId", "gatewayId"),
-        replaced_by=("subnetId", "gatewayId"),
         tags=False,
     ),
     NETWORK_ACL: Kind(
         id="acl-{hash}",
         arn=_EC2 + "network-acl/{id}",
         outputs={"ownerId": "{account}"},
-        replaced_by=("vpcId",),
     ),
     VPC_ENDPOINT: Kind(
         id="vpce-{hash}",
@@ -167,22 +141,10 @@ KINDS = {
             "dnsEntries": [{"dnsName": "{id}.vpce.amazonaws.com", "hostedZoneId": "Z{short}"}],
         },
         unique=("vpcId", "serviceName"),
-        replaced_by=("vpcId", "serviceName", "vpcEndpointType"),
     ),
     FLOW_LOG: Kind(
         id="fl-{hash}",
         arn=_EC2 + "vpc-flow-log/{id}",
-        replaced_by=(
-            "vpcId",
-            "subnetId",
-            "trafficType",
-            "logDestination",
-            "logDestinationType",
-            "logFormat",
-            "iamRoleArn",
-            "maxAggregationInterval",
-            "destinationOptions",
-        ),
         trust={"iamRoleArn": "vpc-flow-logs.amazonaws.com"},
     ),
     LAUNCH_TEMPLATE: Kind(

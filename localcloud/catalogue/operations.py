@@ -15,22 +15,18 @@ KINDS = {
         arn=_LOGS + "{name}",
         outputs={"name": "{name}", "retentionInDays": 0, "logGroupClass": "STANDARD"},
         name=Name(longest=512, pattern=r"[a-zA-Z0-9_/.\-#]+", prefix="namePrefix"),
-        replaced_by=("logGroupClass",),
     ),
     "aws:cloudwatch/logStream:LogStream": Kind(
         id="{logGroupName}:{name}",
         arn=_LOGS + "{logGroupName}:log-stream:{name}",
         outputs={"name": "{name}"},
         name=Name(longest=512, pattern=r"[^:*]+"),
-        replaced_by=("logGroupName",),
         tags=False,
     ),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": Kind(
-        id="{logGroupName}:{name}", name=Name(longest=512), replaced_by=("logGroupName",), tags=False
+        id="{logGroupName}:{name}", name=Name(longest=512), tags=False
     ),
-    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": Kind(
-        id="{policyName}", replaced_by=("policyName",), tags=False
-    ),
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": Kind(id="{policyName}", tags=False),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Kind(
         id="{name}",
         arn="arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
@@ -40,7 +36,6 @@ KINDS = {
     "aws:cloudwatch/dashboard:Dashboard": Kind(
         id="{dashboardName}",
         outputs={"dashboardArn": "arn:aws:cloudwatch::{account}:dashboard/{dashboardName}"},
-        replaced_by=("dashboardName",),
         tags=False,
     ),
     EVENT_RULE: Kind(
@@ -48,27 +43,20 @@ KINDS = {
         arn="arn:aws:events:{region}:{account}:rule/{name}",
         outputs={"name": "{name}", "eventBusName": "default"},
         name=Name(longest=64, pattern=r"[\w.\-]+", prefix="namePrefix"),
-        replaced_by=("eventBusName",),
         kept_by=("aws:cloudwatch/eventTarget:EventTarget",),
     ),
-    "aws:cloudwatch/eventTarget:EventTarget": Kind(
-        id="{rule}-{short}", outputs={"targetId": "{short}"}, replaced_by=("rule", "targetId"), tags=False
-    ),
+    "aws:cloudwatch/eventTarget:EventTarget": Kind(id="{rule}-{short}", outputs={"targetId": "{short}"}, tags=False),
     TOPIC: Kind(
         id="{arn}",
         arn="arn:aws:sns:{region}:{account}:{name}",
         outputs={"name": "{name}", "owner": "{account}"},
         name=Name(longest=256, pattern=r"[a-zA-Z0-9_\-]+(?:\.fifo)?", prefix="namePrefix"),
-        replaced_by=("fifoTopic",),
     ),
-    "aws:sns/topicPolicy:TopicPolicy": Kind(
-        id="{arn}", outputs={"owner": "{account}"}, replaced_by=("arn",), tags=False
-    ),
+    "aws:sns/topicPolicy:TopicPolicy": Kind(id="{arn}", outputs={"owner": "{account}"}, tags=False),
     "aws:sns/topicSubscription:TopicSubscription": Kind(
         id="{topic}:{uuid}",
         arn="{id}",
         outputs={"ownerId": "{account}", "pendingConfirmation": False},
-        replaced_by=("topic", "protocol", "endpoint"),
         tags=False,
     ),
     QUEUE: Kind(
@@ -76,20 +64,17 @@ KINDS = {
         arn="arn:aws:sqs:{region}:{account}:{name}",
         outputs={"name": "{name}", "url": "{id}"},
         name=Name(longest=80, pattern=r"[a-zA-Z0-9_\-]+(?:\.fifo)?", prefix="namePrefix"),
-        replaced_by=("fifoQueue",),
     ),
-    "aws:sqs/queuePolicy:QueuePolicy": Kind(id="{queueUrl}", replaced_by=("queueUrl",), tags=False),
+    "aws:sqs/queuePolicy:QueuePolicy": Kind(id="{queueUrl}", tags=False),
     "aws:amp/workspace:Workspace": Kind(
         id="ws-{uuid}",
         arn="arn:aws:aps:{region}:{account}:workspace/{id}",
         outputs={"prometheusEndpoint": "https://aps-workspaces.{region}.amazonaws.com/workspaces/{id}/"},
-        replaced_by=("kmsKeyArn",),
     ),
     "aws:grafana/workspace:Workspace": Kind(
         id="g-{short}",
         arn="arn:aws:grafana:{region}:{account}:/workspaces/{id}",
         outputs={"name": "{name}", "endpoint": "{id}.grafana-workspace.{region}.amazonaws.com"},
-        replaced_by=("accountAccessType", "authenticationProviders", "vpcConfiguration"),
         trust={"roleArn": "grafana.amazonaws.com"},
     ),
     "aws:budgets/budget:Budget": Kind(
@@ -97,13 +82,11 @@ KINDS = {
         arn="arn:aws:budgets::{account}:budget/{name}",
         outputs={"name": "{name}", "accountId": "{account}"},
         name=Name(longest=100, pattern=r"[^:\\]+", prefix="namePrefix"),
-        replaced_by=("budgetType",),
     ),
     "aws:acm/certificate:Certificate": Kind(
         id="{arn}",
         arn="arn:aws:acm:{region}:{account}:certificate/{uuid}",
         outputs={"status": "PENDING_VALIDATION"},
-        replaced_by=("domainName", "subjectAlternativeNames", "validationMethod", "keyAlgorithm"),
     ),
     "aws:resourcegroups/group:Group": Kind(
         id="{name}",
@@ -116,7 +99,6 @@ KINDS = {
         arn="arn:aws:scheduler:{region}:{account}:schedule/{groupName}/{name}",
         outputs={"name": "{name}", "groupName": "default"},
         name=Name(longest=64, pattern=r"[a-zA-Z0-9_.\-]+", prefix="namePrefix"),
-        replaced_by=("groupName",),
         tags=False,
     ),
 }

@@ -24,7 +24,7 @@ KINDS = {
         outputs={"accountId": "{account}"},
     ),
     "aws:guardduty/detectorFeature:DetectorFeature": Kind(
-        id="{detectorId}/{name}", unique=("detectorId", "name"), replaced_by=("detectorId", "name"), tags=False
+        id="{detectorId}/{name}", unique=("detectorId", "name"), tags=False
     ),
     RECORDER: Kind(
         id="{name}",
@@ -36,23 +36,20 @@ KINDS = {
     "aws:cfg/deliveryChannel:DeliveryChannel": Kind(
         id="{name}", outputs={"name": "{name}"}, name=Name(longest=256), tags=False
     ),
-    "aws:cfg/recorderStatus:RecorderStatus": Kind(id="{name}", replaced_by=("name",), tags=False),
+    "aws:cfg/recorderStatus:RecorderStatus": Kind(id="{name}", tags=False),
     "aws:securityhub/account:Account": Kind(
         id="{account}", arn="arn:aws:securityhub:{region}:{account}:hub/default", tags=False
     ),
     "aws:securityhub/standardsSubscription:StandardsSubscription": Kind(
-        id="{standardsArn}", unique=("standardsArn",), replaced_by=("standardsArn",), tags=False
+        id="{standardsArn}", unique=("standardsArn",), tags=False
     ),
     "aws:accessanalyzer/analyzer:Analyzer": Kind(
         id="{analyzerName}",
         arn="arn:aws:access-analyzer:{region}:{account}:analyzer/{analyzerName}",
         name=Name(property="analyzerName", longest=255, pattern=r"[a-zA-Z][a-zA-Z0-9_.\-]*"),
-        replaced_by=("type",),
     ),
     "aws:ebs/encryptionByDefault:EncryptionByDefault": _SETTING,
     "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess": _SETTING,
-    "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock": Kind(
-        id="{account}", replaced_by=("accountId",), tags=False
-    ),
+    "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock": Kind(id="{account}", tags=False),
     "aws:iam/accountPasswordPolicy:AccountPasswordPolicy": _SETTING,
 }

@@ -20,15 +20,12 @@ _WORD = r"[a-zA-Z0-9][a-zA-Z0-9\-]*"
 _SAGEMAKER_TRUST = "sagemaker.amazonaws.com"
 
 
-def _sagemaker(
-    resource: str, name_property: str = "name", *, replaced_by: tuple[str, ...] = (), role: str = ""
-) -> Kind:
+def _sagemaker(resource: str, name_property: str = "name", *, role: str = "") -> Kind:
     return Kind(
         id="{name}",
         arn=f"arn:aws:sagemaker:{{region}}:{{account}}:{resource}/{{name}}",
         outputs={name_property: "{name}"},
         name=Name(property=name_property, longest=63, pattern=_WORD),
-        replaced_by=replaced_by,
         trust={role: _SAGEMAKER_TRUST} if role else {},
     )
 
@@ -47,22 +44,17 @@ KINDS = {
             "timeout": 3,
         },
         name=Name(longest=64, pattern=r"[a-zA-Z0-9\-_]+"),
-        replaced_by=("packageType",),
         trust={"role": "lambda.amazonaws.com"},
     ),
-    "aws:lambda/permission:Permission": Kind(
-        id="{name}", replaced_by=("action", "function", "principal", "sourceArn", "statementId"), tags=False
-    ),
+    "aws:lambda/permission:Permission": Kind(id="{name}", tags=False),
     "aws:lambda/eventSourceMapping:EventSourceMapping": Kind(
         id="{uuid}",
         arn="arn:aws:lambda:{region}:{account}:event-source-mapping:{id}",
         outputs={"uuid": "{id}", "state": "Enabled"},
-        replaced_by=("eventSourceArn", "startingPosition", "topics"),
     ),
     "aws:lambda/functionUrl:FunctionUrl": Kind(
         id="{functionName}",
         outputs={"functionUrl": "https://{hash}.lambda-url.{region}.on.aws/", "urlId": "{hash}"},
-        replaced_by=("functionName",),
         tags=False,
     ),
     ECS_CLUSTER: Kind(
@@ -72,9 +64,7 @@ KINDS = {
         name=Name(longest=255, pattern=r"[a-zA-Z0-9\-_]+"),
         kept_by=(ECS_SERVICE,),
     ),
-    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": Kind(
-        id="{clusterName}", replaced_by=("clusterName",), tags=False
-    ),
+    "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": Kind(id="{clusterName}", tags=False),
     TASK_DEFINITION: Kind(
         id="{family}",
         arn="arn:aws:ecs:{region}:{account}:task-definition/{family}:1",
@@ -83,19 +73,6 @@ KINDS = {
             "arnWithoutRevision": "arn:aws:ecs:{region}:{account}:task-definition/{family}",
             "networkMode": "bridge",
         },
-        replaced_by=(
-            "family",
-            "containerDefinitions",
-            "cpu",
-            "memory",
-            "networkMode",
-            "executionRoleArn",
-            "taskRoleArn",
-            "requiresCompatibilities",
-            "runtimePlatform",
-            "volumes",
-            "ephemeralStorage",
-        ),
         trust={"executionRoleArn": "ecs-tasks.amazonaws.com", "taskRoleArn": "ecs-tasks.amazonaws.com"},
     ),
     ECS_SERVICE: Kind(
@@ -103,7 +80,6 @@ KINDS = {
         arn="arn:aws:ecs:{region}:{account}:service/{name}",
         outputs={"name": "{name}", "desiredCount": 0, "launchType": "EC2"},
         name=Name(longest=255, pattern=r"[a-zA-Z0-9\-_]+"),
-        replaced_by=("cluster", "launchType", "schedulingStrategy"),
     ),
     LOAD_BALANCER: Kind(
         id="{arn}",
@@ -117,7 +93,6 @@ KINDS = {
         },
         name=Name(longest=32, pattern=_ELB_NAME, prefix="namePrefix"),
         unique=("name",),
-        replaced_by=("internal", "loadBalancerType"),
     ),
     TARGET_GROUP: Kind(
         id="{arn}",
@@ -125,20 +100,17 @@ KINDS = {
         outputs={"name": "{name}", "arnSuffix": "targetgroup/{name}/{hex16}", "targetType": "instance"},
         name=Name(longest=32, pattern=_ELB_NAME, prefix="namePrefix"),
         unique=("name",),
-        replaced_by=("port", "protocol", "protocolVersion", "targetType", "vpcId"),
         kept_by=(LISTENER, "aws:lb/listenerRule:ListenerRule"),
     ),
     LISTENER: Kind(
         id="{arn}",
         arn="{loadBalancerArn}/listener/{hex16}",
         unique=("loadBalancerArn", "port"),
-        replaced_by=("loadBalancerArn",),
     ),
     "aws:lb/listenerRule:ListenerRule": Kind(
         id="{arn}",
         arn="{listenerArn}/rule/{hex16}",
         unique=("listenerArn", "priority"),
-        replaced_by=("listenerArn",),
     ),
     "aws:apigatewayv2/api:Api": Kind(
         id="{short}",
@@ -148,34 +120,19 @@ KINDS = {
             "executionArn": "arn:aws:execute-api:{region}:{account}:{id}",
             "name": "{name}",
         },
-        replaced_by=("protocolType",),
     ),
     "aws:apigatewayv2/stage:Stage": Kind(
         id="{apiId}/{name}",
         arn="arn:aws:apigateway:{region}::/apis/{apiId}/stages/{name}",
         outputs={"name": "{name}", "invokeUrl": "https://{apiId}.execute-api.{region}.amazonaws.com/{name}"},
         name=Name(longest=128),
-        replaced_by=("apiId",),
     ),
     SAGEMAKER_MODEL: _sagemaker(
         "model",
-        replaced_by=(
-            "primaryContainer",
-            "containers",
-            "executionRoleArn",
-            "vpcConfig",
-            "enableNetworkIsolation",
-        ),
         role="executionRoleArn",
     ),
     ENDPOINT_CONFIGURATION: _sagemaker(
         "endpoint-config",
-        replaced_by=(
-            "productionVariants",
-            "shadowProductionVariants",
-            "asyncInferenceConfig",
-            "dataCaptureConfig",
-        ),
     ),
     ENDPOINT: _sagemaker("endpoint"),
     DOMAIN: Kind(
@@ -187,11 +144,10 @@ KINDS = {
             "securityGroupIdForDomainBoundary": "sg-{hash}",
         },
         name=Name(property="domainName", longest=63, pattern=_WORD),
-        replaced_by=("authMode", "vpcId", "kmsKeyId"),
         kept_by=("aws:sagemaker/userProfile:UserProfile",),
         trust={"defaultUserSettings.executionRole": _SAGEMAKER_TRUST},
     ),
-    "aws:sagemaker/userProfile:UserProfile": _sagemaker("user-profile", "userProfileName", replaced_by=("domainId",)),
+    "aws:sagemaker/userProfile:UserProfile": _sagemaker("user-profile", "userProfileName"),
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": Kind(
         id="{name}",
         arn="arn:aws:sagemaker:{region}:{account}:mlflow-tracking-server/{name}",
@@ -201,20 +157,19 @@ KINDS = {
     ),
     "aws:sagemaker/mlflowApp:MlflowApp": _sagemaker("mlflow-app", role="roleArn"),
     "aws:sagemaker/modelPackageGroup:ModelPackageGroup": _sagemaker(
-        "model-package-group", "modelPackageGroupName", replaced_by=("modelPackageGroupDescription",)
+        "model-package-group",
+        "modelPackageGroupName",
     ),
     "aws:sagemaker/pipeline:Pipeline": _sagemaker("pipeline", "pipelineName", role="roleArn"),
     "aws:sagemaker/featureGroup:FeatureGroup": _sagemaker(
         "feature-group",
         "featureGroupName",
-        replaced_by=("recordIdentifierFeatureName", "eventTimeFeatureName", "roleArn", "offlineStoreConfig"),
         role="roleArn",
     ),
     "aws:sagemaker/monitoringSchedule:MonitoringSchedule": _sagemaker("monitoring-schedule"),
     "aws:appautoscaling/target:Target": Kind(
         id="{resourceId}/{scalableDimension}",
         arn="arn:aws:application-autoscaling:{region}:{account}:scalable-target/{short}",
-        replaced_by=("resourceId", "scalableDimension", "serviceNamespace"),
         kept_by=(ANYTHING,),
     ),
     "aws:appautoscaling/policy:Policy": Kind(
@@ -222,7 +177,6 @@ KINDS = {
         arn="arn:aws:autoscaling:{region}:{account}:scalingPolicy:{uuid}:policyName/{name}",
         name=Name(longest=256),
         outputs={"name": "{name}"},
-        replaced_by=("resourceId", "scalableDimension", "serviceNamespace"),
         tags=False,
     ),
 }

@@ -5,8 +5,8 @@ from localcloud.catalogue.kind import Kind, Name
 BUCKET = "aws:s3/bucket:Bucket"
 REPOSITORY = "aws:ecr/repository:Repository"
 
-_OF_BUCKET = Kind(id="{bucket}", replaced_by=("bucket",), tags=False)
-_OF_REPOSITORY = Kind(id="{repository}", outputs={"registryId": "{account}"}, replaced_by=("repository",), tags=False)
+_OF_BUCKET = Kind(id="{bucket}", tags=False)
+_OF_REPOSITORY = Kind(id="{repository}", outputs={"registryId": "{account}"}, tags=False)
 
 KINDS = {
     BUCKET: Kind(
@@ -28,7 +28,6 @@ KINDS = {
             prefix="bucketPrefix",
             lower=True,
         ),
-        replaced_by=("objectLockEnabled",),
     ),
     **{
         f"aws:s3/{name[0].lower()}{name[1:]}:{name}": _OF_BUCKET
@@ -48,16 +47,13 @@ KINDS = {
         )
     },
     "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration": Kind(
-        id="{bucket}:{name}", name=Name(longest=64), replaced_by=("bucket",), tags=False
+        id="{bucket}:{name}", name=Name(longest=64), tags=False
     ),
-    "aws:s3/bucketMetric:BucketMetric": Kind(
-        id="{bucket}:{name}", name=Name(longest=64), replaced_by=("bucket",), tags=False
-    ),
-    "aws:s3/inventory:Inventory": Kind(
-        id="{bucket}:{name}", name=Name(longest=64), replaced_by=("bucket",), tags=False
-    ),
+    "aws:s3/bucketMetric:BucketMetric": Kind(id="{bucket}:{name}", name=Name(longest=64), tags=False),
+    "aws:s3/inventory:Inventory": Kind(id="{bucket}:{name}", name=Name(longest=64), tags=False),
     "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
-        id="{bucket}/{key}", arn="arn:aws:s3:::{bucket}/{key}", replaced_by=("bucket", "key")
+        id="{bucket}/{key}",
+        arn="arn:aws:s3:::{bucket}/{key}",
     ),
     REPOSITORY: Kind(
         id="{name}",
@@ -73,14 +69,12 @@ KINDS = {
             shortest=2,
             pattern=r"(?:[a-z0-9]+(?:[._\-][a-z0-9]+)*/)*[a-z0-9]+(?:[._\-][a-z0-9]+)*",
         ),
-        replaced_by=("encryptionConfigurations",),
     ),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": _OF_REPOSITORY,
     "aws:ecr/repositoryPolicy:RepositoryPolicy": _OF_REPOSITORY,
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": Kind(
         id="{ecrRepositoryPrefix}",
         outputs={"registryId": "{account}"},
-        replaced_by=("ecrRepositoryPrefix", "upstreamRegistryUrl"),
         tags=False,
     ),
     "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration": Kind(
@@ -94,35 +88,30 @@ KINDS = {
             "ownerId": "{account}",
             "numberOfMountTargets": 0,
         },
-        replaced_by=("encrypted", "kmsKeyId", "performanceMode", "creationToken", "availabilityZoneName"),
         kept_by=("aws:efs/mountTarget:MountTarget", "aws:efs/accessPoint:AccessPoint"),
     ),
     "aws:efs/mountTarget:MountTarget": Kind(
         id="fsmt-{hash}",
         outputs={"networkInterfaceId": "eni-{hash}", "ownerId": "{account}"},
         unique=("fileSystemId", "subnetId"),
-        replaced_by=("fileSystemId", "subnetId", "ipAddress"),
         tags=False,
     ),
     "aws:efs/accessPoint:AccessPoint": Kind(
         id="fsap-{hash}",
         arn="arn:aws:elasticfilesystem:{region}:{account}:access-point/{id}",
         outputs={"ownerId": "{account}"},
-        replaced_by=("fileSystemId", "posixUser", "rootDirectory"),
     ),
     "aws:dynamodb/table:Table": Kind(
         id="{name}",
         arn="arn:aws:dynamodb:{region}:{account}:table/{name}",
         outputs={"name": "{name}", "billingMode": "PROVISIONED"},
         name=Name(longest=255, shortest=3, pattern=r"[a-zA-Z0-9_.\-]+"),
-        replaced_by=("hashKey", "rangeKey"),
     ),
     "aws:backup/vault:Vault": Kind(
         id="{name}",
         arn="arn:aws:backup:{region}:{account}:backup-vault:{name}",
         outputs={"name": "{name}", "recoveryPoints": 0},
         name=Name(longest=50, shortest=2, pattern=r"[a-zA-Z0-9\-_]+"),
-        replaced_by=("kmsKeyArn",),
     ),
     "aws:backup/plan:Plan": Kind(
         id="{uuid}",
@@ -135,7 +124,6 @@ KINDS = {
         id="{uuid}",
         outputs={"name": "{name}"},
         name=Name(longest=50, pattern=r"[a-zA-Z0-9\-_.]+"),
-        replaced_by=("planId", "resources", "selectionTags", "iamRoleArn", "conditions", "notResources"),
         trust={"iamRoleArn": "backup.amazonaws.com"},
         tags=False,
     ),

@@ -8,6 +8,7 @@ from localcloud.catalogue import identity, kind_of
 from localcloud.catalogue.kind import ANYTHING
 from localcloud.references import Reference, references
 from localcloud.rules import databases, eks, network
+from localcloud.rules.transitions import refused_transition
 from localcloud.world import Thing, World, values_at
 from mlops.plan.values import SECRET, UNKNOWN
 
@@ -46,7 +47,7 @@ def refuse_create(world: World, thing: Thing) -> str | None:
 
 def refuse_update(world: World, thing: Thing) -> str | None:
     """Why AWS would not change it to this."""
-    return _first((_missing_reference, _untrusting_role), world, thing)
+    return _first((_missing_reference, _untrusting_role, refused_transition), world, thing)
 
 
 def refuse_delete(world: World, thing: Thing) -> str | None:
@@ -141,4 +142,5 @@ _DELETE: tuple[Rule, ...] = (
     eks.grown_resources,
     databases.deletion_protection,
     databases.missing_final_snapshot,
+    databases.parameters_in_use,
 )

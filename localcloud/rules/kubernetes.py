@@ -8,6 +8,7 @@ from localcloud.charts import chart_of
 from localcloud.kubernetes_objects import HELM_RELEASE
 from localcloud.rules import pods
 from localcloud.rules.eks import has_nodes
+from localcloud.rules.transitions import refused_transition
 from localcloud.world import Thing, World, values_at
 from mlops.plan.values import SECRET, UNKNOWN
 
@@ -58,7 +59,7 @@ def refuse_create(world: World, thing: Thing, *, real_api_server: bool) -> str |
 
 def refuse_update(world: World, thing: Thing) -> str | None:
     """Why it would not be changed to this."""
-    return _first((_unreachable, *pods.RULES), world, thing)
+    return _first((_unreachable, *pods.RULES, refused_transition), world, thing)
 
 
 def refuse_delete(world: World, thing: Thing) -> str | None:

@@ -1,21 +1,22 @@
 """From two graphs to what happens to each resource, and what is lost."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
-from mlops.change.facts import ABSENT, Facts, Fate, applies, at
+from mlops.change.cascade import Replaced
+from mlops.change.facts import Facts, Fate, applies, at, covers, effective, replaces
 from mlops.change.matching import match
 from mlops.change.model import ChangeSet, Danger, Kind, PropertyChange, ResourceChange
 from mlops.change.table import facts_of
+from mlops.change.transitions import Step, kept, refusals
 from mlops.change.translation import Translation, without_defaults
 from mlops.plan.graph import Graph, Node
-from mlops.plan.values import UNKNOWN, differing_paths
+from mlops.plan.values import differing_paths
 
 _ALWAYS_UPDATED = ("tags", "tagsAll")
 """Tags of AWS resources; `tftags.TagsSchema()` of the provider is optional and never `ForceNew`."""
 _EMPTY = (None, "", [], {})
+_GROUPS = ("aws:rds/parameterGroup:ParameterGroup", "aws:rds/clusterParameterGroup:ClusterParameterGroup")
 _PROVIDER = "pulumi:providers:"
 _RANK = list(Danger)
 
@@ -28,19 +29,21 @@ def classify(before: Graph, after: Graph, *, deployed: bool = False) -> ChangeSe
     """
     matching = match(before, after)
     translation = Translation()
-    replaced: dict[str, Node] = {}
+    replaced = Replaced()
     changes: list[ResourceChange] = []
     for old, new in matching.pairs:
         change = _changed(old, new, after, translation, replaced, deployed=deployed) if new.custom else None
         if change is not None:
             changes.append(change)
         if change is not None and change.kind is Kind.REPLACE:
-            replaced[new.urn] = old
+            replaced.add(old, new, facts_of(new.type))
         else:
             translation.learn(old, new)
     added = [node for node in matching.added if node.custom]
     changes += [_added(node, after) for node in added]
-    changes += [_deleted(node, before, added) for node in matching.removed if node.custom]
+    gone = {node.urn for node in matching.removed}
+    changes += [_deleted(node, before, added, gone) for node in matching.removed if node.custom]
+    changes = [_held(change, changes, before, after) for change in changes]
     return ChangeSet(changes=tuple(sorted(changes, key=lambda change: _RANK.index(change.danger))))
 
 
@@ -54,9 +57,12 @@ def _added(node: Node, graph: Graph) -> ResourceChange:
     return ResourceChange(kind=Kind.ADD, danger=Danger.NONE, node=node, module=graph.module(node))
 
 
-def _deleted(node: Node, graph: Graph, added: Iterable[Node]) -> ResourceChange:
+def _deleted(node: Node, graph: Graph, added: Iterable[Node], gone: set[str]) -> ResourceChange:
     change = ResourceChange(kind=Kind.DELETE, danger=Danger.NONE, node=node, module=graph.module(node))
     facts = facts_of(node.type)
+    # What belongs to something that goes as well, goes with it.
+    if facts and facts.stays and not node.retain_on_delete and not gone.intersection(node.dependencies):
+        return replace(change, danger=Danger.STAYS, fate=facts.stays, instead=facts.instead, source=facts.source)
     if not is_stateful(node):
         stops = facts.stops if facts else ""
         return replace(change, danger=Danger.STOPS if stops else Danger.NONE)
@@ -83,7 +89,7 @@ def _instead_of_deletion(node: Node, added: Iterable[Node]) -> str:
 
 
 def _changed(
-    old: Node, new: Node, after: Graph, translation: Translation, replaced: Mapping[str, Node], *, deployed: bool
+    old: Node, new: Node, after: Graph, translation: Translation, replaced: Replaced, *, deployed: bool
 ) -> ResourceChange | None:
     facts = facts_of(new.type)
     inputs = translation(without_defaults(old.inputs, new.inputs))
@@ -102,7 +108,68 @@ def _changed(
         former_name=old.name if old.name != new.name else "",
         source=facts.source if facts and kind is Kind.REPLACE else "",
     )
-    return _judged(change, was, new, facts)
+    judged = _judged(change, was, new, facts)
+    if kind is Kind.REPLACE or judged.danger is Danger.LOSS:
+        return judged
+    return _refused(judged, was, new, replaced) or _waiting(judged, new, facts)
+
+
+def _refused(change: ResourceChange, old: Node, new: Node, replaced: Replaced) -> ResourceChange | None:
+    """The change, if AWS or Kubernetes refuses it."""
+    step = Step(before=old.inputs, after=kept(old, new), moved=replaced.moved(new))
+    found = list(refusals(new.type, step))
+    if not found:
+        return None
+    return replace(
+        change,
+        danger=Danger.REFUSED,
+        fate="; ".join(refusal.words for refusal in found),
+        instead=" ".join(dict.fromkeys(refusal.instead for refusal in found)),
+        source="; ".join(dict.fromkeys(refusal.source for refusal in found)),
+    )
+
+
+def _waiting(change: ResourceChange, new: Node, facts: Facts | None) -> ResourceChange:
+    """The change, with what of it happens later."""
+    waits = facts.waits if facts else None
+    if change.danger is not Danger.NONE or waits is None or not waits.properties & _tops(change.properties):
+        return change
+    if new.at(waits.at_once).flag():
+        return replace(change, danger=Danger.STOPS, fate=f"at once, with a restart: {waits.at_once} is on")
+    window = new.at(waits.window).text(f"that AWS chose, as no {waits.window} is given")
+    return replace(
+        change,
+        danger=Danger.WAITS,
+        fate=f"waits for the maintenance window, {window}; until then it is as before",
+        instead=f"{waits.at_once} brings it at once, with a restart.",
+        source=waits.source,
+    )
+
+
+def _held(change: ResourceChange, changes: Sequence[ResourceChange], before: Graph, after: Graph) -> ResourceChange:
+    """The change, refused where a database that waits for its window still uses a group of parameters that goes."""
+    if change.node.type not in _GROUPS or change.kind not in (Kind.REPLACE, Kind.DELETE):
+        return change
+    for other in changes:
+        upgraded = other.danger is Danger.WAITS and any(one.path == "engineVersion" for one in other.properties)
+        uses = (
+            urn for graph in (before, after) if other.node.urn in graph for urn in graph[other.node.urn].dependencies
+        )
+        if upgraded and change.node.urn in uses:
+            return replace(
+                change,
+                danger=Danger.REFUSED,
+                fate=f"{other.node.name} uses the old group until its upgrade in the maintenance window: "
+                "InvalidDBParameterGroupState: One or more database instances are still members of this parameter "
+                "group, so the group cannot be deleted",
+                instead="Bring the new version with applyImmediately (database.apply_immediately) for this change.",
+                source="hashicorp/terraform-provider-aws issue 6448; ministryofjustice/cloud-platform issue 2222",
+            )
+    return change
+
+
+def _tops(properties: Iterable[PropertyChange]) -> set[str]:
+    return {change.path.partition(".")[0].partition("[")[0] for change in properties}
 
 
 def _judged(change: ResourceChange, old: Node, new: Node, facts: Facts | None) -> ResourceChange:
@@ -157,7 +224,7 @@ def fate_of(node: Node, facts: Facts | None, what: str) -> str:
 def _kind(node: Node, properties: tuple[PropertyChange, ...], facts: Facts | None) -> Kind:
     if any(change.replaces for change in properties):
         return Kind.REPLACE
-    tops = {change.path.partition(".")[0].partition("[")[0] for change in properties} - set(_ALWAYS_UPDATED)
+    tops = _tops(properties) - set(_ALWAYS_UPDATED)
     if tops and (facts is None or tops & facts.unread):
         return Kind.NOT_KNOWN
     return Kind.UPDATE
@@ -175,86 +242,51 @@ def _options(old: Node, new: Node) -> tuple[PropertyChange, ...]:
 
 
 def _properties(
-    old: Node, new: Node, facts: Facts | None, replaced: Mapping[str, Node], *, deployed: bool
+    old: Node, new: Node, facts: Facts | None, replaced: Replaced, *, deployed: bool
 ) -> tuple[PropertyChange, ...]:
     ignored = (*new.ignore_changes, *(("version",) if new.type.startswith(_PROVIDER) else ()))
     plain = [
         PropertyChange(path=path, before=one, after=two)
         for path, one, two in differing_paths(old.inputs, new.inputs)
-        if not any(_covers(other, path) for other in ignored) and not (one in _EMPTY and two in _EMPTY)
+        if not any(covers(other, path) for other in ignored) and not (one in _EMPTY and two in _EMPTY)
     ]
+    plain += _renewed(new, [*(change.path for change in plain), *ignored], replaced)
     if facts is None:
         return tuple(plain)
     changes = [
         change
         for path in (*facts.replaced_by, *facts.sometimes)
-        if not any(_covers(other, path) for other in ignored)
+        if not any(covers(other, path.rstrip("#")) for other in ignored)
         and (change := _replacing(path, old, new, facts, replaced, deployed=deployed)) is not None
     ]
-    same = [path for path in facts.sets if _value(old, path, facts) == _value(new, path, facts)]
-    told = [*(change.path for change in changes), *same]
-    return (*changes, *(change for change in plain if not any(_covers(path, change.path) for path in told)))
+    if reason := replaced.provider_reason(new, facts):
+        changes.append(PropertyChange(path="provider", before=None, after=None, replaces=True, note=reason))
+    same = [path for path in facts.sets if effective(old.inputs, path, facts) == effective(new.inputs, path, facts)]
+    told = [*(change.path.rstrip("#") for change in changes), *same]
+    return (*changes, *(change for change in plain if not any(covers(path, change.path) for path in told)))
 
 
-def _value(node: Node, path: str, facts: Facts) -> Any:
-    """The value in effect: defaults filled in, unset as None, lists without order sorted."""
-    value = at(node.inputs, path)
-    if value in ABSENT:
-        return facts.defaults.get(path)
-    return sorted(value, key=json.dumps) if path in facts.sets and isinstance(value, list) else value
+def _renewed(new: Node, told: Sequence[str], replaced: Replaced) -> Iterator[PropertyChange]:
+    """Properties that read the same and carry the identity of a replaced resource."""
+    for path in new.property_dependencies:
+        value = new.inputs.get(path)
+        if not any(covers(path, other) or covers(other, path) for other in told) and (
+            reason := replaced.reason(path, value, new, replacing=False)
+        ):
+            yield PropertyChange(path=path, before=value, after=value, note=reason)
 
 
 def _replacing(
-    path: str, old: Node, new: Node, facts: Facts, replaced: Mapping[str, Node], *, deployed: bool
+    path: str, old: Node, new: Node, facts: Facts, replaced: Replaced, *, deployed: bool
 ) -> PropertyChange | None:
     """The change of a property that replaces, or nothing where it does not."""
-    one, two = (_value(node, path, facts) for node in (old, new))
-    renewed = _renewed(path, two, new, replaced)
-    if renewed:
-        return PropertyChange(
-            path=path, before=one, after=two, replaces=True, note=f"{renewed} is replaced, so this is new"
-        )
-    if one == two:
+    one, two = (effective(node.inputs, path, facts) for node in (old, new))
+    outputs = old.outputs if deployed else {}
+    if path not in facts.sometimes and (note := replaced.reason(path, two, new, replacing=True)):
+        return PropertyChange(path=path, before=one, after=two, replaces=True, note=note)
+    if not replaces(facts, path, old.inputs, new.inputs, outputs):
         return None
-    if path in facts.sometimes:
-        return (
-            PropertyChange(path=path, before=one, after=two, replaces=True)
-            if facts.sometimes[path](old.inputs, new.inputs)
-            else None
-        )
-    if path in facts.chosen and two is None:
-        return None
-    if path in facts.chosen and one is None:
-        real = at(old.outputs, path) if deployed else None
-        if real is not None and real == two:
-            return None
-        note = "" if real is not None else "unless it is what was chosen for it already"
-        return PropertyChange(path=path, before=real, after=two, replaces=True, note=note)
-    return PropertyChange(path=path, before=one, after=two, replaces=True)
-
-
-def _renewed(path: str, value: Any, node: Node, replaced: Mapping[str, Node]) -> str:
-    """Name of a replaced resource whose new identity this value carries."""
-    text = json.dumps(value)
-    for urn in node.property_dependencies.get(path.partition(".")[0], ()):
-        source = replaced.get(urn)
-        if source is not None and source.id and _is_generated(source) and (source.id in text or UNKNOWN in text):
-            return source.name
-    return ""
-
-
-def _is_generated(node: Node) -> bool:
-    """Whether AWS makes its id up; one that is a given name is the same afterwards."""
-    return node.id not in _leaves(node.inputs)
-
-
-def _leaves(value: Any) -> set[str]:
-    if isinstance(value, Mapping):
-        return set[str]().union(*(_leaves(item) for item in value.values()))
-    return {value} if isinstance(value, str) else set()
-
-
-def _covers(path: str, other: str) -> bool:
-    """Whether `other` lies at or under `path`."""
-    one, two = (text.replace("[", ".").split(".") for text in (path, other))
-    return two[: len(one)] == one
+    real = at(outputs, path) if one is None else one
+    unsure = path in facts.chosen and real is None
+    note = "unless it is what was chosen for it already" if unsure else ""
+    return PropertyChange(path=path, before=real, after=two, replaces=True, note=note)

@@ -7,7 +7,6 @@ of pulumi/pulumi-kubernetes at 00302beb, and for Helm releases `forceNewFields` 
 from collections.abc import Mapping
 
 from mlops.change.facts import Facts, Fate
-from mlops.plan.values import Properties
 
 _SOURCE = "pulumi-kubernetes provider/pkg/provider/diff.go at 00302beb"
 _IDENTITY = ("metadata.name", "metadata.namespace")
@@ -19,15 +18,12 @@ def _facts(*paths: str, holds: str = "", stops: str = "", fate: Fate | None = No
         source=_SOURCE,
         replaced_by=(*_IDENTITY, *paths),
         chosen=frozenset(_IDENTITY),
+        name="metadata.name",
         holds=holds,
         stops=stops,
         fates=(fate,) if fate else (),
         instead=instead,
     )
-
-
-def _is_another_cluster(before: Properties, after: Properties) -> bool:
-    return not (before.get("clusterIdentifier") and after.get("clusterIdentifier"))
 
 
 _WORKLOAD = _facts("spec.selector", stops="its pods are deleted and started anew")
@@ -79,19 +75,11 @@ KUBERNETES: Mapping[str, Facts] = {
     ),
     "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": _ROLE_BINDING,
     "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding": _ROLE_BINDING,
-    "pulumi:providers:kubernetes": Facts(
-        # An unknown or another kubeconfig means another cluster, unless the identifier says that it is the same one.
-        source="pulumi-kubernetes provider/pkg/provider/{provider,util}.go, confirmed with the plug-in's own answers",
-        replaced_by=("clusterIdentifier",),
-        sometimes=dict.fromkeys(("kubeconfig", "context", "cluster"), _is_another_cluster),
-        holds="every object that was made through it",
-        fates=(Fate(path="", words="every such object is deleted and made anew, in the other cluster"),),
-        instead="Keep clusterIdentifier as it is; a second cluster gets a provider of its own.",
-    ),
     "kubernetes:helm.sh/v3:Release": Facts(
         source="pulumi-kubernetes provider/pkg/provider/helm_release.go, forceNewFields",
         replaced_by=("name", "namespace"),
         chosen=frozenset({"name"}),
+        name="name",
         stops="what the chart installed is removed and installed anew",
     ),
 }

@@ -20,9 +20,15 @@ class Danger(StrEnum):
 
     LOSS = "data loss"
     """A resource that holds data is replaced or deleted. Blocks, unless acknowledged."""
+    REFUSED = "refused"
+    """AWS or Kubernetes says no on the way, although both ends are valid. Blocks."""
     UNGUARDED = "protection removed"
     """It stays, but what kept its data safe does not."""
     STOPS = "interruption"
+    WAITS = "waits"
+    """It happens in the maintenance window, not with the update."""
+    STAYS = "stays in AWS"
+    """It leaves the program and is not deleted."""
     NOT_KNOWN = "not known"
     NONE = "none"
 
@@ -51,11 +57,11 @@ class ResourceChange:
     holds: str = ""
     """What would be lost."""
     fate: str = ""
-    """What happens to that, in words."""
+    """What happens to that, or what is said about the change, in words."""
     instead: str = ""
     """What to do instead."""
     source: str = ""
-    """Where it is known from that a property replaces."""
+    """Where it is known from that a property replaces, or that the change is refused."""
 
     @property
     def replacing(self) -> tuple[PropertyChange, ...]:

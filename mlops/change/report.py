@@ -12,8 +12,11 @@ from mlops.plan.summary import short_type
 VALUE_WIDTH = 48
 HEADS: Mapping[Danger, str] = {
     Danger.LOSS: "Data would be lost",
+    Danger.REFUSED: "Refused on the way",
     Danger.UNGUARDED: "Protection of data is taken away",
     Danger.STOPS: "Something stops meanwhile",
+    Danger.WAITS: "Waits for a maintenance window",
+    Danger.STAYS: "Leaves the program and stays in AWS",
     Danger.NOT_KNOWN: "Update or replace: not known",
 }
 """Title of every group that is shown one by one."""
@@ -36,6 +39,16 @@ class Report:
         """The losses that nobody has acknowledged."""
         return tuple(change for change in self.changes.of(Danger.LOSS) if change.node.urn not in self.acknowledged)
 
+    @property
+    def refused(self) -> tuple[ResourceChange, ...]:
+        """The changes that AWS or Kubernetes says no to."""
+        return self.changes.of(Danger.REFUSED)
+
+    @property
+    def stands(self) -> bool:
+        """Whether it may go on."""
+        return not self.blocking and not self.refused
+
 
 def to_json(report: Report) -> dict[str, Any]:
     """Plain JSON data."""
@@ -45,6 +58,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "head": report.head,
         "counts": {kind.name.lower(): report.changes.count(kind) for kind in Kind},
         "blocking": [change.node.name for change in report.blocking],
+        "refused": [change.node.name for change in report.refused],
         "changes": [_row(change, report) for change in report.changes.changes],
     }
 
@@ -76,13 +90,15 @@ def headline(report: Report) -> str:
 
 
 def verdict(report: Report) -> str:
-    """Whether it may go on, in a sentence."""
-    losses, blocking = len(report.changes.of(Danger.LOSS)), len(report.blocking)
+    """Whether it may go on, in a sentence or two."""
+    losses, blocking, refused = len(report.changes.of(Danger.LOSS)), len(report.blocking), len(report.refused)
     if blocking:
-        return f"{_resources(blocking)} with data would be replaced or deleted, and nobody has acknowledged it."
-    if losses:
-        return f"{_resources(losses)} with data will be replaced or deleted, as acknowledged."
-    return "No resource that holds data is replaced or deleted."
+        said = f"{_resources(blocking)} with data would be replaced or deleted, and nobody has acknowledged it."
+    elif losses:
+        said = f"{_resources(losses)} with data will be replaced or deleted, as acknowledged."
+    else:
+        said = "No resource that holds data is replaced or deleted."
+    return f"{said} The change of {_resources(refused)} is refused on the way." if refused else said
 
 
 def _resources(number: int) -> str:
@@ -91,7 +107,7 @@ def _resources(number: int) -> str:
 
 def to_markdown(report: Report) -> str:
     """A comment below a pull request."""
-    mark = "⛔" if report.blocking else "✅"
+    mark = "✅" if report.stands else "⛔"
     lines = [
         f"### {mark} `{report.stack}`: {headline(report)}",
         "",

@@ -1,9 +1,4 @@
-"""How the tables name their sources."""
-
-
-def file(path: str, commit: str) -> str:
-    """A file of the Terraform provider that the Pulumi provider for AWS is built on."""
-    return f"terraform-provider-aws internal/service/{path} at {commit}"
+"""How the tables write lists of names."""
 
 
 def words(text: str) -> frozenset[str]:

@@ -1,8 +1,9 @@
 """The commands in one place, and the boundary that turns every error into one message and an exit code."""
 
 import os
-import sys
 from collections.abc import Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -25,8 +26,12 @@ from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
 from mlops.cli.commands.timeline import timeline
 from mlops.cli.commands.up import up
+from mlops.cli.commands.usage import usage
 from mlops.cli.commands.validate import validate
-from mlops.cli.errors import BAD_INPUT, DONE, FAILED, INTERRUPTED, BadInputError, FailedError
+from mlops.cli.errors import DONE, FAILED, INTERRUPTED, UNREAD
+
+if TYPE_CHECKING:
+    from mlops.core.problems import Problem
 
 START, LOOK, RUN, EXTEND = "Start", "Look before anything exists", "Run", "Extend"
 
@@ -54,6 +59,7 @@ for panel, name, command in (
     (LOOK, "diff", diff),
     (LOOK, "access", access),
     (LOOK, "cost", cost),
+    (LOOK, "usage", usage),
     (LOOK, "policy", policy),
     (LOOK, "evidence", evidence),
     (LOOK, "capacity", capacity),
@@ -74,48 +80,59 @@ app.add_typer(local_app, name="local", rich_help_panel=RUN)
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Nothing is raised, unless MLOPS_DEBUG asks for it."""
+    from mlops.cli import ui
+
+    # What follows -- is pulumi's.
+    as_json = "--json" in [*takewhile(lambda one: one != "--", arguments)]
+    code = _run(arguments, as_json=as_json)
     try:
-        app(args=list(arguments), prog_name="mlops")
+        return UNREAD if ui.reader_gone() else code
+    except OSError as error:
+        from mlops.cli.mishaps import explained
+
+        return _ended(*explained(error), as_json=False)
+
+
+def _run(arguments: Sequence[str], *, as_json: bool) -> int:
+    try:
+        code = app(args=list(arguments), prog_name="mlops", standalone_mode=False)
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else FAILED
     except KeyboardInterrupt:
-        return _ended("Interrupted.", INTERRUPTED)
+        return _ended("Interrupted.", INTERRUPTED, as_json=as_json)
     except Exception as error:
+        if is_usage(error):
+            return _misused(error, as_json=as_json)
         if os.environ.get("MLOPS_DEBUG"):
             raise
-        return _ended(*_explained(error))
-    return DONE
+        from mlops.cli.mishaps import explained
+
+        message, code = explained(error)
+        return _ended(message, code, as_json=as_json, problems=getattr(error, "problems", ()))
+    return code if isinstance(code, int) else DONE
 
 
-def _ended(message: str, code: int) -> int:
+def is_usage(error: Exception) -> bool:
+    """Whether it is the command line itself that was not understood. Typer keeps the class to itself."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _misused(error: Any, *, as_json: bool) -> int:
+    """A command line that was not understood."""
+    if as_json:
+        from mlops.cli import ui
+
+        ui.problem_json(error.format_message(), error.exit_code)
+    from typer.rich_utils import rich_format_error
+
+    rich_format_error(error)
+    return int(error.exit_code)
+
+
+def _ended(message: str, code: int, *, as_json: bool, problems: "Sequence[Problem]" = ()) -> int:
     from mlops.cli import ui
 
+    if as_json:
+        ui.problem_json(message, code, [one.as_data() for one in problems])
     ui.problem(message)
     return code
-
-
-def _explained(error: Exception) -> tuple[str, int]:
-    """Message and exit code of an error. What only some commands raise is imported here, when it has happened."""
-    if isinstance(error, BadInputError):
-        return str(error), BAD_INPUT
-    if isinstance(error, FailedError):
-        return str(error), FAILED
-    from mlops.core.problems import SettingsError
-
-    if isinstance(error, SettingsError):
-        return error.message, BAD_INPUT
-    from localcloud.command import CliError
-    from localcloud.recovery import BusyError
-    from mlops.core.module import SlotError
-    from mlops.plan.recorder import RecordError
-    from mlops.toolchain import ToolchainError
-
-    if isinstance(error, ToolchainError | CliError):
-        return str(error), BAD_INPUT
-    if isinstance(error, RecordError | SlotError):
-        return f"The program cannot be planned: {error}", FAILED
-    if isinstance(error, BusyError):
-        return str(error), FAILED
-    again = f"MLOPS_DEBUG=1 mlops {' '.join(sys.argv[1:])}"
-    what = f"Unexpected {type(error).__name__}: {error}"
-    return f"{what}\nThis is a defect of the platform's code. `{again}` shows where it happened.", FAILED

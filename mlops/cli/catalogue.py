@@ -1,11 +1,11 @@
 """Slots and variants as data: what the catalogue prints, what `init` asks for and `new-module` fits into."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from components.platform import PlatformConfig
+from mlops.core import module
 from mlops.core.module import SlotConfig, kind_of, variants
 
 
@@ -25,11 +25,10 @@ class Slot:
 
 def slots() -> tuple[Slot, ...]:
     """The slots of `PlatformConfig`, in its order."""
+    fields = PlatformConfig.model_fields
     return tuple(
-        Slot(name=name, purpose=" ".join((field.description or "").split()), config=config)
-        for name, field in PlatformConfig.model_fields.items()
-        for config in _classes(field.annotation)
-        if issubclass(config, SlotConfig)
+        Slot(name=name, purpose=" ".join((fields[name].description or "").split()), config=config)
+        for name, config in module.slots(PlatformConfig).items()
     )
 
 
@@ -47,14 +46,6 @@ def knobs(variant: type[SlotConfig]) -> tuple[tuple[str, str, str, str], ...]:
         for name, node in schema["properties"].items()
         if name != "kind"
     )
-
-
-def _classes(annotation: Any) -> Iterator[type]:
-    """Every class within `Annotated[X, OneOf()] | None`."""
-    if isinstance(annotation, type):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _classes(inner)
 
 
 def _type(node: dict[str, Any], definitions: dict[str, Any]) -> str:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["ok", "missing", "optional"]
+Verdict = Literal["ok", "missing", "deploy", "optional"]
+"""ok: there. missing: not there, and what was asked for cannot go well. deploy: not there, and nothing reaches AWS
+without it; plans and rehearsals do. optional: not there, and only what its line names needs it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +14,5 @@ class Check:
 
     name: str
     verdict: Verdict
-    """`optional` is missing, and needed for some commands only."""
     found: str
     fix: str = ""

@@ -1,11 +1,11 @@
 """From a stack's name to its plan: from the cache where nothing changed, else by recording the program."""
 
-import json
 import runpy
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops.cli import ui
 from mlops.cli.errors import BadInputError
@@ -14,6 +14,9 @@ from mlops.core import documentation
 from mlops.plan import cache
 from mlops.plan.graph import Graph
 from mlops.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from mlops.stacks import StackFile
 
 
 def planned(target: Target) -> Plan:
@@ -59,22 +62,32 @@ def program(root: Path) -> Callable[[], object]:
     return run
 
 
-def _record(target: Target) -> Plan:
-    documentation.wanted = False
-    # Loading the SDKs is most of a plan's time: only here, and settings first, so that bad input ends early.
-    from mlops import settings, stacks
+def record_stack(stack: "StackFile", root: Path) -> Plan:
+    """The plan of a stack as its file, or something in its place, describes it.
+
+    Raises:
+        SettingsError: its settings cannot be used.
+        RecordError: the program registers what an engine would refuse.
+    """
+    from mlops import settings
     from mlops.plan.choices import choices
 
-    stack = stacks.read(target.stack, target.root)
+    # Bad input ends before the SDKs are loaded, which is most of a plan's time.
     resolved = settings.resolve(stack)
     from mlops.plan.recorder import record
 
     graph = record(
-        program(target.root),
+        program(root),
         project=stack.project,
         stack=stack.name,
         config=stack.config,
         secret_keys=stack.secret_keys,
     )
-    override = json.loads(stack.config.get(f"{stack.project}:platform", "{}")) or {}
-    return Plan(tier=resolved.tier, choices=choices(resolved.platform, override), graph=graph)
+    return Plan(tier=resolved.tier, choices=choices(resolved.platform, settings.override(stack)), graph=graph)
+
+
+def _record(target: Target) -> Plan:
+    documentation.wanted = False
+    from mlops import stacks
+
+    return record_stack(stacks.read(target.stack, target.root), target.root)

@@ -78,9 +78,9 @@ def source(slot: Slot, name: str) -> str:
     arguments = (kind for value in build.parameters.values() for kind in _own(value.annotation))
     imported = [slot.config, contract, *arguments]
     lines = {f"from {one.__module__} import {one.__name__}" for one in imported} | {
-        "from components.component import Component",
+        "from components.base.component import Component",
         "from components.foundation import Foundation",
-        "from components.logs import log_group",
+        "from components.base.logs import log_group",
         "from mlops.core.config import Card",
     }
     made = [_field(field.name, field.type, title, slot) for field in fields(contract) if field.default is MISSING]

@@ -2,18 +2,81 @@
 
 import json
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 # rich is loaded when something is printed with it, so that `--help` need not wait for it.
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-PIPE_WIDTH = 140
-"""Columns in a pipe, where there is no window to fit into."""
+JSON_VERSION = 1
+"""Of every document that --json prints. It grows when a key goes or means something else, not when one is added;
+`docs/output.schema.json` describes them."""
+
+PIPE_WIDTH = 10_000
+"""Columns in a pipe: no line is broken there, so that a search by lines finds every name whole."""
+_HELP_WIDTH = 120
+"""Columns of the help in a pipe, whose paragraphs and boxes would otherwise have eighty."""
+_FILLING = re.compile(r" +(?=\n)")
+
+
+class _Pipe:
+    """A stream that is no terminal: without the spaces that fill a table's last column.
+
+    Once nobody reads any more, what is printed is dropped: an operation that has begun is not broken off for that.
+    """
+
+    gone = False
+    """Whether the reader of some stream has gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(_FILLING.sub("", text))
+        except BrokenPipeError:
+            self._hang_up()
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Send what is still to be written nowhere."""
+        _Pipe.gone = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+
+def prepare() -> None:
+    """Make the process's streams take every text, and what prints the help behave in a pipe as everything else."""
+    for name in ("stdout", "stderr"):
+        stream: Any = getattr(sys, name) or open(os.devnull, "w")  # noqa: PTH123, SIM115 - closed by who started this
+        # A terminal that knows ASCII only shows question marks; that is no reason to fail.
+        stream.reconfigure(errors="replace")
+        if not stream.isatty():
+            setattr(sys, name, _Pipe(stream))
+    if not sys.stdout.isatty():
+        os.environ.setdefault("TERMINAL_WIDTH", str(_HELP_WIDTH))
+        os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"
+
+
+def reader_gone() -> bool:
+    """Write out what is held back; whether somebody who read the output has gone before its end."""
+    sys.stdout.flush()
+    return _Pipe.gone
 
 
 @cache
@@ -30,8 +93,9 @@ def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
+    if stream.isatty():
+        return Console(file=stream, highlight=False, emoji=False)
+    return Console(file=stream, width=PIPE_WIDTH, force_terminal=False, no_color=True, highlight=False, emoji=False)
 
 
 def table(title: str, *columns: str | tuple[str, str], rows: Sequence[Sequence[str]]) -> "Table":
@@ -51,9 +115,32 @@ def table(title: str, *columns: str | tuple[str, str], rows: Sequence[Sequence[s
     return made
 
 
-def print_json(value: Any, *, sort_keys: bool = False) -> None:
-    """One JSON document, indented, with nothing around it."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str, sort_keys=sort_keys) + "\n")
+_documents: list[Mapping[str, Any]] = []
+"""What this process has printed as JSON: at most one document."""
+
+
+def print_json(document: Mapping[str, Any], *, sort_keys: bool = False) -> None:
+    """One JSON document, indented, with its version and nothing around it."""
+    _documents.append(document)
+    _write_json({"version": JSON_VERSION, **document}, sort_keys=sort_keys)
+
+
+def print_schema(schema: Mapping[str, Any]) -> None:
+    """A JSON schema, which names its own version."""
+    _documents.append(schema)
+    _write_json(schema, sort_keys=False)
+
+
+def _write_json(document: Mapping[str, Any], *, sort_keys: bool) -> None:
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(document, indent=2, ensure_ascii=not unicode, default=str, sort_keys=sort_keys)
+    sys.stdout.write(f"{text}\n")
+
+
+def problem_json(message: str, code: int, problems: Sequence[Mapping[str, Any]] = ()) -> None:
+    """An error for a machine, unless the command has printed its document already."""
+    if not _documents:
+        print_json({"error": {"message": message, "code": code, "problems": list(problems)}})
 
 
 def problem(message: str) -> None:

@@ -72,6 +72,11 @@ def plan(block: str, zones: int, *, public: bool = True) -> SubnetPlan:
     )
 
 
+def prefix(block: str) -> int:
+    """Length of a block's prefix, 16 for 10.0.0.0/16."""
+    return IPv4Network(block).prefixlen
+
+
 def contains(outer: str, inner: str) -> bool:
     """Whether a block lies wholly within another. Raises CidrError if either is not a network."""
     try:

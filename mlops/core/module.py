@@ -1,15 +1,17 @@
-"""Slots and their variants: found by looking into a folder, joined by pydantic's discriminated union.
+"""Slots and their variants: found by looking, joined by pydantic's discriminated union.
 
-A platform team adds a variant by adding one file; nothing else lists it.
+A slot is a field of the settings that is marked with `OneOf`; a variant is a file, or a folder of that name, in the
+slot's folder. A platform team adds a variant by adding one file; nothing else lists it.
 """
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import BaseModel, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
 
 from mlops.core.config import Card, Config
@@ -26,6 +28,8 @@ class StackFacts:
     zones: int
     gpus: bool
     """Whether some node group has GPUs."""
+    private_subnets: bool = True
+    """Whether there are subnets without a way in from the internet, where internal load balancers lie."""
     node_groups: frozenset[str] = frozenset()
     """Names of the cluster's node groups."""
     gpu_groups: frozenset[str] = frozenset()
@@ -91,6 +95,24 @@ def variants(slot: type[SlotConfig]) -> tuple[type[SlotConfig], ...]:
             raise SlotError(f'kind "{kind}" is claimed by {found[kind].__module__} and by {module.__name__}.')
         found[kind] = own[0]
     return tuple(found[kind] for kind in sorted(found))
+
+
+def slots(settings: type[BaseModel]) -> dict[str, type[SlotConfig]]:
+    """The slots of the settings tree's root by the name of their field, in the fields' order."""
+    return {
+        name: slot
+        for name, field in settings.model_fields.items()
+        for slot in _classes(field.annotation)
+        if issubclass(slot, SlotConfig)
+    }
+
+
+def _classes(annotation: Any) -> Iterator[type]:
+    """Every class within `Annotated[X, OneOf()] | None`."""
+    if isinstance(annotation, type):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _classes(inner)
 
 
 class OneOf:

@@ -6,9 +6,14 @@ The one place where pydantic's own texts are translated.
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from mlops.core import documentation
+from mlops.core.fields import FORM
+from mlops.core.yaml_reader import Place
 
 Location = Sequence[int | str]
 
@@ -27,6 +32,11 @@ _TYPES = {
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
     "frozen_set_type": "a list",
+    "set_type": "a list",
+    "decimal_type": "a number",
+    "decimal_parsing": "a number",
+    "finite_number": "a number that is not infinite",
+    "int_parsing_size": "a whole number, and not so large a one",
 }
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least {}"),
@@ -39,22 +49,74 @@ _BOUNDS = {
     "string_too_short": ("min_length", "at least {} characters"),
     "string_too_long": ("max_length", "at most {} characters"),
 }
+_ARN_PARTS = {
+    "aws[a-z-]*": "aws",
+    "[a-z0-9-]+": "us-east-1",
+    r"\d{12}": "123456789012",
+    "(role|user)": "role",
+    ".+": "…",
+}
+_KEY = "[key]"
+"""What pydantic puts behind a mapping's key that is itself wrong."""
 _SECRET = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
 
 
 class SettingsError(Exception):
     """The settings of a stack cannot be used. `message` is complete and meant for whoever wrote them."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, problems: "tuple[Problem, ...]" = ()) -> None:
         super().__init__(message)
         self.message = message
+        self.problems = problems
+        """The same one by one, where single settings are wrong."""
 
 
-def explain(error: ValidationError, model: type[BaseModel], given: Mapping[str, Any]) -> list[str]:
-    """One line for each thing that is wrong, in the order of the settings."""
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong."""
+
+    path: tuple[int | str, ...]
+    """Where in the settings; empty where several of them together are wrong."""
+    text: str
+    """One line: the setting, what was given, what is allowed, what to do."""
+    place: Place | None = None
+    """Where it is to be mended in the file, where that is known."""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
+    def as_data(self) -> dict[str, Any]:
+        """For a machine."""
+        place = self.place
+        return {
+            "setting": ".".join(map(str, self.path)),
+            "line": place.line if place else None,
+            "column": place.column if place else None,
+            "problem": self.text,
+        }
+
+
+def explain(error: ValidationError, model: type[BaseModel], given: Mapping[str, Any]) -> list[Problem]:
+    """Everything that is wrong, in the order of the settings."""
     schema = model.model_json_schema()
-    texts = (_line(problem, schema, given) for problem in error.errors(include_url=False))
-    return [line for text in texts for line in text.splitlines()]
+    documentation.describe(schema, model)
+    found: list[Problem] = []
+    for problem in error.errors(include_url=False):
+        path = tuple(_real_path(problem["loc"], given))
+        found += [Problem(path, line) for line in _line(problem, path, schema, given).splitlines()]
+    return found
+
+
+def misread_numbers(error: ValidationError, given: Mapping[str, Any]) -> dict[tuple[int | str, ...], int | float]:
+    """Numbers that stand where a text is asked for: YAML makes a number of an unquoted 1.34 or 123456789012."""
+    found: dict[tuple[int | str, ...], int | float] = {}
+    for problem in error.errors(include_url=False):
+        value = problem.get("input")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            texts_allowed = "'" in str(problem.get("ctx", {}).get("expected", ""))
+            if problem["type"] == "string_type" or texts_allowed:
+                found[tuple(_real_path(problem["loc"], given))] = value
+    return found
 
 
 def closest(word: str, allowed: Sequence[str]) -> str:
@@ -63,9 +125,10 @@ def closest(word: str, allowed: Sequence[str]) -> str:
     return f' Did you mean "{near[0]}"?' if near else ""
 
 
-def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    path = _real_path(problem["loc"], given)
+def _line(problem: Mapping[str, Any], path: Location, schema: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     where = ".".join(map(str, path)) or "the settings"
+    if path and problem["loc"][-1] == _KEY:
+        where = f"{'.'.join(map(str, path[:-1]))}: the key"
     kind, context = str(problem["type"]), problem.get("ctx", {})
     shown = _shown(path, problem.get("input"))
     if kind == "extra_forbidden":
@@ -88,15 +151,20 @@ def _line(problem: Mapping[str, Any], schema: Mapping[str, Any], given: Mapping[
         words = re.findall(r"'([^']+)'|(\b\d+\b)", str(context.get("expected", "")))
         allowed = [a or b for a, b in words]
         return f"{where} is {shown}.{closest(str(problem.get('input')), allowed)} Allowed: {', '.join(allowed)}."
+    if kind == FORM:
+        return f"{where} is {shown}; it must be {context['says']}."
     if kind == "missing":
         return f"{where} is missing. {_described(schema, path, given)}"
+    if kind == "string_type" and isinstance(problem.get("input"), bool | int | float):
+        return f'{where} is {shown}; a text goes into quotes: "{shown}". {_described(schema, path, given)}'
     if kind in _TYPES:
         return f"{where} is {shown}; it must be {_TYPES[kind]}. {_described(schema, path, given)}".rstrip()
     if kind in _BOUNDS:
         key, text = _BOUNDS[kind]
         return f"{where} is {shown}; it must be {text.format(context[key])}. {_described(schema, path, given)}".rstrip()
     if kind == "string_pattern_mismatch":
-        return f"{where} is {shown}. {_described(schema, path, given)} (pattern {context['pattern']})"
+        form = _arn(str(context["pattern"]))
+        return f"{where} is {shown}, which is not how it is written. {_described(schema, path, given)}{form}"
     text = str(context["error"]) if "error" in context else str(problem["msg"])
     text = "\n".join(line if line.endswith((".", "?")) else f"{line}." for line in text.splitlines())
     return f"{where}: {text}" if path else text
@@ -112,7 +180,8 @@ def _real_path(location: Location, given: Any) -> list[int | str]:
             given = given.get(part)
         elif isinstance(given, Sequence) and not isinstance(given, str) and isinstance(part, int):
             given = given[part] if part < len(given) else None
-        path.append(part)
+        if part != _KEY:
+            path.append(part)
     return path
 
 
@@ -127,9 +196,26 @@ def _shown(path: Location, value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + '..."'
 
 
+def _arn(pattern: str) -> str:
+    """An ARN that a pattern of ARNs takes; nothing for other patterns, which their settings' docstrings describe."""
+    if not pattern.startswith("^arn:"):
+        return ""
+    example = pattern.strip("^$")
+    for part, text in _ARN_PARTS.items():
+        example = example.replace(part, text)
+    return f" For example: {example}."
+
+
 def _described(schema: Mapping[str, Any], path: Location, given: Any) -> str:
-    node = _node(schema, path[:-1], given).get("properties", {}).get(str(path[-1]), {}) if path else {}
-    return " ".join(str(node.get("description", "")).split())
+    """The docstring of a setting, or of the nearest one around it, with its default as an example."""
+    for length in range(len(path), 0, -1):
+        node = _node(schema, path[: length - 1], given).get("properties", {}).get(str(path[length - 1]), {})
+        if node.get("description"):
+            text = " ".join(str(node["description"]).split())
+            default = node.get("default")
+            example = f' For example: "{default}".' if isinstance(default, str) and default else ""
+            return text + example
+    return ""
 
 
 def _node(schema: Mapping[str, Any], path: Location, given: Any, *, resolve_kind: bool = True) -> Mapping[str, Any]:
@@ -139,7 +225,7 @@ def _node(schema: Mapping[str, Any], path: Location, given: Any, *, resolve_kind
         given = given[part] if _holds(given, part) else None
         child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(str(part))
         if child is None:
-            extra = node.get("additionalProperties")
+            extra = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), {})
             child = extra if isinstance(extra, Mapping) else {}
         node = _follow(schema, child, given, resolve_kind or index < len(path) - 1)
     return node

@@ -3,6 +3,9 @@
 A bill has two parts. What runs costs the same whoever uses it and follows from the resources; the rest follows
 from these figures, each for a month and for the whole stack. They are set once for each tier and overridden in a
 stack file wherever somebody knows better.
+
+What describes one thing is stated once: traffic, requests and events are given, and what logs, audits and threat
+detection make of them is derived (`mlops/cost/demand.py`). A figure that is null is a derived one; said, it holds.
 """
 
 from collections.abc import Mapping
@@ -30,8 +33,10 @@ class TrafficUsage(Config):
     """Through NAT gateways: images, packages, calls to AWS that no endpoint serves."""
     endpoint_gb: float = Field(default=20, ge=0, le=_GB)
     """Through each interface endpoint."""
-    load_balancer_units: float = Field(default=0.5, ge=0, le=10_000)
-    """Capacity units that each load balancer uses on average."""
+    connection_kb: float = Field(default=20, gt=0, le=_MANY)
+    """Size of a connection on average, KB: flow logs, DNS queries and load balancers count connections."""
+    load_balancer_units: float | None = Field(default=None, ge=0, le=10_000)
+    """Capacity units that each load balancer uses on average. Derived: from the answers to the internet."""
 
 
 class StorageUsage(Config):
@@ -39,8 +44,13 @@ class StorageUsage(Config):
 
     data_gb: float = Field(default=100, ge=0, le=_GB)
     """Objects in the lake's buckets, all together."""
-    bucket_logs_gb: float = Field(default=2, ge=0, le=_GB)
-    """Objects in log buckets, all together."""
+    data_age_days: float = Field(default=365, ge=1, le=36_500)
+    """Age of the oldest object in the lake. Data is taken to be spread evenly over it: lifecycle rules move the older
+    part to cheaper classes."""
+    object_mb: float = Field(default=1, gt=0, le=5_000_000)
+    """Size of an object on average: transitions and inventories are charged by object."""
+    bucket_logs_gb: float | None = Field(default=None, ge=0, le=_GB)
+    """Objects in log buckets, all together. Derived: from the requests and from what trails record."""
     put_requests: float = Field(default=500_000, ge=0, le=_MANY * 1000)
     """Writes and lists, all buckets together."""
     get_requests: float = Field(default=5_000_000, ge=0, le=_MANY * 1000)
@@ -58,8 +68,10 @@ class StorageUsage(Config):
 class LogsUsage(Config):
     """Logs and metrics, a month."""
 
-    ingested_gb: float = Field(default=10, ge=0, le=_GB)
-    """Into CloudWatch Logs, all groups together."""
+    ingested_gb: float | None = Field(default=None, ge=0, le=_GB)
+    """Into CloudWatch Logs, all groups together in equal parts. Derived: each group by what writes into it."""
+    application_gb: float = Field(default=10, ge=0, le=_GB)
+    """Into log groups by services and workloads: all but flow logs, audit trails and the clusters' audit logs."""
     queried_gb: float = Field(default=10, ge=0, le=_GB)
     """Read by queries of Logs Insights."""
     custom_metrics: float = Field(default=0, ge=0, le=_MANY)
@@ -70,12 +82,20 @@ class LogsUsage(Config):
     """People who edit dashboards in Amazon Managed Grafana."""
     grafana_viewers: float = Field(default=4, ge=0, le=10_000)
     """People who look at them."""
-    trail_events: float = Field(default=0, ge=0, le=_MANY * 1000)
-    """Data events that CloudTrail records; the first copy of management events is free."""
+    api_calls: float = Field(default=500_000, ge=0, le=_MANY * 1000)
+    """Calls of AWS's APIs other than those of keys, secrets and objects: controllers, autoscalers, people."""
+    management_events: float | None = Field(default=None, ge=0, le=_MANY * 1000)
+    """Management events of the account: what GuardDuty reads and a trail records; the first copy is free. Derived:
+    `api_calls` and the requests to KMS and Secrets Manager, each of which is one."""
+    trail_events: float | None = Field(default=None, ge=0, le=_MANY * 1000)
+    """Data events that CloudTrail and GuardDuty read. Derived: the requests to S3, each of which is one."""
     config_items: float = Field(default=2_000, ge=0, le=_MANY)
     """Configuration changes that AWS Config records."""
-    threat_log_gb: float = Field(default=10, ge=0, le=_GB)
-    """Flow and DNS logs that GuardDuty reads."""
+    flow_gb: float | None = Field(default=None, ge=0, le=_GB)
+    """Flow logs of all networks. Derived: from the connections that the traffic makes."""
+    threat_log_gb: float | None = Field(default=None, ge=0, le=_GB)
+    """Flow and DNS logs that GuardDuty charges for. Derived: the flow logs, but for nodes with its runtime agent, and
+    a DNS query a connection."""
     cluster_audit_events: float = Field(default=5_000_000, ge=0, le=_MANY * 1000)
     """Calls of the Kubernetes API that GuardDuty reads."""
     security_checks: float = Field(default=20_000, ge=0, le=_MANY)
@@ -140,7 +160,9 @@ class RequestUsage(Config):
     api: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """API Gateway and WAF requests."""
     messages: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
-    """SQS, SNS and EventBridge messages, each service."""
+    """SQS, SNS and EventBridge messages of workloads, each service."""
+    notices: float = Field(default=100, ge=0, le=_MANY)
+    """Alarms, findings and budget alerts that topics pass on: a topic that only they write to has no others."""
     dns: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
     """Route 53 queries."""
     table_reads: float = Field(default=1_000_000, ge=0, le=_MANY * 1000)
@@ -177,19 +199,18 @@ TEAM = UsageConfig()
 
 TRIAL = UsageConfig(
     compute=ComputeUsage(burst_vcpu_hours=1),
-    traffic=TrafficUsage(internet_out_gb=1, cross_zone_gb=5, nat_gb=5, endpoint_gb=1, load_balancer_units=0.1),
-    storage=StorageUsage(data_gb=5, bucket_logs_gb=1, put_requests=10_000, get_requests=100_000, images_gb=5),
-    logs=LogsUsage(ingested_gb=1, queried_gb=1, config_items=500, threat_log_gb=1),
+    traffic=TrafficUsage(internet_out_gb=1, cross_zone_gb=5, nat_gb=5, endpoint_gb=1),
+    storage=StorageUsage(data_gb=5, put_requests=10_000, get_requests=100_000, images_gb=5),
+    logs=LogsUsage(application_gb=1, queried_gb=1, api_calls=100_000, config_items=500),
     streams=StreamUsage(ingested_gb=1, read_gb=2),
     requests=RequestUsage(kms=50_000, secrets=10_000, functions=10_000, api=10_000, messages=10_000),
 )
 """One person who tries things."""
 
 BUSINESS = UsageConfig(
-    traffic=TrafficUsage(internet_out_gb=200, cross_zone_gb=500, nat_gb=300, endpoint_gb=100, load_balancer_units=2),
+    traffic=TrafficUsage(internet_out_gb=200, cross_zone_gb=500, nat_gb=300, endpoint_gb=100),
     storage=StorageUsage(
         data_gb=1_000,
-        bucket_logs_gb=20,
         put_requests=5_000_000,
         get_requests=50_000_000,
         images_gb=50,
@@ -198,15 +219,14 @@ BUSINESS = UsageConfig(
         database_backups_gb=100,
     ),
     logs=LogsUsage(
-        ingested_gb=60,
+        application_gb=30,
         queried_gb=100,
         custom_metrics=100,
         prometheus_samples=1_000_000_000,
         grafana_editors=3,
         grafana_viewers=15,
-        trail_events=5_000_000,
+        api_calls=1_000_000,
         config_items=10_000,
-        threat_log_gb=100,
         cluster_audit_events=10_000_000,
         security_checks=50_000,
     ),
@@ -228,12 +248,9 @@ BUSINESS = UsageConfig(
 """A product that customers use."""
 
 COMPANY = UsageConfig(
-    traffic=TrafficUsage(
-        internet_out_gb=500, cross_zone_gb=2_000, nat_gb=1_000, endpoint_gb=200, load_balancer_units=5
-    ),
+    traffic=TrafficUsage(internet_out_gb=500, cross_zone_gb=2_000, nat_gb=1_000, endpoint_gb=200),
     storage=StorageUsage(
         data_gb=5_000,
-        bucket_logs_gb=100,
         put_requests=20_000_000,
         get_requests=200_000_000,
         images_gb=100,
@@ -242,15 +259,14 @@ COMPANY = UsageConfig(
         database_backups_gb=500,
     ),
     logs=LogsUsage(
-        ingested_gb=200,
+        application_gb=100,
         queried_gb=500,
         custom_metrics=300,
         prometheus_samples=5_000_000_000,
         grafana_editors=10,
         grafana_viewers=50,
-        trail_events=50_000_000,
+        api_calls=5_000_000,
         config_items=30_000,
-        threat_log_gb=300,
         cluster_audit_events=30_000_000,
         security_checks=100_000,
     ),

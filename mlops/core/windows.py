@@ -1,13 +1,19 @@
 """Weekly and daily time windows as AWS writes them, in UTC: `sun:04:30-sun:05:30` and `03:00-04:00`."""
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from typing import Annotated, Literal, get_args
 
-_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
-_DAY = f"({'|'.join(DAYS)})"
-DAILY = rf"^{_CLOCK}-{_CLOCK}$"
-"""Pattern of a daily window."""
-WEEKLY = rf"^{_DAY}:{_CLOCK}-{_DAY}:{_CLOCK}$"
-"""Pattern of a weekly window."""
+from mlops.core.fields import Form
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_DAY = f"(?:{'|'.join(DAYS)})"
+Clock = Annotated[str, Form(_CLOCK, "a time of day, `07:00` to `23:59`, with a leading zero", most=5)]
+DailyWindow = Annotated[str, Form(f"{_CLOCK}-{_CLOCK}", "a daily window in UTC, `03:00-04:00`", most=11)]
+WeeklyWindow = Annotated[
+    str, Form(f"{_DAY}:{_CLOCK}-{_DAY}:{_CLOCK}", "a weekly window in UTC, `sun:04:30-sun:05:30`", most=19)
+]
 
 _WEEK = 7 * 24 * 60
 

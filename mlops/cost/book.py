@@ -7,7 +7,7 @@ The book ships as data. A project may keep a newer one beside its stack files (`
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -17,7 +17,7 @@ from typing import Any
 PACKAGED = Path(__file__).parent / "data" / "prices.json"
 OWN_FILE = "prices.json"
 """Name of a project's own prices, in the folder with Pulumi.yaml."""
-UNVERIFIED = frozenset({"memory", "derived"})
+UNVERIFIED = frozenset({"memory", "derived", "ratio"})
 """Sources that nobody has held against a price list."""
 
 _STANDS_IN = {"us-west-2": "us-east-1"}
@@ -25,6 +25,8 @@ _STANDS_IN = {"us-west-2": "us-east-1"}
 that is known of both regions agrees. No other region is guessed."""
 _NEVER_STOOD_IN_FOR = frozenset({"ec2_spot_linux_typical", "msk"})
 """Services whose known prices differ between those regions."""
+_EVERYWHERE_IN = "us-east-1"
+"""Region that holds the prices that are the same in every region."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -67,16 +69,26 @@ class Book:
 
     sources: Mapping[str, str]
     regions: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    everywhere: Mapping[str, Any] = field(default_factory=dict)
+    """What costs the same in every region: whole `services`, and `prices` by service."""
 
     def find(self, region: str, service: str, sku: str) -> Price | None:
         """The price in a region; None if the book has none. Prices of other regions stand in only where that is
-        known to be right."""
+        known to be right: what costs the same everywhere, and regions whose known prices all agree."""
         row = self.regions.get(region, {}).get(service, {}).get(sku)
         if row is not None:
             return _price(region, service, sku, row)
+        if region != _EVERYWHERE_IN and self._is_everywhere(service, sku):
+            found = self.find(_EVERYWHERE_IN, service, sku)
+            return replace(found, asked_in=region) if found else None
         other = _STANDS_IN.get(region) if service not in _NEVER_STOOD_IN_FOR else None
         found = self.find(other, service, sku) if other else None
         return replace(found, asked_in=region) if found else None
+
+    def _is_everywhere(self, service: str, sku: str) -> bool:
+        return service in self.everywhere.get("services", ()) or sku in self.everywhere.get("prices", {}).get(
+            service, ()
+        )
 
     def check(self, region: str) -> None:
         """Raises:
@@ -105,7 +117,8 @@ class Book:
             kept = regions.setdefault(region, {})
             for service, rows in services.items():
                 kept[service] = {**kept.get(service, {}), **rows}
-        return Book(sources={**older.sources, **self.sources}, regions=regions)
+        everywhere = self.everywhere or older.everywhere
+        return Book(sources={**older.sources, **self.sources}, regions=regions, everywhere=everywhere)
 
 
 def _price(region: str, service: str, sku: str, row: Mapping[str, Any]) -> Price:
@@ -139,7 +152,7 @@ def _packaged() -> Book:
 def _read(path: Path) -> Book:
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal, parse_int=Decimal)
-        book = Book(sources=content["sources"], regions=content["regions"])
+        book = Book(content["sources"], content["regions"], content.get("everywhere", {}))
         for region in book.regions:
             for price in book.prices(region):
                 if not isinstance(price.usd, Decimal) or not price.usd.is_finite() or price.usd < 0:

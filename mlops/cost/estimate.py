@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
@@ -28,6 +28,8 @@ class Estimate:
     missing: tuple[MissingPrice, ...]
     unpriced: tuple[Unpriced, ...]
     free: tuple[Free, ...]
+    context: Context = field(repr=False, compare=False)
+    """What the rules looked at, for questions about the estimate."""
 
     @cached_property
     def total(self) -> Decimal:
@@ -54,8 +56,14 @@ class Estimate:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that costs money has a price."""
+        """Whether everything that costs money has a price. Where something lacks one, the total is the least that the
+        stack costs, and nobody knows the most."""
         return not self.missing and not self.unpriced
+
+    @property
+    def band(self) -> tuple[Decimal, Decimal] | None:
+        """Between what use and prices that vary put the total; None for an estimate that is not complete."""
+        return (self.low, self.high) if self.complete else None
 
     def by_module(self) -> dict[str, tuple[Line, ...]]:
         """Lines by module, in order of registration."""
@@ -101,7 +109,7 @@ def estimate(graph: Graph, usage: UsageConfig, book: Book, *, region: str = "") 
     for node, item in _items(graph, context):
         if node:
             charged.add(node.urn)
-        priced = _line(node, item, graph, usage, book, region)
+        priced = price_item(node, item, context, book, region)
         if isinstance(priced, Line):
             lines.append(priced)
         else:
@@ -114,6 +122,7 @@ def estimate(graph: Graph, usage: UsageConfig, book: Book, *, region: str = "") 
         missing=tuple(missing),
         unpriced=tuple(unpriced(graph)),
         free=tuple(_free(graph, charged)),
+        context=context,
     )
 
 
@@ -142,9 +151,9 @@ def _items(graph: Graph, context: Context) -> Iterator[tuple[Node | None, Item]]
     yield from ((node, item) for node, item in STACK_RULE(context) if item.quantity > 0)
 
 
-def _line(
-    node: Node | None, item: Item, graph: Graph, usage: UsageConfig, book: Book, region: str
-) -> Line | MissingPrice:
+def price_item(node: Node | None, item: Item, context: Context, book: Book, region: str) -> Line | MissingPrice:
+    """An item as a line of the bill; as missing where the book has no price. The stack's own items have no node."""
+    graph = context.graph
     module = graph.module(node) if node else ""
     name, type_ = (node.name, node.type) if node else (graph.stack, "")
     found = (book.find(region, *sku) for sku in (item.sku, *item.instead))
@@ -160,7 +169,7 @@ def _line(
             region=region,
         )
     monthly = item.quantity * price.usd
-    margin = number(usage.margin_percent) / 100 if item.kind == "usage" else Decimal(0)
+    margin = number(context.usage.margin_percent) / 100 if item.kind == "usage" else Decimal(0)
     dearest = max((high.usd for sku in item.high if (high := book.find(region, *sku))), default=price.usd)
     return Line(
         module=module,
@@ -175,7 +184,8 @@ def _line(
         low=monthly * (1 - margin),
         high=max(monthly * (1 + margin), item.quantity * dearest),
         price=price,
+        why=item.why,
     )
 
 
-__all__ = ["FREE", "RULES", "Estimate", "estimate", "region_of", "unpriced"]
+__all__ = ["FREE", "RULES", "Estimate", "estimate", "price_item", "region_of", "unpriced"]

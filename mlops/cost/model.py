@@ -1,12 +1,14 @@
 """The words of an estimate: what a rule says (items), what comes of it (lines), and what could not be priced."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 
 from mlops.core.usage import MONTH_HOURS, UsageConfig
+from mlops.cost import demand, writers
+from mlops.cost.amounts import Amount, Plain, amount_of, number, shown
 from mlops.cost.book import Price
 from mlops.plan.graph import Graph, Node
 
@@ -17,13 +19,17 @@ HOURS = Decimal(MONTH_HOURS)
 Sku = tuple[str, str]
 """Service and SKU in the price book."""
 
-
-def number(value: Any, default: float = 0) -> Decimal:
-    """A quantity from plain JSON; what is absent, unknown or no number counts as `default`."""
-    try:
-        return Decimal(str(value)) if value is not None and not isinstance(value, bool) else Decimal(str(default))
-    except ArithmeticError:
-        return Decimal(str(default))
+_VPC = "aws:ec2/vpc:Vpc"
+_WAYS_OUT = (
+    "aws:ec2/internetGateway:InternetGateway",
+    "aws:ec2/natGateway:NatGateway",
+    "aws:ec2/egressOnlyInternetGateway:EgressOnlyInternetGateway",
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment",
+    "aws:cloudfront/distribution:Distribution",
+    "aws:apigatewayv2/api:Api",
+    "aws:apigateway/restApi:RestApi",
+)
+_SETTINGS_OF = "aws:s3/bucket"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,8 @@ class Item:
     """Of the same worth: the first that has a price counts, if `sku` has none."""
     high: tuple[Sku, ...] = ()
     """What it may cost at worst, where the price itself varies (spot): the dearest of these."""
+    why: tuple[str, ...] = ()
+    """What the quantity was reckoned from, one sentence a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +71,8 @@ class Line:
     low: Decimal
     high: Decimal
     price: Price
+    why: tuple[str, ...] = ()
+    """What the quantity was reckoned from, one sentence a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,53 +128,115 @@ class Context:
     @cached_property
     def log_buckets(self) -> frozenset[str]:
         """URNs of the buckets that others log into."""
-        targets = (
-            self.behind(node, "targetBucket", "aws:s3/bucket:Bucket")
-            for node in self.of_type("aws:s3/bucketLogging:BucketLogging")
-        )
-        return frozenset(bucket.urn for bucket in targets if bucket)
+        return writers.log_buckets(self)
+
+    @cached_property
+    def log_writers(self) -> Mapping[str, writers.Writer]:
+        """What writes into each log group, by URN."""
+        return writers.of_log_groups(self)
+
+    @cached_property
+    def alarm_topics(self) -> frozenset[str]:
+        """URNs of the topics that only alarms and the like write into."""
+        return writers.alarm_topics(self)
+
+    @cached_property
+    def isolated(self) -> bool:
+        """Whether the stack's networks have no way to the internet, in or out."""
+        return bool(self.of_type(_VPC)) and not self.of_type(*_WAYS_OUT)
 
     def behind(self, node: Node, prop: str, *types: str) -> Node | None:
         """The resource of one of these types that an input's value comes from. By dependency, because ids are
         unknown in a preview; by id in graphs without dependencies."""
-        for urn in node.property_dependencies.get(prop, ()):
-            if urn in self.graph and self.graph[urn].type in types:
-                return self.graph[urn]
-        given = set(_strings(node.inputs.get(prop)))
-        return next((other for other in self.of_type(*types) if other.id and other.id in given), None)
+        behind = [self.graph[urn] for urn in node.property_dependencies.get(prop, ()) if urn in self.graph]
+        found = next((one for one in behind if one.type in types), None)
+        if found is None:
+            # A value may come by way of a setting of the resource: a bucket's name from its versioning.
+            ways = (self.behind(one, prop, *types) for one in behind if one.type.startswith(_SETTINGS_OF))
+            found = next(filter(None, ways), None)
+        if found is not None:
+            return found
+        given = {text.removesuffix(":*") for text in _strings(node.inputs.get(prop))}
+        return next(
+            (other for other in self.of_type(*types) if given & {other.id, other.outputs.get("arn")} - {""}), None
+        )
+
+    @cached_property
+    def lifecycles(self) -> Mapping[str, tuple[Node, ...]]:
+        """Lifecycle configurations by the bucket that they hold for, by URN."""
+        found: dict[str, tuple[Node, ...]] = {}
+        for one in self.of_type(writers.LIFECYCLE):
+            if bucket := self.behind(one, "bucket", writers.BUCKET):
+                found[bucket.urn] = (*found.get(bucket.urn, ()), one)
+        return found
+
+    @cached_property
+    def interface_endpoints(self) -> tuple[str, ...]:
+        """URNs of the interface endpoints, in order of registration."""
+        kinds = ((one.urn, one.inputs.get("vpcEndpointType")) for one in self.of_type(writers.ENDPOINT))
+        return tuple(urn for urn, kind in kinds if kind == "Interface")
 
     def count(self, *types: str) -> int:
         """How many resources of these types there are."""
         return len(self.of_type(*types))
 
-    def share(self, amount: float, *types: str) -> Decimal:
-        """Each one's part of an amount that all resources of these types have together."""
-        return number(amount) / max(self.count(*types), 1)
+    def figure(self, key: str) -> Amount:
+        """What is assumed of the use, by its path in the settings (`traffic.nat_gb`), said or derived."""
+        if key not in self._figures:
+            self._figures[key] = demand.figure(self, key)
+        return self._figures[key]
+
+    @cached_property
+    def _figures(self) -> dict[str, Amount]:
+        return {}
+
+    def share(self, key: str | Amount, *types: str) -> Amount:
+        """Each one's part of a figure that all resources of these types have together."""
+        whole = self.figure(key) if isinstance(key, str) else key
+        return part_of(whole, self.count(*types))
 
 
 Rule = Callable[[Node, Context], Iterable[Item]]
 """What one resource costs, as items. It looks only at the resource, its graph and the usage."""
 
 
-def hours(label: str, sku: Sku, count: Decimal | int = 1, running: Decimal = HOURS) -> Item:
+def hours(label: str, sku: Sku, count: Decimal | int = 1, running: Amount | Decimal = HOURS) -> Item:
     """Something that is there all month, or `running` hours of it."""
-    return Item(label=label, sku=sku, quantity=number(count) * running)
+    return Item(label=label, sku=sku, quantity=number(count) * number(running), why=amount_of(running).why)
 
 
-def used(label: str, sku: Sku, quantity: Decimal | float) -> Item:
+def used(label: str, sku: Sku, quantity: Amount | Plain) -> Item:
     """Something that follows from use."""
-    return Item(label=label, sku=sku, quantity=number(quantity), kind="usage")
+    return Item(label=label, sku=sku, quantity=number(quantity), kind="usage", why=amount_of(quantity).why)
 
 
-def tiered(label: str, service: str, steps: Iterable[tuple[str, float]], quantity: Decimal | float) -> Iterator[Item]:
-    """An amount whose price falls as it grows. Each step is a SKU and the amount up to which it holds."""
-    left, below = number(quantity), Decimal(0)
+def part_of(whole: Amount, sharing: int) -> Amount:
+    """An equal part of an amount that so many share."""
+    if sharing < 2:
+        return whole
+    part = whole / sharing
+    return part.because(f"÷ {sharing} that share it = {shown(part)}")
+
+
+Steps = Iterable[tuple[str, float]]
+"""SKUs of one service, each with the amount up to which its price holds."""
+
+
+def tiered(label: str, service: str, steps: Steps, quantity: Amount | Plain) -> Iterator[Item]:
+    """An amount whose price falls as it grows."""
+    return tiered_from(label, service, steps, quantity, Decimal(0))
+
+
+def tiered_from(label: str, service: str, steps: Steps, quantity: Amount | Plain, before: Decimal) -> Iterator[Item]:
+    """The same for an amount that comes on top of what others of the account have used."""
+    start, end, why = before, before + number(quantity), amount_of(quantity).why
+    below = Decimal(0)
     for sku, limit in steps:
-        part = min(left, number(limit) - below)
-        if part <= 0 and below > 0:
-            return
-        yield used(label, (service, sku), part)
-        left, below = left - part, number(limit)
+        above = end if limit == float("inf") else number(limit)
+        part = min(end, above) - max(start, below)
+        if part > 0:
+            yield used(label, (service, sku), Amount(part, why))
+        below = above
 
 
 def _strings(value: Any) -> Iterator[str]:

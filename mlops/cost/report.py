@@ -106,6 +106,8 @@ def money(amount: Decimal, *, sign: bool = False) -> str:
 
 def amount(quantity: Decimal) -> str:
     """A quantity without digits that nobody needs."""
+    if 0 < quantity < Decimal("0.001"):
+        return f"{quantity:.1g}"
     text = f"{quantity:,.3f}" if quantity < 100 else f"{quantity:,.0f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -118,8 +120,41 @@ def unit_price(price: Decimal) -> str:
 
 
 def over_budget(estimate: Estimate, budget: Decimal | None) -> Decimal:
-    """By how many US dollars an estimate exceeds a budget; 0 if it does not."""
+    """By how many US dollars an estimate exceeds a budget at the least; 0 if it does not."""
     return max(estimate.total - budget, Decimal(0)) if budget is not None else Decimal(0)
+
+
+def objection(
+    estimate: Estimate, budget: Decimal | None, *, allow_incomplete: bool = False, strict: bool = False
+) -> str:
+    """Why an estimate does not pass, as one sentence; empty if it does. What is not known in full is within no
+    budget, unless somebody allows it."""
+    if excess := over_budget(estimate, budget):
+        return f"{total_text(estimate)} a month is {money(excess)} over the budget of {money(budget or Decimal(0))}."
+    gaps = len(estimate.missing) + len(estimate.unpriced)
+    if not gaps:
+        return ""
+    if strict:
+        return f"{gaps} parts of the stack have no price, and --strict allows none."
+    if budget is not None and not allow_incomplete:
+        return (
+            f"{gaps} parts of the stack have no price, so that nobody knows whether it stays within "
+            f"{money(budget)}. Add the prices (`mlops prices refresh`), or pass --allow-incomplete."
+        )
+    return ""
+
+
+def total_text(estimate: Estimate) -> str:
+    """The total, `at least $12.34` where something has no price."""
+    return money(estimate.total) if estimate.complete else f"at least {money(estimate.total)}"
+
+
+def band_text(estimate: Estimate) -> str:
+    """`between $1.00 and $2.00`, or why there is no band."""
+    if estimate.band is None:
+        return "no band, because not everything has a price"
+    low, high = estimate.band
+    return f"between {money(low)} and {money(high)}"
 
 
 def to_json(estimate: Estimate, book: Book, budget: BudgetConfig | None, today: date) -> dict[str, Any]:
@@ -133,13 +168,13 @@ def to_json(estimate: Estimate, book: Book, budget: BudgetConfig | None, today: 
             "total": float(estimate.total),
             "fixed": float(estimate.fixed),
             "usage": float(estimate.usage),
-            "low": float(estimate.low),
-            "high": float(estimate.high),
+            "low": float(estimate.low) if estimate.complete else None,
+            "high": float(estimate.high) if estimate.complete else None,
             "complete": estimate.complete,
         },
         "budget": budget.monthly_usd if budget else None,
         "modules": {name or STACK_LEVEL: float(module_total(lines)) for name, lines in estimate.by_module().items()},
-        "lines": [_line(line, book, today) for line in estimate.lines],
+        "lines": [line_json(line, book, today) for line in estimate.lines],
         "missing": [
             {
                 "module": row.module,
@@ -157,7 +192,8 @@ def to_json(estimate: Estimate, book: Book, budget: BudgetConfig | None, today: 
     }
 
 
-def _line(line: Line, book: Book, today: date) -> dict[str, Any]:
+def line_json(line: Line, book: Book, today: date) -> dict[str, Any]:
+    """A line with how it came about and where its price is from, as plain JSON."""
     return {
         "module": line.module or STACK_LEVEL,
         "resource": line.resource,
@@ -170,6 +206,7 @@ def _line(line: Line, book: Book, today: date) -> dict[str, Any]:
         "monthly": float(line.monthly),
         "low": float(line.low),
         "high": float(line.high),
+        "why": list(line.why),
         "price": {
             "service": line.price.service,
             "sku": line.price.sku,
@@ -184,12 +221,11 @@ def _line(line: Line, book: Book, today: date) -> dict[str, Any]:
 
 def to_markdown(estimate: Estimate, before: Estimate | None, budget: Decimal | None) -> str:
     """For a comment below a pull request."""
-    lines = [f"### {estimate.project}/{estimate.stack}: {money(estimate.total)} a month", ""]
-    band = f"between {money(estimate.low)} and {money(estimate.high)}"
+    lines = [f"### {estimate.project}/{estimate.stack}: {total_text(estimate)} a month", ""]
     parts = f"{money(estimate.fixed)} for being there, {money(estimate.usage)} for use"
-    lines += [f"{estimate.region}; {parts}; {band}.", ""]
-    if excess := over_budget(estimate, budget):
-        lines += [f"**{money(excess)} over the budget of {money(budget or Decimal(0))}.**", ""]
+    lines += [f"{estimate.region}; {parts}; {band_text(estimate)}.", ""]
+    if words := objection(estimate, budget):
+        lines += [f"**{words}**", ""]
     if before:
         lines += _table(
             ("Module", before.stack, estimate.stack, "Change"),
@@ -206,7 +242,7 @@ def to_markdown(estimate: Estimate, before: Estimate | None, budget: Decimal | N
                 (name or STACK_LEVEL, *(money(module_total(held, kind)) for kind in ("fixed", "usage", None)))
                 for name, held in estimate.by_module().items()
             ]
-            + [("**Total**", money(estimate.fixed), money(estimate.usage), f"**{money(estimate.total)}**")],
+            + [("**Total**", money(estimate.fixed), money(estimate.usage), f"**{total_text(estimate)}**")],
         )
         lines += ["", "<details><summary>Every line</summary>", ""]
         lines += _table(
@@ -241,7 +277,7 @@ def _prices(row: Row) -> tuple[str, str]:
 
 
 def _totals(before: Estimate, after: Estimate) -> tuple[str, str, str]:
-    return money(before.total), f"**{money(after.total)}**", f"**{money(after.total - before.total, sign=True)}**"
+    return total_text(before), f"**{total_text(after)}**", f"**{money(after.total - before.total, sign=True)}**"
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:

@@ -4,44 +4,20 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Literal
 
 from mlops.capacity.fit import capacity
 from mlops.capacity.nodes import Group, machines
-from mlops.capacity.pods import Pods, pods
+from mlops.capacity.pods import Pods
 from mlops.core.usage import UsageConfig
 from mlops.cost.book import Book
 from mlops.cost.estimate import Estimate, estimate
-from mlops.cost.exports import Billed, Export, Observed, usage_names
+from mlops.cost.exports import Billed, Export, usage_names
+from mlops.cost.proposals import WORTH_IT, Proposal
+from mlops.cost.requests import fitting, measured
 from mlops.plan.graph import Graph, Node
 
-Risk = Literal["low", "medium", "high"]
-
-CPU_HEADROOM, MEMORY_HEADROOM = 1.3, 1.2
-"""Above the most that was used. CPU is only slowed down when it runs short; memory kills, but moves less."""
-AVERAGE_CPU, AVERAGE_MEMORY = 2.0, 1.5
-"""Above the average, where nothing else is known."""
-CPU_STEP, MEMORY_STEP = 50, 64
-"""Requests are rounded up to these: thousandths of a core, MiB."""
-WORTH_IT = 0.2
-"""Share by which a request must change to be worth a change."""
 NODE_HEADROOM = 0.2
 """Share of a group's nodes that stays free, for updates and peaks."""
-_WEEK, _DAY = 7.0, 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proposal:
-    """One setting to change."""
-
-    setting: str
-    """Path in the platform's settings."""
-    before: Any
-    after: Any
-    saving_usd: Decimal
-    """A month; negative where it costs more. What requests alone save shows in the nodes that they free."""
-    risk: Risk
-    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,89 +29,24 @@ class Rightsizing:
     after: Estimate
     unmatched: tuple[str, ...]
     """Workloads of the export that no setting sizes, and parts of a bill that no assumption stands for."""
+    notes: tuple[str, ...] = ()
+    """What of the export was not used, and what has to be known of what was; one sentence each."""
 
 
 def rightsize(graph: Graph, usage: UsageConfig, book: Book, export: Export) -> Rightsizing:
     """Propose settings that fit what was used."""
     before = estimate(graph, usage, book)
-    requests, fitted, unmatched = _requests(graph, export.workloads)
-    nodes, resized = _node_groups(graph, usage, book, before, fitted) if export.workloads else ((), graph)
+    usable, silent = measured(export.workloads)
+    requests, fitted, unmatched, notes = fitting(graph, usable)
+    nodes, resized = _node_groups(graph, usage, book, before, fitted) if usable else ((), graph)
     assumptions, observed, unknown = _assumptions(graph, usage, book, before, export.bill)
     return Rightsizing(
         proposals=(*requests, *nodes, *assumptions),
         before=before,
         after=estimate(resized, observed, book),
         unmatched=(*unmatched, *unknown),
+        notes=(*export.notes, *silent, *notes),
     )
-
-
-def _requests(
-    graph: Graph, workloads: Sequence[Observed]
-) -> tuple[tuple[Proposal, ...], tuple[Pods, ...], tuple[str, ...]]:
-    """Requests that fit, the pods with them, and what could not be matched."""
-    by_name = {_workload(one): one for one in pods(graph) if not one.assumed}
-    fitted = {one.name: one for one in pods(graph)}
-    proposals: list[Proposal] = []
-    unmatched: list[str] = []
-    for observed in workloads:
-        found = by_name.get(observed.workload)
-        setting = _setting(found) if found else None
-        if found is None or setting is None:
-            unmatched.append(f"{observed.namespace}/{observed.workload}")
-            continue
-        cpu = _rounded(_wanted(observed.cpu_average, observed.cpu_most, AVERAGE_CPU, CPU_HEADROOM) * 1000, CPU_STEP)
-        mib = 2.0**20
-        memory = _wanted(observed.memory_average, observed.memory_most, AVERAGE_MEMORY, MEMORY_HEADROOM) / mib
-        memory_mib = _rounded(memory, MEMORY_STEP)
-        risk, why = _risk(observed)
-        for key, old, new, text in (
-            ("cpu", found.cpu, cpu, f"{cpu}m"),
-            ("memory", found.memory, memory_mib, f"{memory_mib}Mi"),
-        ):
-            if abs(new - old) >= max(old, 1) * WORTH_IT:
-                shown = f"{old}m" if key == "cpu" else f"{old}Mi"
-                proposals.append(
-                    Proposal(
-                        setting=f"{setting}.{key}",
-                        before=shown,
-                        after=text,
-                        saving_usd=Decimal(0),
-                        risk=risk if new < old else "low",
-                        why=why if new < old else "it used more than it asks for, and may be evicted or slowed down",
-                    )
-                )
-                fitted[found.name] = replace(fitted[found.name], **{key: new})
-    return tuple(proposals), tuple(fitted.values()), tuple(unmatched)
-
-
-def _workload(one: Pods) -> str:
-    """Name of the controller that Kubernetes shows: KServe makes a Deployment `NAME-predictor`."""
-    return one.name.replace(" ", "-")
-
-
-def _setting(one: Pods) -> str | None:
-    """Where a workload's requests are set."""
-    if one.name.endswith(" predictor"):
-        return f"serving.models[{one.name.removesuffix(' predictor')}]"
-    return "ml_platform" if one.module == "ml-platform" and one.name == "mlflow" else None
-
-
-def _wanted(average: float, most: float | None, over_average: float, over_most: float) -> float:
-    return most * over_most if most is not None else average * over_average
-
-
-def _rounded(value: float, step: int) -> int:
-    return max(math.ceil(value / step), 1) * step
-
-
-def _risk(observed: Observed) -> tuple[Risk, str]:
-    if observed.cpu_most is None or observed.memory_most is None:
-        return "high", "averages only: peaks are not known"
-    if observed.days < _DAY:
-        return "high", "watched for less than a day"
-    if observed.days < _WEEK:
-        return "medium", f"watched for {observed.days:.0f} days, not yet a week"
-    return "low", f"the most of {observed.days:.0f} days, and headroom"
 
 
 def _node_groups(
@@ -157,9 +68,10 @@ def _node_groups(
             changed = _resized(best, group.node, name, count)
             if capacity(changed, _with_headroom(fitted)).pending:
                 continue
-            total = estimate(changed, usage, book).total
-            if total < (found[0] if found else cost):
-                found = (total, changed, name, count)
+            made = estimate(changed, usage, book)
+            # A size without a price is not the cheapest.
+            if len(made.missing) <= len(before.missing) and made.total < (found[0] if found else cost):
+                found = (made.total, changed, name, count)
         if found:
             proposals += _node_proposals(group, found[2], found[3], cost - found[0])
             cost, best = found[0], found[1]
@@ -248,6 +160,8 @@ _BILLED_AS: Mapping[tuple[str, str], tuple[str, str, float]] = {
     ("AmazonKinesis", "OnDemand-BilledOutgoingBytes"): ("streams", "read_gb", 1),
 }
 """What AWS calls it -> the assumption that stands for it, and how many of ours one of theirs is."""
+_UNITS = ("GB", "GB-Mo", "GB-month", "Requests", "Request", "API Requests", "Count", "Bytes-GB")
+"""Units that the report gives such amounts in."""
 
 
 def _assumptions(
@@ -259,7 +173,9 @@ def _assumptions(
     for row in bill:
         names = ((row.service, name) for name in usage_names(row.usage_type))
         target = next((_BILLED_AS[name] for name in names if name in _BILLED_AS), None)
-        if target:
+        if target and row.unit and row.unit not in _UNITS:
+            unknown.append(f"{row.service} {row.usage_type}: it is in {row.unit}, which is none of {', '.join(_UNITS)}")
+        elif target:
             part, key, factor = target
             observed[part, key] = observed.get((part, key), 0.0) + row.amount * factor
         elif row.usd >= 1:
@@ -268,7 +184,7 @@ def _assumptions(
     current, cost = usage, before.total
     for (part, key), value in observed.items():
         section = getattr(current, part)
-        assumed = float(getattr(section, key))
+        assumed = float(before.context.figure(f"{part}.{key}").value)
         if abs(value - assumed) < max(assumed, 1) * WORTH_IT:
             continue
         current = current.model_copy(update={part: section.model_copy(update={key: round(value, 1)})})

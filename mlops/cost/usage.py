@@ -1,8 +1,9 @@
 """Which usage and which budget hold for a stack: its tier's, with what its file and a usage file say over it."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -11,7 +12,11 @@ from mlops.core.budget import BudgetConfig
 from mlops.core.merge import merge
 from mlops.core.problems import SettingsError, explain
 from mlops.core.usage import BY_TIER, UsageConfig
+from mlops.cost.demand import DERIVED, is_said
 from mlops.plan.plan import Choice
+
+if TYPE_CHECKING:
+    from mlops.cost.model import Context
 
 USAGE_PART, BUDGET_PART = "usage", "budget"
 """Keys of the platform's settings."""
@@ -52,6 +57,42 @@ def read(file: Path) -> Mapping[str, Any]:
     if not isinstance(content or {}, Mapping):
         raise SettingsError(f"{file.name} must hold a mapping like `traffic: {{nat_gb: 200}}`.")
     return content or {}
+
+
+def derived_figures(context: "Context") -> dict[str, float]:
+    """What the figures come to that nobody states, by their path."""
+    return {key: float(round(context.figure(key).value, 3)) for key in sorted(DERIVED) if not is_said(context, key)}
+
+
+def as_yaml(usage: UsageConfig, derived: Mapping[str, float], stack: str) -> str:
+    """Every figure with its meaning, as a usage file has it. Derived ones are comments, so that they stay derived."""
+    lines = [
+        f"# What the estimate of {stack or 'this stack'} assumes, a month. Hand it back changed:",
+        f"#   mlops cost{f' -s {stack}' if stack else ''} --usage usage.yaml",
+        "# The same keys stand in a stack file below `mlops:platform`, `usage`.",
+    ]
+    for name, field in type(usage).model_fields.items():
+        part = getattr(usage, name)
+        lines += ["", *_comment(field.description)]
+        if not isinstance(part, BaseModel):
+            lines.append(f"{name}: {_plain(part)}")
+            continue
+        lines.append(f"{name}:")
+        for key, inner in type(part).model_fields.items():
+            value = getattr(part, key)
+            lines += _comment(inner.description, "  ")
+            path = f"{name}.{key}"
+            lines.append(f"  {key}: {_plain(value)}" if value is not None else f"  # {key}: {_plain(derived[path])}")
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str | None, indent: str = "") -> list[str]:
+    return [f"{indent}# {line}" for line in textwrap.wrap(" ".join((text or "").split()), 100)]
+
+
+def _plain(value: float) -> str:
+    """A number without an exponent, which YAML would read as a text."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _nested(choices: Iterable[Choice], part: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+from mlops.plan.reading import Reading, reading
 from mlops.plan.values import Properties, differing_paths, normalise
 
 STACK_TYPE = "pulumi:pulumi:Stack"
@@ -58,6 +59,10 @@ class Node:
     def package(self) -> str:
         """`aws` for `aws:ec2/vpc:Vpc`; `pulumi` for providers."""
         return self.type.partition(":")[0]
+
+    def at(self, path: str) -> Reading:
+        """What its inputs say at a path: a value, or that it is absent, unknown or secret."""
+        return reading(self.inputs, owner=self.name).at(path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """RDS and Aurora: encryption, access and logs."""
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,6 +27,9 @@ _FORCE_TLS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "mariadb": ("require_secure_transport", ("1", "ON", "on")),
 }
 """Engine -> parameter and the values that refuse connections without TLS."""
+_FORCED_BY_DEFAULT = {"postgres": 15, "aurora-postgresql": 17}
+"""Engine -> major version from which on its families force TLS by themselves. Sources: RDS user guide, "Requiring an
+SSL connection to a PostgreSQL DB instance"; Aurora user guide, "Security with Amazon Aurora PostgreSQL"."""
 
 for _rule in ("rds-instance-encrypted", "aurora-cluster-encrypted"):
     demand(_rule, "storageEncrypted", yes, "The storage is not encrypted, nor are snapshots and replicas of it.")
@@ -100,7 +105,14 @@ def databases_refuse_plain_connections(node: Node) -> Iterable[Judgement]:
     parameters = elements(look(node.inputs, "parameters"))
     found = any_of(_sets(parameter, name, values) for parameter in parameters)
     index = next((at for at, one in enumerate(parameters) if look(one, "name") == name), None)
+    if index is None and found is False and _forces_by_default(str(family)):
+        found = True
     yield say(node, "parameters" if index is None else f"parameters[{index}].value", found, message)
+
+
+def _forces_by_default(family: str) -> bool:
+    parts = re.fullmatch(r"([a-z-]+)(\d+)(\.\d+)?", family)
+    return bool(parts and int(parts[2]) >= _FORCED_BY_DEFAULT.get(parts[1], math.inf))
 
 
 def _sets(parameter: Any, name: str, values: tuple[str, ...]) -> bool | None:

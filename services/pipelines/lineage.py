@@ -14,6 +14,7 @@ from pipelines.snapshots import Snapshot
 from pipelines.tracking import CHAMPION, LOOP_RUN_TAG, Tracking
 from recommender.manifest import MANIFEST
 from recommender.model import Model
+from recommender.pseudonyms import Pseudonyms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def of_version(lake: Lake, tracking: Tracking, number: str) -> Lineage:
     )
 
 
-def of_prediction(lake: Lake, tracking: Tracking, text: str) -> Lineage:
+def of_prediction(lake: Lake, tracking: Tracking, pseudonyms: Pseudonyms, text: str) -> Lineage:
     """Lineage of a recommender's answer, and whether its version gives the same answer again.
 
     Args:
@@ -81,7 +82,7 @@ def of_prediction(lake: Lake, tracking: Tracking, text: str) -> Lineage:
     with TemporaryDirectory(prefix="lineage-") as folder:
         fetched = tracking.fetch_version(number, Path(folder))
         model = Model.load(next(fetched.rglob(MANIFEST)).parent, mmap=False)
-    again = [item.product_id for item in model.recommend(user, len(given))]
+    again = [item.product_id for item in model.under(pseudonyms).recommend(user, len(given))]
     return Lineage(**{**vars(found), "reproduced": again == given})
 
 

@@ -140,6 +140,7 @@ def _train(context: Context, done: Done) -> Trained:
         context.options.hyperparameters,
         context.run,
         context.now(),
+        context.raw.masker.pseudonyms.fingerprint,
     )
 
 
@@ -188,7 +189,10 @@ STEPS: tuple[Step, ...] = (
         needs=(),
         run=_ingest,
         output=Ingested,
-        tell=lambda found: f"{found.rows:,} events in {len(found.batches)} batches, {found.quarantined:,} unreadable",
+        tell=lambda found: (
+            f"{found.rows:,} events in {len(found.batches)} batches, {found.quarantined:,} unreadable"
+            + "".join(f", {count:,} times {kind} masked" for kind, count in sorted(found.personal.items()))
+        ),
         cpu="1",
         memory="2Gi",
     ),

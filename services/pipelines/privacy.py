@@ -4,19 +4,19 @@ import hashlib
 import hmac
 import json
 import os
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import InputError
 from pipelines.lake import Lake
 from pipelines.settings import Settings
+from recommender.pseudonyms import KEY_FILE, Pseudonyms
 
-EMAIL = re.compile(r"[^\s@,;\"'<>]+@[^\s@,;\"'<>]+\.[^\s@,;\"'<>]+")
 _ERASED = "erased/"
 
 
@@ -26,6 +26,11 @@ class PrivacyRules:
 
     retention_days: int = 730
     """Days after which an event is neither taken in nor kept."""
+    most_withdrawn_share: float = 0.1
+    """Share of the lake's events that one file of users may delete by withdrawn consent; above it ingest stops and
+    asks. 1 lets every file do so."""
+    least_withdrawing: int = 20
+    """Users below whom their share of the events asks nobody."""
 
     def oldest(self, now: datetime) -> datetime:
         """Events before this moment go."""
@@ -33,10 +38,11 @@ class PrivacyRules:
 
 
 class Masker:
-    """Replaces values by a salted hash: equal values stay equal, and nobody without the salt can try addresses."""
+    """Replaces values by a keyed hash: equal values stay equal, and nobody without the key can try addresses or ids."""
 
     def __init__(self, salt: bytes) -> None:
         self._salt = salt
+        self.pseudonyms = Pseudonyms(salt)
 
     @classmethod
     def of(cls, settings: Settings) -> "Masker":
@@ -49,7 +55,7 @@ class Masker:
             return cls(settings.pii_salt.encode())
         if settings.endpoint_url is None:
             raise InputError("MLOPS_PII_SALT is not set: masked values need the salt that the platform's secret holds.")
-        path = settings.state / "pii-salt"
+        path = settings.state / KEY_FILE
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
@@ -58,48 +64,52 @@ class Masker:
         return cls(path.read_text().encode())
 
     def mask(self, value: str) -> str:
-        """Hex HMAC-SHA-256, cut to 32 characters."""
+        """Of an e-mail address, whose case means nothing: hex HMAC-SHA-256, cut to 32 characters."""
         return hmac.new(self._salt, value.strip().lower().encode(), hashlib.sha256).hexdigest()[:32]
 
     def column(self, values: pa.ChunkedArray) -> pa.Array:
-        """Mask a column of strings; null stays null."""
+        """Mask a column of addresses; null stays null."""
         return pa.array([None if value is None else self.mask(value) for value in values.to_pylist()], pa.string())
 
+    def users(self, user_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+        """A column of users' ids as pseudonyms; null stays null."""
+        encoded = user_ids.combine_chunks().dictionary_encode()
+        names = [self.pseudonyms.of(user_id) for user_id in encoded.dictionary.to_pylist()]
+        return pa.chunked_array([pa.array(names, pa.string()).take(encoded.indices)])
 
-def without_emails(text: str) -> str:
-    """The text with every e-mail address blotted out: for rows that could not be read and are kept as they came."""
-    return EMAIL.sub("[e-mail]", text)
+    def events(self, event_ids: pa.ChunkedArray) -> pa.Array:
+        """A column of events' ids, which may hold anything, as `e` and a keyed SipHash of 64 bits; null stays null."""
+        key = hmac.digest(self._salt, b"event", "sha256").hex()[:16]
+        values = pc.fill_null(event_ids, "").to_pandas().to_numpy(object)
+        hashed = pa.array(pd.util.hash_array(values, hash_key=key, categorize=False)).cast(pa.string())
+        return pc.if_else(pc.is_null(event_ids), None, pc.binary_join_element_wise("e", hashed, ""))
 
 
 class Erasures:
-    """Who asked to be forgotten, as masked ids: neither a replayed stream nor an old file may bring them back."""
+    """Who asked to be forgotten, by pseudonym: neither a replayed stream nor an old file may bring them back."""
 
-    def __init__(self, lake: Lake, masker: Masker) -> None:
+    def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._masker = masker
 
-    def add(self, user_id: str, moment: datetime, *, events: int) -> None:
+    def add(self, pseudonym: str, moment: datetime, *, events: int) -> None:
         """Remember an erasure, and how many events of training sets went with it."""
-        key = _ERASED + self._masker.mask(user_id)
+        key = _ERASED + pseudonym
         earlier = json.loads(self._lake.get("raw", key) or b'{"events": 0}')["events"]
         self._lake.put_json("raw", key, {"at": moment.isoformat(), "events": events + earlier})
 
     def all(self) -> frozenset[str]:
-        """Masked ids."""
+        """Pseudonyms."""
         return frozenset(key.removeprefix(_ERASED) for key in self._lake.keys("raw", _ERASED))
 
     def since(self, moment: float) -> frozenset[str]:
-        """Masked ids of those who asked after a moment (seconds since 1970) and were in a training set."""
-        asked = {masked: json.loads(self._lake.need("raw", _ERASED + masked)) for masked in self.all()}
+        """Pseudonyms of those who asked after a moment (seconds since 1970) and were in a training set."""
+        asked = {user: json.loads(self._lake.need("raw", _ERASED + user)) for user in self.all()}
         return frozenset(
-            masked
-            for masked, erasure in asked.items()
+            user
+            for user, erasure in asked.items()
             if erasure["events"] and datetime.fromisoformat(erasure["at"]).timestamp() > moment
         )
 
     def allowed(self, user_ids: pa.ChunkedArray) -> pa.ChunkedArray:
         """Per row, whether the user did not ask to be forgotten."""
-        erased = self.all()
-        distinct = pc.unique(user_ids).to_pylist() if erased else []
-        forgotten = [user for user in distinct if user is not None and self._masker.mask(user) in erased]
-        return pc.invert(pc.is_in(user_ids, value_set=pa.array(forgotten, pa.string())))
+        return pc.invert(pc.is_in(user_ids, value_set=pa.array(self.all(), pa.string())))

@@ -28,13 +28,20 @@ class Quality:
     """How the data fared."""
 
     score: float
+    """The lowest of the kinds': a million good events do not outweigh a thousand bad users."""
     rows: int
     failing: int
     unreadable: int
     duplicates: int
     """Rows delivered more than once; they are dropped and do not count as failing."""
     findings: tuple[Finding, ...]
+    kinds: dict[str, float]
+    """Score of events, of users and of products, over what was delivered of them."""
+    reasons: dict[str, int]
+    """Why rows could not be read, and how many."""
+    personal: dict[str, int]
+    """Personal data that was found, and masked or put aside, by kind."""
     batches: dict[str, float]
-    """Score by batch."""
+    """Score by batch, and by file of users and products."""
     judged: dict[str, int]
     """Rows by batch that the score is of."""

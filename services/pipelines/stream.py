@@ -14,9 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines.errors import ServiceError
 from pipelines.lake import client
+from pipelines.quarantine import Quarantine
 from pipelines.schema import REQUIRED
 from pipelines.settings import Settings
-from pipelines.tables import Quarantine
 
 _PUT_LIMIT = 500
 """Records that PutRecords takes at once."""
@@ -35,6 +35,8 @@ class Read:
     """Last sequence number by shard: where the next read starts."""
     span: str
     """The sequence numbers read, for lineage; empty where nothing was new."""
+    records: int = 0
+    """How many; each is among the events or in quarantine."""
 
 
 class Stream:
@@ -78,16 +80,17 @@ class Stream:
         """
         rows: list[dict[str, str | None]] = []
         reached = dict(positions)
-        spans = []
+        spans, count = [], 0
         for shard in self._shards():
             records = self._records(shard, positions.get(shard))
             if records:
                 first, last = records[0]["SequenceNumber"], records[-1]["SequenceNumber"]
                 reached[shard] = last
                 spans.append(f"{shard}:{first}-{last}")
+            count += len(records)
             rows += [row for record in records if (row := _row(record["Data"], bad)) is not None]
         columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in _FIELDS}
-        return Read(events=pa.table(columns), positions=reached, span=" ".join(spans))
+        return Read(events=pa.table(columns), positions=reached, span=" ".join(spans), records=count)
 
     def _shards(self) -> list[str]:
         answer = self._call("list_shards", StreamName=self.name)
@@ -120,12 +123,33 @@ class Stream:
 
 
 def _row(data: bytes, bad: Quarantine) -> dict[str, str | None] | None:
+    """A record's fields, or None where it is put aside. Nothing that a record holds raises."""
     try:
         event = json.loads(data)
-    except ValueError:
+        if not isinstance(event, dict) or any(name not in event for name in REQUIRED["events"]):
+            raise _NoEventError("not an event")
+        return {name: _text(event.get(name)) for name in _FIELDS}
+    except _NoEventError as error:
+        bad.add(str(error), data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        # No JSON, nested without end, a number of thousands of digits.
         bad.add("not JSON", data.decode("utf-8", "replace"))
+    return None
+
+
+def _text(value: object) -> str | None:
+    if value is None:
         return None
-    if not isinstance(event, dict) or any(name not in event for name in REQUIRED["events"]):
-        bad.add("not an event", data.decode("utf-8", "replace"))
-        return None
-    return {name: None if event.get(name) is None else str(event[name]) for name in _FIELDS}
+    if isinstance(value, (dict, list)):
+        raise _NoEventError("not an event")
+    text = str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # JSON can write half of a character.
+        raise _NoEventError("not text") from None
+    return text
+
+
+class _NoEventError(Exception):
+    """JSON, and no event."""

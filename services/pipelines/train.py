@@ -60,8 +60,12 @@ def train(
     hyperparameters: Hyperparameters,
     loop_run: str,
     now: datetime,
+    pseudonyms: str,
 ) -> Trained:
     """Train a candidate, keep it in the lake, and log what it was trained from.
+
+    Args:
+        pseudonyms: fingerprint of the key that hides the users' ids.
 
     Raises:
         GateError: the features are older than an hour.
@@ -78,6 +82,7 @@ def train(
         popular["popularity"].to_numpy(np.float64),
         data_version=snapshot.data_version,
         created=now.isoformat(timespec="seconds"),
+        pseudonyms=pseudonyms,
     )
     learnt = pairs.matrix(~held)
     # What was learnt, without anybody's history: evaluation adds the histories of its own day.

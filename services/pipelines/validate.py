@@ -1,5 +1,6 @@
 """Validate: hold the raw events against the suite, stop below the threshold, keep the rest as a snapshot."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +13,8 @@ from pipelines import snapshots, typed
 from pipelines.errors import GateError
 from pipelines.ingest import Ingested
 from pipelines.quality import Finding, Quality, QualityRules
-from pipelines.raw import RawLake
+from pipelines.quarantine import Quarantine
+from pipelines.raw import RawLake, named
 from pipelines.schema import EVENTS
 from pipelines.snapshots import Snapshot, Source
 from pipelines.tables import CHUNK_ROWS
@@ -47,7 +49,7 @@ def validate(raw: RawLake, ingested: Ingested, rules: QualityRules, now: datetim
     products = raw.products()
     products = products if products.num_rows else _named_in(events)
     failing, findings = _check(events, products, now)
-    quality = _quality(ingested, batch_of_row, failing, findings, duplicates)
+    quality = _quality(ingested, batch_of_row, failing, findings, duplicates, rules)
     report = f"quality/{now:%Y%m%dT%H%M%S}.json"
     raw.lake.put_json("curated", report, asdict(quality))
     _stop_if_bad(quality, rules, raw.lake.uri("curated", report))
@@ -86,7 +88,7 @@ def _first_of_each(identifiers: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
 
 def _named_in(events: pa.Table) -> pa.Table:
     """A catalogue from the events, for data that comes without one."""
-    return typed.products(pa.table({"product_id": pc.unique(events["product_id"]).drop_null()}))
+    return named(typed.products(pa.table({"product_id": pc.unique(events["product_id"]).drop_null()}), Quarantine()))
 
 
 def _check(events: pa.Table, products: pa.Table, now: datetime) -> tuple[npt.NDArray[np.bool_], tuple[Finding, ...]]:
@@ -112,23 +114,32 @@ def _quality(
     failing: npt.NDArray[np.bool_],
     findings: tuple[Finding, ...],
     duplicates: int,
+    rules: QualityRules,
 ) -> Quality:
     batches = ingested.batches
     unreadable = np.asarray([batch.quarantined for batch in batches])
     rows = np.bincount(batch_of_row, minlength=len(batches)) + unreadable
     bad = np.bincount(batch_of_row[failing], minlength=len(batches)) + unreadable
-    shares = {
-        batch.name: _share(int(total), int(wrong)) for batch, total, wrong in zip(batches, rows, bad, strict=True)
-    }
+    judged = {batch.name: (int(total), int(wrong)) for batch, total, wrong in zip(batches, rows, bad, strict=True)}
+    judged |= {delivery.name: (delivery.delivered, delivery.quarantined) for delivery in ingested.deliveries}
+    kinds = {"events": _share(int(rows.sum()), int(bad.sum()))}
+    for kind in ("users", "products"):
+        of_kind = [delivery for delivery in ingested.deliveries if delivery.kind == kind]
+        delivered = sum(delivery.delivered for delivery in of_kind)
+        if delivered >= rules.least_batch_rows:
+            kinds[kind] = _share(delivered, sum(delivery.quarantined for delivery in of_kind))
     return Quality(
-        score=_share(int(rows.sum()), int(bad.sum())),
+        score=min(kinds.values()),
         rows=int(rows.sum()),
         failing=int(failing.sum()),
         unreadable=int(unreadable.sum()),
         duplicates=duplicates,
         findings=findings,
-        batches=shares,
-        judged={batch.name: int(total) for batch, total in zip(batches, rows, strict=True)},
+        kinds=kinds,
+        reasons=dict(sum((Counter(batch.reasons) for batch in (*batches, *ingested.deliveries)), Counter[str]())),
+        personal=dict(ingested.personal),
+        batches={name: _share(total, wrong) for name, (total, wrong) in judged.items()},
+        judged={name: total for name, (total, _) in judged.items()},
     )
 
 
@@ -140,15 +151,19 @@ def _stop_if_bad(quality: Quality, rules: QualityRules, report: str) -> None:
     worst = [
         f"{found.expectation} of {found.column}: {found.unexpected}" for found in quality.findings if found.unexpected
     ]
-    reasons = "; ".join([*worst, *([f"unreadable: {quality.unreadable}"] if quality.unreadable else [])])
+    put_aside = [f"unreadable ({reason}): {count}" for reason, count in quality.reasons.items()]
+    reasons = "; ".join([*worst, *put_aside])
     if quality.rows - quality.unreadable - quality.failing <= 0:
         raise GateError(
             f"None of {quality.rows} rows can be used ({reasons or 'consent, retention'}). Report: {report}"
         )
+    worst_one = min(quality.batches, key=quality.batches.__getitem__)
+    kind = min(quality.kinds, key=quality.kinds.__getitem__)
     if quality.score < rules.least_score:
         raise GateError(
-            f"Data quality is {quality.score:.1%} of {quality.rows} rows; {rules.least_score:.0%} is required. "
-            f"Failing rows: {reasons}. Report: {report}"
+            f"Data quality is {quality.score:.1%} of the {kind}; {rules.least_score:.0%} is required. "
+            f"Failing rows: {reasons}. The worst delivery is {worst_one}: `reject {worst_one}` takes it out of the "
+            f"lake. Report: {report}"
         )
     for name, score in quality.batches.items():
         if score < rules.least_score and quality.judged[name] >= rules.least_batch_rows:

@@ -9,10 +9,17 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from pipelines.errors import ServiceError
 
+_ALIVE = (True, b'{"status":"alive"}')
+
 
 @contextmanager
-def serve(host: str, port: int, metrics: Callable[[], bytes]) -> Iterator[int]:
+def serve(
+    host: str, port: int, metrics: Callable[[], bytes], health: Callable[[], tuple[bool, bytes]] = lambda: _ALIVE
+) -> Iterator[int]:
     """Serve in a thread; gives the port.
+
+    Args:
+        health: whether all is well (200, else 503), and what /health says.
 
     Raises:
         ServiceError: the port is taken.
@@ -23,8 +30,8 @@ def serve(host: str, port: int, metrics: Callable[[], bytes]) -> Iterator[int]:
             if self.path not in {"/metrics", "/health"}:
                 self.send_error(404)
                 return
-            body = metrics() if self.path == "/metrics" else b'{"status":"alive"}'
-            self.send_response(200)
+            well, body = (True, metrics()) if self.path == "/metrics" else health()
+            self.send_response(200 if well else 503)
             self.send_header("Content-Type", CONTENT_TYPE_LATEST if self.path == "/metrics" else "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

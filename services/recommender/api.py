@@ -8,11 +8,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse
 
 from recommender.deployment import Role
-from recommender.events import QueueFullError, Record
+from recommender.events import QueueFullError
 from recommender.model import Model
 from recommender.schema import (
     Accepted,
-    Event,
     Events,
     Health,
     LoadedModel,
@@ -99,7 +98,7 @@ def _events(service: Service) -> APIRouter:
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
         batch = body if isinstance(body, list) else [body]
         try:
-            service.writer.accept([_record(event) for event in batch])
+            service.writer.accept([service.record(event) for event in batch])
         except QueueFullError:
             detail = f"{service.settings.event_queue} events may wait for the stream, and these do not fit: try again."
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"}) from None
@@ -181,7 +180,3 @@ def _loaded(model: Model) -> LoadedModel:
         users=len(model.users),
         products=len(model.products),
     )
-
-
-def _record(event: Event) -> Record:
-    return Record(event.user_id, event.model_dump_json().encode())

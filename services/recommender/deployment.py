@@ -7,6 +7,7 @@ drop a request nor mix two models. A model that cannot be fetched or trusted lea
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -15,6 +16,7 @@ from recommender.child import FetchError
 from recommender.manifest import ModelError
 from recommender.metrics import Metrics
 from recommender.model import Model
+from recommender.pseudonyms import Pseudonyms
 from recommender.registry import Mode, RegistryError, Version, Wanted
 from recommender.source import Source
 
@@ -36,13 +38,19 @@ class Serving:
 
     def choose(self, user_id: str) -> tuple[Model, Role]:
         """The model that answers this user: always the same one as long as the share stays."""
-        if self.mode == "canary" and self.challenger is not None and within(user_id, self.percent):
+        if (
+            self.mode == "canary"
+            and self.challenger is not None
+            and within(self.champion.name_of(user_id), self.percent)
+        ):
             return self.challenger, "canary"
         return self.champion, "champion"
 
     def shadow(self, user_id: str) -> Model | None:
         """The model that is compared on this user, if any."""
-        return self.challenger if self.mode == "shadow" and within(user_id, self.percent) else None
+        return (
+            self.challenger if self.mode == "shadow" and within(self.champion.name_of(user_id), self.percent) else None
+        )
 
     def roles(self) -> dict[str, Model]:
         """Models by role."""
@@ -61,13 +69,20 @@ def within(user_id: str, percent: float) -> bool:
 class Deployment:
     """Keeps `serving` what the source wants."""
 
-    def __init__(self, source: Source, metrics: Metrics, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        source: Source,
+        metrics: Metrics,
+        poll_seconds: float,
+        pseudonyms: Callable[[], Pseudonyms | None] = lambda: None,
+    ) -> None:
         self.serving: Serving | None = None
         self.problem: str | None = "No model has been looked for yet."
         """Why what is served is not what is wanted, or None."""
         self._source = source
         self._metrics = metrics
         self._poll_seconds = poll_seconds
+        self._pseudonyms = pseudonyms
         self._loaded: dict[Version, Model] = {}
         self._champion: Version | None = None
         self._previous: Version | None = None
@@ -139,7 +154,7 @@ class Deployment:
             problems.append(self._refused[version])
             return None
         try:
-            model = await self._source.load(version)
+            model = (await self._source.load(version)).under(self._pseudonyms())
         except ModelError as error:
             self._metrics.refused.inc()
             self._refused[version] = f"Version {version.number} is refused: {error}"

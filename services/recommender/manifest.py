@@ -45,15 +45,19 @@ class Manifest:
     data_version: str = ""
     """Version of the data that it was trained on."""
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    pseudonyms: str = ""
+    """Fingerprint of the key that users' ids are hidden with; empty where they are as they were given."""
     python: str = field(default_factory=platform.python_version)
     numpy: str = np.__version__
     files: Mapping[str, StoredFile] = field(default_factory=dict)
     """The arrays by file name; empty until the model is saved."""
 
     @classmethod
-    def now(cls, kind: Kind, data_version: str, model_version: str, created: str | None) -> "Manifest":
+    def now(
+        cls, kind: Kind, data_version: str, model_version: str, created: str | None, pseudonyms: str = ""
+    ) -> "Manifest":
         """The manifest of a model that is made by this Python and this numpy."""
-        manifest = cls(kind=kind, data_version=data_version, model_version=model_version)
+        manifest = cls(kind=kind, data_version=data_version, model_version=model_version, pseudonyms=pseudonyms)
         return replace(manifest, created=created) if created else manifest
 
     def write(self, folder: Path) -> None:
@@ -110,7 +114,8 @@ class Manifest:
             }
         except (KeyError, TypeError, AttributeError, ValueError):
             raise ModelError(f"{path} does not list the model's files.") from None
-        return cls(kind=cast(Kind, raw["kind"]), files=files, **cast("dict[str, str]", texts))
+        pseudonyms = str(raw.get("pseudonyms") or "")
+        return cls(kind=cast(Kind, raw["kind"]), files=files, pseudonyms=pseudonyms, **cast("dict[str, str]", texts))
 
     def _refuse_other_major(self, folder: Path) -> None:
         for library, written, running in (

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from recommender.arrays import Array, CompressedRows, Floats, IdTable, Ints, Longs, Rows
 from recommender.manifest import Kind, Manifest, ModelError, read_array, write_array
+from recommender.pseudonyms import Pseudonyms
 
 __all__ = ["Manifest", "Model", "ModelError", "Recommendation"]
 
@@ -51,6 +52,8 @@ class Model:
     """By product."""
     popular: Ints
     """Products, most popular first."""
+    pseudonyms: Pseudonyms | None = None
+    """Makes of the ids that are asked for the ones that users have here; None where they are the same."""
 
     @classmethod
     def collaborative(
@@ -64,6 +67,7 @@ class Model:
         data_version: str = "",
         model_version: str = "",
         created: str | None = None,
+        pseudonyms: str = "",
     ) -> "Model":
         """A model that recommends the neighbours of what a user took.
 
@@ -76,11 +80,12 @@ class Model:
             data_version: of the data that it was trained on.
             model_version: in the registry, where it is known already.
             created: ISO 8601 in UTC; now where it is not given.
+            pseudonyms: fingerprint of the key that the users' ids are hidden with.
 
         Raises:
             ModelError: shapes that do not fit, an id given twice or empty, a value that is not finite.
         """
-        manifest = Manifest.now("collaborative", data_version, model_version, created)
+        manifest = Manifest.now("collaborative", data_version, model_version, created, pseudonyms)
         return cls._build(manifest, user_ids, product_ids, interactions, neighbours, popularity)
 
     @classmethod
@@ -94,9 +99,10 @@ class Model:
         data_version: str = "",
         model_version: str = "",
         created: str | None = None,
+        pseudonyms: str = "",
     ) -> "Model":
         """A model that recommends to everybody what is popular and not yet seen; arguments as above."""
-        manifest = Manifest.now("popularity", data_version, model_version, created)
+        manifest = Manifest.now("popularity", data_version, model_version, created, pseudonyms)
         return cls._build(manifest, user_ids, product_ids, interactions, None, popularity)
 
     @classmethod
@@ -131,6 +137,27 @@ class Model:
         """The same model under the version that the registry gave it."""
         return dataclasses.replace(self, manifest=dataclasses.replace(self.manifest, model_version=model_version))
 
+    def under(self, pseudonyms: Pseudonyms | None) -> "Model":
+        """The same model, asked by ids as people know them.
+
+        Raises:
+            ModelError: its users are pseudonyms, and this is not the key that they were made with.
+        """
+        made_with = self.manifest.pseudonyms
+        if not made_with:
+            return self
+        if pseudonyms is None or pseudonyms.fingerprint != made_with:
+            raise ModelError(
+                "Its users are pseudonyms, and the key here "
+                + ("is another one" if pseudonyms else "is missing")
+                + ": set MLOPS_PII_SALT to what the loop has."
+            )
+        return dataclasses.replace(self, pseudonyms=pseudonyms)
+
+    def name_of(self, user_id: str) -> str:
+        """What the user is called here."""
+        return self.pseudonyms.of(user_id) if self.pseudonyms else user_id
+
     @property
     def kind(self) -> Kind:
         """How it recommends."""
@@ -143,7 +170,7 @@ class Model:
 
     def knows(self, user_id: str) -> bool:
         """Whether the user was there when the model was trained; the others are cold."""
-        return self.users.row(user_id) is not None
+        return self.users.row(self.name_of(user_id)) is not None
 
     def recommend(self, user_id: str, k: int) -> list[Recommendation]:
         """The k best products that the user has not seen, best first; fewer only where no more are left.
@@ -152,7 +179,7 @@ class Model:
         list that neighbours do not fill are served by popularity.
         """
         _refuse_negative(k)
-        row = self.users.row(user_id)
+        row = self.users.row(self.name_of(user_id))
         if row is None:
             return self._popular(k, np.zeros(0, np.int32))
         seen, weights = self.interactions.row(row)

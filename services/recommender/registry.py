@@ -20,6 +20,8 @@ from recommender.settings import Settings
 Mode = Literal["rolling", "canary", "shadow"]
 MODE_TAG = "deploy.mode"
 PERCENT_TAG = "deploy.percent"
+_UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
+"""MLflow's code for a name that it does not know."""
 DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0}
 
 
@@ -95,6 +97,10 @@ class HttpRegistry:
             reason = str(error) or type(error).__name__
             raise RegistryError(f"MLflow at {self._settings.tracking_uri} does not answer: {reason}.") from None
         if answer.status_code != httpx.codes.OK or not isinstance(body, dict) or key not in body:
+            if isinstance(body, dict) and body.get("error_code") == _UNKNOWN and key == "registered_model":
+                raise RegistryError(
+                    f'There is no model yet: MLflow knows none by the name "{self._settings.model_name}".'
+                )
             message = body.get("message") if isinstance(body, dict) else None
             raise RegistryError(
                 f"MLflow at {self._settings.tracking_uri} refuses {path}: {message or answer.status_code}."
@@ -146,8 +152,8 @@ def wanted(
     number = aliases.get(settings.champion_alias)
     if number is None:
         raise RegistryError(
-            f'No version of "{settings.model_name}" carries the alias "{settings.champion_alias}": '
-            "nothing has been promoted yet."
+            f'There is no model yet: no version of "{settings.model_name}" carries the alias '
+            f'"{settings.champion_alias}", so nothing has been promoted yet.'
         )
     champion = Version(number, versions[number][0])
     other = aliases.get(settings.challenger_alias)

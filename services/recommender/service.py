@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from recommender.deployment import Deployment, Role, Serving
-from recommender.events import KinesisStream, Stream, Writer
+from recommender.events import KinesisStream, Record, Stream, Writer
 from recommender.metrics import Metrics
 from recommender.model import Model, Recommendation
+from recommender.pseudonyms import Pseudonyms
+from recommender.schema import Event
 from recommender.settings import Settings
 from recommender.shadow import Comparison, Shadow
 from recommender.source import source
@@ -31,7 +33,8 @@ class Service:
         self.writer: Writer | None = None
         self._stream = stream
         self._source = source(settings)
-        self.deployment = Deployment(self._source, self.metrics, settings.poll_seconds)
+        self.deployment = Deployment(self._source, self.metrics, settings.poll_seconds, settings.pseudonyms)
+        self._pseudonyms: Pseudonyms | None = None
         self._shadow = Shadow(self.metrics)
 
     @asynccontextmanager
@@ -72,6 +75,13 @@ class Service:
             raise NotReadyError
         return self.deployment.serving
 
+    def record(self, event: Event) -> Record:
+        """An event as it goes on the stream: who it is of, only the holder of the key can tell."""
+        self._pseudonyms = self._pseudonyms or self.settings.pseudonyms()
+        if self._pseudonyms is not None:
+            event = event.model_copy(update={"user_id": self._pseudonyms.of(event.user_id)})
+        return Record(event.user_id, event.model_dump_json().encode())
+
     def recommend(self, user_id: str, k: int) -> tuple[Model, Role, bool, list[Recommendation]]:
         """The model, its role, whether the user is cold, and the products."""
         serving = self.serving
@@ -81,5 +91,7 @@ class Service:
         self.metrics.recommendations.labels(model.version, role, "cold" if cold else "known").inc()
         challenger = serving.shadow(user_id)
         if challenger is not None:
-            self._shadow.offer(Comparison(user_id, k, model, [item.product_id for item in found], challenger))
+            self._shadow.offer(
+                Comparison(model.name_of(user_id), k, model, [item.product_id for item in found], challenger)
+            )
         return model, role, cold, found

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from recommender.pseudonyms import Pseudonyms
+
 
 class SettingsError(Exception):
     """The environment does not make a working service; the message lists every variable to change."""
@@ -44,6 +46,10 @@ class Settings(BaseModel):
     """Folder for fetched models. Kept across restarts, it lets the service start while the registry is down."""
     admin_token: SecretStr | None = Field(None, validation_alias="MLOPS_ADMIN_TOKEN")
     """Bearer token of POST /admin/reload; without one the route refuses everybody."""
+    pii_salt: SecretStr | None = Field(None, validation_alias="MLOPS_PII_SALT")
+    """Key of pseudonyms, the loop's own; where it is not given, the one that the loop keeps in MLOPS_STATE."""
+    state: Path | None = Field(None, validation_alias="MLOPS_STATE")
+    """Folder for scratch of a loop on the same machine."""
     stream: str | None = Field(None, min_length=1, validation_alias="MLOPS_STREAM")
     """Kinesis stream for events; without one POST /events answers 503."""
     endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
@@ -54,6 +60,10 @@ class Settings(BaseModel):
     """Events that may wait for the stream before POST /events answers 503."""
     flush_seconds: float = Field(10.0, ge=0, le=60, validation_alias="MLOPS_FLUSH_SECONDS")
     """Seconds that a stopping service gives its waiting events."""
+
+    def pseudonyms(self) -> Pseudonyms | None:
+        """What users' ids are hidden with, where a key is known."""
+        return Pseudonyms.found(self.pii_salt.get_secret_value() if self.pii_salt else None, self.state)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":

@@ -8,7 +8,19 @@ import pytest
 from mlops.change.classify import classify
 from mlops.change.model import Danger, Kind, ResourceChange
 from mlops.plan.graph import Node, from_export
-from tests.change.graphs import BUCKET, DATABASE, KEY, NODES, REPOSITORY, ROLE, STACK, graph, resource
+from tests.change.graphs import (
+    BUCKET,
+    DATABASE,
+    KEY,
+    NODES,
+    POLICY,
+    REPOSITORY,
+    ROLE,
+    STACK,
+    VPC,
+    graph,
+    resource,
+)
 from tests.platforms import platform, tier_graph
 
 
@@ -31,7 +43,7 @@ def test_what_stays_as_it_is_does_not_appear() -> None:
 def test_a_larger_database_is_updated_in_place() -> None:
     small, large = (resource(DATABASE, inputs={"instanceClass": size}) for size in ("db.m7g.large", "db.m7g.xlarge"))
     change = change_of(small, large)
-    assert (change.kind, change.danger) == (Kind.UPDATE, Danger.NONE)
+    assert (change.kind, change.danger) == (Kind.UPDATE, Danger.WAITS)
     assert [(one.path, one.before, one.after) for one in change.properties] == [
         ("instanceClass", "db.m7g.large", "db.m7g.xlarge")
     ]
@@ -63,10 +75,23 @@ def test_what_somebody_protects_is_stateful_whatever_its_type() -> None:
     assert (change.danger, change.holds) == (Danger.LOSS, "what somebody protected")
 
 
+UNREAD = "aws:lex/v2modelsIntent:V2modelsIntent"
+"""A type whose sources nobody read."""
+
+
 def test_a_type_that_nobody_looked_up_is_not_guessed() -> None:
-    before, after = (resource(ROLE, inputs={"description": text}) for text in "ab")
+    before, after = (resource(UNREAD, inputs={"description": text}) for text in "ab")
     change = change_of(before, after)
     assert (change.kind, change.danger) == (Kind.NOT_KNOWN, Danger.NOT_KNOWN)
+
+
+def test_a_replacement_reaches_types_that_nobody_looked_up() -> None:
+    def stack(block: str) -> tuple[Node, Node]:
+        vpc = resource(VPC, "vpc", inputs={"cidrBlock": block})
+        return vpc, resource(UNREAD, inputs={"network": vpc.id}, property_dependencies={"network": (vpc.urn,)})
+
+    changes = classify(graph(*stack("10.0.0.0/16")), graph(*stack("10.1.0.0/16"))).changes
+    assert {change.node.type: change.kind for change in changes} == {VPC: Kind.REPLACE, UNREAD: Kind.NOT_KNOWN}
 
 
 def test_new_tags_update_whatever_carries_them() -> None:
@@ -75,7 +100,7 @@ def test_new_tags_update_whatever_carries_them() -> None:
 
 
 def test_a_property_that_the_source_does_not_mention_is_not_guessed() -> None:
-    before, after = (resource(DATABASE, inputs={"dedicatedLogVolume": value}) for value in (False, True))
+    before, after = (resource(DATABASE, inputs={"upgradeStorageConfig": value}) for value in (False, True))
     change = change_of(before, after)
     assert (change.kind, change.danger, change.holds) == (Kind.NOT_KNOWN, Danger.NOT_KNOWN, "the database")
 
@@ -134,16 +159,16 @@ def test_a_replaced_key_replaces_what_cannot_live_without_it() -> None:
     assert changes[1].replacing[0].note == "keys-data is replaced, so this is new"
 
 
-def test_what_keeps_its_given_name_is_no_reason_to_replace_others() -> None:
-    def stack(lock: bool) -> tuple[Node, Node]:
+def test_what_keeps_its_given_name_is_deleted_first_and_takes_along_what_names_it() -> None:
+    def stack(lock: bool) -> tuple[Node, ...]:
         bucket = resource(BUCKET, "lake", inputs={"bucket": "lake", "objectLockEnabled": lock}, id="lake")
-        other = resource(
-            BUCKET, "copy", inputs={"bucket": "lake-copy"}, property_dependencies={"bucket": (bucket.urn,)}
-        )
-        return bucket, other
+        named = {"bucket": "lake"}
+        policy = resource(POLICY, "policy", inputs=named, property_dependencies={"bucket": (bucket.urn,)})
+        role = resource(ROLE, inputs={"description": "lake"}, property_dependencies={"description": (bucket.urn,)})
+        return bucket, policy, role
 
     changes = classify(graph(*stack(False)), graph(*stack(True))).changes
-    assert [change.node.name for change in changes] == ["lake"]
+    assert {change.node.name: change.kind for change in changes} == {"lake": Kind.REPLACE, "policy": Kind.REPLACE}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,29 +12,95 @@ from mlops.change.classify import classify
 from mlops.change.facts import at
 from mlops.change.facts_aws import AWS
 from mlops.change.model import Danger, Kind
-from mlops.change.table import STATEFUL, TABLE, facts_of
+from mlops.change.table import STATEFUL, facts_of, known_types
+from mlops.tiers import TIERS
 from tests.change.graphs import graph, nested, resource
+from tests.platforms import tier_graph
 
-PATHS = [(type_, path) for type_, facts in TABLE.items() for path in facts.replaced_by]
-each_path = pytest.mark.parametrize(("type_", "path"), PATHS, ids=lambda value: value.rpartition(":")[2])
+CATALOGUE = sorted({*KINDS, *(node.type for tier in TIERS for node in tier_graph(tier) if node.custom)})
+"""Every type that the platform registers or the stand-in cloud knows."""
 each_aws_type = pytest.mark.parametrize("type_", AWS, ids=lambda value: value.rpartition(":")[2])
 
 
-@each_path
-def test_a_property_of_the_table_replaces(type_: str, path: str) -> None:
-    before, after = (resource(type_, inputs=nested(path, value)) for value in (["before"], ["after"]))
+@pytest.mark.parametrize("type_", CATALOGUE)
+def test_no_type_of_the_catalogue_is_without_facts(type_: str) -> None:
+    facts = facts_of(type_)
+    assert facts is not None
+    assert facts.source
+
+
+def test_a_property_of_the_table_replaces() -> None:
+    for type_ in known_types():
+        facts = facts_of(type_)
+        assert facts
+        for path in facts.replaced_by:
+            values: tuple[Any, Any] = ([{}], [{}, {}]) if path.endswith("#") else (["before"], ["after"])
+            before, after = (resource(type_, inputs=nested(path.rstrip("#"), value)) for value in values)
+            (change,) = classify(graph(before), graph(after)).changes
+            assert change.kind is Kind.REPLACE, (type_, path)
+            assert path in [one.path for one in change.replacing]
+            expected = Danger.LOSS if facts.holds else Danger.STOPS if facts.stops else Danger.NONE
+            assert change.danger is expected
+            assert change.source == facts.source
+
+
+def test_whatever_its_default_a_switch_that_is_turned_replaces_where_the_table_says_so() -> None:
+    for type_ in known_types():
+        facts = facts_of(type_)
+        for path, default in (facts.defaults if facts else {}).items():
+            if isinstance(default, bool) and facts and path in facts.replaced_by:
+                stated, turned = (resource(type_, inputs=nested(path, value)) for value in (default, not default))
+                unset = resource(type_)
+                for before, after in ((unset, turned), (stated, turned), (turned, stated), (turned, unset)):
+                    (change,) = classify(graph(before), graph(after)).changes
+                    assert change.kind is Kind.REPLACE, (type_, path)
+                (same,) = classify(graph(unset), graph(stated)).changes
+                assert path not in [one.path for one in same.replacing]
+
+
+@pytest.mark.parametrize(
+    ("type_", "path"),
+    [
+        ("aws:msk/cluster:Cluster", "encryptionInfo.encryptionInTransit.inCluster"),
+        ("aws:eks/cluster:Cluster", "accessConfig.bootstrapClusterCreatorAdminPermissions"),
+        ("aws:eks/cluster:Cluster", "bootstrapSelfManagedAddons"),
+    ],
+)
+def test_a_switch_that_is_on_by_default_and_goes_off_is_a_loss(type_: str, path: str) -> None:
+    before, after = (resource(type_, inputs=nested(path, on)) for on in (True, False))
     (change,) = classify(graph(before), graph(after)).changes
-    assert change.kind is Kind.REPLACE
-    assert [one.path for one in change.replacing] == [path]
-    facts = TABLE[type_]
-    expected = Danger.LOSS if facts.holds else Danger.STOPS if facts.stops else Danger.NONE
-    assert change.danger is expected
-    assert change.source == facts.source
+    assert (change.kind, change.danger) == (Kind.REPLACE, Danger.LOSS)
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "before", "after"),
+    [
+        ("aws:cloudtrail/trail:Trail", "name", "one", "two"),
+        ("aws:sns/topic:Topic", "fifoTopic", False, True),
+        ("aws:ec2/flowLog:FlowLog", "trafficType", "ALL", "REJECT"),
+        ("aws:ec2/natGateway:NatGateway", "subnetId", "subnet-1", "subnet-2"),
+        ("aws:eks/addon:Addon", "addonName", "coredns", "kube-proxy"),
+        ("aws:ec2/launchTemplate:LaunchTemplate", "name", "one", "two"),
+        ("aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream", "name", "one", "two"),
+        ("aws:ec2/vpc:Vpc", "instanceTenancy", "default", "dedicated"),
+        ("aws:rds/parameterGroup:ParameterGroup", "family", "postgres17", "postgres18"),
+        ("aws:cloudwatch/metricAlarm:MetricAlarm", "name", "one", "two"),
+    ],
+)
+def test_a_plain_forced_replacement_is_known(type_: str, path: str, before: object, after: object) -> None:
+    old, new = (resource(type_, inputs=nested(path, value)) for value in (before, after))
+    assert [change.kind for change in classify(graph(old), graph(new)).changes] == [Kind.REPLACE]
+
+
+def test_a_dedicated_network_becomes_a_shared_one_in_place() -> None:
+    old, new = (resource("aws:ec2/vpc:Vpc", inputs={"instanceTenancy": one}) for one in ("dedicated", "default"))
+    assert [change.kind for change in classify(graph(old), graph(new)).changes] == [Kind.UPDATE]
 
 
 @pytest.mark.parametrize("type_", STATEFUL)
 def test_every_type_that_holds_data_says_what_happens_to_it_and_what_to_do_instead(type_: str) -> None:
-    facts = TABLE[type_]
+    facts = facts_of(type_)
+    assert facts
     assert facts.source
     assert facts.replaced_by
     assert facts.fates
@@ -59,21 +126,12 @@ def properties(type_: str) -> set[str]:
 
 @each_aws_type
 def test_the_table_speaks_the_names_of_the_installed_sdk(type_: str) -> None:
-    facts, known = TABLE[type_], properties(type_)
+    facts, known = facts_of(type_), properties(type_)
+    assert facts
     named = {*facts.replaced_by, *facts.sometimes, *facts.defaults, *(fate.path for fate in facts.fates if fate.path)}
-    assert {path.partition(".")[0] for path in named} <= known
+    assert {path.partition(".")[0].rstrip("#") for path in named} <= known
     assert facts.unread <= known
     assert facts.chosen | facts.sets <= set(facts.replaced_by)
-
-
-@each_aws_type
-def test_the_stand_in_cloud_replaces_nothing_that_the_provider_updates(type_: str) -> None:
-    kind = KINDS.get(type_)
-    if kind is None:
-        pytest.skip("the stand-in does not know the type")
-    told = (*TABLE[type_].replaced_by, *TABLE[type_].sometimes, *TABLE[type_].unread)
-    for path in kind.replaced_by:
-        assert any(path == other or other.startswith(f"{path}.") for other in told), path
 
 
 @pytest.mark.parametrize(
@@ -124,3 +182,5 @@ def test_an_object_of_kubernetes_without_an_entry_is_patched_unless_it_is_rename
 def test_a_path_leads_to_its_value_or_to_nothing() -> None:
     assert at({"a": {"b": 1}}, "a.b") == 1
     assert at({"a": [1]}, "a.b") is None
+    assert at({"a": [{"b": 1}, {}]}, "a.b") == [1, None]
+    assert (at({"a": [{}, {}]}, "a#"), at({"a": {}}, "a#"), at({}, "a#")) == (2, 1, 0)

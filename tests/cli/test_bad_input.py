@@ -35,7 +35,10 @@ WRONG = {
     "wrong type": ("{network: {zones: many}}", ['network.zones is "many"', "a whole number"]),
     "out of range": ("{network: {zones: 9}}", ["network.zones is 9", "at most 6"]),
     "CIDR too small": ("{network: {cidr: 10.0.0.0/26}}", ["10.0.0.0/26 is too small", "/16", "/22"]),
-    "no CIDR": ("{network: {cidr: ten}}", ["network.cidr: ten is not an IPv4 network", "10.0.0.0/16"]),
+    "no CIDR": (
+        "{network: {cidr: ten}}",
+        ['network.cidr is "ten"; it must be a block of IPv4 addresses', "10.0.0.0/16"],
+    ),
     "overlapping CIDR": (f"{{network: {{existing: {OVERLAPPING}}}}}", ["10.0.0.0/20 and 10.0.0.0/24 overlap"]),
     "more zones than the region has": (
         "{region: us-west-1, network: {zones: 4}}",
@@ -140,7 +143,7 @@ def test_one_wrong_file_among_several_is_found_and_the_others_are_reported_as_go
 def test_validate_speaks_json_to_machines(mlops: Run, project: Path) -> None:
     stack_file(project, TEMPLATE.format(platform="{network: {zones: 9}}"))
     answer = mlops("validate", "--json")
-    results = {result["stack"]: result for result in answer.json()}
+    results = {result["stack"]: result for result in answer.json()["stacks"]}
     assert answer.code == 2
     assert results["prod"]["valid"]
     assert results["prod"]["tier"] == "prod"

@@ -25,7 +25,7 @@ def test_one_variant_is_shown_with_its_settings(mlops: Run) -> None:
 
 
 def test_the_catalogue_for_machines_holds_card_and_settings(mlops: Run) -> None:
-    rows = {(row["slot"], row["kind"]): row for row in mlops("modules", "--json").json()}
+    rows = {(row["slot"], row["kind"]): row for row in mlops("modules", "--json").json()["variants"]}
     kafka = rows["data_pipeline", "kafka"]
     assert kafka["complexity"] in ("low", "medium", "high")
     settings = {setting["name"]: setting for setting in kafka["settings"]}

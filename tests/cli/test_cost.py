@@ -70,7 +70,13 @@ def test_a_usage_file_changes_the_lines_that_follow_from_use(mlops: Run, tmp_pat
     file.write_text("traffic: {nat_gb: 10000}")
     calm, busy = (mlops("cost", "-s", "dev", "--json", *more).json() for more in ((), ("--usage", str(file))))
     assert busy["monthly"]["fixed"] == calm["monthly"]["fixed"]
-    assert round(busy["monthly"]["usage"] - calm["monthly"]["usage"], 2) == round(9950 * 0.045, 2)
+    through = [
+        sum(line["monthly"] for line in made["lines"] if line["label"] == "NAT gateway: data processed")
+        for made in (calm, busy)
+    ]
+    assert round(through[1] - through[0], 2) == round(9950 * 0.045, 2)
+    # What goes through the gateway is in the flow logs as well.
+    assert busy["monthly"]["usage"] - calm["monthly"]["usage"] > through[1] - through[0]
 
 
 def test_the_export_of_a_stack_is_priced_without_a_plan(mlops: Run, tmp_path: Path) -> None:
@@ -225,3 +231,85 @@ def test_the_way_up_shows_the_critical_path_and_the_bound(mlops: Run) -> None:
     document = mlops("timeline", "-s", "prod", "--json").json()
     assert document["seconds"]["bound"] <= document["seconds"]["total"] < 1800
     assert document["critical_path"]
+
+
+UNKNOWN = {"type": "aws:quantum/computer:Computer", "name": "schroedinger", "custom": True, "inputs": {}}
+
+
+@pytest.fixture
+def incomplete(mlops: Run, tmp_path: Path) -> Path:
+    """A plan of dev with a resource that nobody can price."""
+    plan = mlops("plan", "-s", "dev", "--json").json()
+    node = {**plan["nodes"][-1], **UNKNOWN, "urn": f"{plan['nodes'][-1]['urn']}-more"}
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps({**plan, "nodes": [*plan["nodes"], node]}))
+    return file
+
+
+def test_a_total_that_lacks_a_price_says_at_least_and_passes_no_budget(mlops: Run, incomplete: Path) -> None:
+    answer = mlops("cost", "--graph", str(incomplete), "--budget", "100000")
+    assert answer.code == 3
+    assert "at least $" in answer.out
+    assert "nobody knows whether it stays within $100,000.00" in answer.text
+    assert "schroedinger" in answer.text
+    allowed = mlops("cost", "--graph", str(incomplete), "--budget", "100000", "--allow-incomplete")
+    assert allowed.code == 0
+    assert mlops("cost", "--graph", str(incomplete), "--strict").code == 3
+    assert mlops("cost", "-s", "dev", "--strict").code == 0
+
+
+def test_a_stack_in_ireland_is_priced_in_full(mlops: Run, project: Path) -> None:
+    stack_file(project, "config:\n  aws:region: eu-west-1\n  mlops:tier: prod\n")
+    document = mlops("cost", "-s", "qa", "--json").json()
+    assert (document["region"], document["missing"]) == ("eu-west-1", [])
+    assert document["monthly"]["total"] > mlops("cost", "-s", "prod", "--json").json()["monthly"]["total"]
+    assert mlops("cost", "-s", "qa", "--budget", "1500").code == 3
+
+
+def test_a_line_says_what_it_follows_from_step_by_step(mlops: Run) -> None:
+    answer = mlops("cost", "-s", "prod", "--why", "data events")
+    assert answer.code == 0
+    for step in ("usage.storage.get_requests = 50,000,000", "each request for an object is a data event", "price of"):
+        assert step in answer.text
+    fixed = mlops("cost", "-s", "prod", "--why", "control plane").text
+    assert "follows from the resource as it is" in fixed
+    lines = mlops("cost", "-s", "prod", "--why", "NAT", "--json").json()
+    assert all(line["price"]["source"] for line in lines)
+    wrong = mlops("cost", "-s", "prod", "--why", "data event s")
+    assert (wrong.code, 'Did you mean "data events"?' in wrong.text) == (2, True)
+
+
+def test_the_bill_says_what_it_is_of_and_what_comes_next(mlops: Run) -> None:
+    answer = mlops("cost", "-s", "dev", "--short")
+    assert "This is the platform at rest: models (spot) has no node yet." in answer.text
+    assert re.search(r"Next on the bill: the first node of models \(spot\) \+\$5\d\.\d\d", answer.text)
+    assert "a load balancer +$" in answer.text
+    assert mlops("cost", "-s", "dev", "--json").json()["next"][0]["monthly"] > 50
+
+
+def test_the_estimate_as_a_page_holds_every_line_and_needs_nothing_else(mlops: Run) -> None:
+    answer = mlops("cost", "-s", "dev", "--format", "html")
+    assert answer.code == 0
+    assert answer.out.startswith("<!doctype html>")
+    for word in ("NAT gateway", "Next on the bill", "Sources of the prices", "</html>"):
+        assert word in answer.out
+    both = mlops("cost", "-s", "dev", "--format", "html", "--json")
+    assert (both.code, "One format at a time" in both.text) == (2, True)
+
+
+def test_the_assumed_use_is_written_with_what_each_figure_means_and_taken_back_unchanged(
+    mlops: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "usage.yaml"
+    wrote = mlops("usage", "-s", "prod", "--write", "--file", str(file))
+    assert wrote.code == 0
+    text = file.read_text()
+    assert "  # Through NAT gateways" in text
+    assert "  nat_gb: 300\n" in text
+    assert re.search(r"^  # trail_events: 55000000$", text, re.M)
+    same = mlops("cost", "-s", "prod", "--json", "--usage", str(file)).json()
+    assert same["lines"] == mlops("cost", "-s", "prod", "--json").json()["lines"]
+    again = mlops("usage", "-s", "prod", "--write", "--file", str(file))
+    assert (again.code, "is there already" in again.text) == (2, True)
+    assert mlops("usage", "-s", "prod").out == text
+    assert mlops("usage", "-s", "prod", "--json").json()["derived"]["logs.trail_events"] == 55_000_000

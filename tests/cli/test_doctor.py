@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from mlops import toolchain
 from mlops.cli import credentials
 from tests.cli.conftest import Answer, Run, executable
 
 
 def checks(answer: Answer) -> dict[str, dict[str, Any]]:
     """The checks by name; of several quotas, the last."""
-    return {check["name"]: check for check in answer.json()}
+    return {check["name"]: check for check in answer.json()["checks"]}
 
 
 @pytest.fixture
@@ -32,7 +33,10 @@ def test_what_is_missing_comes_with_the_fix(mlops: Run, bare: dict[str, str]) ->
     assert answer.code == 1
     assert found["pulumi"]["verdict"] == "missing"
     assert "make setup" in found["pulumi"]["fix"]
-    for name in ("uv", "git", "kubectl", "aws", "AWS credentials", "pulumi for Python"):
+    for name in ("uv", "aws", "AWS credentials", "pulumi for Python"):
+        assert found[name]["verdict"] == "deploy", name
+        assert found[name]["fix"], name
+    for name in ("git", "kubectl"):
         assert found[name]["verdict"] == "optional", name
         assert found[name]["fix"], name
     assert found["Python"]["verdict"] == "ok"
@@ -45,26 +49,77 @@ def test_people_see_marks_and_the_fix_below(mlops: Run, bare: dict[str, str]) ->
     assert "✓ Python" in answer.out
     assert "- git" in answer.out
     assert "https://git-scm.com" in answer.out
+    assert "! aws" in answer.out
+    assert "! is needed to deploy to AWS; plans and rehearsals work without it." in answer.out
+
+
+def test_what_a_deployment_needs_is_missing_once_aws_is_asked(mlops: Run, bare: dict[str, str], tmp_path: Path) -> None:
+    executable(tmp_path / "bin" / "pulumi", "echo v3.300.0")
+    offline, online = mlops("doctor", "--json", **bare), mlops("doctor", "--online", "--json", **bare)
+    assert (offline.code, online.code) == (0, 1)
+    assert {name for name, check in checks(online).items() if check["verdict"] == "missing"} == {
+        "pulumi for Python",
+        "uv",
+        "aws",
+        "AWS account",
+    }
+
+
+@pytest.mark.parametrize(
+    ("says", "verdict"),
+    [
+        ("aws-cli/2.7.0 Python/3.9.11 Linux", "ok"),
+        ("aws-cli/2.6.9 Python/3.9.11 Linux", "deploy"),
+        ("aws-cli/1.24.0 Python/3.9.11 Linux", "ok"),
+        ("aws-cli/1.23.13 Python/3.9.11 Linux", "deploy"),
+        ("something else", "deploy"),
+    ],
+)
+def test_the_aws_cli_must_be_one_that_pulumi_eks_takes(
+    mlops: Run, bare: dict[str, str], tmp_path: Path, says: str, verdict: str
+) -> None:
+    executable(tmp_path / "bin" / "aws", f"echo {says}")
+    found = checks(mlops("doctor", "--json", **bare))["aws"]
+    assert (found["verdict"], found["found"]) == (verdict, says)
+    assert verdict == "ok" or "1.24.0 or 2.7.0 or newer" in found["fix"]
+
+
+def test_tools_of_set_up_that_path_does_not_lead_to_are_told_with_what_to_run(
+    mlops: Run, project: Path, bare: dict[str, str]
+) -> None:
+    executable(project / ".tools" / "pulumi" / "bin" / "pulumi", "echo v3.300.0")
+    uv = executable(project / ".tools" / "uv" / "bin" / "uv", "echo uv 0.9.1")
+    found = checks(mlops("doctor", "--json", **bare))
+    assert found["uv"]["found"] == str(uv)
+    for name in ("uv", "pulumi"):
+        assert found[name]["verdict"] == "ok"
+        assert ". .venv/bin/activate" in found[name]["fix"]
+        (project / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+        toolchain.link(project, name, project / ".tools" / name / "bin" / name)
+    activated = checks(mlops("doctor", "--json", PATH=f"{project / '.venv' / 'bin'}:{bare['PATH']}"))
+    for name in ("uv", "pulumi"):
+        assert activated[name] == {**found[name], "fix": ""}
 
 
 def test_what_is_there_is_told_with_its_version(mlops: Run, bare: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "bin"
     executable(folder / "pulumi", "echo v3.300.0")
     executable(folder / "pulumi-language-python", "")
-    executable(folder / "uv", "echo uv 1")
+    executable(folder / "uv", "echo uv 0.9.30")
     executable(folder / "git", "echo git version 2.50")
+    executable(folder / "aws", "echo aws-cli/2.15.0")
     answer = mlops("doctor", "--json", **bare, AWS_ACCESS_KEY_ID="AKIAEXAMPLE")
     found = checks(answer)
     assert answer.code == 0
     assert "3.300.0" in found["pulumi"]["found"]
     assert found["git"]["found"] == "git version 2.50"
     assert found["AWS credentials"]["found"] == "access key in the environment"
-    present = ("pulumi", "pulumi for Python", "uv", "git", "AWS credentials")
+    present = ("pulumi", "pulumi for Python", "uv", "aws", "git", "AWS credentials")
     assert {found[name]["verdict"] for name in present} == {"ok"}
 
 
 AWS = """case "$1" in
---version) echo aws-cli/2 ;;
+--version) echo aws-cli/2.15.0 ;;
 sts) echo '{"Account": "111122223333", "Arn": "arn:aws:iam::111122223333:user/ci"}' ;;
 service-quotas) case "$*" in
   *L-0263D0A3*) echo '{"Quota": {"Value": 1.0}}' ;;
@@ -80,7 +135,7 @@ def test_online_holds_the_quotas_of_the_account_against_the_plan(
     executable(tmp_path / "bin" / "pulumi", "echo v3.300.0")
     executable(tmp_path / "bin" / "aws", AWS)
     answer = mlops("doctor", "--online", "-s", "prod", "--json", **bare)
-    rows = answer.json()
+    rows = answer.json()["checks"]
     account = next(row for row in rows if row["name"] == "AWS account")
     assert account["found"] == "111122223333 as arn:aws:iam::111122223333:user/ci"
     quotas = [row for row in rows if row["name"] == "Quota"]

@@ -98,8 +98,8 @@ def test_access_says_who_may_do_what_on_which_resource(mlops: Run) -> None:
 
 
 def test_access_for_machines_holds_principal_resource_and_every_action(mlops: Run) -> None:
-    rights = mlops("access", "-s", "prod", "--json").json()
-    assert mlops("plan", "-s", "prod", "--access", "--json").json() == rights
+    rights = mlops("access", "-s", "prod", "--json").json()["rights"]
+    assert mlops("plan", "-s", "prod", "--access", "--json").json()["rights"] == rights
     (mlflow,) = [
         right for right in rights if "mlflow" in right["principal"]["name"] and right["resource"] == "storage-artifacts"
     ]

@@ -170,12 +170,25 @@ def test_passwords_are_long_new_and_not_for_ever() -> None:
 
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_every_piece_can_be_left_to_the_organization(switch: str) -> None:
-    everything, without = baseline(), baseline(**{switch: False})
+    needing = {"data_events": False, "alarms": False} if switch == "audit_trail" else {}
+    everything, without = baseline(), baseline(**{switch: False}, **needing)
     assert len(without) < len(everything)
 
 
+@pytest.mark.parametrize("needing", ["data_events", "alarms"])
+def test_what_reads_the_trail_is_refused_where_there_is_none(needing: str) -> None:
+    off = {"data_events": False, "alarms": False, needing: True}
+    with pytest.raises(ValidationError, match=f"audit_trail is false, and {needing} read it"):
+        AccountBaselineConfig.model_validate({"audit_trail": False, **off})
+
+
+def test_addresses_that_no_alarm_would_reach_are_refused() -> None:
+    with pytest.raises(ValidationError, match="nobody would hear"):
+        AccountBaselineConfig.model_validate({"alarms": False, "alarm_emails": ["team@example.com"]})
+
+
 def test_a_baseline_without_pieces_makes_nothing() -> None:
-    graph = baseline(**dict.fromkeys(SWITCHES, False))
+    graph = baseline(**dict.fromkeys([*SWITCHES, "data_events", "alarms"], False))
     assert [node.name for node in graph if node.custom and node.package == "aws"] == []
 
 

@@ -65,11 +65,11 @@ def test_tags_are_activated_only_where_asked_for_and_stay_active_for_other_stack
     ("settings", "sentence"),
     [
         ({"emails": ()}, "alerts nobody"),
-        ({"emails": ("nobody",)}, "no e-mail address"),
+        ({"emails": ("nobody",)}, "one e-mail address"),
         ({"emails": tuple(f"a{index}@example.com" for index in range(11))}, "at most 10"),
         ({"teams": {"fraud": 700}}, "add up to 700 and monthly_usd is 600"),
-        ({"teams": {"fraud": 0}}, "more than 0"),
-        ({"alert_percents": (0,)}, "1 to 1000 percent"),
+        ({"teams": {"fraud": 0}}, "greater than or equal to 0.01"),
+        ({"alert_percents": (0,)}, "greater than or equal to 1"),
         ({"alert_percents": (10, 20, 30, 40, 50)}, "make 6 alerts"),
     ],
 )

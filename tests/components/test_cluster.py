@@ -27,6 +27,7 @@ CONTROL_PLANE = "aws:eks/cluster:Cluster"
 ENTRY = "aws:eks/accessEntry:AccessEntry"
 ENTRY_POLICY = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 STORE = "kubernetes:external-secrets.io/v1:ClusterSecretStore"
@@ -408,3 +409,23 @@ def test_the_role_of_external_secrets_is_published_by_name_so_that_rights_can_be
     graph = plain()
     role = only(graph, "aws:iam/role:Role", "cluster-base-external-secrets-role")
     assert only(graph, "mlops:index:Cluster").outputs["external_secrets_role"] == role.outputs["name"]
+
+
+def test_the_shell_command_names_the_profile_of_the_stack() -> None:
+    outputs = only(cluster(profile="the team's"), "mlops:index:Cluster").outputs
+    command = f"aws eks update-kubeconfig --name {NAME} --region us-east-1 --profile"
+    assert outputs["kubeconfig_command"] == f"""{command} 'the team'"'"'s'"""
+
+
+def test_iam_trusts_service_accounts_only_where_the_settings_say_so() -> None:
+    assert plain().of_type(OIDC_PROVIDER) == ()
+    graph = cluster(irsa=True)
+    provider = only(graph, OIDC_PROVIDER, "cluster-oidc-provider")
+    assert provider.inputs["clientIdLists"] == ["sts.amazonaws.com"]
+    assert provider.inputs["url"].startswith("https://oidc.eks.us-east-1.amazonaws.com/id/")
+    assert waits_for(graph, provider, only(graph, CONTROL_PLANE))
+
+
+def test_no_preview_reads_a_certificate_over_the_network() -> None:
+    for graph in (plain(), cluster(irsa=True)):
+        assert not only(graph, "eks:index:Cluster").inputs.get("createOidcProvider")

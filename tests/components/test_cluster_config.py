@@ -79,12 +79,11 @@ def test_blocks_for_a_private_endpoint_are_refused() -> None:
 
 def test_a_block_that_is_no_network_is_refused() -> None:
     message = refused(endpoint={"access": "public", "public_access_cidrs": ["203.0.113.7/24"]})
-    assert "203.0.113.7/24, which is not a network" in message
+    assert "203.0.113.7/24 is not an IPv4 network" in message
 
 
-@pytest.mark.parametrize("block", ["0.0.0.0/0", "::/0"])
-def test_a_cluster_worth_protecting_is_not_open_to_the_whole_internet(block: str) -> None:
-    endpoint = {"access": "public", "public_access_cidrs": [block]}
+def test_a_cluster_worth_protecting_is_not_open_to_the_whole_internet() -> None:
+    endpoint = {"access": "public", "public_access_cidrs": ["0.0.0.0/0"]}
     assert "lets the whole internet connect" in refused(endpoint=endpoint)
     assert ClusterConfig.model_validate({"endpoint": endpoint, "deletion_protection": False})
 

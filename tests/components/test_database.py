@@ -1,6 +1,9 @@
 """The PostgreSQL instance."""
 
+import csv
 import json
+import shutil
+import subprocess
 from functools import cache
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.database import Database, DatabaseArgs, DatabaseConfig
+from mlops.core import versions
 from mlops.plan.graph import Graph, Node
 from tests.foundations import PREFIX, foundation
 from tests.support import names, only, recorded
@@ -75,23 +79,56 @@ def test_the_database_lies_in_private_subnets_and_has_no_public_address() -> Non
     group = only(graph, "aws:rds/subnetGroup:SubnetGroup")
     assert set(group.inputs["subnetIds"]) == private
     assert instance(graph).inputs["dbSubnetGroupName"] == group.outputs["name"]
+    parameters = only(graph, "aws:rds/parameterGroup:ParameterGroup")
+    assert instance(graph).inputs["parameterGroupName"] == parameters.outputs["name"]
     assert instance(graph).inputs["publiclyAccessible"] is False
 
 
-def test_nobody_connects_without_tls_or_with_an_md5_password() -> None:
-    graph = database(version="16")
-    group = only(graph, "aws:rds/parameterGroup:ParameterGroup")
-    parameters = {row["name"]: row["value"] for row in group.inputs["parameters"]}
-    assert group.inputs["family"] == "postgres16"
-    assert parameters["rds.force_ssl"] == "1"
-    assert parameters["password_encryption"] == "scram-sha-256"
-    assert parameters["rds.accepted_password_auth_method"] == "scram"
-    assert instance(graph).inputs["parameterGroupName"] == group.outputs["name"]
+LOGGED_STAGES = {"receipt", "authentication", "authorization", "setup_durations", "all"}
+"""What `log_connections` takes from PostgreSQL 18 on. Source: its documentation, "Error Reporting and Logging"."""
+FAMILY_DEFAULTS = {"rds.force_ssl": "1", "password_encryption": "scram-sha-256", "log_statement": "none"}
+"""Of postgres15 to postgres18. Sources: RDS user guide; PostgreSQL's documentation."""
 
 
-def test_statements_that_carry_credentials_are_not_logged() -> None:
-    parameters = only(database(), "aws:rds/parameterGroup:ParameterGroup").inputs["parameters"]
-    assert {row["name"]: row["value"] for row in parameters}["log_statement"] == "none"
+def group_parameters(version: str) -> dict[str, str]:
+    """The parameters that the group of a version sets."""
+    group = only(database(version=version), "aws:rds/parameterGroup:ParameterGroup")
+    assert group.inputs["family"] == f"postgres{version}"
+    return {row["name"]: row["value"] for row in group.inputs["parameters"]}
+
+
+@pytest.mark.parametrize("version", versions.POSTGRES)
+def test_connections_are_logged_in_the_words_of_each_version(version: str) -> None:
+    value = group_parameters(version)["log_connections"]
+    assert value in (LOGGED_STAGES if int(version) >= 18 else {"1"})
+
+
+@pytest.mark.parametrize("version", versions.POSTGRES)
+def test_a_parameter_that_the_family_has_anyway_is_left_out(version: str) -> None:
+    """It would show as a change with every `up`."""
+    assert not FAMILY_DEFAULTS.keys() & group_parameters(version).keys()
+
+
+@pytest.mark.parametrize("version", versions.POSTGRES)
+def test_a_password_is_taken_as_scram_alone(version: str) -> None:
+    assert group_parameters(version)["rds.accepted_password_auth_method"] == "scram"
+
+
+@pytest.mark.skipif(not shutil.which("postgres"), reason="PostgreSQL's server is not installed")
+def test_postgresql_itself_knows_each_parameter_and_changes_it_without_a_restart() -> None:
+    server = subprocess.run(["postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    version = next((known for known in versions.POSTGRES if f" {known}." in server), None)
+    if version is None:
+        pytest.skip(f"{server.strip()} is no version of the catalogue")
+    described = subprocess.run(["postgres", "--describe-config"], capture_output=True, text=True, check=True).stdout
+    # Name, context, group, type and more, in PostgreSQL's own table.
+    known = {row[0]: row for row in csv.reader(described.splitlines(), delimiter="\t")}
+    for name, value in group_parameters(version).items():
+        if name.startswith("rds."):
+            continue
+        _, context, _, kind, *_ = known[name]
+        assert context not in ("internal", "postmaster"), name
+        assert value in ("0", "1") if kind == "BOOLEAN" else int(value) >= 0, name
 
 
 def test_storage_backups_and_insights_are_encrypted_with_the_database_key() -> None:

@@ -4,8 +4,10 @@ import json
 from collections.abc import Sequence
 
 import pulumi
+import pytest
 
 from components.base.identity import Egress, Grant, Identity, IdentityArgs, Statement, network_policy
+from components.cluster import ClusterConfig
 from components.foundation import Foundation
 from mlops.plan.graph import Graph
 from tests.foundations import foundation, module_options
@@ -19,9 +21,9 @@ BUCKET_ONLY = Grant(
 )
 
 
-def identity(grants: Sequence[Grant], mechanism: str = "pod-identity") -> Graph:
+def identity(grants: Sequence[Grant], mechanism: str = "pod-identity", *, irsa: bool = False) -> Graph:
     def build(opts: pulumi.ResourceOptions) -> None:
-        base = foundation(opts, cluster=True, database=False, zone_count=2)
+        base = foundation(opts, cluster=True, database=False, zone_count=2, settings=ClusterConfig(irsa=irsa))
         args = IdentityArgs(
             cluster=base.cluster,
             namespace="team",
@@ -92,13 +94,18 @@ def test_the_association_waits_for_the_cluster_and_for_the_policy() -> None:
 
 
 def test_with_irsa_only_that_service_account_of_that_cluster_gets_the_role() -> None:
-    graph = identity([BUCKET_ONLY], "irsa")
+    graph = identity([BUCKET_ONLY], "irsa", irsa=True)
     role = only(graph, "aws:iam/role:Role", "worker-role")
     condition = statements(role.inputs["assumeRolePolicy"])[0]["Condition"]["StringEquals"]
     assert sorted(condition.values()) == ["sts.amazonaws.com", "system:serviceaccount:team:worker"]
     assert graph.stack_outputs["annotations"] == {"eks.amazonaws.com/role-arn": role.outputs["arn"]}
     names = [node.name for node in graph.of_type("aws:eks/podIdentityAssociation:PodIdentityAssociation")]
     assert "worker-association" not in names
+
+
+def test_where_iam_trusts_no_service_accounts_irsa_is_refused_with_the_setting_that_helps() -> None:
+    with pytest.raises(ValueError, match=r"worker is bound by IRSA .* set cluster\.irsa to true"):
+        identity([BUCKET_ONLY], "irsa")
 
 
 def test_a_pod_reaches_dns_the_identity_agent_aws_and_where_its_grants_lead() -> None:

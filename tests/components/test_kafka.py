@@ -256,7 +256,7 @@ def test_clients_get_bootstrap_brokers_and_the_way_to_them() -> None:
         ({"instance_type": "kafka.t3.small", "version": "4.1.x"}, "does not run Kafka 4.1.x"),
         ({"storage_gb": 500, "max_storage_gb": 500}, "give more than storage_gb"),
         ({"version": "2.8.1"}, 'version is "2.8.1"; allowed: 4.1.x'),
-        ({"topics": {"a b": {}}}, 'topic "a b" has a name that Kafka refuses'),
+        ({"topics": {"a b": {}}}, "a name that Kafka takes"),
         ({"monitoring": "ALL"}, "monitoring"),
     ],
 )

@@ -21,7 +21,7 @@ AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
 EXTERNAL_SECRET = "kubernetes:external-secrets.io/v1:ExternalSecret"
 
-CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0f1e"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0f1e2d3c-0000-4000-8000-000000000000"
 CLIENT_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:oidc-AbCdEf"
 DOOR = {"host": "mlflow.example.com", "certificate_arn": CERTIFICATE}
 OIDC = {
@@ -331,7 +331,7 @@ def test_with_oidc_jobs_come_in_with_a_token_of_the_same_provider() -> None:
 
 
 def test_the_clients_secret_is_read_from_secrets_manager_by_the_one_who_may() -> None:
-    key = "arn:aws:kms:us-east-1:123456789012:key/0a1b"
+    key = "arn:aws:kms:us-east-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000"
     graph = mlflow(auth={**OIDC, "client_secret_key_arn": key}, **DOOR)
     secret = only(graph, EXTERNAL_SECRET, "ml-platform-auth-client-secret")
     assert secret.inputs["spec"]["data"] == [{"secretKey": "client-secret", "remoteRef": {"key": CLIENT_SECRET}}]

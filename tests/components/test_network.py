@@ -12,10 +12,11 @@ from mlops.core.regions import zones
 from mlops.plan.graph import Graph
 from tests.support import REGION, names, only, recorded
 
+SUBNETS = ("subnet-0000000a", "subnet-0000000b")
 EXISTING = {
     "vpc_id": "vpc-0123456789abcdef0",
     "cidr": "10.1.0.0/16",
-    "private_subnets": {"subnet-a": "10.1.0.0/19", "subnet-b": "10.1.32.0/19"},
+    "private_subnets": {SUBNETS[0]: "10.1.0.0/19", SUBNETS[1]: "10.1.32.0/19"},
     "zone_names": ["us-east-1a", "us-east-1b"],
 }
 
@@ -137,9 +138,12 @@ def test_an_adopted_vpc_is_used_and_nothing_in_it_is_made() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"private_subnets": {"subnet-a": "10.1.0.0/19"}}, "one subnet for each zone"),
-        ({"private_subnets": {"subnet-a": "10.1.0.0/19", "subnet-b": "10.1.16.0/20"}}, "overlap"),
-        ({"private_subnets": {"subnet-a": "10.1.0.0/19", "subnet-b": "10.2.0.0/19"}}, "outside the VPC's block"),
+        ({"private_subnets": {SUBNETS[0]: "10.1.0.0/19"}}, "one subnet for each zone"),
+        ({"private_subnets": {SUBNETS[0]: "10.1.0.0/19", SUBNETS[1]: "10.1.16.0/20"}}, "overlap"),
+        (
+            {"private_subnets": {SUBNETS[0]: "10.1.0.0/19", SUBNETS[1]: "10.2.0.0/19"}},
+            "outside the VPC's block",
+        ),
         ({"vpc_id": "my-vpc"}, "vpc_id"),
     ],
 )

@@ -242,9 +242,13 @@ def test_an_amd_gpu_is_no_nvidia_gpu() -> None:
     assert "g4ad.xlarge has no NVIDIA GPU" in refused(instance_types=["g4ad.xlarge"], gpu=True)
 
 
-@pytest.mark.parametrize("name", ["large", "m7i", "M7i.large", "mac2.metal", "m7i.large "])
+@pytest.mark.parametrize("name", ["large", "m7i", "M7i.large", "m7i.large "])
 def test_what_is_no_instance_type_is_refused(name: str) -> None:
-    assert "is not an instance type for nodes" in refused(instance_types=[name])
+    assert "the name of an EC2 instance type" in refused(instance_types=[name])
+
+
+def test_a_mac_is_no_node() -> None:
+    assert "is not an instance type for nodes" in refused(instance_types=["mac2.metal"])
 
 
 @pytest.mark.parametrize(

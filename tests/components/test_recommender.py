@@ -92,11 +92,11 @@ def test_both_read_their_settings_from_the_platforms_outputs_and_secrets_by_refe
         found = variables(graph, part)
         assert found["MLFLOW_TRACKING_URI"] == outputs["trackingUrl"]
         assert found["MLOPS_STREAM"] == outputs["stream"]
-        assert found["MLOPS_ADMIN_TOKEN"] == {"secretKeyRef": {"name": "pipelines", "key": "MLOPS_ADMIN_TOKEN"}}
+        for key in ("MLOPS_ADMIN_TOKEN", "MLOPS_PII_SALT"):
+            assert found[key] == {"secretKeyRef": {"name": "pipelines", "key": key}}
     loop = variables(graph, "pipelines")
     assert loop["MLOPS_SERVING_URL"] == outputs["recommenderUrl"]
     assert {zone: loop[f"MLOPS_BUCKET_{zone.upper()}"] for zone in outputs["buckets"]} == outputs["buckets"]
-    assert "secretKeyRef" in loop["MLOPS_PII_SALT"]
 
 
 def test_workflows_of_the_loop_find_the_settings_the_account_and_the_secret_that_they_name() -> None:

@@ -11,14 +11,10 @@ from mlops.plan.graph import Graph, Node
 
 NOTHING_USED = UsageConfig.model_validate(
     {
-        "traffic": dict.fromkeys(
-            ("internet_out_gb", "cross_zone_gb", "nat_gb", "endpoint_gb", "load_balancer_units"), 0
-        ),
-        "storage": dict.fromkeys(
-            ("data_gb", "bucket_logs_gb", "put_requests", "get_requests", "images_gb", "files_gb"), 0
-        ),
+        "traffic": dict.fromkeys(("internet_out_gb", "cross_zone_gb", "nat_gb", "endpoint_gb"), 0),
+        "storage": dict.fromkeys(("data_gb", "put_requests", "get_requests", "images_gb", "files_gb"), 0),
         "logs": dict.fromkeys(
-            ("ingested_gb", "queried_gb", "config_items", "threat_log_gb", "grafana_editors", "grafana_viewers"), 0
+            ("application_gb", "queried_gb", "api_calls", "config_items", "grafana_editors", "grafana_viewers"), 0
         ),
         "streams": dict.fromkeys(("ingested_gb", "read_gb", "partitions", "topics", "consumer_groups"), 0),
         "compute": dict.fromkeys(
@@ -40,6 +36,7 @@ NOTHING_USED = UsageConfig.model_validate(
                 "functions",
                 "api",
                 "messages",
+                "notices",
                 "dns",
                 "table_reads",
                 "table_writes",

@@ -14,8 +14,9 @@ from mlops.core.usage import BY_TIER, UsageConfig
 from mlops.cost import report
 from mlops.cost.book import Book, BookError, load
 from mlops.cost.estimate import estimate, region_of
+from mlops.cost.model import Context
 from mlops.plan.graph import Graph, Node, from_export, from_preview
-from tests.cost.stacks import priced, resource, stack
+from tests.cost.stacks import priced, resource, stack, used
 from tests.platforms import tier_graph
 
 
@@ -39,25 +40,36 @@ def test_what_only_stands_there_has_no_band_from_use() -> None:
     assert made.low == made.total == made.high
 
 
+SIZES = (
+    ("streams", "record_kb"),
+    ("traffic", "connection_kb"),
+    ("storage", "object_mb"),
+    ("storage", "data_age_days"),
+)
+"""Fewer, larger things cost less, and older data lies in cheaper classes."""
 FIGURES = [
     (part, key)
     for part, model in UsageConfig()
     if isinstance(model, BaseModel)
     for key in type(model).model_fields
-    if (part, key) != ("streams", "record_kb")
+    if (part, key) not in SIZES
 ]
-"""Every assumption but the size of an event: fewer, larger events cost less."""
+"""Every assumption but sizes and ages."""
 
 
 @pytest.mark.parametrize(("part", "key"), FIGURES, ids=[f"{part}.{key}" for part, key in FIGURES])
 def test_more_use_of_anything_never_costs_less(part: str, key: str) -> None:
     graph, usage = tier_graph("experimental"), BY_TIER["prod"]
     section = getattr(usage, part)
-    now = float(getattr(section, key))
+    now = float(context_of(graph, usage).figure(f"{part}.{key}").value)
     more = min(now * 2 + 1, 730.0) if key.endswith("_hours") and now <= 730 else now * 2 + 1
     before = estimate(graph, usage, load()).total
     after = usage.model_copy(update={part: section.model_copy(update={key: more})})
     assert estimate(graph, after, load()).total >= before
+
+
+def context_of(graph: Graph, usage: UsageConfig) -> Context:
+    return Context(graph, usage, lambda node: 1)
 
 
 @settings(max_examples=40, deadline=None)
@@ -138,9 +150,15 @@ def test_prices_of_another_region_stand_in_only_where_that_is_known_to_be_right(
     made = priced(resource("aws:kms/key:Key"), region="us-west-2")
     assert {line.price.asked_in for line in made.lines} == {"us-west-2"}
     assert {line.price.region for line in made.lines} == {"us-east-1"}
-    assert [row.sku for row in priced(resource("aws:kms/key:Key"), region="eu-west-1").missing] == [
-        ("kms", "customer_key")
-    ]
+    athena = resource("aws:athena/workgroup:Workgroup")
+    query = used(compute={"query_tb": 1})
+    assert [row.sku for row in priced(athena, usage=query, region="eu-west-1").missing] == [("athena", "sql_scanned")]
+
+
+def test_what_costs_the_same_in_every_region_is_priced_in_each_with_a_mark() -> None:
+    made = priced(resource("aws:kms/key:Key"), region="eu-west-1")
+    assert (made.total, made.complete) == (1, True)
+    assert {line.price.asked_in for line in made.lines} == {"eu-west-1"}
 
 
 def test_the_region_that_may_stand_in_costs_the_same_wherever_both_are_known() -> None:
@@ -222,7 +240,7 @@ def test_every_price_says_where_it_comes_from_and_what_is_from_memory_stays_mark
     prices = [price for region in book.regions for price in book.prices(region)]
     assert all(price.source in book.sources for price in prices)
     assert any(not price.verified for price in prices)
-    assert all(price.verified for price in prices if price.source not in ("memory", "derived"))
+    assert all(price.verified for price in prices if price.source not in ("memory", "derived", "ratio"))
 
 
 def test_a_stack_without_a_provider_is_priced_in_virginia() -> None:

@@ -41,7 +41,7 @@ def test_a_comparison_shows_modules_that_only_one_of_the_two_has() -> None:
 def test_markdown_says_what_is_over_the_budget_and_what_is_not_in_the_total() -> None:
     made = priced(resource("aws:kms/key:Key"), resource("aws:quantum/computer:Computer", "q"))
     text = report.to_markdown(made, None, Decimal("0.25"))
-    assert "**$0.75 over the budget of $0.25.**" in text
+    assert "**at least $1.00 a month is $0.75 over the budget of $0.25.**" in text
     assert "> Not in the total: aws:quantum/computer:Computer (q)" in text
     assert "<details><summary>Every line</summary>" in text
 

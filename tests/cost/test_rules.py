@@ -104,7 +104,7 @@ FIXED: list[tuple[str, str, dict[str, Any], dict[str, float]]] = [
         {
             "db.m5.large in one zone": 129.94,
             "storage, 20 GB gp2 in one zone": 2.30,
-            "Performance Insights kept longer than 7 days": 7.63,
+            "Database Insights, standard, kept longer than 7 days": 7.63,
         },
     ),
     (
@@ -534,8 +534,8 @@ USED: list[tuple[str, str, dict[str, Any], UsageConfig, dict[str, float]]] = [
         "a detector",
         "aws:guardduty/detector:Detector",
         {},
-        used(logs={"threat_log_gb": 10, "trail_events": 1_000_000}),
-        {"flow and DNS logs analysed": 10.0, "events analysed": 4.0},
+        used(logs={"threat_log_gb": 10, "management_events": 1_000_000}),
+        {"flow and DNS logs analysed": 10.0, "management events analysed": 4.0},
     ),
     (
         "metrics of Prometheus",

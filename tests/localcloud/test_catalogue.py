@@ -47,7 +47,7 @@ def test_every_type_and_property_is_one_of_the_provider(type_: str) -> None:
     properties = sdk().get(type_)
     assert properties is not None, "no such type"
     named = [kind.name.property, kind.name.prefix] if kind.name else []
-    paths = [*kind.outputs, *kind.replaced_by, *kind.unique, *kind.brings, *kind.trust, *named]
+    paths = [*kind.outputs, *kind.unique, *kind.brings, *kind.trust, *named]
     unknown = {path for path in paths if path and path.partition(".")[0] not in properties}
     assert unknown == set()
     assert ("tagsAll" in properties) == kind.tags

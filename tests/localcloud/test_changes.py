@@ -62,3 +62,33 @@ def test_the_engine_does_what_was_foreseen(rehearsal: Rehearsal, after: Callable
     }
     assert Counter(change.kind for change in deployed.changes) == foreseen
     assert foreseen[Kind.REPLACE] == (2 if after is renamed_with_another_key else 0)
+
+
+def lake(lock: bool) -> Callable[[], None]:
+    """A bucket with a name of its own, what belongs to it, and a network with what stands in it."""
+
+    def program() -> None:
+        options = aws_provider()
+        bucket = aws.s3.Bucket("lake", bucket="lake", object_lock_enabled=lock, force_destroy=True, opts=options)
+        enabled = aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled")
+        aws.s3.BucketVersioning("kept", bucket=bucket.bucket, versioning_configuration=enabled, opts=options)
+        aws.sns.Topic("news", name="news", display_name=bucket.bucket, opts=options)
+        vpc = aws.ec2.Vpc("vpc", cidr_block="10.1.0.0/16" if lock else "10.0.0.0/16", opts=options)
+        aws.ec2.RouteTable("routes", vpc_id=vpc.id, opts=options)
+        gateway = aws.ec2.InternetGateway("gateway", vpc_id=vpc.id, opts=options)
+        aws.ssm.Parameter("told", name="told", type="String", value=gateway.id, opts=options)
+
+    return program
+
+
+def test_the_engine_replaces_what_depends_on_a_replaced_resource_as_was_foreseen(rehearsal: Rehearsal) -> None:
+    cloud = rehearsal()
+    assert cloud.stack(lake(False), project=PROJECT, stack=STACK, config={}).up().ok
+    graphs = [record(lake(lock), project=PROJECT, stack=STACK, config={}) for lock in (False, True)]
+    foreseen = {change.node.name: change.kind for change in classify(*graphs).changes}
+    done = cloud.stack(lake(True), project=PROJECT, stack=STACK, config={}).up()
+    assert done.ok, done.failures
+    replaced = {name for name, kind in foreseen.items() if kind is Kind.REPLACE}
+    assert replaced == {"lake", "kept", "vpc", "routes"}
+    assert done.counts["replace"] == len(replaced)
+    assert done.counts["update"] == len(foreseen) - len(replaced)

@@ -18,7 +18,7 @@ NOWHERE = Place()
 
 
 def of_aws(type_: str, old: dict[str, Any], new: dict[str, Any]) -> InputDifference:
-    return aws_difference(type_, old, new, new.get("tags") or {}, NOWHERE)
+    return aws_difference(type_, old, new, {"tagsAll": new.get("tags") or {}}, NOWHERE)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,8 @@ def of_aws(type_: str, old: dict[str, Any], new: dict[str, Any]) -> InputDiffere
         ("aws:rds/instance:Instance", {"multiAz": False}, {"multiAz": True}, ()),
         ("aws:rds/instance:Instance", {"storageEncrypted": False}, {"storageEncrypted": True}, ("storageEncrypted",)),
         ("aws:kinesis/stream:Stream", {"region": "eu-west-1"}, {"region": "us-east-1"}, ("region",)),
-        ("aws:xray/group:Group", {"name": "a"}, {"name": "b"}, ("name",)),
+        ("aws:xray/group:Group", {"groupName": "a"}, {"groupName": "b"}, ("groupName",)),
+        ("aws:nobody/thing:Thing", {"name": "a"}, {"name": "b"}, ("name",)),
     ],
 )
 def test_which_changes_make_a_new_aws_resource(
@@ -59,10 +60,11 @@ def test_no_change_is_none() -> None:
 
 def test_a_changed_default_tag_is_an_update_of_everything_that_takes_tags() -> None:
     inputs = {"cidrBlock": "10.0.0.0/16"}
-    changed = aws_difference("aws:ec2/vpc:Vpc", inputs, inputs, {"Owner": "a"}, Place(default_tags={"Owner": "b"}))
+    outputs = {"tagsAll": {"Owner": "a"}}
+    changed = aws_difference("aws:ec2/vpc:Vpc", inputs, inputs, outputs, Place(default_tags={"Owner": "b"}))
     assert (changed.changed, changed.replacing) == (("tagsAll",), ())
     rule = "aws:s3/bucketPolicy:BucketPolicy"
-    assert aws_difference(rule, inputs, inputs, None, Place(default_tags={"Owner": "b"})) == InputDifference()
+    assert aws_difference(rule, inputs, inputs, {}, Place(default_tags={"Owner": "b"})) == InputDifference()
 
 
 def test_a_given_name_is_freed_before_the_successor_takes_it_and_a_generated_one_is_not() -> None:

@@ -239,7 +239,7 @@ def test_a_part_of_pulumi_eks_that_is_not_modelled_is_named() -> None:
         both = pulumi.ResourceOptions(providers=[eks.Provider("eks")])
         eks.Cluster("cluster", fargate=True, opts=pulumi.ResourceOptions.merge(given, both))
 
-    with pytest.raises(RecordError, match="does not model the argument fargate of cluster"):
+    with pytest.raises(RecordError, match="refuses cluster: it does not model the argument fargate"):
         recorded(program)
 
 
@@ -253,8 +253,10 @@ def test_a_given_service_role_is_used_in_place_of_a_new_one() -> None:
         eks.Cluster(
             "cluster",
             service_role=role,
+            vpc_id="vpc-1",
             skip_default_node_group=True,
             skip_default_security_groups=True,
+            use_default_vpc_cni=True,
             opts=pulumi.ResourceOptions.merge(given, both),
         )
 

@@ -1,61 +1,23 @@
-"""Resources of AWS made by hand, and tables of what the rules must say of them."""
+"""Tables of what the rules must say of resources of AWS."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops.plan.graph import Graph, Node
-from policies import rules
-from policies.model import Judgement, Verdict
-from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
-
-rules.load()
+from mlops.plan.graph import Node
+from policies.model import Verdict
+from tests.nodes import resource
 
 ACCOUNT = "000000000000"
 BASELINE = "mlops:index:AccountBaseline"
-_SEVEREST = (Verdict.BROKEN, Verdict.UNKNOWN, Verdict.MET)
 
 Inputs = Mapping[str, Any]
 
 
-def node(
-    type_: str,
-    inputs: Inputs | None = None,
-    *,
-    name: str = "it",
-    refers: Mapping[str, Iterable[Node]] | None = None,
-    outputs: Inputs | None = None,
-) -> Node:
-    """A resource; `refers` says which resources a property's value comes from."""
-    by_property = {key: tuple(one.urn for one in targets) for key, targets in (refers or {}).items()}
-    return Node(
-        urn=f"urn:pulumi:test::mlops::{type_}::{name}",
-        type=type_,
-        name=name,
-        id=f"{name}-id",
-        inputs=dict(inputs or {}),
-        outputs=dict(outputs or {}),
-        property_dependencies=by_property,
-    )
-
-
 def baseline() -> Node:
     """The component that says that the stack owns the account's settings."""
-    return Node(urn=f"urn:pulumi:test::mlops::{BASELINE}::account", type=BASELINE, name="account", custom=False)
-
-
-def judgements(rule: str, *nodes: Node) -> list[Judgement]:
-    """All that a rule says of these resources."""
-    if rule in STACK_CHECKS:
-        return list(STACK_CHECKS[rule](Graph(project="mlops", stack="test", nodes=nodes)))
-    return [judgement for one in nodes for judgement in RESOURCE_CHECKS[rule](one)]
-
-
-def verdict(rule: str, *nodes: Node) -> Verdict | None:
-    """The gravest of a rule's verdicts; None where it has nothing to judge."""
-    found = {judgement.verdict for judgement in judgements(rule, *nodes)}
-    return next((one for one in _SEVEREST if one in found), None)
+    return resource(BASELINE, name="account")
 
 
 @dataclass(frozen=True)
@@ -84,7 +46,7 @@ def stacks(
 
 def three(rule: str, wrong: str, type_: str, broken: Inputs, met: Inputs, unknown: Inputs) -> tuple[Case, ...]:
     """The same for a rule that looks at one resource at a time."""
-    return stacks(rule, wrong, [node(type_, broken)], [node(type_, met)], [node(type_, unknown)])
+    return stacks(rule, wrong, [resource(type_, broken)], [resource(type_, met)], [resource(type_, unknown)])
 
 
 def more(rule: str, expected: Verdict | None, sentence: str, *nodes: Node) -> Case:

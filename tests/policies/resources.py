@@ -1,59 +1,17 @@
-"""Resources of data services made by hand, and tables of cases for the rules that judge them."""
+"""Tables of cases for the rules that judge data services."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from mlops.plan.graph import Graph, Node
+from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
-from policies import rules
-from policies.model import Judgement, Verdict
-from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
+from policies.model import Verdict
+from tests.nodes import resource
+from tests.policies.support import judgements, verdict
 
 MET, BROKEN, NOT_KNOWN = Verdict.MET, Verdict.BROKEN, Verdict.UNKNOWN
-_WORST = (Verdict.MET, Verdict.UNKNOWN, Verdict.BROKEN)
-
-for _module in pkgutil.iter_modules(rules.__path__):
-    importlib.import_module(f"{rules.__name__}.{_module.name}")
-
-
-def resource(
-    type_: str,
-    inputs: Mapping[str, Any] | None = None,
-    /,
-    *,
-    name: str = "one",
-    refers: Mapping[str, Node | Iterable[Node]] | None = None,
-    provider: Node | None = None,
-    id: str = "",  # noqa: A002 - the graph's own word
-) -> Node:
-    """A resource; `refers` says which others the value of a property comes from."""
-    sources = {key: (of,) if isinstance(of, Node) else tuple(of) for key, of in (refers or {}).items()}
-    return Node(
-        urn=f"urn:pulumi:test::mlops::{type_}::{name}",
-        type=type_,
-        name=name,
-        id=id,
-        inputs=dict(inputs or {}),
-        property_dependencies={key: tuple(one.urn for one in of) for key, of in sources.items()},
-        provider=provider.urn if provider else "",
-    )
-
-
-def judgements(rule: str, *nodes: Node) -> list[Judgement]:
-    """All that a rule says of a stack of these resources."""
-    if rule in STACK_CHECKS:
-        return list(STACK_CHECKS[rule](Graph(project="mlops", stack="test", nodes=nodes)))
-    return [one for node in nodes for one in RESOURCE_CHECKS[rule](node)]
-
-
-def verdict(rule: str, *nodes: Node) -> Verdict | None:
-    """The worst that a rule says; None where it has nothing to judge."""
-    found = [one.verdict for one in judgements(rule, *nodes)]
-    return max(found, key=_WORST.index) if found else None
 
 
 def case(rule: str, expected: Verdict | None, sentence: str, *nodes: Node) -> Any:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from mlops.plan.graph import Graph
+from mlops.plan.values import UNKNOWN
 from policies.engine import judge
 from policies.exemptions import Exemption, ExemptionError, read
 from policies.facts import facts
 from policies.model import Level, Verdict
 from policies.report import headline, to_json, to_markdown, totals
-from tests.policies.support import UNKNOWN, graph
+from tests.nodes import graph
 from tests.policies.test_kubernetes_pods import workload
 
 TODAY = date(2026, 11, 20)

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from mlops.plan.values import UNKNOWN
 from policies.engine import judge
 from policies.evidence import Evidence, Status, evidence, to_json
 from policies.evidence_page import to_html
 from policies.exemptions import Exemption
 from policies.facts import facts
 from policies.frameworks import CHOICES, FrameworkError, chosen
+from tests.nodes import graph
 from tests.platforms import tier_graph
-from tests.policies.support import UNKNOWN, graph
 from tests.policies.test_kubernetes_pods import workload
 
 PLAN = {

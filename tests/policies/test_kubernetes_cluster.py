@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from mlops.plan.graph import Node
+from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
-from tests.policies.support import UNKNOWN, judgements, node, verdict
+from tests.nodes import resource
+from tests.policies.support import judgements, verdict
 from tests.policies.test_kubernetes_pods import workload
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -15,52 +17,58 @@ ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 
 
 def space(name: Any = "team", **labels: Any) -> Node:
-    return node("kubernetes:core/v1:Namespace", "space", metadata={"name": name, "labels": labels})
+    return resource("kubernetes:core/v1:Namespace", {"metadata": {"name": name, "labels": labels}}, name="space")
 
 
 def policy(namespace: Any = "team", **spec: Any) -> Node:
     closed = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     type_ = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
-    return node(type_, "closed", metadata={"name": "closed", "namespace": namespace}, spec={**closed, **spec})
+    return resource(
+        type_, {"metadata": {"name": "closed", "namespace": namespace}, "spec": {**closed, **spec}}, name="closed"
+    )
 
 
 def role(**rule: Any) -> Node:
-    return node(ROLE, "role", rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], **rule}])
+    return resource(
+        ROLE, {"rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"], **rule}]}, name="role"
+    )
 
 
 def binding(name: Any, subject: str = "app") -> Node:
     type_ = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding"
-    return node(type_, "binding", roleRef={"name": name}, subjects=[{"kind": "Group", "name": subject}])
+    return resource(
+        type_, {"roleRef": {"name": name}, "subjects": [{"kind": "Group", "name": subject}]}, name="binding"
+    )
 
 
 def ingress(**inputs: Any) -> Node:
-    return node("kubernetes:networking.k8s.io/v1:Ingress", "way-in", **inputs)
+    return resource("kubernetes:networking.k8s.io/v1:Ingress", inputs, name="way-in")
 
 
 def service(annotations: Any = None, **spec: Any) -> Node:
     metadata = {"annotations": annotations} if annotations is not None else {}
-    return node("kubernetes:core/v1:Service", "service", metadata=metadata, spec=spec)
+    return resource("kubernetes:core/v1:Service", {"metadata": metadata, "spec": spec}, name="service")
 
 
 def storage(**parameters: Any) -> Node:
     type_ = "kubernetes:storage.k8s.io/v1:StorageClass"
-    return node(type_, "gp3", provisioner="ebs.csi.aws.com", parameters=parameters)
+    return resource(type_, {"provisioner": "ebs.csi.aws.com", "parameters": parameters}, name="gp3")
 
 
 def secret(**inputs: Any) -> Node:
-    return node("kubernetes:core/v1:Secret", "secret", **inputs)
+    return resource("kubernetes:core/v1:Secret", inputs, name="secret")
 
 
 def account(automount: Any) -> Node:
     metadata = {"name": "server", "namespace": "team"}
     type_ = "kubernetes:core/v1:ServiceAccount"
-    return node(type_, "account", metadata=metadata, automountServiceAccountToken=automount)
+    return resource(type_, {"metadata": metadata, "automountServiceAccountToken": automount}, name="account")
 
 
 def quota(namespace: Any = "team") -> tuple[Node, Node]:
     metadata = {"namespace": namespace}
     kinds = ("ResourceQuota", "LimitRange")
-    made = [node(f"kubernetes:core/v1:{kind}", kind.lower(), metadata=metadata) for kind in kinds]
+    made = [resource(f"kubernetes:core/v1:{kind}", {"metadata": metadata}, name=kind.lower()) for kind in kinds]
     return made[0], made[1]
 
 
@@ -71,16 +79,15 @@ def deployment(replicas: Any, **spec: Any) -> Node:
     made = workload(spec=spec)
     template = {**made.inputs["spec"]["template"], "metadata": {"labels": LABELS}}
     inputs = {**made.inputs, "spec": {"replicas": replicas, "template": template}}
-    return node(made.type, "server", **inputs)
+    return resource(made.type, inputs, name="server")
 
 
 def budget(**spec: Any) -> Node:
     metadata = {"name": "server", "namespace": "team"}
-    return node(
+    return resource(
         "kubernetes:policy/v1:PodDisruptionBudget",
-        "budget",
-        metadata=metadata,
-        spec={"selector": {"matchLabels": LABELS}, **spec},
+        {"metadata": metadata, "spec": {"selector": {"matchLabels": LABELS}, **spec}},
+        name="budget",
     )
 
 
@@ -196,7 +203,7 @@ def test_a_policy_of_another_namespace_closes_nothing_here() -> None:
 
 
 def test_a_namespace_of_a_chart_needs_no_quota_of_ours() -> None:
-    release = node("kubernetes:helm.sh/v3:Release", "chart", namespace="team")
+    release = resource("kubernetes:helm.sh/v3:Release", {"namespace": "team"}, name="chart")
     assert verdict("k8s-namespace-quota-and-limits", space(), release) is None
 
 
@@ -208,11 +215,10 @@ def test_a_pod_follows_its_service_account_where_it_says_nothing() -> None:
 
 def test_an_autoscaler_says_how_many_copies_there_are() -> None:
     target = {"kind": "Deployment", "name": "server"}
-    scaler = node(
+    scaler = resource(
         "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
-        "scaler",
-        metadata={"namespace": "team"},
-        spec={"minReplicas": 2, "scaleTargetRef": target},
+        {"metadata": {"namespace": "team"}, "spec": {"minReplicas": 2, "scaleTargetRef": target}},
+        name="scaler",
     )
     server = deployment(1, topologySpreadConstraints=SPREAD)
     assert verdict("k8s-replicas-and-spread", server, scaler) is Verdict.MET

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from mlops.plan.graph import Node
+from mlops.plan.values import UNKNOWN
 from policies.facts import facts
 from policies.model import Verdict
-from tests.policies.support import UNKNOWN, judgements, node, verdict
+from tests.nodes import resource
+from tests.policies.support import judgements, verdict
 
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 IMAGE = "public.ecr.aws/docker/library/server:1.2"
@@ -34,7 +36,7 @@ def workload(
     whole: dict[str, Any] = made
     for step in reversed(facts().pod_specs[type_].split(".")):
         whole = {step: whole}
-    return node(type_, "server", **{"metadata": {"name": "server", "namespace": "team"}, **inputs, **whole})
+    return resource(type_, {"metadata": {"name": "server", "namespace": "team"}, **inputs, **whole}, name="server")
 
 
 def image(name: str) -> Node:
@@ -206,7 +208,9 @@ def test_containers_that_start_or_debug_a_pod_are_judged_as_well(kind: str) -> N
 
 
 def test_a_pod_whose_spec_is_not_known_is_unknown_to_every_rule_of_containers() -> None:
-    unknown = node(DEPLOYMENT, "server", spec=UNKNOWN, metadata={"name": "server", "namespace": "team"})
+    unknown = resource(
+        DEPLOYMENT, {"spec": UNKNOWN, "metadata": {"name": "server", "namespace": "team"}}, name="server"
+    )
     for rule in ("k8s-no-privileged", "k8s-image-digest", "k8s-resource-limits", "k8s-run-as-non-root"):
         assert verdict(rule, unknown) is Verdict.UNKNOWN
 

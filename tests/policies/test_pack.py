@@ -33,8 +33,8 @@ from policies.exemptions import Exemption
 from policies.facts import facts
 from policies.model import Level, Verdict
 from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
+from tests.nodes import graph
 from tests.platforms import ROOT, tier_graph
-from tests.policies.support import graph
 from tests.policies.test_kubernetes_cluster import policy, space
 from tests.policies.test_kubernetes_pods import workload
 
@@ -130,9 +130,21 @@ def test_a_value_that_a_preview_cannot_know_is_unknown_and_no_breach() -> None:
     assert found == (set(), True)
 
 
-def test_a_stack_of_which_a_preview_shows_nothing_is_unknown_and_no_breach() -> None:
+def test_where_a_preview_foresees_nothing_the_stack_is_judged_by_what_the_program_asks_for() -> None:
+    rule = "k8s-namespace-network-policy"
     bare = Node(urn=space().urn, type=space().type, name=space().name)
-    assert asked("k8s-namespace-network-policy", bare) == (set(), True)
+    asked("k8s-no-privileged", space())
+    assert asked(rule, bare) == offline(rule, graph(space()))
+    assert asked(rule, bare)[0]
+
+
+def test_a_resource_without_inputs_keeps_no_rule_of_the_stack_from_running() -> None:
+    provider = Node(
+        urn="urn:pulumi:test::test::pulumi:providers:pulumi::default", type="pulumi:providers:pulumi", name="default"
+    )
+    asked("k8s-no-privileged", space())
+    for rule in sorted(POLICIES.keys() & STACK_CHECKS.keys()):
+        assert asked(rule, space(), provider) == asked(rule, space()), rule
 
 
 def test_an_accepted_breach_does_not_stop_a_deployment() -> None:

@@ -12,8 +12,8 @@ from policies.coverage import REASONS, coverage
 from policies.facts import STRICTNESS, facts
 from policies.model import Level, Verdict
 from policies.registry import RESOURCE_CHECKS, STACK_CHECKS, resource_rule, stack_rule
+from tests.nodes import graph, resource
 from tests.platforms import tier_graph
-from tests.policies.support import graph, node
 
 rules.load()
 CHECKS = sorted({**RESOURCE_CHECKS, **STACK_CHECKS})
@@ -57,14 +57,14 @@ REQUIRED = {"aws:ec2/networkAclRule:NetworkAclRule": {"ruleAction": "allow", "pr
 def test_a_resource_of_which_nothing_is_known_never_counts_as_met(rule: str, type_: str) -> None:
     tops = {path.partition(".")[0].partition("[")[0] for path in facts().rules[rule].properties}
     named = {"spec" if top == "podSpec" else top: UNKNOWN for top in tops}
-    found = list(RESOURCE_CHECKS[rule](node(type_, "one", **{**named, **REQUIRED.get(type_, {})})))
+    found = list(RESOURCE_CHECKS[rule](resource(type_, {**named, **REQUIRED.get(type_, {})}, name="one")))
     assert [one for one in found if one.value == UNKNOWN and one.verdict is Verdict.MET] == []
     assert not found or any(one.verdict is not Verdict.MET for one in found)
 
 
 @pytest.mark.parametrize(("rule", "type_"), RESOURCE_TYPES)
 def test_a_resource_without_any_property_can_be_judged(rule: str, type_: str) -> None:
-    for one in RESOURCE_CHECKS[rule](node(type_, "one")):
+    for one in RESOURCE_CHECKS[rule](resource(type_, name="one")):
         assert one.verdict in Verdict
         assert one.urn
 

@@ -6,7 +6,9 @@ from mlops.core.audit_events import WATCHED
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
-from tests.policies.aws_resources import Case, baseline, judgements, more, node, stacks, three, verdict
+from tests.nodes import resource
+from tests.policies.aws_resources import Case, baseline, more, stacks, three
+from tests.policies.support import judgements, verdict
 
 TRAIL = "aws:cloudtrail/trail:Trail"
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -15,15 +17,15 @@ FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 DETECTOR = "aws:guardduty/detector:Detector"
 FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
 HUB = "aws:securityhub/account:Account"
-BUCKET = node("aws:s3/bucket:Bucket", name="audit")
-CLUSTER = node("aws:eks/cluster:Cluster", name="cluster")
+BUCKET = resource("aws:s3/bucket:Bucket", name="audit")
+CLUSTER = resource("aws:eks/cluster:Cluster", name="cluster")
 FROM_BUCKET = {"s3BucketName": [BUCKET]}
 TO_LOGS = {"cloudWatchLogsGroupArn": "arn", "cloudWatchLogsRoleArn": "arn"}
 AGENTS = {"additionalConfigurations": [{"name": "EKS_ADDON_MANAGEMENT", "status": "ENABLED"}]}
 
 
 def part(type_: str) -> Node:
-    return node(f"aws:s3/{type_}:{type_[0].upper()}{type_[1:]}", refers={"bucket": [BUCKET]})
+    return resource(f"aws:s3/{type_}:{type_[0].upper()}{type_[1:]}", refers={"bucket": [BUCKET]})
 
 
 def objects(*fields: dict[str, object]) -> dict[str, object]:
@@ -36,29 +38,29 @@ def watched(actions: object) -> list[Node]:
     made: list[Node] = []
     for event in WATCHED:
         inputs = {"pattern": event.pattern, "metricTransformation": {"name": event.name}}
-        made.append(node(FILTER, inputs, name=event.name))
-        made.append(node(ALARM, {"metricName": event.name, "alarmActions": actions}, name=event.name))
+        made.append(resource(FILTER, inputs, name=event.name))
+        made.append(resource(ALARM, {"metricName": event.name, "alarmActions": actions}, name=event.name))
     return made
 
 
 def feature(name: str, status: str = "ENABLED", *, agents: bool = False) -> Node:
-    return node(FEATURE, {"name": name, "status": status, **(AGENTS if agents else {})}, name=name)
+    return resource(FEATURE, {"name": name, "status": status, **(AGENTS if agents else {})}, name=name)
 
 
 def recording(enabled: object, **group: object) -> list[Node]:
     everything = {"allSupported": True, "includeGlobalResourceTypes": True, **group}
     return [
-        node("aws:cfg/recorder:Recorder", {"recordingGroup": everything}),
-        node("aws:cfg/recorderStatus:RecorderStatus", {"isEnabled": enabled}),
-        node("aws:cfg/deliveryChannel:DeliveryChannel", {"s3BucketName": "audit"}),
+        resource("aws:cfg/recorder:Recorder", {"recordingGroup": everything}),
+        resource("aws:cfg/recorderStatus:RecorderStatus", {"isEnabled": enabled}),
+        resource("aws:cfg/deliveryChannel:DeliveryChannel", {"s3BucketName": "audit"}),
     ]
 
 
 def standard(arn: str) -> Node:
-    return node("aws:securityhub/standardsSubscription:StandardsSubscription", {"standardsArn": arn})
+    return resource("aws:securityhub/standardsSubscription:StandardsSubscription", {"standardsArn": arn})
 
 
-BY_HAND = node(HUB, {"enableDefaultStandards": False})
+BY_HAND = resource(HUB, {"enableDefaultStandards": False})
 FSBP = "arn:aws:securityhub:us-east-1::standards/aws-foundational-security-best-practices/v/1.0.0"
 ANALYZER = "aws:accessanalyzer/analyzer:Analyzer"
 INSPECTOR = "aws:inspector2/enabler:Enabler"
@@ -71,9 +73,9 @@ CASES: list[Case] = [
     *stacks(
         "cloudtrail-multi-region",
         "a trail of one region",
-        [node(TRAIL)],
-        [node(TRAIL, {"isMultiRegionTrail": True})],
-        [node(TRAIL, {"isMultiRegionTrail": UNKNOWN})],
+        [resource(TRAIL)],
+        [resource(TRAIL, {"isMultiRegionTrail": True})],
+        [resource(TRAIL, {"isMultiRegionTrail": UNKNOWN})],
     ),
     more("cloudtrail-multi-region", Verdict.BROKEN, "misses a trail where the stack owns the account", baseline()),
     more("cloudtrail-multi-region", None, "asks none of a stack that does not"),
@@ -81,7 +83,7 @@ CASES: list[Case] = [
         "cloudtrail-multi-region",
         Verdict.BROKEN,
         "refuses a trail of writes only",
-        node(TRAIL, {"isMultiRegionTrail": True, "eventSelectors": [{"readWriteType": "WriteOnly"}]}),
+        resource(TRAIL, {"isMultiRegionTrail": True, "eventSelectors": [{"readWriteType": "WriteOnly"}]}),
     ),
     *three("cloudtrail-kms", "a trail without a key", TRAIL, {}, {"kmsKeyId": "key"}, {"kmsKeyId": UNKNOWN}),
     *three(
@@ -112,20 +114,20 @@ CASES: list[Case] = [
         "cloudtrail-s3-data-events",
         Verdict.BROKEN,
         "refuses writes only",
-        node(TRAIL, objects({"field": "readOnly", "equals": ["false"]})),
+        resource(TRAIL, objects({"field": "readOnly", "equals": ["false"]})),
     ),
     more(
         "cloudtrail-s3-data-events",
         Verdict.MET,
         "reads basic selectors",
-        node(TRAIL, {"eventSelectors": [{"dataResources": [{"type": "AWS::S3::Object"}]}]}),
+        resource(TRAIL, {"eventSelectors": [{"dataResources": [{"type": "AWS::S3::Object"}]}]}),
     ),
     *stacks(
         "cloudtrail-bucket-logged-private",
         "a trail in any bucket",
-        [BUCKET, node(TRAIL, refers=FROM_BUCKET)],
-        [BUCKET, node(TRAIL, refers=FROM_BUCKET), part("bucketLogging"), part("bucketPublicAccessBlock")],
-        [node(TRAIL, {"s3BucketName": UNKNOWN})],
+        [BUCKET, resource(TRAIL, refers=FROM_BUCKET)],
+        [BUCKET, resource(TRAIL, refers=FROM_BUCKET), part("bucketLogging"), part("bucketPublicAccessBlock")],
+        [resource(TRAIL, {"s3BucketName": UNKNOWN})],
     ),
     *three(
         "log-group-retention",
@@ -135,7 +137,7 @@ CASES: list[Case] = [
         {"retentionInDays": 365},
         {"retentionInDays": UNKNOWN},
     ),
-    more("log-group-retention", Verdict.BROKEN, "refuses logs that nobody ever removes", node(GROUP)),
+    more("log-group-retention", Verdict.BROKEN, "refuses logs that nobody ever removes", resource(GROUP)),
     *three("log-group-kms", "logs without a key", GROUP, {}, {"kmsKeyId": "key"}, {"kmsKeyId": UNKNOWN}),
     *three(
         "alarms-have-actions",
@@ -149,16 +151,18 @@ CASES: list[Case] = [
         "alarms-have-actions",
         Verdict.BROKEN,
         "refuses an alarm that is muted",
-        node(ALARM, {"alarmActions": ["arn"], "actionsEnabled": False}),
+        resource(ALARM, {"alarmActions": ["arn"], "actionsEnabled": False}),
     ),
-    *stacks("cis-monitoring-filters", "a trail that nobody watches", [node(TRAIL)], watched(["arn"]), watched(UNKNOWN)),
+    *stacks(
+        "cis-monitoring-filters", "a trail that nobody watches", [resource(TRAIL)], watched(["arn"]), watched(UNKNOWN)
+    ),
     more("cis-monitoring-filters", Verdict.BROKEN, "refuses alarms that tell nobody", *watched([])),
     *stacks(
         "guardduty-enabled",
         "a detector that is off",
-        [node(DETECTOR, {"enable": False})],
-        [node(DETECTOR)],
-        [node(DETECTOR, {"enable": UNKNOWN})],
+        [resource(DETECTOR, {"enable": False})],
+        [resource(DETECTOR)],
+        [resource(DETECTOR, {"enable": UNKNOWN})],
     ),
     *stacks(
         "guardduty-eks",
@@ -196,30 +200,30 @@ CASES: list[Case] = [
     *stacks(
         "access-analyzer",
         "an analyzer of something else",
-        [node(ANALYZER, {"type": "ACCOUNT_UNUSED_ACCESS"})],
-        [node(ANALYZER, {"type": "ACCOUNT"})],
-        [node(ANALYZER, {"type": UNKNOWN})],
+        [resource(ANALYZER, {"type": "ACCOUNT_UNUSED_ACCESS"})],
+        [resource(ANALYZER, {"type": "ACCOUNT"})],
+        [resource(ANALYZER, {"type": UNKNOWN})],
     ),
     *stacks(
         "inspector-enabled",
         "functions that are left out",
-        [node(INSPECTOR, {"resourceTypes": ["EC2"]})],
-        [node(INSPECTOR, {"resourceTypes": ALL_TYPES})],
-        [node(INSPECTOR, {"resourceTypes": UNKNOWN})],
+        [resource(INSPECTOR, {"resourceTypes": ["EC2"]})],
+        [resource(INSPECTOR, {"resourceTypes": ALL_TYPES})],
+        [resource(INSPECTOR, {"resourceTypes": UNKNOWN})],
     ),
     *stacks(
         "macie-enabled",
         "a search that is paused",
-        [node(MACIE, {"status": "PAUSED"})],
-        [node(MACIE)],
-        [node(MACIE, {"status": UNKNOWN})],
+        [resource(MACIE, {"status": "PAUSED"})],
+        [resource(MACIE)],
+        [resource(MACIE, {"status": UNKNOWN})],
     ),
     *stacks(
         "budget-exists",
         "a budget that tells nobody",
-        [node(BUDGET)],
-        [node(BUDGET, {"notifications": [{"threshold": 80}]})],
-        [node(BUDGET, {"notifications": UNKNOWN})],
+        [resource(BUDGET)],
+        [resource(BUDGET, {"notifications": [{"threshold": 80}]})],
+        [resource(BUDGET, {"notifications": UNKNOWN})],
     ),
     more("budget-exists", Verdict.BROKEN, "misses a budget"),
 ]
@@ -237,7 +241,7 @@ def test_what_an_account_needs_is_asked_of_the_stack_that_owns_it(rule: str) -> 
 
 
 def test_every_event_that_nobody_watches_is_named_with_its_recommendation() -> None:
-    findings = judgements("cis-monitoring-filters", node(TRAIL))
+    findings = judgements("cis-monitoring-filters", resource(TRAIL))
     assert [finding.message.rpartition("CIS ")[2].rstrip(")") for finding in findings] == [
         f"5.{number}" for number in range(1, 16)
     ]

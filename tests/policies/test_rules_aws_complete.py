@@ -13,7 +13,8 @@ from tests.policies import (
     test_rules_machines,
     test_rules_network,
 )
-from tests.policies.aws_resources import Case, judgements
+from tests.policies.aws_resources import Case
+from tests.policies.support import judgements
 
 TABLES = (
     test_rules_account,

@@ -7,7 +7,9 @@ import pytest
 
 from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
-from tests.policies.aws_resources import Case, judgements, more, node, stacks, three, verdict
+from tests.nodes import resource
+from tests.policies.aws_resources import Case, more, stacks, three
+from tests.policies.support import judgements, verdict
 
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 SERVICE = "aws:ecs/service:Service"
@@ -51,7 +53,7 @@ CASES: list[Case] = [
         "ecs-no-env-secrets",
         Verdict.UNKNOWN,
         "does not decide about a password to be",
-        node(TASK, {"containerDefinitions": [variables(DB_PASSWORD=UNKNOWN)]}),
+        resource(TASK, {"containerDefinitions": [variables(DB_PASSWORD=UNKNOWN)]}),
     ),
     *three(
         "ecs-logging",
@@ -118,7 +120,10 @@ CASES: list[Case] = [
         {"runtime": UNKNOWN},
     ),
     more(
-        "lambda-supported-runtime", Verdict.MET, "leaves images to themselves", node(FUNCTION, {"packageType": "Image"})
+        "lambda-supported-runtime",
+        Verdict.MET,
+        "leaves images to themselves",
+        resource(FUNCTION, {"packageType": "Image"}),
     ),
     *three(
         "lambda-not-public",
@@ -128,12 +133,12 @@ CASES: list[Case] = [
         {**GATEWAY, "sourceArn": "arn"},
         {"principal": UNKNOWN},
     ),
-    more("lambda-not-public", Verdict.BROKEN, "refuses a service on anybody's behalf", node(PERMISSION, GATEWAY)),
+    more("lambda-not-public", Verdict.BROKEN, "refuses a service on anybody's behalf", resource(PERMISSION, GATEWAY)),
     more(
         "lambda-not-public",
         Verdict.UNKNOWN,
         "does not decide about a source to be",
-        node(PERMISSION, {**GATEWAY, "sourceArn": UNKNOWN}),
+        resource(PERMISSION, {**GATEWAY, "sourceArn": UNKNOWN}),
     ),
     *three(
         "lambda-url-authenticated",
@@ -147,14 +152,16 @@ CASES: list[Case] = [
         "lambda-url-authenticated",
         Verdict.BROKEN,
         "refuses every site",
-        node("aws:lambda/functionUrl:FunctionUrl", {"authorizationType": "AWS_IAM", "cors": {"allowOrigins": ["*"]}}),
+        resource(
+            "aws:lambda/functionUrl:FunctionUrl", {"authorizationType": "AWS_IAM", "cors": {"allowOrigins": ["*"]}}
+        ),
     ),
     *stacks(
         "lambda-dead-letter",
         "events that are lost",
-        [node(FUNCTION)],
-        [node(FUNCTION, {"deadLetterConfig": {"targetArn": "arn"}})],
-        [node(FUNCTION, {"deadLetterConfig": UNKNOWN})],
+        [resource(FUNCTION)],
+        [resource(FUNCTION, {"deadLetterConfig": {"targetArn": "arn"}})],
+        [resource(FUNCTION, {"deadLetterConfig": UNKNOWN})],
     ),
     *three(
         "lambda-tracing",
@@ -189,22 +196,24 @@ def test_a_rule_says_what_it_must(case: Case) -> None:
 
 
 def test_a_failure_goes_where_another_resource_says() -> None:
-    function = node(FUNCTION, name="function")
-    config = node(
+    function = resource(FUNCTION, name="function")
+    config = resource(
         INVOKE, {"destinationConfig": {"onFailure": {"destination": "arn"}}}, refers={"functionName": [function]}
     )
     assert verdict("lambda-dead-letter", function, config) is Verdict.MET
 
 
 def test_a_function_that_reads_a_stream_needs_no_dead_letters() -> None:
-    function = node(FUNCTION, name="function")
-    source = node("aws:lambda/eventSourceMapping:EventSourceMapping", refers={"functionName": [function]})
+    function = resource(FUNCTION, name="function")
+    source = resource("aws:lambda/eventSourceMapping:EventSourceMapping", refers={"functionName": [function]})
     assert verdict("lambda-dead-letter", function, source) is None
 
 
 def test_findings_about_secrets_name_the_variable_and_hide_its_value() -> None:
-    task = judgements("ecs-no-env-secrets", node(TASK, containers(variables(DB_PASSWORD="hunter22"))))
-    function = judgements("lambda-env-protected", node(FUNCTION, {"environment": {"variables": {"API_TOKEN": "abc"}}}))
+    task = judgements("ecs-no-env-secrets", resource(TASK, containers(variables(DB_PASSWORD="hunter22"))))
+    function = judgements(
+        "lambda-env-protected", resource(FUNCTION, {"environment": {"variables": {"API_TOKEN": "abc"}}})
+    )
     assert "hunter22" not in str(task)
     assert "API_TOKEN" in function[0].message
     assert "abc" not in str(function)
@@ -212,4 +221,4 @@ def test_findings_about_secrets_name_the_variable_and_hide_its_value() -> None:
 
 def test_a_variable_that_says_where_a_secret_is_holds_none() -> None:
     arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:login"
-    assert verdict("ecs-no-env-secrets", node(TASK, containers(variables(DB_PASSWORD=arn)))) is Verdict.MET
+    assert verdict("ecs-no-env-secrets", resource(TASK, containers(variables(DB_PASSWORD=arn)))) is Verdict.MET

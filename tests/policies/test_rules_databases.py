@@ -10,19 +10,9 @@ from mlops.plan.values import SECRET, UNKNOWN
 from policies.model import Verdict
 from policies.rules.databases import CLUSTER, CLUSTER_INSTANCE, INSTANCE, SUBNET_GROUP
 from policies.rules.routes import ASSOCIATION, GATEWAY, ROUTE, SUBNET
-from tests.policies.resources import (
-    BROKEN,
-    MET,
-    NOT_KNOWN,
-    by_rule,
-    case,
-    check,
-    judgements,
-    left_out,
-    one_property,
-    resource,
-    verdict,
-)
+from tests.nodes import resource
+from tests.policies.resources import BROKEN, MET, NOT_KNOWN, by_rule, case, check, left_out, one_property
+from tests.policies.support import judgements, verdict
 
 TABLE = "aws:ec2/routeTable:RouteTable"
 GROUP = "aws:rds/parameterGroup:ParameterGroup"
@@ -94,7 +84,7 @@ def parameters(family: str, name: str, value: Any) -> dict[str, Any]:
 def force_tls() -> Iterator[Any]:
     rule = "rds-force-ssl"
     for type_, family, name, right in (
-        (GROUP, "postgres17", "rds.force_ssl", "1"),
+        (GROUP, "postgres14", "rds.force_ssl", "1"),
         (GROUP, "mysql8.0", "require_secure_transport", "ON"),
         (CLUSTER_GROUP, "aurora-postgresql16", "rds.force_ssl", "1"),
     ):
@@ -102,6 +92,10 @@ def force_tls() -> Iterator[Any]:
         yield case(rule, BROKEN, f"{family} that does not", resource(type_, parameters(family, name, "0")))
         yield case(rule, BROKEN, f"{family} that says nothing", resource(type_, {"family": family, "parameters": []}))
         yield case(rule, NOT_KNOWN, f"{family}, unknown", resource(type_, parameters(family, name, UNKNOWN)))
+    for type_, family in ((GROUP, "postgres15"), (GROUP, "postgres18"), (CLUSTER_GROUP, "aurora-postgresql17")):
+        yield case(rule, MET, f"{family}, which forces TLS by itself", resource(type_, {"family": family}))
+        off = parameters(family, "rds.force_ssl", "0")
+        yield case(rule, BROKEN, f"{family} that is told not to", resource(type_, off))
     yield case(rule, NOT_KNOWN, "an unknown family", resource(GROUP, parameters(UNKNOWN, "rds.force_ssl", "1")))
     yield case(rule, None, "an Aurora instance, whose cluster sets it", resource(GROUP, {"family": "aurora-mysql8.0"}))
     yield case(rule, None, "an engine without the parameter", resource(GROUP, {"family": "oracle-ee-19"}))

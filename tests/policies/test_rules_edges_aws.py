@@ -4,7 +4,9 @@ import pytest
 
 from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
-from tests.policies.aws_resources import Case, more, node, stacks, three, verdict
+from tests.nodes import resource
+from tests.policies.aws_resources import Case, more, stacks, three
+from tests.policies.support import verdict
 
 LISTENER = "aws:lb/listener:Listener"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
@@ -20,9 +22,9 @@ MODEL = "aws:sagemaker/model:Model"
 DOMAIN = "aws:sagemaker/domain:Domain"
 AIRFLOW = "aws:mwaa/environment:Environment"
 
-PUBLIC = node(BALANCER, {"internal": False}, name="public")
-REST = node(STAGE, name="rest")
-RULED = node(ACL, {"rules": [{"name": "common"}]}, name="acl")
+PUBLIC = resource(BALANCER, {"internal": False}, name="public")
+REST = resource(STAGE, name="rest")
+RULED = resource(ACL, {"rules": [{"name": "common"}]}, name="acl")
 TO_HTTPS = {"type": "redirect", "redirect": {"protocol": "HTTPS"}}
 VPC_ONLY = {"appNetworkAccessType": "VpcOnly", "kmsKeyId": "key"}
 
@@ -49,7 +51,7 @@ CASES: list[Case] = [
         "alb-https-only",
         Verdict.MET,
         "accepts a redirect",
-        node(LISTENER, {"protocol": "HTTP", "defaultActions": [TO_HTTPS]}),
+        resource(LISTENER, {"protocol": "HTTP", "defaultActions": [TO_HTTPS]}),
     ),
     *three(
         "alb-tls-policy",
@@ -71,7 +73,7 @@ CASES: list[Case] = [
         "alb-drop-invalid-headers",
         None,
         "leaves network load balancers alone",
-        node(BALANCER, {"loadBalancerType": "network"}),
+        resource(BALANCER, {"loadBalancerType": "network"}),
     ),
     *three(
         "alb-access-logs",
@@ -109,23 +111,23 @@ CASES: list[Case] = [
         "alb-waf",
         "an open balancer without a web ACL",
         [PUBLIC],
-        [PUBLIC, node(ASSOCIATION, refers={"resourceArn": [PUBLIC]})],
-        [PUBLIC, node(ASSOCIATION, {"resourceArn": UNKNOWN})],
+        [PUBLIC, resource(ASSOCIATION, refers={"resourceArn": [PUBLIC]})],
+        [PUBLIC, resource(ASSOCIATION, {"resourceArn": UNKNOWN})],
     ),
-    more("alb-waf", None, "asks none of an internal balancer", node(BALANCER, {"internal": True})),
+    more("alb-waf", None, "asks none of an internal balancer", resource(BALANCER, {"internal": True})),
     *stacks(
         "apigw-waf",
         "an open API without a web ACL",
         [REST],
-        [REST, node(ASSOCIATION, refers={"resourceArn": [REST]})],
-        [REST, node(ASSOCIATION, {"resourceArn": UNKNOWN})],
+        [REST, resource(ASSOCIATION, refers={"resourceArn": [REST]})],
+        [REST, resource(ASSOCIATION, {"resourceArn": UNKNOWN})],
     ),
     *stacks(
         "wafv2-logging-and-rules",
         "a web ACL that does nothing",
-        [node(ACL)],
-        [RULED, node(LOGGING, refers={"resourceArn": [RULED]})],
-        [RULED, node(LOGGING, {"resourceArn": UNKNOWN})],
+        [resource(ACL)],
+        [RULED, resource(LOGGING, refers={"resourceArn": [RULED]})],
+        [RULED, resource(LOGGING, {"resourceArn": UNKNOWN})],
     ),
     *three(
         "apigw-stage-logging",
@@ -139,7 +141,7 @@ CASES: list[Case] = [
         "apigw-stage-logging",
         Verdict.BROKEN,
         "refuses methods whose errors are not logged",
-        node(SETTINGS, {"settings": {"loggingLevel": "OFF"}}),
+        resource(SETTINGS, {"settings": {"loggingLevel": "OFF"}}),
     ),
     *three(
         "apigw-authorised",
@@ -149,7 +151,7 @@ CASES: list[Case] = [
         {"routeKey": "GET /", "authorizationType": "JWT"},
         {"routeKey": "GET /", "authorizationType": UNKNOWN},
     ),
-    more("apigw-authorised", None, "lets browsers ask beforehand", node(ROUTE, {"routeKey": "OPTIONS /"})),
+    more("apigw-authorised", None, "lets browsers ask beforehand", resource(ROUTE, {"routeKey": "OPTIONS /"})),
     *three(
         "apigw-tracing",
         "calls without a trace",
@@ -198,7 +200,7 @@ CASES: list[Case] = [
         "sagemaker-endpoint-redundant",
         None,
         "leaves serverless variants alone",
-        node(ENDPOINT, {"productionVariants": [{"serverlessConfig": {"maxConcurrency": 5}}]}),
+        resource(ENDPOINT, {"productionVariants": [{"serverlessConfig": {"maxConcurrency": 5}}]}),
     ),
     *three(
         "sagemaker-endpoint-kms",
@@ -212,7 +214,7 @@ CASES: list[Case] = [
         "sagemaker-endpoint-kms",
         Verdict.BROKEN,
         "refuses captured requests without a key",
-        node(ENDPOINT, {**instances(1), "kmsKeyArn": "key", "dataCaptureConfig": {}}),
+        resource(ENDPOINT, {**instances(1), "kmsKeyArn": "key", "dataCaptureConfig": {}}),
     ),
     *three(
         "sagemaker-model-isolated",

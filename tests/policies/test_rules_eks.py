@@ -5,12 +5,14 @@ import pytest
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
-from tests.policies.aws_resources import Case, more, node, stacks, three, verdict
+from tests.nodes import resource
+from tests.policies.aws_resources import Case, more, stacks, three
+from tests.policies.support import verdict
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 ADDON = "aws:eks/addon:Addon"
-EKS = node(CLUSTER, name="cluster")
+EKS = resource(CLUSTER, name="cluster")
 ALL_LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 BOOTSTRAP = "bootstrapClusterCreatorAdminPermissions"
 
@@ -20,11 +22,11 @@ def endpoint(**settings: object) -> dict[str, object]:
 
 
 def cni(values: object) -> Node:
-    return node(ADDON, {"addonName": "vpc-cni", "configurationValues": values}, name="vpc-cni")
+    return resource(ADDON, {"addonName": "vpc-cni", "configurationValues": values}, name="vpc-cni")
 
 
 def association(role: str) -> Node:
-    return node("aws:eks/podIdentityAssociation:PodIdentityAssociation", {"roleArn": role}, name="association")
+    return resource("aws:eks/podIdentityAssociation:PodIdentityAssociation", {"roleArn": role}, name="association")
 
 
 CASES: list[Case] = [
@@ -40,13 +42,13 @@ CASES: list[Case] = [
         "eks-endpoint-not-open",
         Verdict.MET,
         "accepts an API for named addresses",
-        node(CLUSTER, endpoint(endpointPublicAccess=True, publicAccessCidrs=["192.0.2.0/24"])),
+        resource(CLUSTER, endpoint(endpointPublicAccess=True, publicAccessCidrs=["192.0.2.0/24"])),
     ),
     more(
         "eks-endpoint-not-open",
         Verdict.BROKEN,
         "refuses an API for all addresses",
-        node(CLUSTER, endpoint(endpointPublicAccess=True, publicAccessCidrs=["0.0.0.0/0"])),
+        resource(CLUSTER, endpoint(endpointPublicAccess=True, publicAccessCidrs=["0.0.0.0/0"])),
     ),
     *three(
         "eks-endpoint-private",
@@ -144,7 +146,7 @@ CASES: list[Case] = [
         Verdict.MET,
         "accepts another network",
         EKS,
-        node("kubernetes:helm.sh/v3:Release", {"chart": "cilium"}),
+        resource("kubernetes:helm.sh/v3:Release", {"chart": "cilium"}),
     ),
     *stacks(
         "eks-workload-identity", "pods without roles", [EKS], [EKS, association("arn")], [EKS, association(UNKNOWN)]
@@ -155,7 +157,7 @@ CASES: list[Case] = [
         "refuses an access key in a pod",
         EKS,
         association("arn"),
-        node(
+        resource(
             "kubernetes:apps/v1:Deployment",
             {"spec": {"template": {"spec": {"containers": [{"env": [{"name": "AWS_ACCESS_KEY_ID"}]}]}}}},
         ),

@@ -5,20 +5,9 @@ import pytest
 from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
 from policies.model import Verdict
-from tests.policies.aws_resources import (
-    ACCOUNT,
-    Case,
-    allow,
-    baseline,
-    document,
-    judgements,
-    more,
-    node,
-    stacks,
-    three,
-    trusts,
-    verdict,
-)
+from tests.nodes import resource
+from tests.policies.aws_resources import ACCOUNT, Case, allow, baseline, document, more, stacks, three, trusts
+from tests.policies.support import judgements, verdict
 
 POLICY = "aws:iam/policy:Policy"
 ROLE = "aws:iam/role:Role"
@@ -36,8 +25,8 @@ GOOD_PASSWORDS = {
     "requireUppercaseCharacters": True,
     "requireLowercaseCharacters": True,
 }
-NODE_ROLE = node(ROLE, name="nodes")
-WORKERS = node(NODE_GROUP, name="workers", refers={"nodeRoleArn": [NODE_ROLE]})
+NODE_ROLE = resource(ROLE, name="nodes")
+WORKERS = resource(NODE_GROUP, name="workers", refers={"nodeRoleArn": [NODE_ROLE]})
 
 
 def policy(*statements: dict[str, object]) -> dict[str, object]:
@@ -50,11 +39,11 @@ def managed(name: object) -> dict[str, object]:
 
 def attached(name: str) -> Node:
     inputs = {"policyArn": name if name == UNKNOWN else managed(name)["policyArn"]}
-    return node(ATTACHMENT, inputs, name="attached", refers={"role": [NODE_ROLE]})
+    return resource(ATTACHMENT, inputs, name="attached", refers={"role": [NODE_ROLE]})
 
 
 def role(**inputs: object) -> Node:
-    return node(ROLE, inputs, outputs={"arn": f"arn:aws:iam::{ACCOUNT}:role/it"})
+    return resource(ROLE, inputs, outputs={"arn": f"arn:aws:iam::{ACCOUNT}:role/it"})
 
 
 HALF_KNOWN = {"policy": {"Statement": [{"Effect": "Allow", "Action": UNKNOWN, "Resource": "*"}]}}
@@ -111,9 +100,9 @@ CASES: list[Case] = [
     *stacks(
         "iam-password-policy",
         "short passwords",
-        [node(PASSWORDS, {**GOOD_PASSWORDS, "minimumPasswordLength": 8})],
-        [node(PASSWORDS, GOOD_PASSWORDS)],
-        [node(PASSWORDS, {**GOOD_PASSWORDS, "maxPasswordAge": UNKNOWN})],
+        [resource(PASSWORDS, {**GOOD_PASSWORDS, "minimumPasswordLength": 8})],
+        [resource(PASSWORDS, GOOD_PASSWORDS)],
+        [resource(PASSWORDS, {**GOOD_PASSWORDS, "maxPasswordAge": UNKNOWN})],
     ),
     *stacks(
         "eks-node-role-ecr-read-only",
@@ -122,46 +111,46 @@ CASES: list[Case] = [
         [NODE_ROLE, WORKERS, attached("AmazonEC2ContainerRegistryPullOnly")],
         [NODE_ROLE, WORKERS, attached(UNKNOWN)],
     ),
-    more("iam-no-user-policies", Verdict.BROKEN, "refuses rights of one user", node(USER_POLICY, {"user": "ada"})),
-    more("iam-no-user-policies", Verdict.UNKNOWN, "does not decide yet", node(USER_POLICY, {"user": UNKNOWN})),
+    more("iam-no-user-policies", Verdict.BROKEN, "refuses rights of one user", resource(USER_POLICY, {"user": "ada"})),
+    more("iam-no-user-policies", Verdict.UNKNOWN, "does not decide yet", resource(USER_POLICY, {"user": UNKNOWN})),
     more("iam-no-user-policies", None, "has nothing to say without users"),
     more(
         "iam-no-static-access-keys",
         Verdict.BROKEN,
         "refuses an access key",
-        node("aws:iam/accessKey:AccessKey", {"user": "ci"}),
+        resource("aws:iam/accessKey:AccessKey", {"user": "ci"}),
     ),
     more(
         "iam-no-static-access-keys",
         Verdict.UNKNOWN,
         "does not decide yet",
-        node("aws:iam/accessKey:AccessKey", {"user": UNKNOWN}),
+        resource("aws:iam/accessKey:AccessKey", {"user": UNKNOWN}),
     ),
     more("iam-no-static-access-keys", None, "has nothing to say without users"),
     more(
         "iam-no-star-star",
         Verdict.BROKEN,
         "refuses everything but a little",
-        node(POLICY, {"policy": document({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})}),
+        resource(POLICY, {"policy": document({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})}),
     ),
     more(
         "iam-no-star-star",
         Verdict.BROKEN,
         "reads the documents within a role",
-        node(ROLE, {"inlinePolicies": [{"policy": document(allow("*"))}]}),
+        resource(ROLE, {"inlinePolicies": [{"policy": document(allow("*"))}]}),
     ),
     more(
         "iam-no-star-star",
         Verdict.MET,
         "lets a denial of everything stand",
-        node(POLICY, {"policy": document({"Effect": "Deny", "Action": "*", "Resource": "*"})}),
+        resource(POLICY, {"policy": document({"Effect": "Deny", "Action": "*", "Resource": "*"})}),
     ),
-    more("iam-no-star-star", Verdict.UNKNOWN, "does not read a secret document", node(POLICY, {"policy": SECRET})),
+    more("iam-no-star-star", Verdict.UNKNOWN, "does not read a secret document", resource(POLICY, {"policy": SECRET})),
     more(
         "iam-no-admin-managed-policy",
         Verdict.BROKEN,
         "reads the policies that a role names",
-        node(ROLE, {"managedPolicyArns": ["arn:aws:iam::aws:policy/IAMFullAccess"]}),
+        resource(ROLE, {"managedPolicyArns": ["arn:aws:iam::aws:policy/IAMFullAccess"]}),
     ),
     more(
         "iam-trust-policy-limited",
@@ -227,7 +216,7 @@ def test_a_rule_says_what_it_must(case: Case) -> None:
 
 
 def test_a_finding_names_the_statement_that_is_wrong() -> None:
-    bad = node(POLICY, policy(allow("s3:GetObject"), allow("*")))
+    bad = resource(POLICY, policy(allow("s3:GetObject"), allow("*")))
     (finding,) = judgements("iam-no-star-star", bad)
     assert finding.path == "policy"
     assert finding.message.startswith("Statement[1]: ")
@@ -235,7 +224,7 @@ def test_a_finding_names_the_statement_that_is_wrong() -> None:
 
 def test_a_document_as_a_structure_is_read_like_one_as_text() -> None:
     structure = {"policy": {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}}
-    assert verdict("iam-no-star-star", node(POLICY, structure)) is Verdict.BROKEN
+    assert verdict("iam-no-star-star", resource(POLICY, structure)) is Verdict.BROKEN
 
 
 def test_roles_of_others_than_nodes_may_push_images() -> None:

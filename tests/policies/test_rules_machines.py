@@ -6,7 +6,9 @@ import pytest
 
 from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
-from tests.policies.aws_resources import Case, judgements, more, node, three, verdict
+from tests.nodes import resource
+from tests.policies.aws_resources import Case, more, three
+from tests.policies.support import judgements, verdict
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 INSTANCE = "aws:ec2/instance:Instance"
@@ -27,7 +29,7 @@ CASES: list[Case] = [
         "ec2-imdsv2",
         Verdict.MET,
         "accepts an instance without metadata",
-        node(INSTANCE, {"metadataOptions": {"httpEndpoint": "disabled"}}),
+        resource(INSTANCE, {"metadataOptions": {"httpEndpoint": "disabled"}}),
     ),
     *three(
         "ec2-imds-hop-limit",
@@ -49,13 +51,13 @@ CASES: list[Case] = [
         "ebs-volumes-encrypted",
         Verdict.UNKNOWN,
         "does not decide about disks that are not known",
-        node(TEMPLATE, {"blockDeviceMappings": UNKNOWN}),
+        resource(TEMPLATE, {"blockDeviceMappings": UNKNOWN}),
     ),
     more(
         "ebs-volumes-encrypted",
         Verdict.BROKEN,
         "refuses a root disk in clear",
-        node(INSTANCE, {"ebsBlockDevices": [{"encrypted": True}]}),
+        resource(INSTANCE, {"ebsBlockDevices": [{"encrypted": True}]}),
     ),
     *three(
         "ec2-no-public-ip",
@@ -69,7 +71,7 @@ CASES: list[Case] = [
         "ec2-no-public-ip",
         Verdict.BROKEN,
         "refuses a template that gives public addresses",
-        node(TEMPLATE, {"networkInterfaces": [{"associatePublicIpAddress": "true"}]}),
+        resource(TEMPLATE, {"networkInterfaces": [{"associatePublicIpAddress": "true"}]}),
     ),
     *three(
         "ec2-instance-profile",
@@ -128,12 +130,14 @@ def test_a_rule_says_what_it_must(case: Case) -> None:
 
 
 def test_a_template_of_a_node_group_needs_no_instance_profile() -> None:
-    template = node(TEMPLATE, name="template")
-    group = node(NODE_GROUP, {"launchTemplate": {"id": "lt-1"}}, name="group", refers={"launchTemplate": [template]})
+    template = resource(TEMPLATE, name="template")
+    group = resource(
+        NODE_GROUP, {"launchTemplate": {"id": "lt-1"}}, name="group", refers={"launchTemplate": [template]}
+    )
     assert verdict("ec2-instance-profile", template, group) is None
     assert verdict("ec2-instance-profile", template) is Verdict.BROKEN
 
 
 def test_a_finding_about_a_secret_does_not_repeat_it() -> None:
-    (finding,) = judgements("ec2-user-data-no-secrets", node(TEMPLATE, {"userData": SECRET_SCRIPT}))
+    (finding,) = judgements("ec2-user-data-no-secrets", resource(TEMPLATE, {"userData": SECRET_SCRIPT}))
     assert finding.value is None

@@ -5,9 +5,11 @@ import pytest
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
-from tests.policies.aws_resources import Case, allow, document, judgements, more, node, stacks, three, verdict
+from tests.nodes import resource
+from tests.policies.aws_resources import Case, allow, document, more, stacks, three
+from tests.policies.support import judgements, verdict
 
-VPC = node("aws:ec2/vpc:Vpc", name="vpc")
+VPC = resource("aws:ec2/vpc:Vpc", name="vpc")
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 OLD_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -24,7 +26,7 @@ def opens(cidr: object, first: object, last: object, protocol: object = "tcp") -
 
 
 def within(vpc: Node, type_: str, name: str = "part", **inputs: object) -> Node:
-    return node(type_, {"vpcId": "vpc-id", **inputs}, name=name, refers={"vpcId": [vpc]})
+    return resource(type_, {"vpcId": "vpc-id", **inputs}, name=name, refers={"vpcId": [vpc]})
 
 
 def endpoints(*services: str) -> list[Node]:
@@ -39,25 +41,25 @@ def subnet(name: str, zone: str = "us-east-1a", **inputs: object) -> Node:
 def routed(one: Node, *, out: str | None) -> list[Node]:
     """A subnet with its route table; `out` is the gateway that the internet is reached by."""
     table = within(VPC, "aws:ec2/routeTable:RouteTable", f"{one.name}-table")
-    association = node(
+    association = resource(
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
         name=f"{one.name}-association",
         refers={"subnetId": [one], "routeTableId": [table]},
     )
     target = {"gatewayId": out} if out else {"natGatewayId": "nat-1"}
     inputs = {"destinationCidrBlock": "0.0.0.0/0", **target}
-    route = node("aws:ec2/route:Route", inputs, name=f"{one.name}-route", refers={"routeTableId": [table]})
+    route = resource("aws:ec2/route:Route", inputs, name=f"{one.name}-route", refers={"routeTableId": [table]})
     return [one, table, association, route]
 
 
 PUBLIC, PRIVATE = subnet("public"), subnet("private", "us-east-1b")
-LOOSE = node(
+LOOSE = resource(
     "aws:ec2/routeTableAssociation:RouteTableAssociation", {"routeTableId": UNKNOWN}, refers={"subnetId": [PUBLIC]}
 )
 
 
 def nodes_in(one: Node) -> Node:
-    return node(NODE_GROUP, {"subnetIds": [one.id]}, name="workers", refers={"subnetIds": [one]})
+    return resource(NODE_GROUP, {"subnetIds": [one.id]}, name="workers", refers={"subnetIds": [one]})
 
 
 def acl(cidr: object, action: str = "allow") -> dict[str, object]:
@@ -86,7 +88,7 @@ CASES: list[Case] = [
         "a default group as AWS makes it",
         [VPC],
         [VPC, within(VPC, DEFAULT_GROUP, ingress=[], egress=[])],
-        [VPC, node(DEFAULT_GROUP, {"vpcId": UNKNOWN})],
+        [VPC, resource(DEFAULT_GROUP, {"vpcId": UNKNOWN})],
     ),
     *three(
         "subnet-no-auto-public-ip",
@@ -115,7 +117,7 @@ CASES: list[Case] = [
         "vpc-endpoint-policy-restricted",
         Verdict.BROKEN,
         "refuses a policy that allows all",
-        node(ENDPOINT, {"policy": document(allow("*", Principal="*"))}),
+        resource(ENDPOINT, {"policy": document(allow("*", Principal="*"))}),
     ),
     *stacks(
         "vpc-subnets-multi-az",
@@ -136,13 +138,13 @@ CASES: list[Case] = [
         "nodes in a public subnet",
         [VPC, *routed(PUBLIC, out="igw-1"), nodes_in(PUBLIC)],
         [VPC, *routed(PRIVATE, out=None), nodes_in(PRIVATE)],
-        [node(NODE_GROUP, {"subnetIds": UNKNOWN})],
+        [resource(NODE_GROUP, {"subnetIds": UNKNOWN})],
     ),
     more(
         "eks-private-nodes",
         None,
         "leaves subnets alone that the stack did not make",
-        node(NODE_GROUP, {"subnetIds": ["subnet-0"]}),
+        resource(NODE_GROUP, {"subnetIds": ["subnet-0"]}),
     ),
     *three(
         "sg-no-admin-ports-from-internet",
@@ -172,13 +174,15 @@ CASES: list[Case] = [
         "sg-no-admin-ports-from-internet",
         Verdict.BROKEN,
         "refuses RDP over IPv6 in a group's own rules",
-        node(GROUP, {"ingress": [{"ipv6CidrBlocks": ["::/0"], "fromPort": 3389, "toPort": 3389, "protocol": "tcp"}]}),
+        resource(
+            GROUP, {"ingress": [{"ipv6CidrBlocks": ["::/0"], "fromPort": 3389, "toPort": 3389, "protocol": "tcp"}]}
+        ),
     ),
     more(
         "sg-no-admin-ports-from-internet",
         Verdict.MET,
         "accepts an old rule that lets out",
-        node(
+        resource(
             OLD_RULE, {"type": "egress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 22, "toPort": 22, "protocol": "tcp"}
         ),
     ),
@@ -186,7 +190,9 @@ CASES: list[Case] = [
         "sg-no-admin-ports-from-internet",
         Verdict.BROKEN,
         "refuses an old rule that lets in",
-        node(OLD_RULE, {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 0, "toPort": 0, "protocol": "-1"}),
+        resource(
+            OLD_RULE, {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 0, "toPort": 0, "protocol": "-1"}
+        ),
     ),
     *three(
         "sg-egress-limited",
@@ -216,7 +222,7 @@ CASES: list[Case] = [
         "nacl-no-admin-ports-from-internet",
         Verdict.BROKEN,
         "refuses a rule of its own",
-        node(
+        resource(
             "aws:ec2/networkAclRule:NetworkAclRule",
             {"cidrBlock": "0.0.0.0/0", "ruleAction": "allow", "protocol": "-1", "egress": False},
         ),
@@ -230,7 +236,7 @@ def test_a_rule_says_what_it_must(case: Case) -> None:
 
 
 def test_data_stores_belong_into_private_subnets() -> None:
-    store = node("aws:rds/subnetGroup:SubnetGroup", {"subnetIds": ["x"]}, name="db", refers={"subnetIds": [PUBLIC]})
+    store = resource("aws:rds/subnetGroup:SubnetGroup", {"subnetIds": ["x"]}, name="db", refers={"subnetIds": [PUBLIC]})
     stack = [VPC, *routed(PUBLIC, out="igw-1"), *routed(PRIVATE, out=None), store]
     assert verdict("vpc-private-subnets-present", *stack) is Verdict.BROKEN
 

@@ -15,18 +15,8 @@ from policies.rules.messaging import QUEUE, TOPIC
 from policies.rules.registries import LIFECYCLE, REPOSITORY, SCANNING
 from policies.rules.secrets_manager import ROTATION, SECRET
 from policies.rules.streams import FIREHOSE, STREAM
-from tests.policies.resources import (
-    BROKEN,
-    MET,
-    NOT_KNOWN,
-    at,
-    by_rule,
-    case,
-    check,
-    left_out,
-    one_property,
-    resource,
-)
+from tests.nodes import resource
+from tests.policies.resources import BROKEN, MET, NOT_KNOWN, at, by_rule, case, check, left_out, one_property
 
 CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
 BROKERS = "aws:msk/cluster:Cluster"

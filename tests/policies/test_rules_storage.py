@@ -21,20 +21,9 @@ from policies.rules.storage import (
     PUBLIC_FLAGS,
     VERSIONING,
 )
-from tests.policies.resources import (
-    BROKEN,
-    MET,
-    NOT_KNOWN,
-    at,
-    by_rule,
-    case,
-    check,
-    judgements,
-    left_out,
-    one_property,
-    resource,
-    verdict,
-)
+from tests.nodes import resource
+from tests.policies.resources import BROKEN, MET, NOT_KNOWN, at, by_rule, case, check, left_out, one_property
+from tests.policies.support import judgements, verdict
 
 LAKE = resource(BUCKET, {"forceDestroy": False}, name="lake", id="lake-1")
 LOGS = resource(BUCKET, name="logs", id="logs-1")

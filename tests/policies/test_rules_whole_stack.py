@@ -14,19 +14,10 @@ from policies.rules.backups import PLAN, SELECTION, VAULT, VAULT_LOCK, VAULT_POL
 from policies.rules.databases import INSTANCE
 from policies.rules.ownership import BASELINE
 from policies.rules.storage import BUCKET, PUBLIC_FLAGS
+from tests.nodes import resource
 from tests.policies import test_rules_databases, test_rules_services, test_rules_storage
-from tests.policies.resources import (
-    BROKEN,
-    MET,
-    NOT_KNOWN,
-    by_rule,
-    case,
-    check,
-    judgements,
-    left_out,
-    one_property,
-    resource,
-)
+from tests.policies.resources import BROKEN, MET, NOT_KNOWN, by_rule, case, check, left_out, one_property
+from tests.policies.support import judgements
 
 FILES = "aws:efs/fileSystem:FileSystem"
 DOMAIN = "aws:opensearch/domain:Domain"

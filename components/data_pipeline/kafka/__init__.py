@@ -14,7 +14,7 @@ from pydantic import Field
 from components.base.component import Component
 from components.base.identity import Egress, Statement
 from components.base.logs import log_group
-from components.base.security_group import SecurityGroupId, clients_of, security_group
+from components.base.security_group import MOST_CLIENTS, clients_of, security_group
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.kafka.arguments import (
     grow_at_percent,
@@ -33,6 +33,8 @@ from components.data_pipeline.kafka.brokers import (
 )
 from components.foundation import Foundation
 from mlops.core.config import Card
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import SecurityGroupId
 from mlops.core.module import StackFacts
 
 IAM_PORT = 9098
@@ -56,7 +58,7 @@ class KafkaConfig(DataPipelineConfig):
         StandardBrokers()
     )
     """The kind of brokers. It cannot be changed in place: another kind is another cluster."""
-    client_security_groups: tuple[SecurityGroupId, ...] = ()
+    client_security_groups: Annotated[tuple[SecurityGroupId, ...], Unique(most=MOST_CLIENTS)] = ()
     """Security groups that may connect besides the cluster's (sg-0123456789abcdef0)."""
     protect: bool = True
     """Refuse to delete the Kafka cluster and its topics."""

@@ -1,12 +1,16 @@
 """The kinds of brokers that MSK offers, and what each can and cannot do."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from mlops.core import versions
 from mlops.core.config import Config
+from mlops.core.fields import Form
+from mlops.core.fields.aws import LogDays
 
+MOST_RETENTION_HOURS = 87_600
+"""Ten years."""
 MOST_BROKERS = 60
 """A cluster in KRaft mode. Source: MSK quotas."""
 SERVERLESS_REGIONS = frozenset(
@@ -30,12 +34,23 @@ SERVERLESS_REGIONS = frozenset(
 """Source: MSK developer guide, "What is MSK Serverless?"."""
 
 
+TopicName = Annotated[
+    str,
+    Form(
+        r"(?!\.{1,2}$)(?!__)[A-Za-z0-9._-]+",
+        "a name that Kafka takes: letters, digits, `.`, `_` and `-`, neither `.` nor `..`, and no `__` first, which is "
+        "Kafka's own",
+        most=249,
+    ),
+]
+
+
 class TopicConfig(Config):
     """One topic."""
 
     partitions: int = Field(default=6, ge=1, le=1000)
     """Partitions: the most consumers of one group that can share the topic. Can grow, never shrink."""
-    retention_hours: int = Field(default=168, ge=1)
+    retention_hours: int = Field(default=168, ge=1, le=MOST_RETENTION_HOURS)
     """Hours for which events are kept."""
 
 
@@ -46,13 +61,13 @@ class ProvisionedBrokers(Config):
     """Apache Kafka version in MSK's spelling, run in KRaft mode."""
     brokers_per_zone: int = Field(default=1, ge=1, le=MOST_BROKERS // 2)
     """Brokers in each zone in use (at most three zones): MSK wants the same number in all."""
-    topics: dict[str, TopicConfig] = Field(default_factory=dict)
+    topics: dict[TopicName, TopicConfig] = Field(default_factory=dict, max_length=1000)
     """Topics by name. Clients cannot make any: a misspelt name must not become a topic."""
     monitoring: Literal["DEFAULT", "PER_BROKER", "PER_TOPIC_PER_BROKER", "PER_TOPIC_PER_PARTITION"] = "PER_BROKER"
     """Granularity of CloudWatch metrics; only DEFAULT is free."""
     open_monitoring: bool = False
     """Let Prometheus on the cluster read the brokers' JMX and node metrics."""
-    log_retention_days: int = Field(default=30, ge=1)
+    log_retention_days: LogDays = 30
     """Days for which broker logs are kept in CloudWatch Logs."""
 
     @field_validator("version")
@@ -83,11 +98,11 @@ class StandardBrokers(ProvisionedBrokers):
     """kafka.t3.small (experiments), kafka.m5.* or kafka.m7g.*, large to 16xlarge (m5 to 24xlarge)."""
     storage_gb: int = Field(default=100, ge=1, le=16384)
     """EBS storage a broker, GiB; with max_storage_gb that at creation only."""
-    max_storage_gb: int | None = Field(default=1000, le=16384)
+    max_storage_gb: int | None = Field(default=1000, ge=2, le=16384)
     """GiB a broker up to which storage grows by itself; null never grows it. Storage never shrinks."""
     storage_mode: Literal["LOCAL", "TIERED"] = "LOCAL"
     """TIERED moves older segments of topics that ask for it to cheaper storage of unlimited size."""
-    retention_hours: int = Field(default=168, ge=1)
+    retention_hours: int = Field(default=168, ge=1, le=MOST_RETENTION_HOURS)
     """Hours for which topics keep events unless they say otherwise."""
 
     @model_validator(mode="after")

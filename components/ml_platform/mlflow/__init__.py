@@ -41,6 +41,8 @@ from components.ml_platform.mlflow.auth import (
     login_parts,
 )
 from mlops.core.config import Card
+from mlops.core.fields.aws import CertificateArn
+from mlops.core.fields.kubernetes import Cpu, GroupName, HostName, Image, Memory
 from mlops.core.module import Need, StackFacts
 from mlops.core.versions import MLFLOW_IMAGE
 
@@ -64,7 +66,7 @@ class MlflowConfig(MlPlatformConfig):
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
-    image: str = MLFLOW_IMAGE
+    image: Image = MLFLOW_IMAGE
     """Image with MLflow, psycopg2, boto3, the Prometheus exporter and Flask-WTF (the `-full` one has them). A network
     without a way to the internet needs a copy of it in ECR."""
     min_replicas: int = Field(default=1, ge=1, le=20)
@@ -75,25 +77,21 @@ class MlflowConfig(MlPlatformConfig):
     """CPU use at which a server is added, in percent of `cpu`."""
     workers: int = Field(default=2, ge=1, le=16)
     """Processes a server; they share `memory`."""
-    cpu: str = Field(default="500m", pattern=r"^\d+(\.\d+)?m?$")
+    cpu: Cpu = "500m"
     """CPU request of a server (Kubernetes quantity)."""
-    memory: str = Field(default="1Gi", pattern=r"^\d+(\.\d+)?(Mi|Gi)$")
+    memory: Memory = "1Gi"
     """Memory request and limit of a server (Kubernetes quantity)."""
-    node_group: str | None = None
+    node_group: GroupName | None = None
     """Node group that it runs on, taints or not; null leaves it to any node without taints."""
     scratch_gb: int = Field(default=10, ge=1, le=500)
     """Room for artifacts on their way to S3, GiB: each passes through the server's disk."""
     auth: Auth = NoAuth()
     """Who may use the server: `none`, `basic` (MLflow's own users) or `oidc` (an OpenID Connect provider)."""
-    host: str | None = Field(default=None, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")
+    host: HostName | None = None
     """Name under which people reach the server through an internal load balancer, `mlflow.example.com`; its DNS
     record is yours to make. Null leaves the server inside the cluster."""
-    certificate_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/.+$")
+    certificate_arn: CertificateArn | None = None
     """ACM certificate of `host`."""
-
-    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
-        """The node group that it names has to be there."""
-        return stack.misplaced("MLflow", self.node_group)
 
     @property
     def highly_available(self) -> bool:
@@ -127,6 +125,17 @@ class MlflowConfig(MlPlatformConfig):
                 "Set host and certificate_arn"
             )
         return self
+
+    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
+        """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
+        misplaced = stack.misplaced("MLflow", self.node_group)
+        if self.host is None or stack.private_subnets:
+            return misplaced
+        sentence = (
+            f"host is {self.host}, which is reached through an internal load balancer, and network.mode public has no "
+            "private subnet for it. Set network.mode to private, or leave host out"
+        )
+        return (*misplaced, sentence)
 
     def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[MlPlatformOutputs]:
         """Make the server."""

@@ -16,6 +16,8 @@ from components.base.identity import Statement, policy_document
 from components.cluster import ClusterOutputs
 from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, generated_secret, stored_secret
 from mlops.core.config import Config
+from mlops.core.fields import Form, Unique
+from mlops.core.fields.aws import KeyArn, SecretArn
 from mlops.core.versions import OAUTH2_PROXY_IMAGE
 
 PORT = 5000
@@ -27,6 +29,36 @@ _CONFIG_FILE = f"{_CONFIG_DIRECTORY}/basic_auth.ini"
 _ADMIN_PASSWORD = "admin-password"
 _SESSION_KEY = "session-key"
 _CLIENT_SECRET = "client-secret"
+
+
+IssuerUrl = Annotated[
+    str,
+    Form(
+        r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*",
+        "an https:// address without a query, as the provider names itself",
+        most=500,
+    ),
+]
+ClientId = Annotated[
+    str,
+    Form("[A-Za-z0-9._~:/@+=-]+", "the client's id: letters, digits and `._~:/@+=-`", most=255),
+]
+EmailDomain = Annotated[
+    str,
+    Form(
+        r"\*|\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
+        "`*`, or a domain such as `example.com`; `.example.com` stands for all below it",
+        most=253,
+    ),
+]
+LoginGroup = Annotated[
+    str,
+    Form(
+        r"[\p{L}\p{N}](?:[\p{L}\p{N} _.:/@#+=()-]*[\p{L}\p{N})])?",
+        "the name of a group: letters, digits, spaces and `_.:/@#+=()-`; a comma would make two groups of it",
+        most=255,
+    ),
+]
 
 
 class NoAuth(Config):
@@ -48,17 +80,17 @@ class OidcAuth(Config):
     """An OpenID Connect provider decides who comes in; everybody who does may do everything."""
 
     kind: Literal["oidc"] = "oidc"
-    issuer_url: str = Field(pattern=r"^https://[^\s]+$")
+    issuer_url: IssuerUrl
     """The provider, as it names itself: https://login.example.com/realms/ml."""
-    client_id: str = Field(min_length=1)
+    client_id: ClientId
     """Client registered there, with the redirect URL `https://<host>/oauth2/callback`."""
-    client_secret_arn: str = Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+$")
+    client_secret_arn: SecretArn
     """Secrets Manager secret whose whole text is the client's secret."""
-    client_secret_key_arn: str | None = Field(default=None, pattern=r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/.+$")
+    client_secret_key_arn: KeyArn | None = None
     """KMS key of that secret; null when it is the account's `aws/secretsmanager`."""
-    email_domains: tuple[str, ...] = ("*",)
+    email_domains: Annotated[tuple[EmailDomain, ...], Unique(most=100)] = Field(default=("*",), min_length=1)
     """Domains of the addresses that may come in; `*` lets in whoever the provider knows."""
-    groups: tuple[str, ...] = ()
+    groups: Annotated[tuple[LoginGroup, ...], Unique(most=100)] = ()
     """Groups of the provider that may come in; none means all."""
 
 

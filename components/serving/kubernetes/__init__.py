@@ -5,7 +5,7 @@ and three more controllers to run. Models are reached inside the cluster only: K
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -37,6 +37,9 @@ from components.workloads.recommender import (
     RecommenderOutputs,
 )
 from mlops.core.config import Card
+from mlops.core.fields import Unique
+from mlops.core.fields.aws import KeyArn
+from mlops.core.fields.kubernetes import GroupName, ImageTag
 from mlops.core.module import Need, StackFacts
 
 
@@ -59,21 +62,21 @@ class KubernetesServingConfig(ServingConfig):
     scale_metric: kserve.Metric | None = None
     """What replicas follow: cpu or memory (Standard), concurrency or rps, requests a second (Knative). Null takes cpu,
     and concurrency with Knative."""
-    scale_target: int | None = Field(default=None, ge=1)
+    scale_target: int | None = Field(default=None, ge=1, le=1_000_000)
     """Value at which a replica is added: percent of the request for cpu and memory, requests a replica for the
     others. Null takes 70 percent, and Knative's own for the others."""
     timeout_seconds: int | None = Field(default=None, ge=1, le=3600)
     """Longest request, in mode Knative; Standard has nothing between client and model that would cut one off. One that
     takes more than 600 seconds is cut off after these where the node of Knative's activator is drained meanwhile."""
-    concurrent_requests: int | None = Field(default=None, ge=1)
+    concurrent_requests: int | None = Field(default=None, ge=1, le=1000)
     """Most requests that a replica works on at once, in mode Knative; the rest wait."""
-    mlserver_tag: str = "1.7.1"
+    mlserver_tag: ImageTag = "1.7.1"
     """Version of MLServer, which serves format mlflow. It loads models with MLflow 2.22; what newer versions of MLflow
     alone can read (skops) needs another server."""
-    storage_key_arns: tuple[str, ...] = ()
+    storage_key_arns: Annotated[tuple[KeyArn, ...], Unique(most=50)] = ()
     """KMS keys of foreign buckets that models lie in. The platform's own bucket needs none; a foreign one that is
     encrypted with a key of its own cannot be read without it."""
-    node_group: str | None = None
+    node_group: GroupName | None = None
     """Node group that models run on unless they name another, taints or not. Null leaves them to any node without
     taints, and models with GPUs always to nodes that have some."""
     recommender: RecommenderConfig | None = None
@@ -197,13 +200,7 @@ class KubernetesServing(Component[ServingOutputs]):
         self._config = config
         self._foundation = foundation
         cluster = foundation.cluster
-        kserve_args = KServeArgs(
-            scaling=config.scaling,
-            mlserver_tag=config.mlserver_tag,
-            controllers=cluster.controllers,
-            running=cluster.running,
-            certificates=cluster.certificates,
-        )
+        kserve_args = KServeArgs(scaling=config.scaling, mlserver_tag=config.mlserver_tag, cluster=cluster)
         base = KServe(f"{name}-kserve", kserve_args, self.child).outputs
         self._namespace = name_of(
             namespace(

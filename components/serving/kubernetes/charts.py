@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.base.component import INTERNAL, Component
+from components.cluster import ClusterOutputs
 from components.kubernetes.objects import name_of, namespace, release
-from components.kubernetes.placement import Controllers
 from components.serving.kubernetes import kserve
 from components.serving.kubernetes.knative import Knative, KnativeArgs
 from mlops.core import versions
@@ -18,11 +18,8 @@ class KServeArgs:
 
     scaling: kserve.Scaling
     mlserver_tag: str
-    controllers: Controllers
-    running: tuple[pulumi.Resource, ...]
-    """Nodes and names."""
-    certificates: pulumi.Resource
-    """cert-manager, which its webhooks have their certificates from."""
+    cluster: ClusterOutputs
+    """Nodes and names, cert-manager for its webhooks' certificates, and how many of each controller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +59,7 @@ class KServe(Component[KServeOutputs]):
             release_name="kserve",
             values=kserve.controller_values(args.scaling.mode),
             # It looks for Knative's kinds once, when it starts.
-            opts=self.child_with(depends_on=[crds, args.certificates, *args.running, *below]),
+            opts=self.child_with(depends_on=[crds, args.cluster.certificates, *args.cluster.running, *below]),
         )
         runtimes = release(
             f"{name}-runtimes",
@@ -76,6 +73,8 @@ class KServe(Component[KServeOutputs]):
 
     def _knative(self, args: KServeArgs) -> tuple[pulumi.Resource, ...]:
         knative_args = KnativeArgs(
-            running=args.running, controllers=args.controllers, timeout_seconds=args.scaling.timeout_seconds
+            running=args.cluster.running,
+            controllers=args.cluster.controllers,
+            timeout_seconds=args.scaling.timeout_seconds,
         )
         return Knative(f"{self.name}-knative", knative_args, self.child).outputs.ready

@@ -2,6 +2,7 @@
 
 import sys
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from mlops.cost.estimate import Estimate
 
 OVER_BUDGET = 3
-"""Exit code when a stack costs more than its budget."""
+"""Exit code when a stack costs more than its budget, or when nobody can know because something has no price."""
+
+
+class Format(StrEnum):
+    """How an estimate is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
 
 
 def cost(
@@ -40,25 +50,40 @@ def cost(
         str | None,
         typer.Option("--bill", metavar="NAME", help="Hold a published bill against the rules: dev or scale."),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a pull request.")] = False,
+    why: Annotated[
+        str | None, typer.Option("--why", metavar="LINE", help="Show how lines named like this come about.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail if anything has no price.")] = False,
+    allow_incomplete: Annotated[
+        bool, typer.Option("--allow-incomplete", help="Hold a budget against what has a price, and let the rest pass.")
+    ] = False,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How to print it; html is one page that needs nothing else.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The same as --format markdown.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show what a stack costs in a month: by module, line by line, with a band, before anything exists.
 
     Every resource of the plan is priced by a rule, hidden lines included; what follows from use is marked and
     reckoned with the `usage` of the stack's settings. 730 hours a month, list prices, no taxes, no free tiers.
-    Ends with exit code 3 when the stack is over its budget.
+    A total that lacks a price says "at least", and is within no budget. Ends with exit code 3 when the stack is over
+    its budget, or when nobody can know.
 
     \b
     mlops cost -s prod
     mlops cost -s prod --against dev     what prod costs more, module by module
     mlops cost -s prod --usage busy.yaml with another idea of its use
     mlops cost --graph export.json       a deployed stack: pulumi stack export --file export.json
+    mlops cost -s prod --why "data events"   what the line follows from, step by step
+    mlops cost -s prod --strict          fail on anything that has no price
     mlops cost -s prod --markdown        for a comment below a pull request
+    mlops cost -s prod --format html     a page for whoever pays
     mlops cost --bill dev                what a published $336 bill for such a platform forgot
     """
     from mlops.core.clock import today
     from mlops.cost import report
+    from mlops.cost.steps import next_steps
 
     if bill:
         from mlops.cli.views.bill import print_bill
@@ -69,14 +94,28 @@ def cost(
     allowed = budget if budget is not None else own_budget and own_budget.monthly_usd
     limit = Decimal(str(allowed)) if allowed is not None else None
     other = estimated(against, None, usage)[0] if against else None
-    if as_json:
+    chosen = _format(format_, markdown=markdown, as_json=as_json)
+    if why:
+        from mlops.cli.views.cost import print_why
+
+        print_why(made, why, book, as_json=chosen is Format.JSON)
+        return
+    if chosen is Format.JSON:
         document = report.to_json(made, book, own_budget, today())
         document["budget"] = float(limit) if limit is not None else None
+        document["next"] = [
+            {"what": step.what, "monthly": float(step.usd), "complete": step.complete}
+            for step in next_steps(made, book)
+        ]
         if other:
             document["against"] = report.to_json(other, book, None, today())
         ui.print_json(document)
-    elif markdown:
+    elif chosen is Format.MARKDOWN:
         sys.stdout.write(report.to_markdown(made, other, limit))
+    elif chosen is Format.HTML:
+        from mlops.cost.html import to_html
+
+        sys.stdout.write(to_html(made, other, book, limit))
     else:
         from mlops.cli.views import cost as cost_view
 
@@ -84,12 +123,24 @@ def cost(
             cost_view.print_comparison(other, made)
             cost_view.print_budget(made, limit)
         else:
-            cost_view.print_estimate(made, limit, lines=not short)
+            cost_view.print_estimate(made, limit, book, lines=not short)
         if free:
             cost_view.print_free(made)
         cost_view.print_notes(made, book, today())
-    if report.over_budget(made, limit):
+    if words := report.objection(made, limit, allow_incomplete=allow_incomplete, strict=strict):
+        ui.note(words)
         raise typer.Exit(OVER_BUDGET)
+
+
+def _format(chosen: Format | None, *, markdown: bool, as_json: bool) -> Format:
+    asked = {
+        *([chosen] if chosen else []),
+        *([Format.MARKDOWN] if markdown else []),
+        *([Format.JSON] if as_json else []),
+    }
+    if len(asked) > 1:
+        raise BadInputError(f"One format at a time: {', '.join(sorted(asked))} were asked for.")
+    return asked.pop() if asked else Format.TEXT
 
 
 def estimated(

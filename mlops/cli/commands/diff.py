@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlops.plan.graph import Graph
 
 DANGER = 4
-"""Exit code when a resource that holds data would go, and nobody has acknowledged it."""
+"""Exit code when a resource that holds data would go and nobody has acknowledged it, or when a change is refused."""
 
 
 def diff(
@@ -40,8 +40,9 @@ def diff(
     and --state it is compared with what `mlops up -s STACK --here` brought up
     on this machine. A renamed resource with an alias is the same resource.
 
-    Ends with exit code 4 when a resource that holds data would be replaced or
-    deleted, unless acknowledged.yaml names it with a reason and a last day:
+    Ends with exit code 4 when AWS or Kubernetes refuses a change on the way, or
+    when a resource that holds data would be replaced or deleted, unless
+    acknowledged.yaml names it with a reason and a last day:
 
     \b
     - {resource: storage-raw, change: delete, reason: ..., expires: 2026-12-31}
@@ -82,7 +83,7 @@ def diff(
         from mlops.cli.views import diff as diff_view
 
         diff_view.show(made)
-    if made.blocking:
+    if not made.stands:
         raise typer.Exit(DANGER)
 
 

@@ -1,10 +1,11 @@
 """`mlops doctor`: what is there, what is missing, and how to mend it."""
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from mlops import toolchain
 from mlops.cli import credentials, options, ui
 from mlops.cli.checks import Check
 
-_MARKS = {"ok": "[green]✓[/]", "missing": "[red]✗[/]", "optional": "[yellow]-[/]"}
+_MARKS = {"ok": "[green]✓[/]", "missing": "[red]✗[/]", "deploy": "[yellow]![/]", "optional": "[dim]-[/]"}
 
 
 def doctor(
@@ -26,8 +27,10 @@ def doctor(
 ) -> None:
     """Look at tools, credentials and quotas, and say how to mend them.
 
-    Makes no call over the network unless --online. Exit code 1 when something
-    that is needed is missing.
+    Every line says what is needed for what: plans need Python alone, rehearsals
+    pulumi, a deployment to AWS all that is marked with "!". Makes no call over
+    the network unless --online. Exit code 1 when something is missing that
+    rehearsals need, or, with --online, a deployment.
 
     \b
     mlops doctor
@@ -37,11 +40,14 @@ def doctor(
     from mlops.cli import quotas
 
     root = options.project_root()
-    checks = [_python(root), _uv(root), _pulumi(root), _language(root), *map(_tool, TOOLS), _credentials()]
+    checks = [_python(root), *_pulumi(root), _uv(root), _aws(), *map(_tool, TOOLS)]
     if online:
+        checks = [replace(check, verdict="missing") if check.verdict == "deploy" else check for check in checks]
         checks += quotas.online(options.target(stack) if stack else None)
+    else:
+        checks.append(_credentials())
     if as_json:
-        ui.print_json([asdict(check) for check in checks])
+        ui.print_json({"checks": [asdict(check) for check in checks]})
     else:
         _print(checks)
     if any(check.verdict == "missing" for check in checks):
@@ -56,6 +62,8 @@ def _print(checks: list[Check]) -> None:
         if check.fix:
             console.print(f"  {'':<18} ", end="")
             console.print(check.fix, style="dim", markup=False, soft_wrap=True)
+    if any(check.verdict == "deploy" for check in checks):
+        console.print("! is needed to deploy to AWS; plans and rehearsals work without it.", markup=False)
 
 
 def _python(root: Path) -> Check:
@@ -63,35 +71,58 @@ def _python(root: Path) -> Check:
     return Check(name="Python", verdict="ok", found=f"{platform.python_version()}, in {where}")
 
 
-def _uv(root: Path) -> Check:
-    on_path = shutil.which("uv")
-    own = root / ".tools" / "uv" / "bin" / "uv"
-    if on_path:
-        return Check(name="uv", verdict="ok", found=on_path)
-    fix = "`pulumi up` without this command needs uv on PATH: https://docs.astral.sh/uv/"
-    if own.is_file():
-        return Check(name="uv", verdict="optional", found=f"{own}, not on PATH", fix=fix)
-    return Check(name="uv", verdict="optional", found="not found", fix=f"`make setup` brings one. {fix}")
-
-
-def _pulumi(root: Path) -> Check:
+def _pulumi(root: Path) -> list[Check]:
+    """The CLI, and whether it can run the program itself."""
+    plugin = "pulumi for Python"
     try:
-        return Check(name="pulumi", verdict="ok", found=str(toolchain.find(root)))
+        pulumi = toolchain.find(root)
     except toolchain.ToolchainError as error:
         problem, _, fix = str(error).partition(": ")
-        return Check(name="pulumi", verdict="missing", found=problem, fix=fix)
+        return [
+            Check(name="pulumi", verdict="missing", found=problem, fix=f"Rehearsals and deployments need it: {fix}"),
+            Check(name=plugin, verdict="deploy", found="no pulumi", fix=_LANGUAGE),
+        ]
+    cli = Check(name="pulumi", verdict="ok", found=str(pulumi), fix=_unless_on_path("pulumi", pulumi.path))
+    if toolchain.speaks_python(pulumi):
+        return [cli, Check(name=plugin, verdict="ok", found="language plugin found")]
+    return [cli, Check(name=plugin, verdict="deploy", found="no language plugin", fix=_LANGUAGE)]
 
 
-def _language(root: Path) -> Check:
-    name = "pulumi for Python"
-    try:
-        speaks = toolchain.speaks_python(toolchain.find(root))
-    except toolchain.ToolchainError:
-        speaks = False
-    if speaks:
-        return Check(name=name, verdict="ok", found="language plugin found")
-    fix = "Deploying to AWS needs the official download: https://www.pulumi.com/docs/install/ (rehearsals do not)."
-    return Check(name=name, verdict="optional", found="no language plugin", fix=fix)
+_LANGUAGE = "Deploying to AWS needs the official download: https://www.pulumi.com/docs/install/ (rehearsals do not)."
+
+
+def _uv(root: Path) -> Check:
+    """pulumi makes the program's environment with uv, as Pulumi.yaml asks."""
+    uv = toolchain.find_uv(root)
+    if uv:
+        return Check(name="uv", verdict="ok", found=str(uv), fix=_unless_on_path("uv", uv))
+    fix = "pulumi runs it at every preview and up. `make setup` brings one, or install it: https://docs.astral.sh/uv/"
+    return Check(name="uv", verdict="deploy", found=f"no uv {toolchain.dotted(toolchain.MINIMUM_UV)} or newer", fix=fix)
+
+
+def _unless_on_path(name: str, found: Path) -> str:
+    """What to do before a plain `pulumi up`, where PATH does not lead to what was found."""
+    on_path = shutil.which(name)
+    if on_path and Path(on_path).resolve() == found.resolve():
+        return ""
+    return "Not what PATH leads to: run `make setup && . .venv/bin/activate` before a plain `pulumi up`."
+
+
+OLDEST_AWS = {1: (1, 24, 0), 2: (2, 7, 0)}
+"""What pulumi-eks takes of the AWS CLI: assertCompatibleAWSCLIExists in nodejs/eks/dependencies.ts of
+github.com/pulumi/pulumi-eks."""
+
+
+def _aws() -> Check:
+    """pulumi-eks asks for the AWS CLI at every preview, and the cluster's credentials come from it."""
+    found = _answer("aws", "--version")
+    told = re.match(r"aws-cli/(\d+)\.(\d+)\.(\d+)", found or "")
+    version = tuple(map(int, told.groups())) if told else ()
+    if version and version >= OLDEST_AWS.get(version[0], OLDEST_AWS[2]):
+        return Check(name="aws", verdict="ok", found=found or "")
+    needed = " or ".join(map(toolchain.dotted, OLDEST_AWS.values()))
+    fix = f"pulumi-eks needs it at every preview and up, {needed} or newer: https://aws.amazon.com/cli/"
+    return Check(name="aws", verdict="deploy", found=found or "not found", fix=fix)
 
 
 @dataclass(frozen=True)
@@ -102,20 +133,23 @@ class Tool:
 
 
 TOOLS = (
-    Tool("git", ("--version",), "Install git: https://git-scm.com/downloads"),
+    Tool("git", ("--version",), "For `mlops diff --base`: https://git-scm.com/downloads"),
     Tool(
         "kubectl", ("version", "--client"), "To look into a deployed cluster: https://kubernetes.io/docs/tasks/tools/"
     ),
-    Tool("aws", ("--version",), "To write a kubeconfig, and for doctor --online: https://aws.amazon.com/cli/"),
 )
 
 
 def _tool(tool: Tool) -> Check:
-    path = shutil.which(tool.name)
-    answer = first_line([path, *tool.arguments]) if path else None
+    answer = _answer(tool.name, *tool.arguments)
     if answer:
         return Check(name=tool.name, verdict="ok", found=answer)
     return Check(name=tool.name, verdict="optional", found="not found", fix=tool.fix)
+
+
+def _answer(name: str, *arguments: str) -> str | None:
+    path = shutil.which(name)
+    return first_line([path, *arguments]) if path else None
 
 
 def first_line(command: list[str]) -> str | None:
@@ -133,4 +167,4 @@ def _credentials() -> Check:
     if where:
         return Check(name="AWS credentials", verdict="ok", found=where)
     fix = f"Only to deploy to AWS; plans and rehearsals need none. {credentials.HINT}"
-    return Check(name="AWS credentials", verdict="optional", found="none", fix=fix)
+    return Check(name="AWS credentials", verdict="deploy", found="none", fix=fix)

@@ -13,6 +13,9 @@ from mlops.cli.errors import BadInputError, FailedError
 if TYPE_CHECKING:
     from policies.engine import Report
 
+FOLDER = Path("dist", "evidence")
+"""Where the files go that nobody gave a place: what was made from a checkout is no part of it, so git ignores it."""
+
 
 def evidence(
     stack: options.Stack = None,
@@ -21,7 +24,13 @@ def evidence(
         typer.Option("--framework", metavar="NAME", help="soc2, gdpr, hipaa, pci or cis; also nist, iso27001, fsbp."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="Where both files go; else here.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help=f"Where both files go; else {FOLDER.as_posix()}/, which git ignores.",
+        ),
     ] = None,
     graph: Annotated[
         Path | None,
@@ -37,7 +46,7 @@ def evidence(
     show that the control is met.
 
     \b
-    mlops evidence -s prod --framework soc2            evidence-prod-soc2.json and .html, here
+    mlops evidence -s prod --framework soc2            evidence-prod-soc2.json and .html, in dist/evidence
     mlops evidence -s prod --framework gdpr -o audit   both in the folder audit
     mlops evidence -s prod --framework cis --json      the JSON on standard output, no files
     mlops evidence --graph export.json --framework pci a deployed stack: pulumi stack export --file export.json
@@ -63,11 +72,19 @@ def evidence(
 
     name = f"evidence-{report.stack}-{framework}"
     texts = {".json": json.dumps(document, indent=1, ensure_ascii=False, default=str), ".html": to_html(found, plan)}
-    files = _write(output or Path.cwd(), name, texts)
+    files = _write(output or _folder(), name, texts)
     ui.out().print(", ".join(f"{number} {status}" for status, number in found.summary.items()) + ".", markup=False)
     for file in files:
         ui.out().print(f"Written: {file}", markup=False, soft_wrap=True)
     ui.note(made.WORDS)
+
+
+def _folder() -> Path:
+    """In the project, or where there is none, as with --graph, here."""
+    try:
+        return options.project_root() / FOLDER
+    except BadInputError:
+        return FOLDER
 
 
 def _write(folder: Path, name: str, texts: dict[str, str]) -> list[Path]:

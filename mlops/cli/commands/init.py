@@ -1,9 +1,9 @@
 """`mlops init`: write a stack file that is valid before it is written."""
 
+import json
 import re
 import shlex
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +18,8 @@ from mlops.cli.errors import BadInputError
 DEFAULT_REGION = "us-east-1"
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 
+Steps = tuple[int | str, ...]
+
 
 def init(
     stack: Annotated[str | None, typer.Option("--stack", "-s", metavar="NAME", help="Name of the new stack.")] = None,
@@ -29,34 +31,36 @@ def init(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="A setting that differs from the tier; may be repeated."),
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """Write the file of a new stack: a tier, and what it does otherwise.
 
-    Asks for stack, tier and region where they are not given. The file is
-    checked before it is written; an existing one is never touched.
+    Asks for stack, tier, region and modules where stack or tier is not given,
+    and tells what each tier costs. The file is checked before it is written;
+    an existing one is never touched.
 
     \b
     mlops init
     mlops init --stack qa --tier dev --region eu-west-1
     mlops init --stack qa --tier prod --set data_pipeline.kind=kafka
     """
-    from mlops.tiers import TIERS
+    from mlops.cli import wizard
 
     root = options.project_root()
     asks = not (stack and tier)
-    stack = stack or _ask("stack", "Name of the stack", "dev")
+    stack = stack or wizard.ask("stack", "Name of the stack", "dev")
     if not NAME.fullmatch(stack):
         raise BadInputError(f'"{stack}" cannot name a stack: lower case letters, digits and hyphens, a letter first.')
     path = root / f"Pulumi.{stack}.yaml"
     if path.exists():
         raise BadInputError(f"{path.name} exists. Edit it, or choose another name; nothing was written.")
-    tier = tier or _ask("tier", f"Tier ({', '.join(TIERS)})", "dev")
-    if asks and not region:
-        region = _ask("region", "AWS region", DEFAULT_REGION)
-    tags = {name: value for name, value in (("owner", owner), ("cost_center", cost_center)) if value}
+    tier = tier or wizard.ask_tier(root)
     given = list(settings or ())
-    config = _config(tier, region, given, tags)
-    text = _rendered(config)
+    if asks:
+        region = region or wizard.ask("region", "AWS region", DEFAULT_REGION)
+        given = [*wizard.ask_modules(tier), *given]
+    tags = {name: value for name, value in (("owner", owner), ("cost_center", cost_center)) if value}
+    text = _rendered(_config(tier, region, given, tags))
     _check(root, stack, text)
     path.write_text(text, encoding="utf-8")
 
@@ -64,33 +68,33 @@ def init(
     words += ["--region", region] if region else []
     words += [word for name, value in tags.items() for word in (f"--{name.replace('_', '-')}", value)]
     words += [word for setting in given for word in ("--set", setting)]
+    written = {"stack": stack, "tier": tier, "region": region or DEFAULT_REGION, "file": path.name}
+    if as_json:
+        ui.print_json({**written, "command": shlex.join(words)})
+        return
     console = ui.out()
-    console.print(f"[green]✓[/] Wrote {path.name}: {tier} in {region or DEFAULT_REGION}.")
+    console.print(f"[green]✓[/] Wrote {path.name}: {tier} in {written['region']}.")
     if asks:
         console.print("The same without questions:", shlex.join(words), markup=False)
-    console.print(f"Next: mlops plan -s {stack}", markup=False)
-
-
-def _ask(option: str, question: str, default: str) -> str:
-    if not sys.stdin.isatty():
-        raise BadInputError(f"--{option} is missing, and there is nobody to ask. `mlops init --help` shows how.")
-    return str(typer.prompt(question, default=default, err=True)).strip()
+    console.print(f"Next: mlops plan -s {stack}, mlops cost -s {stack}", markup=False)
 
 
 def _config(tier: str, region: str | None, settings: Sequence[str], tags: Mapping[str, str]) -> dict[str, Any]:
     platform: dict[str, Any] = {"tags": dict(tags)} if tags else {}
+    texts: dict[Steps, str] = {}
     for setting in settings:
         path, sign, text = setting.partition("=")
         if not sign or not all(path.split(".")):
             raise BadInputError(f'--set takes PATH=VALUE, such as network.zones=3; given was "{setting}".')
-        _put(platform, path, text)
+        texts |= _put(platform, path, text)
     config: dict[str, Any] = {"aws:region": region} if region else {}
     config["mlops:tier"] = tier
-    return {**config, "mlops:platform": platform} if platform else config
+    return {**config, "mlops:platform": _with_texts(platform, tier, texts)} if platform else config
 
 
-def _put(platform: dict[str, Any], path: str, text: str) -> None:
-    import yaml
+def _put(platform: dict[str, Any], path: str, text: str) -> dict[Steps, str]:
+    """Put a value in its place; the numbers in it with their texts, which tell 1.30 from 1.3."""
+    from mlops.core.yaml_reader import Document, YamlError, read
 
     *parents, last = path.split(".")
     place = platform
@@ -99,9 +103,39 @@ def _put(platform: dict[str, Any], path: str, text: str) -> None:
         if not isinstance(place, dict):
             raise BadInputError(f"--set {path}: {parent} was set to a plain value before.")
     try:
-        place[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise BadInputError(f'--set {path}: "{text}" is not a YAML value; quote special characters.') from None
+        document = read(text)
+    except YamlError as error:
+        # A shell has eaten the quotes of what must be a text: 012345678901, 2026-12-31.
+        if not text[:1].isalnum():
+            raise BadInputError(
+                f'--set {path}: "{text}" is not a YAML value; quote special characters. It {error}.'
+            ) from None
+        document = Document(text)
+    place[last] = document.value
+    steps = (*parents, last)
+    own = {steps: text} if isinstance(document.value, int | float) else {}
+    return own | {(*steps, *below): written for below, written in document.written.items()}
+
+
+def _with_texts(platform: dict[str, Any], tier_name: str, texts: Mapping[Steps, str]) -> dict[str, Any]:
+    """The settings with texts in place of numbers, where a setting is a text."""
+    from pydantic import ValidationError
+
+    from components.platform import PlatformConfig
+    from mlops.core.merge import merge
+    from mlops.core.problems import misread_numbers
+    from mlops.settings import replaced
+    from mlops.tiers import TIERS, tier
+
+    if tier_name not in TIERS:
+        return platform
+    given = merge(tier(tier_name).model_dump(mode="python"), platform)
+    try:
+        PlatformConfig.model_validate(given)
+    except ValidationError as error:
+        for steps, number in misread_numbers(error, given).items():
+            platform = replaced(platform, steps, texts.get(steps) or json.dumps(number))
+    return platform
 
 
 def _check(root: Path, stack: str, text: str) -> None:
@@ -115,7 +149,6 @@ def _check(root: Path, stack: str, text: str) -> None:
 
 
 def _rendered(config: dict[str, Any]) -> str:
-    import yaml
+    from mlops.core.yaml_reader import write
 
-    body = yaml.safe_dump({"config": config}, sort_keys=False, allow_unicode=True)
-    return f"{HEADER}\n{body}"
+    return f"{HEADER}\n{write({'config': config})}"

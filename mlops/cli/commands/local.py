@@ -64,31 +64,38 @@ def logs(
     name: Name = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they grow, until ^C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines from the end of each.")] = _TAIL_LINES,
+    as_json: options.Json = False,
 ) -> None:
     """Print what the parts wrote: one part, or all with its name before each line."""
+    from mlops.cli import ui
     from mlops.cli.errors import BadInputError
-    from mlops.cli.local.logs import follow_files, tail
+    from mlops.cli.local.logs import follow_files, last_lines, tail
     from mlops.local.programs import NAMES
     from mlops.local.supervisor import WATCH
 
     stack = _stack()
+    if as_json and follow:
+        raise BadInputError("--json prints one document, and what --follow prints has no end; choose one.")
     known = (*NAMES, WATCH)
     if name is not None and name not in known:
         raise BadInputError(f'There is no part "{name}". Allowed: {", ".join(known)}.')
     files = {one: stack.log(one) for one in ([name] if name else known) if stack.log(one).exists()}
     if not files:
         raise BadInputError("Nothing was written yet: `mlops up -s local` starts the services.")
+    if as_json:
+        ui.print_json({"parts": {one: last_lines(path, lines) for one, path in files.items()}})
+        return
     ends = {one: tail(one if name is None else "", path, lines) for one, path in files.items()}
     if follow:
         follow_files(files, ends, prefixed=name is None)
 
 
 @local_app.command("restart")
-def restart(name: Name = None) -> None:
+def restart(name: Name = None, as_json: options.Json = False) -> None:
     """Restart one part, or bring everything back: after a stop, a reboot, a killed process manager."""
     from mlops.cli import ui
     from mlops.cli.errors import BadInputError, FailedError
-    from mlops.cli.views.local import Waiting, parts_table
+    from mlops.cli.views.local import Waiting, as_data, parts_table
     from mlops.local import programs
     from mlops.local.layout import LocalError
     from mlops.local.stack import NotInstalledError
@@ -108,21 +115,27 @@ def restart(name: Name = None) -> None:
         raise BadInputError(str(error)) from None
     except LocalError as error:
         raise FailedError(str(error)) from None
-    ui.out().print(parts_table(stack.parts(), stack.memory()))
+    if as_json:
+        ui.print_json(as_data(stack.parts(), stack.served(), stack.memory()))
+    else:
+        ui.out().print(parts_table(stack.parts(), stack.memory()))
 
 
 @local_app.command("stop")
-def stop() -> None:
+def stop(as_json: options.Json = False) -> None:
     """Stop every part; data stays. `mlops local restart` brings it back, `mlops destroy -s local` removes it."""
     from mlops.cli import ui
 
     stack = _stack()
     number = stack.stop()
+    if as_json:
+        ui.print_json({"ended": number})
+        return
     ui.out().print(f"[green]✓[/] {number} processes ended; data is kept.")
 
 
 @local_app.command("run-loop", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run_loop(context: typer.Context) -> None:
+def run_loop(context: typer.Context, as_json: options.Json = False) -> None:
     """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`."""
     from mlops.cli import ui
     from mlops.cli.errors import BAD_INPUT, BadInputError, FailedError
@@ -130,7 +143,8 @@ def run_loop(context: typer.Context) -> None:
 
     stack = _stack()
     try:
-        code = stack.run_loop_command(["run-loop", *context.args], lambda line: ui.out().print(line, markup=False))
+        console = ui.err() if as_json else ui.out()
+        code = stack.run_loop_command(["run-loop", *context.args], lambda line: console.print(line, markup=False))
     except LocalError as error:
         raise FailedError(str(error)) from None
     if code == BAD_INPUT:
@@ -140,7 +154,10 @@ def run_loop(context: typer.Context) -> None:
             f"The loop ended with exit code {code}; above is why. What was finished is kept: `mlops local run-loop` "
             "goes on from there."
         )
-    ui.out().print(_serving(stack.served()), markup=False)
+    if as_json:
+        ui.print_json({"serving": stack.served()})
+    else:
+        ui.out().print(_serving(stack.served()), markup=False)
 
 
 def _stack() -> "LocalStack":
@@ -155,5 +172,6 @@ def _serving(served: Mapping[str, object]) -> str:
     if not served:
         return "The recommender does not answer."
     if not isinstance(champion, dict):
-        return f"No model is served: {served.get('problem') or 'the loop has not run'}."
+        problem = str(served.get("problem") or "There is no model yet: the loop has not run").rstrip(".")
+        return f"{problem}. `mlops local run-loop` trains and deploys one."
     return f"Version {champion.get('version')} ({champion.get('kind')}) is served, trained {champion.get('created')}."

@@ -45,7 +45,7 @@ def modules(
     if not found and kind:
         raise BadInputError(f'The slot {slot} has no variant "{kind}". Variants: {", ".join(chosen[0].kinds)}.')
     if as_json:
-        ui.print_json([_json(*row) for row in found])
+        ui.print_json({"variants": [_json(*row) for row in found]})
     elif slot:
         for row in found:
             _print_variant(*row)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlops.cli import ui
+from mlops.cli import options, ui
 from mlops.cli.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def new_module(
-    slot: Annotated[str, typer.Argument(help="The slot it fills: data_pipeline, ml_platform, serving.")],
+    slot: Annotated[str, typer.Argument(help="The slot it fills; `mlops modules` lists them.")],
     name: Annotated[str, typer.Argument(help="Its kind, in lower case: redpanda.")],
+    as_json: options.Json = False,
 ) -> None:
     """Write the file of a new variant of a slot.
 
@@ -48,6 +49,9 @@ def new_module(
         raise BadInputError(f"{slot} has a variant {kind} already: {path}. Nothing was written.")
     _write(path, every[slot], name)
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    if as_json:
+        ui.print_json({"slot": slot, "kind": kind, "file": str(shown)})
+        return
     console = ui.out()
     console.print(f"[green]✓[/] Wrote {shown}. It is a variant of {slot} from now on: kind {kind}.")
     console.print(

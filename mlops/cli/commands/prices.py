@@ -22,32 +22,58 @@ Region = Annotated[str, typer.Option("--region", "-r", help="AWS region.")]
 
 
 @prices.callback(invoke_without_command=True)
-def summary(context: typer.Context) -> None:
+def summary(context: typer.Context, as_json: options.Json = False) -> None:
     """Show where prices come from and how old they are, or renew them.
 
     \b
     mlops prices                     by service: how many, how old, how many unverified
     mlops prices list nat            every price whose service or name contains the word
     mlops prices refresh             ask the AWS Price List API
+    mlops prices --json
     """
     if context.invoked_subcommand:
         return
-    from mlops.core.clock import today
-    from mlops.cost.report import ages
-
     book = _book()
-    rows = []
-    for region in book.regions:
-        for service in book.regions[region]:
-            held = [price for price in book.prices(region) if price.service == service]
-            age = ages(held, today())
-            unverified = sum(not price.verified for price in held)
-            days = "–".join(str(day) for day in sorted(set(age))) if age else "undated"
-            sources = ", ".join(sorted({price.source for price in held}))
-            rows.append((region, service, str(len(held)), days, str(unverified or ""), sources))
+    held = _held(book)
+    if as_json:
+        ui.print_json({"services": held, "sources": book.sources})
+        return
+    rows = [
+        (
+            str(row["region"]),
+            str(row["service"]),
+            str(row["prices"]),
+            "–".join(str(day) for day in sorted(set(row["age_days"]))) or "undated",
+            str(row["unverified"] or ""),
+            ", ".join(row["sources"]),
+        )
+        for row in held
+    ]
     columns = (("Prices", "right"), ("Age, days", "right"), ("Unverified", "right"), "Sources")
     ui.out().print(ui.table("Price book", "Region", "Service", *columns, rows=rows))
     ui.out().print(ui.table("Sources", "Source", "What it is", rows=sorted(book.sources.items())))
+
+
+def _held(book: "Book") -> list[dict[str, Any]]:
+    """What the book knows of each service in each region: how many prices, how old, from where."""
+    from mlops.core.clock import today
+    from mlops.cost.report import ages
+
+    rows: list[dict[str, Any]] = []
+    for region in book.regions:
+        for service in book.regions[region]:
+            found = [price for price in book.prices(region) if price.service == service]
+            rows.append(
+                {
+                    "region": region,
+                    "service": service,
+                    "prices": len(found),
+                    "age_days": list(ages(found, today()) or ()),
+                    "unverified": sum(not price.verified for price in found),
+                    "sources": sorted({price.source for price in found}),
+                }
+            )
+    return rows
 
 
 @prices.command("list")
@@ -90,7 +116,7 @@ def list_prices(
             }
             for price in found
         ]
-        ui.print_json(rows)
+        ui.print_json({"prices": rows})
         return
     table = []
     for price in found:
@@ -103,7 +129,7 @@ def list_prices(
 
 
 @prices.command("refresh")
-def refresh(region: Region = "us-east-1") -> None:
+def refresh(region: Region = "us-east-1", as_json: options.Json = False) -> None:
     """Renew prices from the AWS Price List API, into prices.json beside the stack files.
 
     Needs boto3 and credentials that may call pricing:GetProducts; nothing is changed in AWS. What the API was not
@@ -134,10 +160,14 @@ def refresh(region: Region = "us-east-1") -> None:
     older = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
     newer = merged(older, renewal.as_book(today().isoformat()))
     target.write_text(json.dumps(newer, indent=1) + "\n", encoding="utf-8")
+    stale = [price for price in book.prices(region) if (price.service, price.sku) not in renewal.prices]
+    if as_json:
+        counts = {"renewed": len(renewal.prices), "kept": len(stale), "refused": list(renewal.refused)}
+        ui.print_json({"region": region, "file": target.name, **counts})
+        return
     ui.out().print(f"{ui.counted(len(renewal.prices), 'price')} renewed in {target.name}.")
     for sentence in renewal.refused:
         ui.note(sentence)
-    stale = [price for price in book.prices(region) if (price.service, price.sku) not in renewal.prices]
     ui.note(kept(stale, today()))
 
 

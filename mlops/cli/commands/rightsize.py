@@ -19,12 +19,13 @@ def rightsize(
 ) -> None:
     """Propose settings that fit what was used: requests, nodes and usage assumptions, with savings and risk.
 
-    Reads an allocation of OpenCost (JSON), an answer of Prometheus (JSON) or a cost and usage report of AWS (CSV).
+    Reads an allocation of OpenCost (JSON), an answer of Prometheus (JSON) or a cost and usage report of AWS (CSV, gzip,
+    Parquet, or the folder of its parts).
     Nothing is changed: what is printed goes into the stack file, if you agree.
 
     \b
     mlops rightsize -s prod --usage allocation.json
-      curl 'http://opencost:9003/allocation?window=14d&aggregate=namespace,controller&accumulate=true'
+      curl 'http://opencost:9003/allocation?window=14d&aggregate=namespace,controller,pod&accumulate=true'
     mlops rightsize -s prod --usage prometheus.json
       max by (namespace, workload, resource, statistic) of quantiles over two weeks;
       resource is cpu (cores) or memory (bytes), statistic is average or most
@@ -73,6 +74,8 @@ def _print(found: "Rightsizing") -> None:
         if text := as_yaml(found):
             console.print("\nFor the stack file, below `mlops:platform`:\n")
             console.print(text, markup=False, highlight=False)
+    for sentence in found.notes:
+        ui.note(sentence)
     for name in found.unmatched:
         ui.note(f"No setting sizes {name}.")
 
@@ -80,7 +83,7 @@ def _print(found: "Rightsizing") -> None:
 def as_yaml(found: "Rightsizing") -> str:
     """The proposals as a stack file would say them. Models are a list, which a stack file states as a whole: they are
     left to the table."""
-    import yaml
+    from mlops.core.yaml_reader import write
 
     tree: dict[str, Any] = {}
     for proposal in found.proposals:
@@ -91,7 +94,7 @@ def as_yaml(found: "Rightsizing") -> str:
         for part in parents:
             place = place.setdefault(part, {})
         place[last] = proposal.after
-    return yaml.safe_dump(tree, sort_keys=False) if tree else ""
+    return write(tree) if tree else ""
 
 
 def _json(found: "Rightsizing") -> dict[str, Any]:
@@ -109,4 +112,5 @@ def _json(found: "Rightsizing") -> dict[str, Any]:
             for proposal in found.proposals
         ],
         "unmatched": list(found.unmatched),
+        "notes": list(found.notes),
     }

@@ -12,9 +12,18 @@ FILE = Path("schema", "stack.schema.json")
 HEADER = f"# yaml-language-server: $schema={FILE.as_posix()}"
 """First line of a stack file: editors that know the YAML language server complete and check by it."""
 
+PULUMI_KEYS = {
+    "environment": "environments of Pulumi ESC to import",
+    "secretsprovider": "what encrypts secrets",
+    "encryptedkey": "the key that encrypts secrets, itself encrypted",
+    "encryptionsalt": "the salt of the passphrase that encrypts secrets",
+}
+"""Keys of a stack file beside `config`, which the engine reads and writes."""
+
 
 def schema(
     write: Annotated[bool, typer.Option("--write", help=f"Write it to {FILE.as_posix()}.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Print the JSON schema of a stack file, for editors.
 
@@ -28,12 +37,15 @@ def schema(
     """
     content = stack_schema()
     if not write:
-        ui.print_json(content)
+        ui.print_schema(content)
         return
     path = options.project_root() / FILE
     path.parent.mkdir(exist_ok=True)
     path.write_text(rendered(content), encoding="utf-8")
-    ui.out().print(f"Wrote {FILE.as_posix()}.")
+    if as_json:
+        ui.print_json({"file": FILE.as_posix()})
+    else:
+        ui.out().print(f"Wrote {FILE.as_posix()}.")
 
 
 def rendered(content: dict[str, Any]) -> str:
@@ -54,7 +66,9 @@ def stack_schema() -> dict[str, Any]:
         "title": "Stack of the MLOps platform",
         "type": "object",
         "required": ["config"],
+        "additionalProperties": False,
         "properties": {
+            **{key: {"description": f"Pulumi's own: {what}."} for key, what in PULUMI_KEYS.items()},
             "config": {
                 "type": "object",
                 "required": ["mlops:tier"],
@@ -64,7 +78,9 @@ def stack_schema() -> dict[str, Any]:
                     "mlops:platform": {**platform, "description": "What this stack does otherwise than its tier."},
                 },
                 "patternProperties": {"^mlops:(?!tier$|platform$)": False},
-            }
+                # Pulumi has settings of its own, such as pulumi:tags; what else there is, nobody reads.
+                "propertyNames": {"pattern": "^(mlops:|pulumi:|aws:region$)"},
+            },
         },
         "$defs": definitions,
     }

@@ -73,7 +73,5 @@ def exported(pulumi: toolchain.Pulumi, target: Target) -> dict[str, Any]:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """The user's environment, with uv, which runs the program, reachable where only set-up's own is there."""
-    own_uv = root / ".tools" / "uv" / "bin"
-    path = os.environ.get("PATH", "")
-    return {**os.environ, "PATH": f"{path}{os.pathsep}{own_uv}" if own_uv.is_dir() else path}
+    """The user's environment as if `.venv` were activated: pulumi runs the uv that is found there."""
+    return {**os.environ, "PATH": f"{root / toolchain.LINKS}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}

@@ -140,8 +140,7 @@ def unprotected(target: Target) -> dict[str, str]:
     file = stacks.read(target.stack, target.root)
     key = f"{file.project}:platform"
     platform = settings.resolve(file).platform.model_dump(mode="json")
-    override = json.loads(file.config.get(key, "{}")) or {}
-    return {**file.config, key: json.dumps(merge(override, _switched_off(platform)))}
+    return {**file.config, key: json.dumps(merge(settings.override(file), _switched_off(platform)))}
 
 
 def _switched_off(tree: Mapping[str, Any]) -> dict[str, Any]:

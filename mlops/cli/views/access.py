@@ -31,7 +31,7 @@ def show(
         if (who or "") in f"{right.principal.name} {right.role}" and (on or "") in right.resource
     ]
     if as_json:
-        ui.print_json([asdict(right) for right in found])
+        ui.print_json({"rights": [asdict(right) for right in found]})
         return
     if not found:
         ui.out().print("No policy of this stack grants that to anybody.")

@@ -23,8 +23,8 @@ def show(report: Report) -> None:
         if changes:
             _group(danger, head, changes, report)
     _rest(report.changes.of(Danger.NONE))
-    colour = "red" if report.blocking else "green"
-    console.print(f"\n[{colour}]{'✗' if report.blocking else '✓'}[/] {verdict(report)}")
+    colour = "green" if report.stands else "red"
+    console.print(f"\n[{colour}]{'✓' if report.stands else '✗'}[/] {verdict(report)}")
     if report.blocking:
         console.print(
             "Change it as said above, or acknowledge it in acknowledged.yaml: resource, change, reason, expires.",
@@ -37,7 +37,7 @@ def _group(danger: Danger, head: str, changes: Sequence[ResourceChange], report:
     console = ui.out()
     console.print(f"\n[bold]{head}[/] ({len(changes)})")
     for change in changes:
-        colour = "red" if danger is Danger.LOSS else "yellow"
+        colour = "red" if danger in (Danger.LOSS, Danger.REFUSED) else "yellow"
         words = "" if danger is Danger.NOT_KNOWN else f": {change.kind.value}"
         name = escape(change.node.name)
         console.print(f"[{colour}]•[/] [bold]{name}[/] ({short_type(change.node.type)}){words}", soft_wrap=True)

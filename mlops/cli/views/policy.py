@@ -93,7 +93,7 @@ def print_rules(rule_id: str | None, *, as_json: bool) -> None:
     found = [table[rule_id]] if rule_id else list(table.values())
     if as_json:
         documents = [rule_json(rule) for rule in found]
-        ui.print_json(documents[0] if rule_id else documents)
+        ui.print_json(documents[0] if rule_id else {"rules": documents})
     elif rule_id:
         _explain(found[0])
     else:
@@ -126,7 +126,7 @@ def print_coverage(types: Iterable[str], *, as_json: bool) -> None:
     """Each type with its rules, or why it has none."""
     rows = covered(types)
     if as_json:
-        ui.print_json([asdict(row) for row in rows])
+        ui.print_json({"types": [asdict(row) for row in rows]})
         return
     ui.out().print(_coverage(rows))
     judged = sum(bool(row.rules) for row in rows)

@@ -8,6 +8,7 @@ from mlops.cost.rules import (
     integration,
     kubernetes,
     machine_learning,
+    modes,
     network,
     observability,
     security,
@@ -35,6 +36,7 @@ RULES: dict[str, Rule] = {
     **observability.RULES,
     **security.RULES,
     **threats.RULES,
+    **modes.RULES,
 }
 STACK_RULE = traffic.of_stack
 """What belongs to no single resource."""
@@ -47,7 +49,7 @@ def rule_of(type_: str) -> Rule | None:
 
 def idle_reason(type_: str) -> str | None:
     """Why a resource whose type has a rule may cost nothing."""
-    return kubernetes.NOTHING_ASKED.get(_kind(type_)) if _is_object(type_) else None
+    return kubernetes.NOTHING_ASKED.get(_kind(type_)) if _is_object(type_) else modes.NOTHING_ASKED.get(type_)
 
 
 def unknown_part(node: Node) -> str | None:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from mlops.core import clock, versions
+from mlops.core import versions
 from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number, used
 from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.network import PUBLIC_IPV4
 from mlops.cost.rules.storage import volume_items
 from mlops.cost.schedules import share_of_week
+from mlops.cost.support import month_split, since
 from mlops.plan.graph import Node
 
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -35,12 +36,23 @@ def spot(instance_type: str) -> Sku:
 
 def cluster(node: Node, context: Context) -> Iterator[Item]:
     """The control plane, which costs six times as much once its version has left standard support."""
-    release = versions.EKS.get(str(node.inputs.get("version")))
-    if release and release.standard_until < clock.today():
-        label = f"EKS control plane {release.version} in extended support"
-        yield hours(label, ("eks", "cluster_extended_support"))
-    else:
+    version = node.inputs.get("version")
+    release = versions.EKS.get(str(version))
+    if version is None:
+        # EKS takes its default, which is always in standard support.
         yield hours("EKS control plane", ("eks", "cluster_standard_support"))
+    elif release is None:
+        yield hours(f"EKS control plane of version {version}", ("eks", f"support of version {version}"))
+    else:
+        standard, extended = month_split(release.standard_until)
+        if standard:
+            yield hours("EKS control plane", ("eks", "cluster_standard_support"), 1, standard)
+        if extended:
+            label = f"EKS control plane {release.version} in extended support{since(release.standard_until)}"
+            yield hours(label, ("eks", "cluster_extended_support"), 1, extended)
+    tier = str((node.inputs.get("controlPlaneScalingConfig") or {}).get("tier") or "standard")
+    if tier != "standard":
+        yield hours(f"provisioned control plane, {tier}", ("eks", f"control_plane_{tier}"))
 
 
 def node_group(node: Node, context: Context) -> Iterator[Item]:
@@ -48,7 +60,7 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
     types = [str(name) for name in node.inputs.get("instanceTypes") or ()] or [EKS_DEFAULT_TYPE]
     count = context.nodes_needed(node)
     scheduled = share_of_week(node, context) * HOURS
-    running = number(count) * min(number(context.usage.compute.node_hours), scheduled)
+    running = number(count) * min(number(context.figure("compute.node_hours")), scheduled)
     by_schedule = f", {float(scheduled / HOURS * 168):.4g} of 168 hours a week" if scheduled < HOURS else ""
     if node.inputs.get("capacityType") == "SPOT":
         # EKS takes the type with the most room to spare: one stands for all. At worst it costs what on demand does.
@@ -101,7 +113,7 @@ def _public_addresses(node: Node, context: Context) -> bool:
 def instance(node: Node, context: Context) -> Iterator[Item]:
     """A single machine with its disks."""
     name = str(node.inputs.get("instanceType") or EKS_DEFAULT_TYPE)
-    yield hours(f"{name} on demand", on_demand(name), 1, number(context.usage.compute.node_hours))
+    yield hours(f"{name} on demand", on_demand(name), 1, context.figure("compute.node_hours"))
     yield from credit_items(node, context)
     for volume in (node.inputs.get("rootBlockDevice") or {}, *(node.inputs.get("ebsBlockDevices") or ())):
         kind, gb = str(volume.get("volumeType") or "gp3"), number(volume.get("volumeSize"), 8)
@@ -119,7 +131,7 @@ def ecs_service(node: Node, context: Context) -> Iterator[Item]:
     count = number(node.inputs.get("desiredCount"), 1)
     arm = (size.get("runtimePlatform") or {}).get("cpuArchitecture") == "ARM64"
     platform = "arm" if arm else "x86"
-    running = count * number(context.usage.compute.node_hours)
+    running = count * number(context.figure("compute.node_hours"))
     vcpus, gb = number(size.get("cpu"), 256) / 1024, number(size.get("memory"), 512) / 1024
     tasks = f"{count} Fargate tasks"
     yield Item(label=f"{tasks}, {vcpus} vCPU each", sku=("fargate", f"vcpu_linux_{platform}"), quantity=running * vcpus)
@@ -128,7 +140,7 @@ def ecs_service(node: Node, context: Context) -> Iterator[Item]:
 
 def fargate_profile(node: Node, context: Context) -> Iterator[Item]:
     """Pods that a profile takes pay for the vCPU and GB that they ask for; which those are the profile does not say."""
-    vcpu_hours = context.share(context.usage.compute.fargate_vcpu_hours, FARGATE_PROFILE)
+    vcpu_hours = context.share("compute.fargate_vcpu_hours", FARGATE_PROFILE)
     yield used("pods on Fargate: vCPU", ("fargate", "vcpu_linux_x86"), vcpu_hours)
     yield used("pods on Fargate: memory", ("fargate", "memory_linux_x86"), vcpu_hours * 2)
 

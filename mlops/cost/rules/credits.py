@@ -6,7 +6,7 @@ Source: EC2 user guide, "Unlimited mode for burstable performance instances"; RD
 
 from collections.abc import Iterator
 
-from mlops.cost.model import Context, Item, Sku, used
+from mlops.cost.model import Context, Item, Sku, part_of, used
 from mlops.plan.graph import Node
 
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -25,7 +25,7 @@ def credit_items(node: Node, context: Context) -> Iterator[Item]:
     sku = _sku(node)
     if sku:
         sharing = sum(1 for one in context.of_type(NODE_GROUP, INSTANCE, RDS_INSTANCE) if _sku(one))
-        hours = context.usage.compute.burst_vcpu_hours / max(sharing, 1)
+        hours = part_of(context.figure("compute.burst_vcpu_hours"), sharing)
         yield used("CPU credits above the baseline", sku, hours)
 
 

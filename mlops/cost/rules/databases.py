@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from mlops.cost.model import Context, Item, Rule, hours, number, used
 from mlops.cost.rules.credits import credit_items
-from mlops.plan.capacity import vcpus
+from mlops.cost.rules.database_support import extended_support, watching
 from mlops.plan.graph import Node
 
 RDS_INSTANCE = "aws:rds/instance:Instance"
@@ -14,7 +14,6 @@ CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
 TABLE = "aws:dynamodb/table:Table"
 WORKGROUP = "aws:redshiftserverless/workgroup:Workgroup"
 
-_FREE_INSIGHTS_DAYS = 7
 _BASE_IOPS, _BASE_IOPS_LARGE, _LARGE_GB = 3_000, 12_000, 400
 """gp3 of RDS PostgreSQL: IOPS included below and from 400 GB (RDS user guide, "gp3 storage")."""
 
@@ -26,7 +25,7 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
     service = f"rds_{engine}"
     name = str(node.inputs.get("instanceClass"))
     zones = "in two zones" if placing == "multi_az" else "in one zone"
-    running = number(context.usage.compute.database_hours)
+    running = context.figure("compute.database_hours")
     yield hours(f"{name} {zones}", (service, f"{name}:{placing}"), 1, running)
     yield from credit_items(node, context)
     gb, kind = number(node.inputs.get("allocatedStorage"), 20), str(node.inputs.get("storageType") or "gp3")
@@ -35,18 +34,10 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
     storage = (service, f"storage_{kind}:{'single_az' if twice else placing}")
     yield Item(label=f"storage, {gb} GB {kind} {zones}", sku=storage, quantity=gb * (2 if twice else 1))
     yield from _iops(node, service, placing, kind, gb)
-    backups = context.share(context.usage.storage.database_backups_gb, RDS_INSTANCE, RDS_CLUSTER)
+    backups = context.share("storage.database_backups_gb", RDS_INSTANCE, RDS_CLUSTER)
     yield used("backups beyond the free ones", (service, "backup_storage_over_free"), backups)
-    if number(node.inputs.get("performanceInsightsRetentionPeriod")) > _FREE_INSIGHTS_DAYS:
-        _, family, size = name.split(".")
-        yield Item(
-            label="Performance Insights kept longer than 7 days",
-            sku=(service, f"insights_{family}"),
-            instead=((service, "insights_any"),),
-            quantity=Decimal(vcpus(f"{family}.{size}")),
-        )
-    if node.inputs.get("databaseInsightsMode") == "advanced":
-        yield Item(label="Database Insights, advanced", sku=("rds", "database_insights"), quantity=Decimal(1))
+    yield from watching(node, context)
+    yield from extended_support(node)
     yield from managed_secret(node)
 
 
@@ -69,8 +60,8 @@ def managed_secret(node: Node) -> Iterator[Item]:
 
 def aurora(node: Node, context: Context) -> Iterator[Item]:
     """An Aurora cluster without its instances: storage, I/O and backups follow from use."""
-    yield used("Aurora storage", ("aurora", "storage"), context.share(context.usage.storage.files_gb, RDS_CLUSTER))
-    backups = context.share(context.usage.storage.database_backups_gb, RDS_INSTANCE, RDS_CLUSTER)
+    yield used("Aurora storage", ("aurora", "storage"), context.share("storage.files_gb", RDS_CLUSTER))
+    backups = context.share("storage.database_backups_gb", RDS_INSTANCE, RDS_CLUSTER)
     yield used("backups beyond the free ones", ("aurora", "backup_storage"), backups)
     yield from managed_secret(node)
 
@@ -78,7 +69,7 @@ def aurora(node: Node, context: Context) -> Iterator[Item]:
 def aurora_instance(node: Node, context: Context) -> Iterator[Item]:
     """By class, or for `db.serverless` by the smallest capacity that the cluster goes down to."""
     name = str(node.inputs.get("instanceClass"))
-    running = number(context.usage.compute.database_hours)
+    running = context.figure("compute.database_hours")
     if name == "db.serverless":
         owner = context.behind(node, "clusterIdentifier", RDS_CLUSTER)
         scaling = (owner.inputs.get("serverlessv2ScalingConfiguration") or {}) if owner else {}
@@ -86,6 +77,7 @@ def aurora_instance(node: Node, context: Context) -> Iterator[Item]:
         yield hours(f"Aurora Serverless, {units} ACU at least", ("aurora", "serverless_v2_acu"), units, running)
     else:
         yield hours(f"{name} (Aurora)", ("aurora", f"{name}:standard"), 1, running)
+        yield from extended_support(node)
 
 
 def cache(node: Node, context: Context) -> Iterator[Item]:
@@ -106,14 +98,14 @@ def serverless_cache(node: Node, context: Context) -> Iterator[Item]:
 def table(node: Node, context: Context) -> Iterator[Item]:
     """On demand by request, or by provisioned capacity; storage either way."""
     if node.inputs.get("billingMode") == "PAY_PER_REQUEST":
-        reads = context.share(context.usage.requests.table_reads, TABLE) / 1_000_000
-        writes = context.share(context.usage.requests.table_writes, TABLE) / 1_000_000
+        reads = context.share("requests.table_reads", TABLE) / 1_000_000
+        writes = context.share("requests.table_writes", TABLE) / 1_000_000
         yield used("reads", ("dynamodb", "on_demand_read"), reads)
         yield used("writes", ("dynamodb", "on_demand_write"), writes)
     else:
         yield hours("read capacity", ("dynamodb", "provisioned_rcu"), number(node.inputs.get("readCapacity"), 1))
         yield hours("write capacity", ("dynamodb", "provisioned_wcu"), number(node.inputs.get("writeCapacity"), 1))
-    yield used("storage", ("dynamodb", "storage"), context.share(context.usage.requests.table_gb, TABLE))
+    yield used("storage", ("dynamodb", "storage"), context.share("requests.table_gb", TABLE))
 
 
 def search(node: Node, context: Context) -> Iterator[Item]:
@@ -129,7 +121,7 @@ def search(node: Node, context: Context) -> Iterator[Item]:
 
 
 def warehouse(node: Node, context: Context) -> Iterator[Item]:
-    units = context.share(context.usage.compute.warehouse_rpu_hours, WORKGROUP)
+    units = context.share("compute.warehouse_rpu_hours", WORKGROUP)
     yield used("Redshift Serverless", ("redshift_serverless", "rpu"), units)
 
 

@@ -14,7 +14,7 @@ _SNAPSHOTS = (VAULT, VOLUME_SNAPSHOT, DATABASE_SNAPSHOT)
 
 def file_system(node: Node, context: Context) -> Iterator[Item]:
     """EFS, elastic or bursting throughput; provisioned throughput is charged by MB/s."""
-    gb = context.share(context.usage.storage.files_gb, FILE_SYSTEM)
+    gb = context.share("storage.files_gb", FILE_SYSTEM)
     zonal = "one_zone_storage" if node.inputs.get("availabilityZoneName") else "standard_storage"
     yield used("EFS storage", ("efs", zonal), gb)
     if node.inputs.get("throughputMode") == "provisioned":
@@ -30,19 +30,19 @@ def lustre(node: Node, context: Context) -> Iterator[Item]:
 
 def vault(node: Node, context: Context) -> Iterator[Item]:
     """What lies in the vaults; most of it are snapshots of volumes and databases, at the dearer one's price."""
-    gb = context.share(context.usage.storage.snapshots_gb, *_SNAPSHOTS)
+    gb = context.share("storage.snapshots_gb", *_SNAPSHOTS)
     yield used("backups", ("aws_backup", "rds_snapshot"), gb)
 
 
 def volume_snapshot(node: Node, context: Context) -> Iterator[Item]:
     """By what changed since the snapshot before."""
-    gb = context.share(context.usage.storage.snapshots_gb, *_SNAPSHOTS)
+    gb = context.share("storage.snapshots_gb", *_SNAPSHOTS)
     yield used("snapshot of a volume", ("ebs", "snapshot"), gb)
 
 
 def database_snapshot(node: Node, context: Context) -> Iterator[Item]:
     """A snapshot made by hand is not among the free backups."""
-    gb = context.share(context.usage.storage.snapshots_gb, *_SNAPSHOTS)
+    gb = context.share("storage.snapshots_gb", *_SNAPSHOTS)
     yield used("snapshot of a database", ("rds_postgres", "backup_storage_over_free"), gb)
 
 

@@ -36,7 +36,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     ),
-    "flow logs are charged as the logs that they write": ("aws:ec2/flowLog:FlowLog",),
     "instances and volumes made from it are priced with their group": ("aws:ec2/launchTemplate:LaunchTemplate",),
     _ACCESS: (
         "aws:iam/role:Role",
@@ -49,7 +48,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:eks/accessEntry:AccessEntry",
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
         "aws:eks/podIdentityAssociation:PodIdentityAssociation",
-        "aws:accessanalyzer/analyzer:Analyzer",
         "aws:ec2/keyPair:KeyPair",
     ),
     "add-ons of EKS itself are free; their pods run on nodes": ("aws:eks/addon:Addon",),
@@ -76,11 +74,8 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:s3/bucketPolicy:BucketPolicy",
         "aws:s3/bucketNotification:BucketNotification",
         "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
-        "aws:s3/bucketMetric:BucketMetric",
         "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
         "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
-        "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
-        "aws:s3/inventory:Inventory",
         "aws:s3/accountPublicAccessBlock:AccountPublicAccessBlock",
         "aws:ebs/encryptionByDefault:EncryptionByDefault",
         "aws:ebs/snapshotBlockPublicAccess:SnapshotBlockPublicAccess",
@@ -162,7 +157,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:sagemaker/endpointConfiguration:EndpointConfiguration",
     ),
     _GROUPING: (
-        "aws:ecs/cluster:Cluster",
         "aws:ecs/taskDefinition:TaskDefinition",
         "aws:sagemaker/model:Model",
         "aws:sagemaker/modelPackageGroup:ModelPackageGroup",
@@ -184,16 +178,15 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:scheduler/schedule:Schedule",
         "aws:scheduler/scheduleGroup:ScheduleGroup",
     ),
-    "standard parameters are free": ("aws:ssm/parameter:Parameter", "aws:ssm/document:Document"),
-    "public certificates are free": (
-        "aws:acm/certificate:Certificate",
-        "aws:acm/certificateValidation:CertificateValidation",
-    ),
+    "documents are free; what runs them is priced": ("aws:ssm/document:Document",),
+    "waits for a certificate": ("aws:acm/certificateValidation:CertificateValidation",),
     "a standard's checks are charged with Security Hub": (
         "aws:securityhub/standardsSubscription:StandardsSubscription",
     ),
+    "archive tiers of objects in Intelligent-Tiering, which are priced with their bucket": (
+        "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
+    ),
     "budgets that only notify are free": ("aws:budgets/budget:Budget",),
-    "basic scanning is free": ("aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration",),
 }
 
 FREE: dict[str, str] = {type_: reason for reason, types in _BY_REASON.items() for type_ in types}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mlops.cost.model import Context, Item, Rule, used
+from mlops.cost.model import Context, Item, Rule, part_of, used
 from mlops.plan.graph import Node
 
 QUEUE = "aws:sqs/queue:Queue"
@@ -12,16 +12,21 @@ BUS = "aws:cloudwatch/eventBus:EventBus"
 
 def queue(node: Node, context: Context) -> Iterator[Item]:
     kind = "fifo" if node.inputs.get("fifoQueue") else "standard"
-    yield used("queue requests", ("sqs", kind), context.share(context.usage.requests.messages, QUEUE) / 1_000_000)
+    yield used("queue requests", ("sqs", kind), context.share("requests.messages", QUEUE) / 1_000_000)
 
 
 def topic(node: Node, context: Context) -> Iterator[Item]:
-    millions = context.share(context.usage.requests.messages, TOPIC) / 1_000_000
+    alarms = context.alarm_topics
+    if node.urn in alarms:
+        notices = part_of(context.figure("requests.notices"), len(alarms)) / 1_000_000
+        yield used("alarms passed on", ("sns", "api_requests_over_1m"), notices)
+        return
+    millions = part_of(context.figure("requests.messages"), context.count(TOPIC) - len(alarms)) / 1_000_000
     yield used("topic requests", ("sns", "api_requests_over_1m"), millions)
 
 
 def bus(node: Node, context: Context) -> Iterator[Item]:
-    millions = context.share(context.usage.requests.messages, BUS) / 1_000_000
+    millions = context.share("requests.messages", BUS) / 1_000_000
     yield used("custom events", ("eventbridge", "custom_events"), millions)
 
 

@@ -24,7 +24,7 @@ def endpoint(node: Node, context: Context) -> Iterator[Item]:
     variants = (config.inputs.get("productionVariants") or ()) if config else ()
     for variant in variants:
         if variant.get("serverlessConfig"):
-            seconds = number(context.usage.requests.functions) * number(context.usage.requests.function_ms) / 1000
+            seconds = context.figure("requests.functions") * context.figure("requests.function_ms") / 1000
             yield used("serverless inference", ("sagemaker", "serverless_inference_2gb"), seconds)
             continue
         count, name = number(variant.get("initialInstanceCount"), 1), str(variant.get("instanceType"))
@@ -33,7 +33,7 @@ def endpoint(node: Node, context: Context) -> Iterator[Item]:
 
 def notebook(node: Node, context: Context) -> Iterator[Item]:
     name = str(node.inputs.get("instanceType") or STUDIO_TYPE)
-    running = number(context.usage.compute.notebook_hours)
+    running = context.figure("compute.notebook_hours")
     yield used(f"notebook {name}", ("sagemaker", name), running)
     gb = number(node.inputs.get("volumeSize"), 5)
     yield Item(label=f"notebook volume, {gb} GB", sku=("sagemaker", "notebook_volume"), quantity=gb)
@@ -41,18 +41,18 @@ def notebook(node: Node, context: Context) -> Iterator[Item]:
 
 def user(node: Node, context: Context) -> Iterator[Item]:
     """A user's Studio application while it runs."""
-    running = number(context.usage.compute.notebook_hours)
+    running = context.figure("compute.notebook_hours")
     yield used(f"Studio application of a user, {STUDIO_TYPE}", ("sagemaker", STUDIO_TYPE), running)
 
 
 def domain(node: Node, context: Context) -> Iterator[Item]:
     """The home directories of its users."""
-    gb = context.share(context.usage.storage.files_gb, DOMAIN)
+    gb = context.share("storage.files_gb", DOMAIN)
     yield used("Studio home directories", ("sagemaker", "studio_efs"), gb)
 
 
 def jobs(node: Node, context: Context) -> Iterator[Item]:
-    running = context.share(context.usage.compute.training_hours, *_JOBS)
+    running = context.share("compute.training_hours", *_JOBS)
     yield used(f"jobs on {JOB_TYPE}", ("sagemaker", JOB_TYPE), running)
 
 
@@ -60,11 +60,11 @@ def feature_group(node: Node, context: Context) -> Iterator[Item]:
     """The online store; the offline one is objects in a bucket."""
     if not (node.inputs.get("onlineStoreConfig") or {}).get("enableOnlineStore"):
         return
-    reads = context.share(context.usage.requests.table_reads, FEATURE_GROUP) / 1_000_000
-    writes = context.share(context.usage.requests.table_writes, FEATURE_GROUP) / 1_000_000
+    reads = context.share("requests.table_reads", FEATURE_GROUP) / 1_000_000
+    writes = context.share("requests.table_writes", FEATURE_GROUP) / 1_000_000
     yield used("online features: reads", ("sagemaker", "feature_store_read"), reads)
     yield used("online features: writes", ("sagemaker", "feature_store_write"), writes)
-    gb = context.share(context.usage.requests.table_gb, FEATURE_GROUP)
+    gb = context.share("requests.table_gb", FEATURE_GROUP)
     yield used("online features: storage", ("sagemaker", "feature_store_online_storage"), gb)
 
 

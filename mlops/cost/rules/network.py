@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, used
+from mlops.cost.amounts import Amount
+from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, tiered_from, used
 from mlops.plan.graph import Node
 
 NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
@@ -10,13 +11,20 @@ ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 LOAD_BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 ZONE = "aws:route53/zone:Zone"
 
+DISTRIBUTION = "aws:cloudfront/distribution:Distribution"
+
+_ENDPOINT_DATA = (
+    ("interface_data_first_1pb", 1_000_000),
+    ("interface_data_next_4pb", 5_000_000),
+    ("interface_data_over_5pb", float("inf")),
+)
 PUBLIC_IPV4 = ("public_ipv4", "idle_or_in_use")
 
 
 def nat_gateway(node: Node, context: Context) -> Iterator[Item]:
     """Every hour, and every GB in either direction, on top of what the traffic costs anyway."""
     yield hours("NAT gateway", ("nat_gateway", "hour"))
-    gb = context.share(context.usage.traffic.nat_gb, NAT_GATEWAY)
+    gb = context.share("traffic.nat_gb", NAT_GATEWAY)
     yield used("NAT gateway: data processed", ("nat_gateway", "data_processed"), gb)
 
 
@@ -32,10 +40,16 @@ def endpoint(node: Node, context: Context) -> Iterator[Item]:
     service = str(node.inputs.get("serviceName") or "").rpartition(".")[2]
     if kind == "Interface":
         yield hours(f"interface endpoint {service}, {zones} zones", ("vpc_endpoint", "interface_per_az"), zones)
-        gb = number(context.usage.traffic.endpoint_gb)
-        yield used(f"interface endpoint {service}: data", ("vpc_endpoint", "interface_data_first_1pb"), gb)
+        gb = context.figure("traffic.endpoint_gb")
+        yield from _endpoint_data(f"interface endpoint {service}: data", gb, node, context)
     elif kind == "GatewayLoadBalancer":
         yield hours("gateway load balancer endpoint", ("vpc_endpoint", "gateway_load_balancer"), zones)
+
+
+def _endpoint_data(label: str, gb: Amount, node: Node, context: Context) -> Iterator[Item]:
+    """Tiers hold for all interface endpoints of a region together: each has what the ones before it leave."""
+    before = gb.value * context.interface_endpoints.index(node.urn)
+    yield from tiered_from(label, "vpc_endpoint", _ENDPOINT_DATA, gb, before)
 
 
 def load_balancer(node: Node, context: Context) -> Iterator[Item]:
@@ -49,14 +63,14 @@ def load_balancer(node: Node, context: Context) -> Iterator[Item]:
 def load_balancer_items(kind: str, context: Context, public_zones: int) -> Iterator[Item]:
     """Of a load balancer (`alb` or `nlb`), whoever makes it."""
     yield hours(f"load balancer ({kind.upper()})", ("elb", kind))
-    units = number(context.usage.traffic.load_balancer_units)
+    units = context.figure("traffic.load_balancer_units")
     yield used(f"load balancer ({kind.upper()}): capacity units", ("elb", f"{kind}_lcu"), units * HOURS)
     yield hours(f"public IPv4 addresses of the load balancer, {public_zones} zones", PUBLIC_IPV4, public_zones)
 
 
 def zone(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label="hosted zone", sku=("route53", "hosted_zone_first_25"), quantity=number(1))
-    millions = context.share(context.usage.requests.dns, ZONE) / 1_000_000
+    millions = context.share("requests.dns", ZONE) / 1_000_000
     yield used("DNS queries", ("route53", "standard_queries_first_1b"), millions)
 
 
@@ -75,7 +89,7 @@ def transit_attachment(node: Node, context: Context) -> Iterator[Item]:
 
 def distribution(node: Node, context: Context) -> Iterator[Item]:
     """Charged by transfer and request, per edge region."""
-    gb = number(context.usage.traffic.internet_out_gb)
+    gb = context.share("traffic.internet_out_gb", DISTRIBUTION)
     yield used("CloudFront: data out", ("cloudfront", "data_out"), gb)
 
 
@@ -88,5 +102,5 @@ RULES: dict[str, Rule] = {
     "aws:route53/healthCheck:HealthCheck": health_check,
     "aws:route53/resolverEndpoint:ResolverEndpoint": resolver_endpoint,
     "aws:ec2transitgateway/vpcAttachment:VpcAttachment": transit_attachment,
-    "aws:cloudfront/distribution:Distribution": distribution,
+    DISTRIBUTION: distribution,
 }

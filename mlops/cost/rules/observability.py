@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from mlops.cost.model import Context, Item, Rule, number, used
+from mlops.cost import demand
+from mlops.cost.model import Context, Item, Rule, number, part_of, used
+from mlops.cost.writers import records_objects
 from mlops.plan.graph import Node
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -22,13 +24,13 @@ FOREVER_DAYS = 365
 
 def log_group(node: Node, context: Context) -> Iterator[Item]:
     """Taking in is what costs; storing what stays after compression; queries by what they read."""
-    gb = context.share(context.usage.logs.ingested_gb, LOG_GROUP)
+    gb = demand.log_group_gb(context, node.urn)
     days = number(node.inputs.get("retentionInDays")) or Decimal(FOREVER_DAYS)
     kind = "infrequent_access" if node.inputs.get("logGroupClass") == "INFREQUENT_ACCESS" else "standard"
     yield used("logs taken in", ("cloudwatch", f"logs_ingest_{kind}"), gb)
     stored = gb * STORED_SHARE * days / 30
     yield used(f"logs kept {days} days, compressed", ("cloudwatch", "logs_archive_storage"), stored)
-    queried = context.share(context.usage.logs.queried_gb, LOG_GROUP)
+    queried = context.share("logs.queried_gb", LOG_GROUP)
     yield used("logs read by queries", ("cloudwatch", "logs_insights_scan"), queried)
 
 
@@ -49,38 +51,40 @@ def metric_filter(node: Node, context: Context) -> Iterator[Item]:
 
 
 def trail(node: Node, context: Context) -> Iterator[Item]:
-    """Data events; the first copy of management events is free."""
-    events = context.share(context.usage.logs.trail_events, TRAIL) / 100_000
-    yield used("data events", ("cloudtrail", "data_events"), events)
+    """Data events where it records some; a copy of management events is free, a second trail's is not."""
+    if records_objects(node) or not any(map(records_objects, context.of_type(TRAIL))):
+        recording = [one for one in context.of_type(TRAIL) if records_objects(one)] or context.of_type(TRAIL)
+        events = part_of(demand.recorded_data_events(context), len(recording))
+        yield used("data events", ("cloudtrail", "data_events"), events / 100_000)
 
 
 def recorder(node: Node, context: Context) -> Iterator[Item]:
-    items = context.share(context.usage.logs.config_items, RECORDER)
+    items = context.share("logs.config_items", RECORDER)
     yield used("configuration items recorded", ("aws_config", "config_item_continuous"), items)
 
 
 def config_rule(node: Node, context: Context) -> Iterator[Item]:
     """An evaluation for each item that changes, by one rule of them all."""
-    items = context.share(context.usage.logs.config_items, CONFIG_RULE)
+    items = context.share("logs.config_items", CONFIG_RULE)
     yield used("rule evaluations", ("aws_config", "rule_evaluation_first_100k"), items)
 
 
 def detector(node: Node, context: Context) -> Iterator[Item]:
-    gb = context.share(context.usage.logs.threat_log_gb, DETECTOR)
+    gb = context.share("logs.threat_log_gb", DETECTOR)
     yield used("flow and DNS logs analysed", ("guardduty", "vpc_flow_and_dns_logs_first_500gb"), gb)
-    events = context.share(context.usage.logs.trail_events, DETECTOR) / 1_000_000
-    yield used("events analysed", ("guardduty", "cloudtrail_management_events_first_500m"), events)
+    events = context.share("logs.management_events", DETECTOR) / 1_000_000
+    yield used("management events analysed", ("guardduty", "cloudtrail_management_events_first_500m"), events)
 
 
 def prometheus(node: Node, context: Context) -> Iterator[Item]:
-    samples = context.share(context.usage.logs.prometheus_samples, PROMETHEUS)
+    samples = context.share("logs.prometheus_samples", PROMETHEUS)
     yield used("samples taken in", ("managed_prometheus", "samples_first_2b"), samples / 10_000_000)
 
 
 def grafana(node: Node, context: Context) -> Iterator[Item]:
-    editors = context.share(context.usage.logs.grafana_editors, GRAFANA)
+    editors = context.share("logs.grafana_editors", GRAFANA)
     yield used("Grafana editors", ("managed_grafana", "editor"), editors)
-    viewers = context.share(context.usage.logs.grafana_viewers, GRAFANA)
+    viewers = context.share("logs.grafana_viewers", GRAFANA)
     yield used("Grafana viewers", ("managed_grafana", "viewer"), viewers)
 
 

@@ -21,8 +21,8 @@ _FREE_TEMP_MB = 512
 
 def function(node: Node, context: Context) -> Iterator[Item]:
     """Invocations and GB-seconds. The monthly free amounts of an account are not taken off."""
-    calls = context.share(context.usage.requests.functions, FUNCTION)
-    seconds = calls * number(context.usage.requests.function_ms) / 1000
+    calls = context.share("requests.functions", FUNCTION)
+    seconds = calls * context.figure("requests.function_ms") / 1000
     memory_gb = number(node.inputs.get("memorySize"), 128) / 1024
     yield used("Lambda invocations", ("lambda", "requests"), calls / 1_000_000)
     if "arm64" in (node.inputs.get("architectures") or ()):
@@ -42,7 +42,7 @@ def provisioned_concurrency(node: Node, context: Context) -> Iterator[Item]:
 
 
 def http_api(node: Node, context: Context) -> Iterator[Item]:
-    millions = context.share(context.usage.requests.api, *_APIS) / 1_000_000
+    millions = context.share("requests.api", *_APIS) / 1_000_000
     if node.inputs.get("protocolType") == "WEBSOCKET":
         yield used("API Gateway messages", ("api_gateway", "websocket_messages_first_1b"), millions)
     else:
@@ -50,21 +50,21 @@ def http_api(node: Node, context: Context) -> Iterator[Item]:
 
 
 def rest_api(node: Node, context: Context) -> Iterator[Item]:
-    millions = context.share(context.usage.requests.api, *_APIS) / 1_000_000
+    millions = context.share("requests.api", *_APIS) / 1_000_000
     yield used("API Gateway requests (REST)", ("api_gateway", "rest_first_333m"), millions)
 
 
 def glue(node: Node, context: Context) -> Iterator[Item]:
-    yield used("Glue", ("glue", "etl_dpu"), context.share(context.usage.compute.job_dpu_hours, CRAWLER, JOB))
+    yield used("Glue", ("glue", "etl_dpu"), context.share("compute.job_dpu_hours", CRAWLER, JOB))
 
 
 def athena(node: Node, context: Context) -> Iterator[Item]:
-    yield used("Athena: data scanned", ("athena", "sql_scanned"), context.share(context.usage.compute.query_tb, ATHENA))
+    yield used("Athena: data scanned", ("athena", "sql_scanned"), context.share("compute.query_tb", ATHENA))
 
 
 def state_machine(node: Node, context: Context) -> Iterator[Item]:
     """Standard workflows by transition; express ones by request and duration."""
-    transitions = context.share(context.usage.requests.state_transitions, STATE_MACHINE)
+    transitions = context.share("requests.state_transitions", STATE_MACHINE)
     kind = str(node.inputs.get("type") or "STANDARD").lower()
     yield used("Step Functions", ("step_functions", f"{kind}_transitions"), transitions / 1000)
 

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from mlops.cost.model import Context, Item, Rule, number, tiered, used
+from mlops.cost.model import Context, Item, Rule, number, part_of, tiered, used
+from mlops.cost.rules.lifecycle import STANDARD as _STANDARD
+from mlops.cost.rules.lifecycle import stored
 from mlops.plan.graph import Node
 
 BUCKET = "aws:s3/bucket:Bucket"
 BUCKET_LOGGING = "aws:s3/bucketLogging:BucketLogging"
 REPOSITORY = "aws:ecr/repository:Repository"
 
-_STANDARD = (("standard_storage_first_50tb", 51_200), ("standard_storage_next_450tb", float("inf")))
 _GP3_IOPS, _GP3_THROUGHPUT = 3_000, 125
 """What a gp3 volume has without extra charge: IOPS, MiB/s."""
 
@@ -19,20 +20,20 @@ _GP3_IOPS, _GP3_THROUGHPUT = 3_000, 125
 def bucket(node: Node, context: Context) -> Iterator[Item]:
     """Objects and requests. Every bucket has an equal part of what the stack stores; log buckets of what they log."""
     logs = context.log_buckets
-    storage = context.usage.storage
-    others = max(context.count(BUCKET) - len(logs), 1)
     if node.urn in logs:
-        gb = number(storage.bucket_logs_gb) / len(logs)
+        gb = part_of(context.figure("storage.bucket_logs_gb"), len(logs))
         yield from tiered("S3 Standard: logs", "s3", _STANDARD, gb)
         return
-    yield from tiered("S3 Standard", "s3", _STANDARD, number(storage.data_gb) / others)
-    puts, gets = number(storage.put_requests) / others / 1000, number(storage.get_requests) / others / 1000
+    others = context.count(BUCKET) - len(logs)
+    yield from stored(node, part_of(context.figure("storage.data_gb"), others), context)
+    puts = part_of(context.figure("storage.put_requests"), others) / 1000
+    gets = part_of(context.figure("storage.get_requests"), others) / 1000
     yield used("S3 writes and lists", ("s3", "standard_put_copy_post_list"), puts)
     yield used("S3 reads", ("s3", "standard_get_and_other"), gets)
 
 
 def repository(node: Node, context: Context) -> Iterator[Item]:
-    gb = context.share(context.usage.storage.images_gb, REPOSITORY)
+    gb = context.share("storage.images_gb", REPOSITORY)
     yield used("container images", ("ecr", "private_storage"), gb)
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from decimal import Decimal
 
+from mlops.cost.amounts import Amount
 from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, used
 from mlops.plan.graph import Node
 
@@ -24,8 +25,8 @@ _DAY, _WEEK = 24, 168
 
 def stream(node: Node, context: Context) -> Iterator[Item]:
     """By shard, or on demand by stream and GB. Keeping data for more than a day costs more."""
-    ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
-    read = context.share(context.usage.streams.read_gb, *_STREAMS)
+    ingested = context.share("streams.ingested_gb", *_STREAMS)
+    read = context.share("streams.read_gb", *_STREAMS)
     days = number(node.inputs.get("retentionPeriod"), _DAY) / _DAY
     if (node.inputs.get("streamModeDetails") or {}).get("streamMode") == "ON_DEMAND":
         yield hours("Kinesis stream, on demand", ("kinesis", "on_demand_stream"))
@@ -45,16 +46,15 @@ def stream(node: Node, context: Context) -> Iterator[Item]:
         yield used("kept for more than 7 days", ("kinesis", "long_term_retention"), kept)
 
 
-def _payload_units(context: Context, gb: Decimal) -> Decimal:
+def _payload_units(context: Context, gb: Amount) -> Amount:
     """Millions of units: an event counts one for every 25 KB begun."""
-    record_kb = context.usage.streams.record_kb
-    records = gb * 1_000_000 / number(record_kb)
-    return records * math.ceil(record_kb / _PAYLOAD_UNIT_KB) / 1_000_000
+    record_kb = context.figure("streams.record_kb")
+    return gb / record_kb * math.ceil(record_kb.value / _PAYLOAD_UNIT_KB)
 
 
-def _kept(context: Context, ingested_gb: Decimal) -> Decimal:
+def _kept(context: Context, ingested_gb: Amount) -> Amount:
     """What topics hold of a month's events."""
-    return ingested_gb * number(context.usage.streams.kept_days) / 30
+    return ingested_gb * context.figure("streams.kept_days") / 30
 
 
 def consumer(node: Node, context: Context) -> Iterator[Item]:
@@ -62,15 +62,15 @@ def consumer(node: Node, context: Context) -> Iterator[Item]:
     source = context.behind(node, "streamArn", STREAM)
     shards = number(source.inputs.get("shardCount") if source else 1, 1)
     yield hours("enhanced fan-out", ("kinesis", "enhanced_fanout_consumer_shard"), shards)
-    gb = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+    gb = context.share("streams.ingested_gb", *_STREAMS)
     yield used("enhanced fan-out: data", ("kinesis", "enhanced_fanout_data"), gb)
 
 
 def firehose(node: Node, context: Context) -> Iterator[Item]:
     """By GB, each record rounded up to 5 KB; converting to Parquet or ORC costs more."""
-    gb = context.share(context.usage.streams.ingested_gb, FIREHOSE)
-    kb = context.usage.streams.record_kb
-    charged = gb * math.ceil(kb / 5) * 5 / number(kb)
+    gb = context.share("streams.ingested_gb", FIREHOSE)
+    kb = context.figure("streams.record_kb")
+    charged = gb * math.ceil(kb.value / 5) * 5 / kb
     yield used("Firehose: data in", ("firehose", "ingest_first_500tb"), charged)
     conversion = (node.inputs.get("extendedS3Configuration") or {}).get("dataFormatConversionConfiguration") or {}
     if conversion.get("enabled", bool(conversion)):
@@ -85,7 +85,7 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
     yield hours(f"{brokers} × {name}", ("msk", name), brokers)
     yield from _broker_metrics(node, context, brokers, "express" if name.startswith("express.") else "standard")
     if name.startswith("express."):
-        gb = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+        gb = context.share("streams.ingested_gb", *_STREAMS)
         yield used("data in (Express brokers)", ("msk", "express_data_in"), gb)
         yield used("storage (Express brokers)", ("msk", "express_storage"), _kept(context, gb))
         return
@@ -97,7 +97,7 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
         extra = max(number(throughput.get("volumeThroughput")) - 250, Decimal(0)) * brokers
         yield Item(label="storage throughput", sku=("msk", "provisioned_storage_throughput"), quantity=extra)
     if node.inputs.get("storageMode") == "TIERED":
-        ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+        ingested = context.share("streams.ingested_gb", *_STREAMS)
         yield used("tiered storage", ("msk", "tiered_storage"), _kept(context, ingested))
     if (info.get("connectivityInfo") or {}).get("vpcConnectivity"):
         yield hours("private connectivity", ("msk", "private_connectivity"))
@@ -107,9 +107,9 @@ def _broker_metrics(node: Node, context: Context, brokers: Decimal, kind: str) -
     """CloudWatch metrics above the free level, each level with those below it."""
     level = str(node.inputs.get("enhancedMonitoring") or "DEFAULT")
     depth = _LEVELS.index(level) if level in _LEVELS else len(_LEVELS) - 1
-    streams = context.usage.streams
     a_broker, a_topic, a_partition = _METRICS[kind]
-    topics, lags = number(streams.topics) * brokers, number(streams.partitions) * number(streams.consumer_groups)
+    topics = context.figure("streams.topics") * brokers
+    lags = context.figure("streams.partitions") * context.figure("streams.consumer_groups")
     sku = ("cloudwatch", "custom_metric_first_10k")
     if depth >= 1:
         yield Item(label=f"metrics of {brokers} brokers", sku=sku, quantity=brokers * a_broker)
@@ -121,11 +121,11 @@ def _broker_metrics(node: Node, context: Context, brokers: Decimal, kind: str) -
 
 def kafka_serverless(node: Node, context: Context) -> Iterator[Item]:
     yield hours("MSK Serverless cluster", ("msk", "serverless_cluster"))
-    partitions = number(context.usage.streams.partitions) * HOURS
+    partitions = context.figure("streams.partitions") * HOURS
     yield used("partitions", ("msk", "serverless_partition"), partitions)
-    ingested = context.share(context.usage.streams.ingested_gb, *_STREAMS)
+    ingested = context.share("streams.ingested_gb", *_STREAMS)
     yield used("data in", ("msk", "serverless_data_in"), ingested)
-    yield used("data out", ("msk", "serverless_data_out"), context.share(context.usage.streams.read_gb, *_STREAMS))
+    yield used("data out", ("msk", "serverless_data_out"), context.share("streams.read_gb", *_STREAMS))
     yield used("storage", ("msk", "serverless_storage"), _kept(context, ingested))
 
 

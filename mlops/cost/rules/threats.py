@@ -19,14 +19,14 @@ def feature(node: Node, context: Context) -> Iterator[Item]:
     """What a feature reads, or the cores that it watches. Malware scans only follow a finding: none is expected."""
     if node.inputs.get("status") != "ENABLED":
         return
-    logs = context.usage.logs
     match node.inputs.get("name"):
         case "S3_DATA_EVENTS":
             sku = ("guardduty", "s3_data_events_first_500m")
-            yield used("S3 events looked at for threats", sku, number(logs.trail_events) / MILLION)
+            yield used("S3 events looked at for threats", sku, context.figure("logs.trail_events") / MILLION)
         case "EKS_AUDIT_LOGS":
             sku = ("guardduty", "eks_audit_logs_first_100m")
-            yield used("Kubernetes calls looked at for threats", sku, number(logs.cluster_audit_events) / MILLION)
+            calls = context.figure("logs.cluster_audit_events") / MILLION
+            yield used("Kubernetes calls looked at for threats", sku, calls)
         case "RUNTIME_MONITORING":
             cores = _cores(context)
             sku = ("guardduty", "runtime_monitoring_first_500_vcpu")
@@ -44,7 +44,7 @@ def feature(node: Node, context: Context) -> Iterator[Item]:
 
 def _cores(context: Context) -> Decimal:
     """Cores of all nodes over the hours that they run, in vCPU-months; types that nobody knows are left out."""
-    assumed = number(context.usage.compute.node_hours) / HOURS
+    assumed = number(context.figure("compute.node_hours")) / HOURS
     cores = Decimal(0)
     for group in context.of_type(NODE_GROUP):
         types = [str(name) for name in group.inputs.get("instanceTypes") or ()]
@@ -55,7 +55,7 @@ def _cores(context: Context) -> Decimal:
 
 
 def hub(node: Node, context: Context) -> Iterator[Item]:
-    checks = context.share(context.usage.logs.security_checks, HUB)
+    checks = context.share("logs.security_checks", HUB)
     yield used("security checks", ("security_hub", "checks_first_100k"), checks)
 
 

@@ -31,7 +31,11 @@ def of_stack(context: Context) -> Iterator[tuple[Node | None, Item]]:
     source = next(iter(context.of_type(*_CARRIERS)), None)
     if source is None:
         return
-    for item in tiered("traffic to the internet", "data_transfer", _OUT, context.usage.traffic.internet_out_gb):
-        yield source, item
-    both_ends = 2 * context.usage.traffic.cross_zone_gb
+    # What leaves by CloudFront is charged there; on the way to it traffic is free.
+    if not context.count("aws:cloudfront/distribution:Distribution"):
+        out = context.figure("traffic.internet_out_gb")
+        yield from ((source, item) for item in tiered("traffic to the internet", "data_transfer", _OUT, out))
+    both_ends = context.figure("traffic.cross_zone_gb") * 2
     yield source, used("traffic between zones, both ends", ("data_transfer", "inter_az_each_direction"), both_ends)
+    metrics = context.figure("logs.custom_metrics")
+    yield source, used("metrics of workloads", ("cloudwatch", "custom_metric_first_10k"), metrics)

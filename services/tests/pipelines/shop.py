@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipelines.generator import Generated, Sample, generate, write
 from pipelines.ingest import Ingested, drop_files, ingest
 from pipelines.loop import Context, LoopOptions
+from pipelines.privacy import PrivacyRules
 from pipelines.quality import QualityRules
 from pipelines.runner import run_loop
 from pipelines.settings import Settings
@@ -64,15 +65,19 @@ class Shop:
         """Two known users, two known products, and these events."""
         self.drop(users=USERS, products=PRODUCTS, events=HEADER + "".join(f"{row}\n" for row in rows))
 
-    def ingest(self, *, assume_consent: bool = False) -> Ingested:
+    def ingest(self, *, assume_consent: bool = False, privacy: PrivacyRules | None = None) -> Ingested:
         """Run the step."""
-        found = self.context()
+        found = self.context(LoopOptions(privacy=privacy or PrivacyRules()))
         return ingest(found.raw, found.stream, self.now, assume_consent=assume_consent)
 
     def validate(self, rules: QualityRules | None = None, *, assume_consent: bool = False) -> Validated:
         """Ingest and validate."""
         taken = self.ingest(assume_consent=assume_consent)
         return validate(self.context().raw, taken, rules or QualityRules(), self.now)
+
+    def person(self, user_id: str) -> str:
+        """What the lake calls a user."""
+        return self.context().raw.masker.pseudonyms.of(user_id)
 
     def events(self) -> list[dict[str, Any]]:
         """All events of the raw lake."""

@@ -22,7 +22,7 @@ def test_features_say_what_the_events_say(shop: Shop) -> None:
     store = shop.context().store
     built = store.build(shop.validate().snapshot.data_version, NOW)
     names = ["events", "purchases", "favourite_category", "age_band"]
-    people = store.offline(built, USER_VIEW, "user_id", ["bo", "ana"], names)
+    people = store.offline(built, USER_VIEW, "user_id", [shop.person("bo"), shop.person("ana")], names)
     assert people.to_dict("records") == [
         {"events": 1, "purchases": 0, "favourite_category": "garden", "age_band": "55+"},
         {"events": 3, "purchases": 1, "favourite_category": "kitchen", "age_band": "18-34"},

@@ -3,15 +3,24 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from pipelines.errors import InputError, ServiceError
+from pipelines import typed
+from pipelines.errors import GateError, InputError, ServiceError
 from pipelines.generator import Generated
 from pipelines.loop import Context
+from pipelines.privacy import Masker, PrivacyRules
 from pipelines.quality import QualityRules
+from pipelines.quarantine import Quarantine
+from pipelines.raw import merged
 from pipelines.reject import reject
+from pipelines.schema import USERS as USERS_SCHEMA
 from tests.pipelines.shop import END, HEADER, NOW, PRODUCTS, USERS, Shop, made
 
 WHEN = "2026-11-20T10:00:00Z"
@@ -24,9 +33,11 @@ def test_everything_of_consenting_users_arrives_once_from_files_and_stream(shop:
     shop.context().stream.put(generated.events.slice(1_000).to_pylist())
     taken = shop.ingest()
     consenting = set(generated.users.filter(generated.users["consent"])["user_id"].to_pylist())
-    wanted = {row["event_id"] for row in generated.events.to_pylist() if row["user_id"] in consenting}
-    assert {row["event_id"] for row in shop.events()} == wanted
-    assert taken.rows == len(wanted)
+    wanted = [row for row in generated.events.to_pylist() if row["user_id"] in consenting]
+    assert len({row["event_id"] for row in shop.events()}) == taken.rows == len(wanted)
+    assert {(row["user_id"], row["product_id"], row["timestamp"]) for row in shop.events()} == {
+        (shop.person(row["user_id"]), row["product_id"], row["timestamp"]) for row in wanted
+    }
     assert sum(batch.without_consent for batch in taken.batches) == 1_500 - len(wanted)
     assert (taken.users, taken.products) == (100, 50)
 
@@ -55,7 +66,7 @@ def test_no_email_address_reaches_the_lake_and_equal_ones_stay_equal(shop: Shop)
     shop.ingest()
     assert not [name for name, body in shop.objects() if b"example.com" in body.lower()]
     masked = {row["user_id"]: row["email_hash"] for row in shop.context().raw.users().to_pylist()}
-    assert masked["a"] == masked["b"] != masked["c"]
+    assert masked[shop.person("a")] == masked[shop.person("b")] != masked[shop.person("c")]
 
 
 def test_the_masking_salt_must_be_given_where_s3_is_the_cloud(shop: Shop) -> None:
@@ -67,12 +78,89 @@ def test_the_masking_salt_must_be_given_where_s3_is_the_cloud(shop: Shop) -> Non
 def test_events_without_consent_are_not_kept_and_withdrawing_it_removes_what_is_there(shop: Shop) -> None:
     shop.drop_events(f"1,ana,p1,view,{WHEN}", f"2,bo,p1,view,{WHEN}", f"3,stranger,p1,view,{WHEN}")
     taken = shop.ingest()
-    assert {row["user_id"] for row in shop.events()} == {"ana", "bo"}
+    assert {row["user_id"] for row in shop.events()} == {shop.person("ana"), shop.person("bo")}
     assert taken.batches[0].without_consent == 1
     shop.drop(users="user_id,consent\nbo,false\n")
     shop.ingest()
-    assert {row["user_id"] for row in shop.events()} == {"ana"}
-    assert not [name for name in shop.naming("bo") if "/events/" in name]
+    assert {row["user_id"] for row in shop.events()} == {shop.person("ana")}
+    assert not [name for name in shop.naming(shop.person("bo")) if "/events/" in name]
+
+
+def consents(shop: Shop) -> dict[str, bool | None]:
+    """What the lake knows of consent."""
+    return {row["user_id"]: row["consent"] for row in shop.context().raw.users().to_pylist()}
+
+
+def test_what_a_file_of_users_leaves_out_stays_as_it_was(shop: Shop) -> None:
+    shop.drop_events(f"1,ana,p1,view,{WHEN}", f"2,bo,p2,view,{WHEN}")
+    shop.ingest()
+    before = shop.context().raw.users().to_pylist()
+    shop.drop(users="user_id\nana\nbo\n")
+    shop.ingest()
+    shop.drop(users="user_id,age_band,consent,email\nana,,,\nbo,NULL,None,\n", products="product_id\np1\np2\n")
+    taken = shop.ingest()
+    assert taken.rows == 2
+    assert shop.context().raw.users().to_pylist() == before
+    assert shop.context().raw.products().to_pylist()[0] == {
+        "product_id": "p1", "name": "Cup", "category": "kitchen", "price": 3.5
+    }  # fmt: skip
+
+
+def test_only_a_clear_no_withdraws_and_what_is_unclear_is_put_aside(shop: Shop) -> None:
+    names = ["no", "nein", "non", "Nej", "FALSE", "0", "0.0", "withdrawn", "нет", "いいえ"]
+    others = ["yes", "Sí", "oui", "JA", "да", "1.0", "はい", "", "maybe", "x", "2"]
+    header = "user_id,consent\n"
+    shop.drop(users=header + "".join(f"u{number},true\n" for number in range(len(names + others))))
+    shop.ingest()
+    said = "".join(f"u{number},{word}\n" for number, word in enumerate(names + others))
+    shop.drop(users=header + said)
+    taken = shop.ingest()
+    people = [shop.person(f"u{number}") for number in range(len(names + others))]
+    assert consents(shop) == {who: number >= len(names) for number, who in enumerate(people)}
+    assert [file.reasons for file in taken.deliveries if file.quarantined] == [{"consent is neither yes nor no": 3}]
+
+
+def test_a_refusal_outlives_every_assumption(shop: Shop) -> None:
+    shop.drop(users="user_id,consent\nana,false\nbo,\n", products=PRODUCTS,
+              events=HEADER + f"1,ana,p1,view,{WHEN}\n2,bo,p1,view,{WHEN}\n3,cy,p1,view,{WHEN}\n")  # fmt: skip
+    shop.ingest(assume_consent=True)
+    assert consents(shop) == {shop.person("ana"): False, shop.person("bo"): True, shop.person("cy"): True}
+    shop.drop(users="user_id\nana\ncy\n", events=HEADER + f"4,ana,p1,view,{WHEN}\n")
+    shop.ingest(assume_consent=True)
+    assert {row["user_id"] for row in shop.events()} == {shop.person("bo"), shop.person("cy")}
+
+
+@given(
+    files=st.lists(
+        st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["true", "false", "", None])), max_size=4),
+        max_size=5,
+    )
+)
+@hypothesis_settings(max_examples=100, deadline=None)
+def test_merged_users_know_the_last_thing_that_was_said_of_each(files: list[list[tuple[str, str | None]]]) -> None:
+    masker = Masker(b"key")
+    known, wanted = USERS_SCHEMA.empty_table(), dict[str, bool | None]()
+    for rows in files:
+        columns = {"user_id": [user for user, _ in rows], "consent": [said for _, said in rows]}
+        chunk = pa.table(columns, schema=pa.schema([("user_id", pa.string()), ("consent", pa.string())]))
+        known = merged(known, typed.users(chunk, Quarantine(), masker=masker), "user_id")
+        for user, said in rows:
+            who = masker.pseudonyms.of(user)
+            wanted[who] = {"true": True, "false": False}.get(said or "", wanted.get(who))
+    assert {row["user_id"]: row["consent"] for row in known.to_pylist()} == wanted
+
+
+def test_a_file_that_would_delete_much_stops_and_says_what(shop: Shop) -> None:
+    generated = made(events=2_000)
+    shop.fill(generated)
+    held = shop.ingest().rows
+    names = generated.users["user_id"].to_pylist()
+    shop.drop(users="user_id,consent\n" + "".join(f"{name},false\n" for name in names))
+    with pytest.raises(GateError, match=f"of {held:,} events would be deleted") as caught:
+        shop.ingest()
+    assert "users.csv" in str(caught.value)
+    assert len(shop.events()) == held
+    assert shop.ingest(privacy=PrivacyRules(most_withdrawn_share=1.0)).rows == 0
 
 
 def test_events_past_retention_are_refused_and_old_batches_go(shop: Shop) -> None:
@@ -100,14 +188,64 @@ def test_malformed_rows_are_put_aside_counted_and_kept_for_a_look(shop: Shop) ->
     assert any("[e-mail]" in row["row"] for row in kept)
 
 
-def test_stream_records_that_are_no_events_are_put_aside(shop: Shop) -> None:
+POISON = (
+    b"not json",
+    b"[1]",
+    b'{"user_id": "ana"}',
+    b"\xff\xfe",
+    b'"x"',
+    b"[" * 100_000,
+    b'{"a":' * 50_000,
+    b"9" * 10_000,
+    *(
+        b'{"user_id": %s, "product_id": "p1", "event_type": "view", "timestamp": %s}' % (user, moment)
+        for user, moment in (
+            (b'"\\ud800"', b'"2026-11-20"'),
+            (b'{"id": 1}', b'"2026-11-20"'),
+            (b"[[]]", b'"2026-11-20"'),
+            (b'"ana"', b'"9999-12-31T23:59:59Z"'),
+            (b'"ana"', b'"0001-01-01"'),
+            (b'"ana"', b"253402300799"),
+            (b'"ana"', b"99999999999999999999"),
+            (b'"ana"', b"-62135596800"),
+            (b'"ana"', b"1e400"),
+            (b'"ana"', b"NaN"),
+            (b'"ana"', b"true"),
+            (b'"ana"', b'{"$date": 1}'),
+            (b'"ana"', b'"2026-13-45"'),
+            (b'"ana"', b'"202611201000"'),
+            (b'"ana"', b'"\\u0000"'),
+        )
+    ),
+)
+
+
+def test_no_record_stops_the_stream_and_each_is_counted_once(shop: Shop) -> None:
     shop.drop(users=USERS, products=PRODUCTS)
     client = shop.context().stream._client
-    for data in (b"not json", b"[1]", b'{"user_id": "ana"}', b"\xff\xfe", b'"x"'):
+    for data in POISON:
         client.put_record(StreamName=shop.settings.stream, Data=data, PartitionKey="x")
     shop.context().stream.put([{"user_id": "ana", "product_id": "p1", "event_type": "view", "timestamp": WHEN}])
     taken = shop.ingest()
-    assert (taken.rows, taken.quarantined) == (1, 5)
+    assert (taken.rows, taken.quarantined) == (1, len(POISON))
+    assert taken.batches[0].delivered == len(POISON) + 1
+    assert shop.ingest() == taken, "the position moved"
+
+
+def test_an_unforeseen_record_costs_itself_and_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = typed.events
+
+    def fragile(chunk: pa.Table, *rest: Any, **named: Any) -> pa.Table:
+        if "boom" in chunk["product_id"].to_pylist():
+            raise ZeroDivisionError
+        return real(chunk, *rest, **named)
+
+    monkeypatch.setattr(typed, "events", fragile)
+    rows = [f"{number},ana,{'boom' if number in (7, 40) else 'p1'},view,{WHEN}" for number in range(50)]
+    shop.drop_events(*rows, "odd,ana,p1,view,never")
+    batch = shop.ingest().batches[0]
+    assert (batch.rows, batch.quarantined) == (48, 3)
+    assert batch.reasons == {"cannot be converted: ZeroDivisionError": 2, "timestamp cannot be read": 1}
 
 
 @pytest.mark.parametrize(
@@ -121,6 +259,14 @@ def test_stream_records_that_are_no_events_are_put_aside(shop: Shop) -> None:
         ("1795168800.5", "2026-11-20T10:00:00.500000+00:00"),
         ("1795168800000", "2026-11-20T10:00:00+00:00"),
         ("1795168800000000", "2026-11-20T10:00:00+00:00"),
+        ("1795168800000000000", "2026-11-20T10:00:00+00:00"),
+        ("2026-11-20 10:00:00 UTC", "2026-11-20T10:00:00+00:00"),
+        ("2026-11-20T10:00:00gmt", "2026-11-20T10:00:00+00:00"),
+        ('"2026-11-20 10:00:00,250"', "2026-11-20T10:00:00.250000+00:00"),
+        ("20261120", "2026-11-20T00:00:00+00:00"),
+        ("20261120T100000Z", "2026-11-20T10:00:00+00:00"),
+        ("20261120100000", "2026-11-20T10:00:00+00:00"),
+        ("20261120100000125", "2026-11-20T10:00:00.125000+00:00"),
     ],
 )
 def test_timestamps_are_read_in_every_common_form(shop: Shop, timestamp: str, read: str) -> None:
@@ -144,7 +290,7 @@ def test_any_alphabet_works_and_lines_that_are_not_utf8_are_put_aside(shop: Shop
     taken = shop.validate(QualityRules(least_score=0.5))
     assert taken.snapshot.rows == 2
     assert taken.quality.unreadable == 1
-    assert {row["user_id"] for row in shop.events()} == {"Åsa 🦊", "用户"}
+    assert {row["user_id"] for row in shop.events()} == {shop.person("Åsa 🦊"), shop.person("用户")}
 
 
 def test_events_without_ids_get_one_from_their_content(shop: Shop) -> None:

@@ -53,7 +53,7 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
     assert answer["recommendations"][0]["because"]
 
     found = live.context()
-    origin = lineage.of_prediction(found.lake, found.tracking, json.dumps(answer))
+    origin = lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, json.dumps(answer))
     assert origin.reproduced
     assert origin.snapshot is not None
     assert [source.source.split()[0] for source in origin.snapshot.sources] == ["events.csv"]
@@ -188,6 +188,6 @@ def test_lineage_of_what_does_not_exist_says_what_does(live: Shop) -> None:
     with pytest.raises(InputError, match="has no version 7"):
         lineage.of_version(found.lake, found.tracking, "7")
     with pytest.raises(InputError, match="no answer of GET /recommendations"):
-        lineage.of_prediction(found.lake, found.tracking, '{"user_id": "ana"}')
+        lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, '{"user_id": "ana"}')
     with pytest.raises(InputError, match="No model is champion"):
         batch_score(found.lake, found.tracking, 3)

@@ -23,7 +23,7 @@ def test_good_data_scores_one_and_becomes_a_snapshot(shop: Shop) -> None:
     assert found.quality.score == 1.0
     assert found.snapshot.rows == shop.context().raw.batches()[0].rows
     report = json.loads(shop.context().lake.need("curated", found.report))
-    assert len(report["findings"]) == 10
+    assert len(report["findings"]) == 9
 
 
 def test_one_bad_row_of_a_thousand_costs_a_thousandth_and_is_left_out(shop: Shop) -> None:
@@ -50,10 +50,10 @@ def test_ten_percent_of_bad_rows_stop_the_loop_and_the_flaw_is_named(shop: Shop,
     assert "90.0%" in str(caught.value)
 
 
-def test_email_addresses_as_ids_are_a_flaw(shop: Shop) -> None:
+def test_email_addresses_as_ids_are_hidden_and_told(shop: Shop) -> None:
     shop.drop(events=f"user_id,product_id,event_type,timestamp\nana@example.com,p1,view,{WHEN}\n")
-    with pytest.raises(GateError, match="not_match_regex of user_id"):
-        shop.validate(assume_consent=True)
+    found = shop.validate(assume_consent=True)
+    assert (found.snapshot.rows, found.quality.personal) == (1, {"e-mail": 1})
 
 
 def test_a_bad_batch_cannot_hide_among_good_ones_and_can_be_rejected(shop: Shop) -> None:
@@ -67,6 +67,20 @@ def test_a_bad_batch_cannot_hide_among_good_ones_and_can_be_rejected(shop: Shop)
     assert bad in str(caught.value)
     assert reject(shop.context().raw, bad) > 0
     assert shop.validate().snapshot.rows == 2_000
+
+
+def test_a_swallowing_quote_and_bad_users_count_among_what_was_delivered(shop: Shop) -> None:
+    stray = ['s{},"ana,p1,view,' + WHEN] * 100
+    shop.drop_events(*rows(500), *stray, *(f"l{number},bo,p2,view,{WHEN}" for number in range(400)))
+    with pytest.raises(GateError, match=r"90\.0% of the events.*a quote within a value.*: 100"):
+        shop.validate()
+    reject(shop.context().raw, shop.context().raw.batches()[0].name)
+    shop.drop_events(*rows(1_000))
+    shop.drop(users="user_id,consent\n" + "".join(f"u{number},true\n" for number in range(75)) + ",true\n" * 25)
+    with pytest.raises(GateError, match=r"7\d\.\d% of the users.*no user_id.*: 25.*reject users-"):
+        shop.validate()
+    reject(shop.context().raw, next(file.name for file in shop.context().raw.deliveries() if file.quarantined))
+    assert shop.validate().snapshot.rows == 1_000
 
 
 def test_no_events_at_all_stop_the_loop_with_what_to_do(shop: Shop) -> None:

@@ -147,20 +147,20 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
     found = live.context()
     user = generated.events["user_id"].to_pylist()[700]
     found.lake.put("raw", "quarantine/x.jsonl", f'{{"reason": "r", "row": "{user},odd"}}\n'.encode())
-    assert live.naming(user)
+    assert live.naming(live.person(user))
 
     done = erase(found.raw, found.store, found.tracking, user, live.now)
     assert done.raw_events == done.training_events > 0
     assert (done.feature_rows, done.quarantined_rows) == (1, 1)
     assert done.model_versions == ("1",)
-    assert live.naming(user) == []
+    assert live.naming(user) == live.naming(live.person(user)) == []
     assert watched(live).erased_since_training == 0, "the clock of this test stands before the model was made"
     assert len(found.raw.erasures.since(0.0)) == 1
 
     live.fill(generated)
     found.stream.put([row for row in generated.events.to_pylist() if row["user_id"] == user])
     again = live.loop()
-    assert live.naming(user) == []
+    assert live.naming(user) == live.naming(live.person(user)) == []
     assert again["deploy"].version == "2"
     assert erase(found.raw, found.store, found.tracking, user, live.now).raw_events == 0
 
@@ -187,6 +187,23 @@ def test_the_worker_does_not_ask_a_gate_twice_about_the_same_events(live: Shop) 
         assert worker.look() == "busy"
     lost = Worker(replace(live.settings, stream="gone"), LoopOptions(), 1.0, "127.0.0.1", 0, list[str]().append)
     assert lost.look() == "failed"
+
+
+def test_a_worker_that_crashes_goes_on_and_shows_that_it_does_not_work(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    worker = Worker(shop.settings, LoopOptions(), 1.0, "127.0.0.1", 0, said.append)
+    with monkeypatch.context() as broken:
+        broken.setattr("pipelines.worker.ingest", lambda *_, **__: {}["ana@example.com"])
+        assert [worker.look() for _ in range(3)] == ["crashed"] * 3
+    assert worker.health() == (False, b'{"status": "fails", "failures_in_a_row": 3}')
+    assert "KeyError" in said[0]
+    assert "ana@" not in said[0]
+    with serve("127.0.0.1", 0, lambda: b"", worker.health) as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 503
+    assert worker.look() == "quiet"
+    assert worker.health()[0]
 
 
 def test_the_worker_serves_its_metrics_and_refuses_a_taken_port() -> None:

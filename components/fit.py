@@ -1,0 +1,161 @@
+"""What must agree between parts of the settings, and between them and where the stack is: region, zones, account.
+
+Each function yields a sentence for each thing that does not: what was given, why it cannot be, what to do. A setting
+that is wrong by itself is refused where it is declared.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlops.core import offerings, regions
+from mlops.core.fields.aws import arn_account, arn_region
+from mlops.core.module import StackFacts, kind_of
+
+if TYPE_CHECKING:
+    from components.platform import PlatformConfig
+
+_OF_ANY_REGION = frozenset({"topic_arn", "storage_key_arns"})
+"""Settings whose ARN may lie elsewhere: AWS Budgets is one for all regions, a foreign bucket's key lies with it."""
+_OF_ANY_ACCOUNT = frozenset({"storage_key_arns", "admins", "principal", "client_secret_arn", "client_secret_key_arn"})
+"""Settings whose ARN may be another account's, which then has to allow it."""
+_GUARDDUTY_TAG = re.compile("[a-zA-Z0-9+,./:;<=_-]+")
+"""Source: the pattern of TagKey in GuardDuty's service model (botocore 1.44.5)."""
+
+
+def problems(config: "PlatformConfig") -> list[str]:
+    """All that does not fit together. Without a region that can be there are no zones to judge the rest by."""
+    return [*_region(config)] or [
+        *_zones(config),
+        *_offered(config),
+        *_needs(config),
+        *_conflicts(config),
+        *_arns(config),
+        *_tags(config),
+    ]
+
+
+def _region(config: "PlatformConfig") -> Iterator[str]:
+    region, network = config.region, config.network
+    if other := regions.other_partition(region):
+        yield (
+            f"region is {region}, which belongs to {other}: ARNs, endpoints and service names are others there, and "
+            f"the platform writes those of the partition aws. Use one of {', '.join(regions.REGIONS)}"
+        )
+    elif network.existing or network.zone_names:
+        return
+    elif region not in regions.REGIONS:
+        yield (
+            f'region is "{region}"; allowed: {", ".join(regions.REGIONS)}. A region that is newer than this list can '
+            "be used once network.zone_names names its zones"
+        )
+    elif network.zones > len(known := regions.zones(region)):
+        yield (
+            f"network.zones is {network.zones}, but {region} has {len(known)} availability zones "
+            f"({', '.join(known)}); use at most {len(known)}, or another region"
+        )
+
+
+def _zones(config: "PlatformConfig") -> Iterator[str]:
+    setting = "network.existing.zone_names" if config.network.existing else "network.zone_names"
+    for zone in config.zones:
+        if problem := regions.zone_problem(zone, config.region):
+            yield f"{setting}: {problem}"
+    if config.cluster and (without := sorted(regions.NO_CONTROL_PLANE.intersection(config.zones))):
+        yield (
+            f"{', '.join(without)} is among the zones, and EKS has no control plane there. Name other zones in "
+            f"{setting}, or lower network.zones"
+        )
+    for part in ("cluster", "database"):
+        if getattr(config, part) is not None and len(config.zones) < 2:
+            yield (
+                f"network.zones is 1, and the {part} needs subnets in at least 2 availability zones; "
+                "set zones to 2 or 3"
+            )
+
+
+def _offered(config: "PlatformConfig") -> Iterator[str]:
+    for group, nodes in config.cluster.groups.items() if config.cluster else ():
+        where = "cluster.system" if group == "system" else f"cluster.node_groups.{group}"
+        for name in nodes.instance_types:
+            if problem := offerings.problem("instance_types", config.region, name):
+                yield f"{where}.instance_types: {problem}. EKS refuses the whole group over it"
+    if config.database:
+        name = config.database.instance_class
+        if problem := offerings.problem("database_classes", config.region, name):
+            yield f"database.instance_class: {problem}"
+
+
+def _needs(config: "PlatformConfig") -> Iterator[str]:
+    for slot, module in config.modules.items():
+        for need in sorted(need for need in module.needs if getattr(config, need) is None):
+            yield (
+                f"{slot} is {kind_of(type(module))}, which runs on a {need}, and this stack has none; "
+                f"add `{need}: {{}}` to the settings, or choose another kind for {slot} (`mlops modules`)"
+            )
+
+
+def _conflicts(config: "PlatformConfig") -> Iterator[str]:
+    groups = config.cluster.groups if config.cluster else {}
+    facts = StackFacts(
+        region=config.region,
+        zones=len(config.zones),
+        gpus=any(group.gpu for group in groups.values()),
+        node_groups=frozenset(groups),
+        gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
+        private_subnets=bool(config.network.existing) or config.network.mode != "public",
+    )
+    for slot, module in config.modules.items():
+        yield from (f"{slot}: {conflict}" for conflict in module.conflicts(facts))
+    wanted = config.serving.repositories if config.serving else ()
+    if missing := [name for name in wanted if name not in config.registry.repositories]:
+        yield (
+            f"serving.recommender runs images of the repositories {', '.join(wanted)}, and registry.repositories "
+            f"lacks {', '.join(missing)}; add it there, or set serving.recommender to null"
+        )
+
+
+def _arns(config: "PlatformConfig") -> Iterator[str]:
+    """Where an ARN leads another way than the stack. The account is the one that the settings name, if they do."""
+    role = config.account.role_arn
+    account = config.account.id or (arn_account(role) if role else None)
+    for path, arn in _texts(config.model_dump(), ()):
+        setting, where = path[-1], ".".join(path)
+        if not arn.startswith("arn:"):
+            continue
+        region, owner = arn_region(arn), arn_account(arn)
+        if region not in ("", config.region) and setting not in _OF_ANY_REGION:
+            yield f"{where} is {arn}, of {region}, and the stack is in {config.region}; name one of {config.region}"
+        if account and owner != account and setting not in _OF_ANY_ACCOUNT:
+            yield (
+                f"{where} is {arn}, of the account {owner}, and the stack is of {account} (account); "
+                "name one of that account, or correct account"
+            )
+    if config.cluster and role in config.cluster.principals:
+        yield (
+            f"cluster names {role} among admins or access, and it is account.role_arn: whoever creates the cluster has "
+            "an entry already, and EKS takes no second one. Leave it out"
+        )
+
+
+def _texts(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text of the settings with the names that lead to it; entries of a list have the list's."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _texts(child, (*path, str(key)))
+    elif isinstance(value, (list, tuple)):
+        for child in value:
+            yield from _texts(child, path)
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _tags(config: "PlatformConfig") -> Iterator[str]:
+    baseline = config.account_baseline
+    if baseline and baseline.threat_detection:
+        for key in config.tags.extra:
+            if not _GUARDDUTY_TAG.fullmatch(key):
+                yield (
+                    f'tags.extra: GuardDuty takes no tag "{key}"; its keys are of the letters a to z, digits and '
+                    "`+,./:;<=_-`. Rename it, or set account_baseline.threat_detection to false"
+                )
