@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from mlops.cli import options
 
 if TYPE_CHECKING:
+    from localcloud.api_client import Pod
     from mlops.local.stack import LocalStack
 
 local_app = typer.Typer(
@@ -31,14 +34,17 @@ def status(
 
     from mlops.cli import ui
     from mlops.cli.errors import FailedError
-    from mlops.cli.views.local import as_data, parts_table
+    from mlops.cli.views.local import as_data, parts_table, pods_table
 
     stack = _stack()
-    parts = stack.parts()
+    parts, pods = stack.parts(), _pods(options.project_root())
     if as_json:
-        ui.print_json({**as_data(parts, stack.served(), stack.memory()), "strays": stack.strays()})
-    elif not parts:
+        data = as_data(parts, stack.served(), stack.memory())
+        ui.print_json({**data, "strays": stack.strays(), "pods": [asdict(pod) for pod in pods]})
+    elif not parts and not pods:
         ui.out().print("There is no local stack. `mlops up -s local` (or `make up`) makes it.")
+    elif not parts:
+        pass
     elif watch and ui.out().is_terminal:
         with Live(parts_table(parts, stack.memory()), console=ui.out(), auto_refresh=False) as live:
             while True:
@@ -50,6 +56,8 @@ def status(
             if part.state in ("fails", "hangs"):
                 ui.out().print(f"{part.name}: {part.detail}", markup=False, soft_wrap=True)
         ui.out().print(_serving(stack.served()), markup=False)
+    if pods and not as_json:
+        ui.out().print(pods_table(pods))
     if strays := stack.strays():
         raise FailedError(
             f"The process manager was killed; these still run without it: {', '.join(strays)}.\n"
@@ -164,6 +172,18 @@ def _stack() -> "LocalStack":
     from mlops.local.stack import LocalStack
 
     return LocalStack(options.project_root())
+
+
+def _pods(root: Path) -> "list[Pod]":
+    """Of the stack that is on a cluster too; none where it is not."""
+    folder = root / ".local" / "stacks" / options.LOCAL_STACK
+    if not (folder / "cluster.json").exists():
+        return []
+    from mlops import stacks
+    from mlops.cli.local import cluster as clusters
+
+    place = clusters.Cluster.noted(folder)
+    return clusters.pods(place, stacks.project_name(root), options.LOCAL_STACK) if place else []
 
 
 def _serving(served: Mapping[str, object]) -> str:
