@@ -75,7 +75,7 @@ def wanted(stack: str) -> list[Image]:
                 names[part] = container["image"]
     if not names:
         raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no serving.recommender.")
-    return [Image(part, name) for part, name in names.items()]
+    return [Image(part, names[part]) for part in PARTS if part in names]
 
 
 def build_command(tool: str, image: Image) -> list[str]:
