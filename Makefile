@@ -17,9 +17,13 @@ help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: ## Prepare .venv and services/.venv from their locks and find, install or build the pulumi CLI
+setup: ## Prepare .venv from uv.lock (0.9 GB) and find, install or build the pulumi CLI (0.1 GB)
 	@test -n "$(PYTHON)" || { echo "setup: Python 3.11 or newer is needed, and none is on PATH: https://www.python.org/downloads/"; exit 2; }
 	@$(PYTHON) tools/set_up.py
+
+.PHONY: services
+services: setup ## Prepare what runs on the platform from services/uv.lock (1.7 GB); the first `make up` does it too
+	@$(PYTHON) tools/set_up.py --services
 
 .PHONY: up
 up: setup ## Bring the local stack up: infrastructure on the stand-in cloud, services, a live recommendation
@@ -30,13 +34,13 @@ down: setup ## Destroy the local stack to nothing, process and file
 	@$(BIN)/mlops destroy -s $(STACK) --yes
 
 .PHONY: test
-test: setup lint types ## Lint, types and every test, the platform's and the services', with coverage
+test: setup services lint types ## Lint, types and every test, the platform's and the services', with coverage
 	@echo "test: pytest, $(JOBS) processes"
 	@$(BIN)/pytest -n $(JOBS) --dist loadscope --cov=components --cov=mlops --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 	@$(MAKE) test-services ARGS=
 
 .PHONY: test-long
-test-long: setup test-spark ## Tests that want a machine of their own: the local stack's processes killed and healed
+test-long: services test-spark ## Tests that want a machine of their own: the local stack's processes killed and healed
 	@$(BIN)/pytest -m long $(ARGS)
 
 .PHONY: images
@@ -53,7 +57,7 @@ test-spark: setup ## Batch scoring on Spark tells the same as on one machine; ne
 	@cd services/spark && UV=$$(command -v uv || echo ../../.tools/uv/bin/uv) && $$UV sync --locked -q && .venv/bin/python -m pytest -q
 
 .PHONY: test-services
-test-services: setup ## The tests of what runs on the platform, with a real MLflow and an emulated AWS
+test-services: services ## The tests of what runs on the platform, with a real MLflow and an emulated AWS
 	@echo "test: the services: ruff, mypy, pytest, $(JOBS) processes"
 	@cd services && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/pytest -q -n $(JOBS) --dist loadscope $(ARGS)
 
@@ -79,7 +83,7 @@ golden: setup ## Write the identity of every tier anew, for a review to see
 	@UPDATE_GOLDEN=1 $(BIN)/pytest -q tests/test_goldens.py tests/cost/test_tiers.py
 
 .PHONY: bench
-bench: setup ## Measure what the README promises
+bench: services ## Measure what the README promises
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: sbom

@@ -12,4 +12,4 @@ platform = Platform(
     PlatformArgs(prefix=settings.prefix, tags=settings.tags),
     pulumi.ResourceOptions(providers=[stack.provider(settings)]),
 )
-stack.export(platform.outputs)
+stack.export(settings, platform.outputs)

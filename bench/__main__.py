@@ -1,18 +1,20 @@
-"""`python -m bench [part …] [--without=services]`: prints what was promised and what was measured, in one table.
+"""`python -m bench [part …] [--without=services]`: what was promised beside what was measured, line by line.
 
-The part `services` takes about half an hour: the recommender under load, the loop on millions of events.
+The part `services` takes about half an hour: the recommender under load, the loop on millions of events. Stopped with
+^C, nothing of it goes on.
 """
 
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 
 from rich.console import Console
-from rich.table import Table
 
 from bench import commands, cost, growth, layers, rules, services
-from bench.measure import Row
+from bench.measure import MARK, Row, leave_nothing
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "commands": commands.rows,
@@ -23,6 +25,8 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "rules": rules.rows,
     "services": services.rows,
 }
+WIDTHS = (62, 12, 14, 7)
+STOPPED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,18 +36,29 @@ def main(arguments: Sequence[str]) -> int:
     if unknown:
         print(f"There is no part {unknown[0]}. Parts: {', '.join(PARTS)}.", file=sys.stderr)
         return 2
-    table = Table(title="Promised and measured", title_justify="left")
-    for name in ("What", "Promised", "Measured", "Of the promise", ""):
-        table.add_column(name, justify="right" if name not in ("What", "") else "left")
-    broken = 0
+    os.environ[MARK] = str(os.getpid())
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        return measure([one for one in chosen or PARTS if one not in skipped])
+    except KeyboardInterrupt:
+        print("Stopped. What is above was measured; nothing goes on.", flush=True)
+        return STOPPED
+    finally:
+        leave_nothing()
+
+
+def measure(parts: Sequence[str]) -> int:
+    """Measure part after part, a line as soon as there is one."""
     # In a file nobody wraps lines, and eighty columns would break every name.
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    for part in (one for one in chosen or PARTS if one not in skipped):
+    console = Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+    console.print(line("What", "Promised", "Measured", "Of it", ""), style="bold", markup=False)
+    broken = 0
+    for part in parts:
         with console.status(f"Measuring {part} …"):
             for row in PARTS[part]():
                 broken += not row.kept
-                table.add_row(*cells(row))
-    console.print(table)
+                console.print(line(*cells(row)), style=None if row.kept else "bold red", markup=False, soft_wrap=True)
+                sys.stdout.flush()
     processors, load = os.cpu_count() or 1, os.getloadavg()[0]
     console.print(f"Python {platform.python_version()}, {processors} CPUs, load {load:.1f}")
     if load > processors + 0.5:
@@ -52,16 +67,26 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """A row as text; the ratio is red where the promise is broken."""
+def line(what: str, promised: str, measured: str, share: str, note: str) -> str:
+    """Cells below one another, whatever is still to come."""
+    first, *others = WIDTHS
+    right = " ".join(f"{cell:>{width}}" for cell, width in zip((promised, measured, share), others, strict=True))
+    return f"{what:<{first}} {right}  {note}".rstrip()
+
+
+def cells(row: Row) -> tuple[str, str, str, str, str]:
+    """A row as text."""
     promised = f"{number(row.promised)} {row.unit}" if row.promised else f"no {row.unit}" if row.none_allowed else ""
     share = f"{row.measured / row.promised:.0%}" if row.promised else ""
-    colour = "green" if row.kept else "bold red"
-    return row.what, promised, f"{number(row.measured)} {row.unit}", f"[{colour}]{share}[/]", row.note
+    return row.what, promised, f"{number(row.measured)} {row.unit}", share, row.note
 
 
 def number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from bench.measure import Row, Run, best, mlops, run
 
-OWN_SHARE_SECONDS = 0.7
-"""What a first plan may take beyond loading the SDK's modules."""
+OWN_SHARE = 1.3
+"""What a first plan may take, times what loading the SDKs' modules alone takes in the same run."""
 
 _LOADED = """
 import json, sys
@@ -24,6 +24,7 @@ gc.disable()
 for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 """
+"""A program that loads the same modules and does nothing else, from its start to its end as Python ends it."""
 
 
 def rows() -> Iterator[Row]:
@@ -44,9 +45,9 @@ def rows() -> Iterator[Row]:
         floor, first = (min(runs, key=lambda one: one.seconds) for runs in (floors, plans))
         modules = f"{len(json.loads(loaded))} modules, {cpu(floor)}"
         yield Row(what="loading the SDKs alone", promised=0, measured=floor.seconds, unit="s", note=modules)
-        promised = floor.seconds + OWN_SHARE_SECONDS
-        note = f"loading + {OWN_SHARE_SECONDS} s; {cpu(first)}"
-        yield Row(what="first mlops plan -s prod", promised=promised, measured=first.seconds, unit="s", note=note)
+        ratio = first.seconds / floor.seconds
+        note = f"{first.seconds:.2f} s where loading the SDKs takes {floor.seconds:.2f} s; {cpu(first)}"
+        yield Row(what="first mlops plan -s prod / loading", promised=OWN_SHARE, measured=ratio, unit="x", note=note)
         memory = max(one.megabytes for one in plans)
         yield Row(what="its peak memory", promised=400, measured=memory, unit="MB")
 

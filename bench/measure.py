@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from mlops.local import processes
+
 ROOT = Path(__file__).resolve().parent.parent
+MARK = "BENCH_RUN"
+"""Variable in the environment of everything that a bench starts, however far from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +68,19 @@ def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> R
         kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
         cpu = usage.ru_utime + usage.ru_stime
         return Run(seconds=seconds, cpu_seconds=cpu, megabytes=kilobytes / 1024, out=out.read())
+
+
+def leave_nothing() -> None:
+    """End every process that this bench has started and that has not ended: servers in sessions of their own too."""
+    own: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == str(os.getpid()):
+                own.append(process)
+        except psutil.Error:
+            # It ended meanwhile, or it is somebody else's.
+            continue
+    processes.end(own)
 
 
 def best(command: Sequence[str], variables: Mapping[str, str] | None = None, times: int = 5) -> Run:

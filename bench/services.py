@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.measure import ROOT, Row
+from bench.measure import ROOT, Row, leave_nothing
 
 LIVE_SECONDS = 60.0
 
@@ -49,6 +49,10 @@ def live() -> Row:
             seconds = time.perf_counter() - started
             if up.returncode:
                 raise RuntimeError(f"mlops up -s local ended with {up.returncode}: {up.stderr[-2000:]}")
+        except KeyboardInterrupt:
+            # Before the folder goes in which they write.
+            leave_nothing()
+            raise
         finally:
             _mlops(project, "destroy", "-s", "local", "--yes")
         answer = json.loads(up.stdout)

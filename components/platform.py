@@ -12,12 +12,13 @@ from components.account.budget import Budget, BudgetArgs
 from components.account.config import AccountConfig, TagsConfig
 from components.base.component import Component
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
+from components.cluster.endpoints import of_cluster
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
 from components.ml_platform import MlPlatformConfig
-from components.network import Network, NetworkArgs, NetworkConfig
+from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
@@ -27,23 +28,6 @@ from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
 from mlops.core.module import OneOf, SlotConfig, kind_of
 from mlops.core.usage import UsageConfig
-
-CLUSTER_ENDPOINTS = frozenset(
-    {
-        "ec2",
-        "ecr.api",
-        "ecr.dkr",
-        "eks",
-        "eks-auth",
-        "elasticloadbalancing",
-        "kms",
-        "logs",
-        "secretsmanager",
-        "sts",
-    }
-)
-"""AWS services that nodes, controllers and External Secrets call. Source: EKS user guide, "Deploy private
-clusters with limited internet access"."""
 
 
 class PlatformConfig(Config):
@@ -119,6 +103,7 @@ class PlatformOutputs:
     registry: dict[str, pulumi.Output[str]]
     cluster_name: pulumi.Output[str] | None
     kubeconfig_command: pulumi.Output[str] | None
+    oidc_provider_arn: pulumi.Output[str] | None
     database_endpoint: pulumi.Output[str] | None
     stream: pulumi.Output[str] | None
     stream_endpoint: pulumi.Output[str] | None
@@ -134,6 +119,7 @@ class PlatformOutputs:
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
             "modelUrls": self.model_urls,
+            "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
             "registry": self.registry,
             "stream": self.stream,
@@ -220,6 +206,7 @@ class Platform(Component[PlatformOutputs]):
                 registry=registry.urls,
                 cluster_name=cluster.name if cluster else None,
                 kubeconfig_command=cluster.kubeconfig_command if cluster else None,
+                oidc_provider_arn=cluster.oidc_provider_arn if cluster else None,
                 database_endpoint=database.endpoint if database else None,
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
@@ -236,10 +223,10 @@ class Platform(Component[PlatformOutputs]):
 
     @staticmethod
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:
-        endpoints = frozenset({"kms", "logs", "sts"}).union(
-            CLUSTER_ENDPOINTS if config.cluster else (),
+        services = endpoints.ALWAYS.union(
+            of_cluster(config.cluster) if config.cluster else (),
             *(module.endpoints for module in config.modules.values()),
         )
         return NetworkArgs(
-            region=config.region, zones=config.zones, log_key_arn=log_key_arn, endpoint_services=endpoints
+            region=config.region, zones=config.zones, log_key_arn=log_key_arn, endpoint_services=services
         )

@@ -20,6 +20,10 @@ from mlops.core.fields.aws import LONGEST_DAYS, Days
 
 Zone = Literal["raw", "curated", "features", "artifacts"]
 ZONES: tuple[Zone, ...] = ("raw", "curated", "features", "artifacts")
+DELIVERED = "delivered/"
+"""Where a stream's events lie in the raw zone as they came, a prefix for each day: `delivered/dt=2026-11-20/`."""
+UNDELIVERED = "delivered-failed/"
+"""Beside them and not below, so that whoever reads the events never reads these."""
 
 
 class LifecycleConfig(Config):
@@ -33,6 +37,9 @@ class LifecycleConfig(Config):
     """Days for which an overwritten or deleted version can be restored."""
     abort_upload_days: Days = 7
     """Days until the parts of an unfinished upload, invisible but billed, are removed."""
+    delivered_days: int = Field(default=7, ge=1, le=90)
+    """Days for which events that were delivered as they came wait for whoever takes them into the lake. They hold what
+    the lake must not: keep them short."""
 
     @model_validator(mode="after")
     def _archive_comes_later(self) -> "LifecycleConfig":
@@ -54,7 +61,8 @@ class StorageConfig(Config):
     protect: bool = True
     """Refuse to delete the buckets."""
     force_destroy: bool = False
-    """Let a destroy delete buckets that still hold objects. Only for stacks whose data is worth nothing."""
+    """Let a destroy delete the lake's buckets with the objects in them. Only for stacks whose data is worth nothing;
+    else somebody empties them first. The bucket of access logs goes with its logs as soon as `protect` is off."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +137,13 @@ class Storage(Component[StorageOutputs]):
     ) -> None:
         super().__init__(name, opts)
         self._config = config
-        logs = self._bucket("logs", rules=[_expiry("expire", config.log_retention_days)], key_arn=None)
+        # S3 writes access logs until the last other bucket is gone: nobody could empty theirs in time for a destroy.
+        logs = self._bucket(
+            "logs",
+            rules=[_expiry("expire", config.log_retention_days)],
+            key_arn=None,
+            force_destroy=config.force_destroy or not config.protect,
+        )
         statements = [deliver_logs(logs)]
         self._policy("logs", logs, statements)
         lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
@@ -143,7 +157,13 @@ class Storage(Component[StorageOutputs]):
         )
 
     def _zone(self, zone: Zone, logs: "aws.s3.Bucket", key_arn: pulumi.Output[str]) -> "aws.s3.Bucket":
-        bucket = self._bucket(zone, rules=lifecycle_rules(self._config.lifecycle), key_arn=key_arn)
+        rules = lifecycle_rules(self._config.lifecycle)
+        if zone == "raw":
+            rules += [
+                _expiry(prefix.rstrip("/"), self._config.lifecycle.delivered_days, prefix, noncurrent_days=1)
+                for prefix in (DELIVERED, UNDELIVERED)
+            ]
+        bucket = self._bucket(zone, rules=rules, key_arn=key_arn, force_destroy=self._config.force_destroy)
         aws.s3.BucketLogging(
             f"{self.name}-{zone}-logging",
             bucket=bucket.bucket,
@@ -160,12 +180,13 @@ class Storage(Component[StorageOutputs]):
         *,
         rules: "list[aws.s3.BucketLifecycleConfigurationRuleArgs]",
         key_arn: pulumi.Output[str] | None,
+        force_destroy: bool,
     ) -> "aws.s3.Bucket":
         """A bucket with everything that each of them needs. Access logs cannot be delivered into SSE-KMS with
         a customer key (S3 user guide, "Enabling server access logging"): `key_arn` None means SSE-S3."""
         bucket = aws.s3.Bucket(
             f"{self.name}-{role}",
-            force_destroy=self._config.force_destroy,
+            force_destroy=force_destroy,
             opts=self.child_with(protect=self._config.protect),
         )
         aws.s3.BucketPublicAccessBlock(
@@ -274,13 +295,15 @@ def lifecycle_rules(config: LifecycleConfig) -> "list[aws.s3.BucketLifecycleConf
     ]
 
 
-def _expiry(rule: str, days: int) -> "aws.s3.BucketLifecycleConfigurationRuleArgs":
+def _expiry(
+    rule: str, days: int, prefix: str = "", noncurrent_days: int | None = None
+) -> "aws.s3.BucketLifecycleConfigurationRuleArgs":
     return aws.s3.BucketLifecycleConfigurationRuleArgs(
         id=rule,
         status="Enabled",
-        filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+        filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=prefix),
         expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
         noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
-            noncurrent_days=days
+            noncurrent_days=noncurrent_days or days
         ),
     )

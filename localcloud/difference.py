@@ -10,32 +10,9 @@ from localcloud.catalogue import kind_of
 from localcloud.fakes import Place
 from localcloud.kubernetes_objects import HELM_RELEASE
 from mlops.change.facts import Facts, replacing_paths
+from mlops.change.facts_kubernetes import ANY_OBJECT
 from mlops.change.table import facts_of
 from mlops.plan.values import UNKNOWN, Properties, differing_paths
-
-_POD_TEMPLATE_OWNED = ("spec.selector",)
-
-# Source: provider/pkg/provider/diff.go of pulumi-kubernetes.
-_OBJECT_REPLACED_BY: Mapping[str, tuple[str, ...]] = {
-    "ConfigMap": ("data", "binaryData"),
-    "ClusterRoleBinding": ("roleRef",),
-    "DaemonSet": _POD_TEMPLATE_OWNED,
-    "Deployment": _POD_TEMPLATE_OWNED,
-    "Job": ("spec.completions", "spec.parallelism", "spec.selector", "spec.template"),
-    "PersistentVolumeClaim": ("spec",),
-    "Pod": ("spec",),
-    "RoleBinding": ("roleRef",),
-    "Secret": ("type", "stringData", "data"),
-    "Service": ("spec.clusterIP",),
-    "StatefulSet": (
-        "spec.podManagementPolicy",
-        "spec.revisionHistoryLimit",
-        "spec.selector",
-        "spec.serviceName",
-        "spec.volumeClaimTemplates",
-    ),
-    "StorageClass": ("parameters", "provisioner"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +54,9 @@ def kubernetes_difference(type_: str, old: Properties, new: Properties) -> Input
         return InputDifference(
             changed=changed, replacing=replacing, delete_first=bool(replacing) and old.get("name") == new.get("name")
         )
-    kind = str(new.get("kind") or type_.rpartition(":")[2])
-    identity = ("metadata.name", "metadata.namespace")
-    replacing = _touched(changed, (*identity, *_OBJECT_REPLACED_BY.get(kind, ())))
-    same_name = bool(_metadata(new).get("name")) and not _touched(changed, identity)
+    facts = facts_of(type_) or ANY_OBJECT
+    replacing = _touched(changed, facts.replaced_by)
+    same_name = bool(_metadata(new).get("name")) and not _touched(changed, ("metadata.name", "metadata.namespace"))
     return InputDifference(changed=changed, replacing=replacing, delete_first=bool(replacing) and same_name)
 
 

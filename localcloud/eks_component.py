@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from localcloud.catalogue.cluster import ACCESS_ENTRY, ACCESS_POLICY, ADDON, CLUSTER, kubeconfig
 from localcloud.catalogue.identity import OIDC_PROVIDER, ROLE, ROLE_POLICY_ATTACHMENT
 from localcloud.eks_arguments import problems
-from mlops.plan.values import SIGNATURE, UNKNOWN_VALUE, Signature
+from mlops.plan.values import SIGNATURE, UNKNOWN_VALUE, Signature, referenced
 
 TYPE = "eks:index:Cluster"
 
@@ -78,8 +78,9 @@ class _Arguments:
     dependencies: Mapping[str, tuple[str, ...]]
 
     def urns(self, *properties: str) -> tuple[str, ...]:
-        """What the values of these arguments come from."""
-        return tuple(sorted({urn for key in properties for urn in self.dependencies.get(key, ())}))
+        """What the values of these arguments come from. The SDK does not tell of resources that it hands over whole."""
+        told = {urn for key in properties for urn in self.dependencies.get(key, ())}
+        return tuple(sorted(told.union(*(referenced(self.values.get(key)) for key in properties))))
 
     @property
     def subnet_ids(self) -> list[Any]:

@@ -17,6 +17,7 @@ from mlops.plan.wire import from_struct, overlay, to_struct
 
 class EksProvider(StandIn):
     package = "eks"
+    takes_references = True
 
     def outputs(
         self, type_: str, name: str, inputs: Properties, configured: Properties, generation: int

@@ -44,6 +44,8 @@ class StandIn(ResourceProviderServicer):
     """A provider plugin for the engine. Subclasses say what a resource becomes and what is refused."""
 
     package: str
+    takes_references = False
+    """Whether a resource may be given whole, as to components; other providers get its id."""
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
@@ -147,7 +149,7 @@ class StandIn(ResourceProviderServicer):
         return Empty()
 
     def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=self.takes_references)
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=sdk_version(self.package))
@@ -170,7 +172,9 @@ class StandIn(ResourceProviderServicer):
     def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
         # The engine opens a connection for each provider resource; the connection tells them apart.
         self._configured[context.peer()] = normalise(from_struct(request.args))
-        return provider_pb2.ConfigureResponse(acceptSecrets=True, acceptResources=True, supportsPreview=True)
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=True, acceptResources=self.takes_references, supportsPreview=True
+        )
 
     # Resources
 

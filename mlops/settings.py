@@ -16,7 +16,7 @@ from mlops.core.problems import Problem, SettingsError, closest, explain, misrea
 from mlops.stacks import StackFile
 from mlops.tiers import TIERS, tier
 
-_PREFIX = re.compile(r"[a-z][a-z0-9-]{1,23}")
+_PREFIX = re.compile(r"(?=.{2,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _KEYS = ("tier", "platform")
 _PROVIDERS = ("aws", "aws-native", "eks", "kubernetes")
 _NEAR = 0.75
@@ -62,7 +62,8 @@ def resolve(stack: StackFile) -> Settings:
     if not _PREFIX.fullmatch(f"{project}-{name}"):
         raise SettingsError(
             f'The stack name "{name}" cannot start AWS names: "{project}-{name}" must be lower case letters, digits '
-            "and hyphens, at most 24 characters, because load balancers and clusters are named after it."
+            "and single hyphens between them, at most 24 characters, because clusters, databases, load balancers and "
+            "repositories are named after it."
         )
     for key in stack.config:
         _known(key, stack)

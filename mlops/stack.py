@@ -58,8 +58,9 @@ def provider(settings: Settings) -> aws.Provider:
     )
 
 
-def export(outputs: PlatformOutputs) -> None:
+def export(settings: Settings, outputs: PlatformOutputs) -> None:
     """Export what people and other stacks ask for, in Pulumi's camelCase; what the stack lacks is left out."""
+    pulumi.export("tier", settings.tier)
     for name, value in outputs.exports().items():
         if value is not None:
             pulumi.export(name, value)

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mlops.plan.behind import CARRYING, DEPLOYMENT, NATIVE, group
 from policies import rules
 from policies.facts import facts
+from policies.kinds import current_type
 from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
 
 _WIRING = "ties other resources together; what it ties is judged"
@@ -78,7 +80,6 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:msk/clusterPolicy:ClusterPolicy",
         "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration",
         "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration",
-        "aws:s3/bucketObjectv2:BucketObjectv2",
         "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
         "aws:s3/inventory:Inventory",
         "aws:sagemaker/featureGroup:FeatureGroup",
@@ -117,7 +118,7 @@ class Coverage:
     unchecked: tuple[str, ...]
     """Ids of rules of the table that have no check."""
     reason: str
-    """Why no rule looks at it; empty where one does, or where nobody has said why."""
+    """Why no rule looks at it; empty where one does."""
 
 
 def coverage(types: Iterable[str]) -> tuple[Coverage, ...]:
@@ -127,7 +128,12 @@ def coverage(types: Iterable[str]) -> tuple[Coverage, ...]:
     for rule in facts().rules.values():
         for type_ in rule.types:
             by_type.setdefault(type_, []).append(rule.id)
-    return tuple(_row(type_, by_type.get(type_, [])) for type_ in sorted(set(types)))
+    return tuple(_row(type_, by_type.get(_judged_as(type_), [])) for type_ in sorted(set(types)))
+
+
+def _judged_as(type_: str) -> str:
+    """The type by which rules know a type; that of the pods which a custom resource may carry."""
+    return DEPLOYMENT if group(type_) in CARRYING and type_ not in REASONS else current_type(type_)
 
 
 def _row(type_: str, ids: list[str]) -> Coverage:
@@ -136,5 +142,18 @@ def _row(type_: str, ids: list[str]) -> Coverage:
         type=type_,
         rules=checked,
         unchecked=tuple(id_ for id_ in ids if id_ not in checked),
-        reason="" if checked else REASONS.get(type_, ""),
+        reason="" if checked else REASONS.get(type_) or _by_kind(type_),
     )
+
+
+def _by_kind(type_: str) -> str:
+    """Why no rule looks at a type that nobody has looked at by itself."""
+    if type_.startswith("pulumi:") or ":index:" in type_:
+        return _ENGINE
+    if type_.startswith("aws:"):
+        return "outside the platform's catalogue: no published check of it was looked for"
+    if group(type_) in NATIVE:
+        return "an object of Kubernetes that starts no pods, opens no way in and gives no rights that a rule knows"
+    if type_.startswith("kubernetes:"):
+        return "a custom resource: pods that it writes out are judged, its operator's own settings are not"
+    return "of another provider: the rule table is about AWS and Kubernetes"

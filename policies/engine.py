@@ -10,8 +10,10 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from policies import rules
+from policies.canonical import canonical_graph
 from policies.exemptions import Exemption
 from policies.facts import SEVERITIES, Rule, facts
+from policies.kinds import current_type
 from policies.model import Judgement, Level, Verdict
 from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
 
@@ -56,7 +58,7 @@ class Report:
     resources: int
     """Custom resources in the graph."""
     types: frozenset[str]
-    """What types they have."""
+    """What types they have, by the names that rules know."""
     findings: tuple[Finding, ...]
     unused_exemptions: tuple[Exemption, ...] = ()
     """Exemptions that cover no breach of this stack."""
@@ -88,7 +90,7 @@ def judge(graph: Graph, tier: str, exemptions: Sequence[Exemption] = ()) -> Repo
         stack=graph.stack,
         tier=tier,
         resources=sum(node.custom for node in graph),
-        types=frozenset(node.type for node in graph),
+        types=frozenset(current_type(node.type) for node in graph),
         findings=tuple(sorted(found, key=modules.order)),
         unused_exemptions=tuple(one for one in exemptions if id(one) not in used and _is_for(one, graph.stack)),
     )
@@ -108,16 +110,18 @@ def applicable(tier: str) -> Iterator[tuple[Rule, Callable[..., Any]]]:
 
 
 def _judgements(graph: Graph, tier: str) -> Iterator[tuple[Rule, Judgement]]:
-    by_type: dict[str, list[Node]] = {}
-    for node in graph:
-        by_type.setdefault(node.type, []).append(node)
+    whole = canonical_graph(graph)
     for rule, check in applicable(tier):
-        if rule.id in STACK_CHECKS:
-            yield from ((rule, one) for one in check(graph))
-            continue
-        for type_ in rule.types:
-            for node in by_type.get(type_, ()):
-                yield from ((rule, one) for one in check(node))
+        yield from ((rule, one) for one in of_rule(rule, check, whole))
+
+
+def of_rule(rule: Rule, check: Callable[..., Any], graph: Graph) -> Iterator[Judgement]:
+    """What one rule says of a graph."""
+    if rule.id in STACK_CHECKS:
+        yield from check(graph)
+        return
+    for node in canonical_graph(graph).of_type(*rule.types):
+        yield from check(node)
 
 
 class _Modules:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from policies import claims
 from policies.engine import Finding, Report, applicable
-from policies.facts import Rule, facts
+from policies.facts import Rule, control_titles, facts
 from policies.frameworks import chosen
 from policies.model import Verdict
 from policies.report import finding_json, rule_json
@@ -33,7 +34,13 @@ class Status(StrEnum):
     """A value is known only after the deployment."""
     NOT_JUDGED = "not judged"
     """A rule is switched off for the tier, or this project has no check of it."""
+    PARTLY = "met as far as seen"
+    """All that is seen is right; the stack runs pods that no graph holds."""
+    SUPPORTED = "supported by resources"
+    """A control about people and processes: a configuration alone never meets it."""
     MET = "met"
+    NOT_SHOWN = "not shown by this stack"
+    """It is about the account, which the stack does not own."""
     NOT_APPLICABLE = "not applicable"
     """The stack has no resource that the rules look at."""
     NOT_DECIDABLE = "not decidable from code"
@@ -42,13 +49,6 @@ class Status(StrEnum):
 
 
 _ORDER = tuple(Status)
-
-_SUPPORTING = {
-    "soc2": re.compile(r"CC[1-5]\."),
-    "gdpr": re.compile(r"(Art(icle)?\.? ?)?30\b"),
-    "hipaa": re.compile(r"164\.308\(a\)\(8\)|164\.314\(b\)"),
-}
-"""Controls about people and records to which some sources attach technical checks: resources only support them."""
 
 _LISTS: Mapping[str, tuple[Status, str]] = {
     "not_covered": (Status.NOT_DECIDABLE, "{kind}"),
@@ -92,13 +92,17 @@ class Control:
     framework: str
     id: str
     title: str
-    """Empty where the sources give an id only."""
     status: Status
     rules: tuple[RuleEvidence, ...]
     agreed: frozenset[str]
     """Ids of the rules that two independent sources map to it."""
     why: str
-    """For what resources do not show: why."""
+    """For what resources do not show, or show in part: why."""
+
+    @property
+    def one_source(self) -> bool:
+        """Whether no mapping of it has a second source."""
+        return bool(self.rules) and not self.agreed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,11 +147,19 @@ def _rule(rule: Rule, report: Report, *, checked: bool) -> RuleEvidence:
     findings = report.by_rule.get(rule.id, [])
     status, why = _of_findings(findings), ""
     if not findings:
-        judged = checked or report.types.isdisjoint(rule.types)
-        status = Status.NOT_APPLICABLE if judged else Status.NOT_JUDGED
-        nothing = "the stack has nothing that the rule looks at"
-        why = nothing if judged else "the rule is switched off for this tier, or this project has no check of it"
+        status, why = _of_nothing(rule, report, checked=checked)
+    elif status is Status.MET and claims.is_seen_in_part(rule, report.types):
+        status, why = Status.PARTLY, claims.UNSEEN
     return RuleEvidence(rule=rule, status=status, findings=tuple(findings), why=why)
+
+
+def _of_nothing(rule: Rule, report: Report, *, checked: bool) -> tuple[Status, str]:
+    """What it says that a rule had nothing to judge."""
+    if not checked and not report.types.isdisjoint(rule.types):
+        return Status.NOT_JUDGED, "the rule is switched off for this tier, or this project has no check of it"
+    if claims.is_of_the_account(rule, report.types):
+        return Status.NOT_SHOWN, claims.OTHERS
+    return Status.NOT_APPLICABLE, "the stack has nothing that the rule looks at"
 
 
 def _of_findings(findings: Iterable[Finding]) -> Status:
@@ -174,20 +186,32 @@ def _mapped(framework: str, rules: Iterable[RuleEvidence]) -> Iterable[Control]:
     for one in rules:
         for id_ in one.rule.frameworks.get(framework, ()):
             by_control.setdefault(id_, []).append(one)
-    supporting = _SUPPORTING.get(framework)
     for id_, shown in by_control.items():
-        supports = supporting is not None and supporting.match(id_) is not None
-        # What is not applicable or switched off says nothing against what other rules show.
-        status = Status.ORGANISATIONAL if supports else _worst(one.status for one in shown)
+        status, why = _of_rules(framework, id_, shown)
         yield Control(
             framework=framework,
             id=id_,
-            title="",
+            title=_title(framework, id_),
             status=status,
             rules=tuple(sorted(shown, key=lambda one: _ORDER.index(one.status))),
             agreed=frozenset(one.rule.id for one in shown if id_ in one.rule.agreed.get(framework, ())),
-            why="about people and records: what resources show only supports it" if supports else "",
+            why=why,
         )
+
+
+def _of_rules(framework: str, control: str, shown: Iterable[RuleEvidence]) -> tuple[Status, str]:
+    """What a control is by its rules; what is not applicable or switched off says nothing against what others show."""
+    worst = _worst(one.status for one in shown)
+    if claims.is_about_people(framework, control):
+        return (Status.SUPPORTED if any(one.findings for one in shown) else Status.ORGANISATIONAL), claims.PEOPLE
+    whys = {Status.PARTLY: claims.UNSEEN, Status.NOT_SHOWN: claims.OTHERS}
+    if worst is Status.MET and any(one.status is Status.NOT_SHOWN for one in shown):
+        return Status.PARTLY, claims.OTHERS
+    return worst, whys.get(worst, "")
+
+
+def _title(framework: str, control: str) -> str:
+    return control_titles().get(framework, {}).get(control, "")
 
 
 def _unmapped(framework: str) -> Iterable[Control]:
@@ -203,7 +227,7 @@ def _unmapped(framework: str) -> Iterable[Control]:
                 yield Control(
                     framework=framework,
                     id=id_,
-                    title=title.strip(),
+                    title=title.strip() or _title(framework, id_),
                     status=status,
                     rules=(),
                     agreed=frozenset(),
@@ -245,11 +269,13 @@ def _control_json(control: Control) -> dict[str, Any]:
         "title": control.title,
         "status": control.status.value,
         "why": control.why,
+        "one_source": control.one_source,
         "rules": [
             {
                 "rule": one.rule.id,
                 "status": one.status.value,
                 "agreed_by_two_sources": one.rule.id in control.agreed,
+                "mapped_by": sorted(one.rule.sources["per_framework"].get(control.framework, ())),
                 "resources": [
                     {"urn": finding.urn, "property": finding.path, "verdict": finding.verdict.value}
                     for finding in one.findings

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from policies.model import Level
 
 _FILE = Path(__file__).parent / "data" / "controls.json"
+_TITLES = Path(__file__).parent / "data" / "titles.json"
 
 Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
@@ -73,6 +74,13 @@ class Facts:
     rules: Mapping[str, Rule]
     not_decidable: Mapping[str, Mapping[str, Any]]
     """Framework -> what its controls demand that no resource can show, by kind."""
+
+
+@cache
+def control_titles() -> Mapping[str, Mapping[str, str]]:
+    """Framework -> id of a control -> its title. Sources are named in the file."""
+    titles: Mapping[str, Mapping[str, str]] = json.loads(_TITLES.read_text(encoding="utf-8"))["titles"]
+    return titles
 
 
 @cache

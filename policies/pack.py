@@ -28,6 +28,7 @@ from mlops.core.clock import today
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN, normalise
 from policies import exemptions
+from policies.canonical import may_read_as, readings
 from policies.engine import applicable
 from policies.exemptions import Exemption
 from policies.facts import Rule, facts
@@ -56,7 +57,7 @@ def tier_of(environment: Mapping[str, str]) -> str:
     """The tier of the stack that the engine works on, from the configuration that it hands over; empty where it
     hands none, and then the rules are as strict as for prod."""
     config = json.loads(environment.get("PULUMI_CONFIG") or "{}")
-    return str(config.get(f"{environment.get('PULUMI_PROJECT', 'mlops')}:tier", ""))
+    return str(config.get(f"{environment.get('PULUMI_PROJECT', '')}:tier", ""))
 
 
 def policies(tier: str, accepted: Sequence[Exemption] = ()) -> list[Policy]:
@@ -102,9 +103,12 @@ def _of_resource(
     def validate(args: ResourceValidationArgs, report_violation: ReportViolation) -> None:
         # The engine asks every such policy about every resource, before it asks about the stack.
         registered[args.urn] = args.props
-        if args.resource_type in rule.types:
-            names = {args.urn: args.name}
-            _report(rule, level, check(resource_node(args)), names, accepted, report_violation)
+        if not may_read_as(args.resource_type, rule.types):
+            return
+        judged = [
+            one for reading in readings(resource_node(args)) if reading.type in rule.types for one in check(reading)
+        ]
+        _report(rule, level, judged, {args.urn: args.name}, accepted, report_violation)
 
     return validate
 

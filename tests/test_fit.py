@@ -13,6 +13,7 @@ from mlops.core.problems import SettingsError
 from mlops.settings import Settings, resolve
 from mlops.stacks import StackFile
 from mlops.tiers import TIERS, tier
+from tests.platforms import platform
 
 
 def settings(tier_name: str, region: str = "us-east-1", **platform: Any) -> Settings:
@@ -198,6 +199,30 @@ def test_guardduty_has_its_own_idea_of_a_tag() -> None:
     assert settings("dev", tags=extra)
     assert 'GuardDuty takes no tag "Cost Center"' in refusal("prod", tags=extra)
     assert settings("prod", tags=extra, account_baseline={"threat_detection": False})
+
+
+def test_a_platform_of_the_longest_and_largest_is_planned() -> None:
+    """Whatever a type takes, the program can make something of."""
+    group = {
+        "instance_types": ["m5.large"],
+        "max_size": 450,
+        "labels": {f"example.com/{'a' * 51}": "b" * 63},
+        "taints": [{"key": "k" * 63, "value": "v" * 63}],
+    }
+    reader = {"principal": "arn:aws:iam::123456789012:role/x", "policy": "view", "namespaces": ["a" * 63]}
+    graph = platform(
+        "prod",
+        {
+            "tags": {"owner": "o" * 256, "extra": {"k" * 128: "v" * 256, **{f"t{number}": "" for number in range(33)}}},
+            "cluster": {"node_groups": {"x" * 20: group}, "access": {"a" * 40: reader}, "session_manager": True},
+            "database": {"storage_gb": 59_000, "max_storage_gb": 65_536, "vault_days": 36_500},
+            "data_pipeline": {"brokers": {"topics": {"t" * 249: {"partitions": 1000, "retention_hours": 87_600}}}},
+            "registry": {"repositories": ["recommender", "pipelines", "r" * 200]},
+            "budget": {"monthly_usd": 100_000_000, "teams": {"t" * 60: 0.01}, "emails": [f"{'a' * 64}@example.com"]},
+        },
+    )
+    assert all(len(node.inputs.get("tags", {})) <= 50 for node in graph)
+    assert {len(node.inputs["name"]) for node in graph.of_type("aws:budgets/budget:Budget")} <= set(range(1, 101))
 
 
 def test_an_internal_load_balancer_needs_a_private_subnet() -> None:

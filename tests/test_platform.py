@@ -93,16 +93,6 @@ def test_a_platform_without_kubernetes_is_a_lake_with_a_stream() -> None:
     assert graph.stack_outputs["stream"]
 
 
-def test_an_isolated_platform_has_an_endpoint_for_every_service_it_calls() -> None:
-    graph = platform("prod", {"network": {"mode": "isolated", "nat": "none"}})
-    services = {
-        node.inputs["serviceName"].removeprefix("com.amazonaws.us-east-1.")
-        for node in graph.of_type("aws:ec2/vpcEndpoint:VpcEndpoint")
-    }
-    called = {"s3", "dynamodb", "ecr.api", "ecr.dkr", "eks", "eks-auth", "sts", "secretsmanager", "kms", "logs"}
-    assert called <= services
-
-
 def test_an_adopted_vpc_carries_the_whole_platform() -> None:
     existing = {
         "vpc_id": "vpc-0123456789abcdef0",

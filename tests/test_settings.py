@@ -150,6 +150,13 @@ def test_a_stack_name_that_cannot_start_aws_names_is_refused(tmp_path: Path) -> 
         resolve(stack(tmp_path, "config: {mlops:tier: dev}", "a-name-much-too-long-for-aws"))
 
 
+@pytest.mark.parametrize("name", ["dev-", "a--b", "9lives-", "-x"])
+def test_a_stack_name_that_a_database_or_a_repository_would_not_bear_is_refused(name: str, tmp_path: Path) -> None:
+    """RDS takes no two hyphens in a row, ECR none at the end (their API references)."""
+    with pytest.raises(SettingsError, match="single hyphens"):
+        resolve(stack(tmp_path, "config: {mlops:tier: dev}", name))
+
+
 def test_a_preview_of_extended_support_is_possible_when_it_is_asked_for(tmp_path: Path) -> None:
     resolved = settings(tmp_path, "cluster: {version: '1.33', support: extended}")
     assert resolved.platform.cluster is not None

@@ -186,12 +186,12 @@ def test_what_pulumi_config_set_writes_is_taken(tmp_path: Path) -> None:
 
 
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
-    schema = stack_schema()
+    schema = stack_schema("mlops")
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == set(stacks.KEYS)
     names = schema["properties"]["config"]["propertyNames"]["pattern"]
-    assert re.match(names, "pulumi:tags")
-    assert not any(re.match(names, key) for key in ("mlpos:tier", "aws:profile", "tier", "kubernetes:context"))
+    assert all(re.match(names, key) for key in ("pulumi:tags", "tier", "platform"))
+    assert not any(re.match(names, key) for key in ("mlpos:tier", "aws:profile", "teir", "kubernetes:context"))
 
 
 def test_a_message_explains_although_the_docstrings_were_not_read_at_first() -> None:

@@ -28,29 +28,35 @@ TOOLS = ROOT / ".tools"
 VENV = ROOT / ".venv"
 SERVICES = ROOT / "services"
 UV_REQUIREMENT = "uv>=0.9,<1"
+PLATFORM_MB, SERVICES_MB = 920, 1_710
+"""What each environment takes on the disk, with its bytecode: as `du -sm` told on Linux in November 2026."""
 SOURCES = ("components", "localcloud", "mlops", "policies")
 SERVICE_SOURCES = ("local_stack", "pipelines", "recommender")
 SERVICES_PYTHON = ">=3.11,<3.14"
 """Newer ones have no wheels of some of the services' packages yet."""
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
+    """The platform; with --services what runs on it instead, which the first `mlops up -s local` asks for."""
     started = time.monotonic()
     TOOLS.mkdir(exist_ok=True)
     with (TOOLS / "lock").open("w") as lock:
         # Two makes at once would install into each other.
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            sync_environment()
-            compile_sources(ROOT, SOURCES)
-            pulumi = find_or_install_pulumi()
-            link_tools()
-            sync_services()
-            compile_sources(SERVICES, SERVICE_SOURCES)
+            if "--services" in arguments:
+                sync_services()
+                compile_sources(SERVICES, SERVICE_SOURCES)
+                ready = "the services"
+            else:
+                sync_environment()
+                compile_sources(ROOT, SOURCES)
+                ready = f"Python {platform.python_version()}, {find_or_install_pulumi()}"
+                link_tools()
         except StepError as failure:
             say(str(failure))
             return 1
-    say(f"ready in {time.monotonic() - started:.1f} s: Python {platform.python_version()}, {pulumi}")
+    say(f"ready in {time.monotonic() - started:.1f} s: {ready}")
     return 0
 
 
@@ -60,7 +66,7 @@ def sync_environment() -> None:
     Raises:
         StepError: uv could not be had, or could not install.
     """
-    _sync(ROOT, sys.executable, VENV / "bin" / "mlops", "install the locked packages into .venv")
+    _sync(ROOT, sys.executable, VENV / "bin" / "mlops", f"install the locked packages into .venv, {PLATFORM_MB:,} MB")
 
 
 def sync_services() -> None:
@@ -71,7 +77,7 @@ def sync_services() -> None:
     """
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
     python = sys.executable if fits else SERVICES_PYTHON
-    step = "install the services' locked packages into services/.venv, 1.3 GB"
+    step = f"install the services' locked packages into services/.venv, {SERVICES_MB:,} MB"
     try:
         _sync(SERVICES, python, SERVICES / ".venv" / "bin" / "mlflow", step)
     except StepError as failure:
@@ -142,4 +148,4 @@ def fingerprint(*files: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

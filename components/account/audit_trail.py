@@ -39,7 +39,12 @@ def audit_bucket(
     opts: pulumi.ResourceOptions,
 ) -> AuditBucket:
     """A private, versioned, encrypted bucket with access logs that CloudTrail and Config may write to."""
-    bucket = aws.s3.Bucket(name, opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=protect)))
+    bucket = aws.s3.Bucket(
+        name,
+        # CloudTrail and Config write until they are gone themselves: nobody could empty it in time for a destroy.
+        force_destroy=not protect,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=protect)),
+    )
     aws.s3.BucketPublicAccessBlock(
         f"{name}-public-access-block",
         bucket=bucket.bucket,

@@ -5,7 +5,7 @@ piece can be left out.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import pulumi
 import pulumi_aws as aws
@@ -60,9 +60,9 @@ class AccountBaselineConfig(Config):
         "EKS_AUDIT_LOGS",
         "RUNTIME_MONITORING",
     )
-    """What GuardDuty looks at besides network and API calls. RUNTIME_MONITORING lets GuardDuty install its agent on
-    nodes and make an endpoint in the VPC, which it takes away itself some time after it is switched off: until then
-    the VPC cannot be deleted."""
+    """What GuardDuty looks at besides network and API calls; what is not listed is switched off. RUNTIME_MONITORING
+    lets GuardDuty install its agent on nodes and make an endpoint in the VPC, which it takes away itself some time
+    after it is switched off: until then the VPC cannot be deleted."""
     configuration_record: bool = True
     """AWS Config: what was configured when."""
     security_hub: bool = True
@@ -266,22 +266,25 @@ class AccountBaseline(Component[AccountBaselineOutputs]):
             finding_publishing_frequency="FIFTEEN_MINUTES",
             opts=self.child,
         )
-        for feature in self._config.threat_features:
+        # All of them, since those that nobody states are on in a new detector (GuardDuty API reference,
+        # CreateDetector), and one that leaves the program stays as it was.
+        for feature in get_args(ThreatFeature):
+            status = "ENABLED" if feature in self._config.threat_features else "DISABLED"
             aws.guardduty.DetectorFeature(
                 f"{self.name}-{feature.lower().replace('_', '-')}",
                 detector_id=detector.id,
                 name=feature,
-                status="ENABLED",
-                additional_configurations=_agents() if feature == "RUNTIME_MONITORING" else None,
+                status=status,
+                additional_configurations=_agents(status) if feature == "RUNTIME_MONITORING" else None,
                 opts=self.child,
             )
         return detector.id
 
 
-def _agents() -> "list[aws.guardduty.DetectorFeatureAdditionalConfigurationArgs]":
-    """GuardDuty installs and updates its agent by itself."""
+def _agents(status: str) -> "list[aws.guardduty.DetectorFeatureAdditionalConfigurationArgs]":
+    """Whether GuardDuty installs and updates its agent by itself."""
     return [
-        aws.guardduty.DetectorFeatureAdditionalConfigurationArgs(name=name, status="ENABLED")
+        aws.guardduty.DetectorFeatureAdditionalConfigurationArgs(name=name, status=status)
         for name in ("EKS_ADDON_MANAGEMENT", "ECS_FARGATE_AGENT_MANAGEMENT", "EC2_AGENT_MANAGEMENT")
     ]
 

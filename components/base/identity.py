@@ -6,7 +6,7 @@ than the contracts that it uses.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,7 +25,7 @@ class Statement:
 
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
-    conditions: dict[str, dict[str, str]] = field(default_factory=dict)
+    conditions: Mapping[str, Mapping[str, str | Sequence[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ and which can be ordered.
 """
 
 import json
-import re
 import shlex
 from dataclasses import dataclass, field
 
@@ -19,7 +18,7 @@ from components.base.control_plane import ControlPlane
 from components.base.logs import log_group
 from components.cluster.addons import Addons
 from components.cluster.base import ClusterBase, ClusterBaseArgs
-from components.cluster.config import ClusterConfig
+from components.cluster.config import ClusterConfig, short_name
 from components.cluster.node_config import node_places
 from components.cluster.node_groups import NodeGroup, NodeGroupArgs
 from components.keys import KeysOutputs
@@ -248,11 +247,6 @@ class Cluster(Component[ClusterOutputs]):
             for group, config in self._config.groups.items()
         ]
         return tuple(resource for group in groups for resource in group.outputs.resources)
-
-
-def short_name(principal: str) -> str:
-    """A resource name for a principal, `123456789012-role-admin`."""
-    return re.sub(r"[^a-zA-Z0-9]+", "-", principal.partition("iam::")[2])
 
 
 def with_profile(kubeconfig: str, profile: str | None) -> str:

@@ -18,6 +18,8 @@ from components.cluster.policies import encrypt_volumes
 from components.kubernetes.placement import SYSTEM_NODES, requested
 
 _NAMESPACE = "kube-system"
+MANAGED_POLICIES = {"vpc-cni": "AmazonEKS_CNI_Policy", "ebs-csi": "service-role/AmazonEBSCSIDriverPolicy"}
+"""AWS managed policies of add-ons, by the role that has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class Addons:
 
         They are there before the first node, which without them never becomes ready, and after the last.
         """
-        network = self._role("vpc-cni", "aws-node", "AmazonEKS_CNI_Policy")
+        network = self._role("vpc-cni", "aws-node")
         return (
             self._addon("vpc-cni", vpc_cni(), after=network),
             self._addon("kube-proxy"),
@@ -52,7 +54,6 @@ class Addons:
         volumes = self._role(
             "ebs-csi",
             "ebs-csi-controller-sa",
-            "service-role/AmazonEBSCSIDriverPolicy",
             grants=[encrypt_volumes(key_arn)],
         )
         return (
@@ -78,15 +79,13 @@ class Addons:
             opts=pulumi.ResourceOptions.merge(self.opts, pulumi.ResourceOptions(depends_on=list(after))),
         )
 
-    def _role(
-        self, role: str, service_account: str, managed_policy: str, grants: Sequence[Grant] = ()
-    ) -> tuple[pulumi.Resource, ...]:
+    def _role(self, role: str, service_account: str, grants: Sequence[Grant] = ()) -> tuple[pulumi.Resource, ...]:
         """An identity with an AWS managed policy. What is returned has to stand before the pods start."""
         identity = bind(f"{self.name}-{role}", self.control_plane, _NAMESPACE, service_account, grants, opts=self.opts)
         attachment = aws.iam.RolePolicyAttachment(
             f"{self.name}-{role}-managed-policy",
             role=role_name(identity),
-            policy_arn=f"arn:aws:iam::aws:policy/{managed_policy}",
+            policy_arn=f"arn:aws:iam::aws:policy/{MANAGED_POLICIES[role]}",
             opts=self.opts,
         )
         return identity, attachment

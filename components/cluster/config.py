@@ -1,5 +1,6 @@
 """What is decided about the cluster: version, who reaches it, who may do what, nodes, limits."""
 
+import re
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
@@ -72,6 +73,13 @@ class AutoscalerConfig(Config):
     """Minutes for which a node must be of no use before it goes."""
 
 
+def _null_too(schema: dict[str, Any]) -> None:
+    """Null leaves out a group that the tier has."""
+    schema["patternProperties"] = {
+        key: {"anyOf": [group, {"type": "null"}]} for key, group in schema["patternProperties"].items()
+    }
+
+
 class ClusterConfig(Config):
     """The EKS cluster."""
 
@@ -100,7 +108,9 @@ class ClusterConfig(Config):
     moved any time. Models answer meanwhile; none is made or changed."""
     system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
     """Nodes that run the controllers, and of the rest what asks for no group."""
-    node_groups: dict[GroupName, NodeGroupConfig] = Field(default_factory=dict, max_length=99)
+    node_groups: dict[GroupName, NodeGroupConfig] = Field(
+        default_factory=dict, max_length=99, json_schema_extra=_null_too
+    )
     """Further groups by name. Models, MLflow and the recommender choose one with `node_group`, other pods with the
     node label `mlops.platform/group`. A tier's group is left out with null."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
@@ -189,6 +199,12 @@ class ClusterConfig(Config):
             raise ValueError(
                 f"{twice[0]} is named twice in admins and access; EKS keeps one entry for each principal. Keep one"
             )
+        names = [short_name(arn) for arn in self.admins]
+        if alike := [arn for arn in self.admins if names.count(short_name(arn)) > 1]:
+            raise ValueError(
+                f"{' and '.join(alike)} differ by punctuation alone, and their entries are named after them; "
+                "move one of them to access, under a name of its own"
+            )
         return self
 
     @model_validator(mode="after")
@@ -224,6 +240,11 @@ class ClusterConfig(Config):
                 f"{self.autoscaler.max_nodes}; raise it, or lower min_size"
             )
         return self
+
+
+def short_name(principal: str) -> str:
+    """A resource name for a principal, `123456789012-role-admin`."""
+    return re.sub(r"[^a-zA-Z0-9]+", "-", principal.partition("iam::")[2])
 
 
 def supported(today: date, *, extended: bool) -> tuple[str, ...]:

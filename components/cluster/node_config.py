@@ -1,5 +1,6 @@
 """What is decided about a group of nodes, and what follows from it: AMI, sizes, disks, labels, taints."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -16,6 +17,8 @@ from mlops.core.fields.kubernetes import GivenLabelValue, LabelKey, LabelValue, 
 Capacity = Literal["on-demand", "spot"]
 Os = Literal["al2023", "bottlerocket"]
 
+MOST_GROUP_TAGS = 40
+"""AWS holds 50 tags an Auto Scaling group, and EKS and the autoscaler set up to ten."""
 GPU_TAINT_KEY = "nvidia.com/gpu"
 """Pods that ask for a GPU get the toleration by themselves (EKS: ExtendedResourceToleration admission)."""
 
@@ -107,6 +110,30 @@ class NodeGroupConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _labels_and_taints_are_told_apart(self) -> "NodeGroupConfig":
+        if own := sorted(self.labels.keys() & own_labels(self, "").keys()):
+            raise ValueError(f"labels holds {own[0]}, which the platform sets itself; leave it out")
+        every = taints(self)
+        keys = [(taint.key, taint.effect) for taint in every]
+        if twice := [key for index, (key, effect) in enumerate(keys) if (key, effect) in keys[:index]]:
+            raise ValueError(f"taints holds {twice[0]} twice with one effect; Kubernetes takes it once for each effect")
+        if self.min_size:
+            return self
+        # An empty group tells the autoscaler of its nodes in tags, which are also resources of this program.
+        tags = node_template_tags(self, "")
+        if len(tags) > MOST_GROUP_TAGS:
+            raise ValueError(
+                f"labels and taints become {len(tags)} tags of an Auto Scaling group, which takes {MOST_GROUP_TAGS} "
+                "beside EKS's own; use fewer, or set min_size to 1"
+            )
+        if twice := sorted({tag for tag in tags if [*map(tag_name, tags)].count(tag_name(tag)) > 1}):
+            raise ValueError(
+                f"{' and '.join(tag.rpartition('node-template/')[2] for tag in twice)} differ by punctuation alone, "
+                "and resources are named after them; rename one"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sizes(self) -> "NodeGroupConfig":
         desired = self.min_size if self.desired_size is None else self.desired_size
         if not self.min_size <= desired <= self.max_size:
@@ -150,6 +177,11 @@ class Sizes:
     max: int
 
 
+def tag_name(tag: str) -> str:
+    """What a tag of `node_template_tags` is called in names of resources."""
+    return re.sub("[^a-zA-Z0-9]+", "-", tag.partition("node-template/")[2])
+
+
 def disks(config: NodeGroupConfig) -> dict[str, int]:
     """GiB by device. Bottlerocket has its system on a small disk of its own; images and logs go to the second."""
     return (
@@ -158,10 +190,15 @@ def disks(config: NodeGroupConfig) -> dict[str, int]:
 
 
 def labels(config: NodeGroupConfig, group: str) -> dict[str, str]:
-    """Node labels. The accelerator label is how the Cluster Autoscaler knows that a node still waits for its
-    GPUs; `nvidia.com/gpu.present` is what the device plugin's chart selects by."""
+    """Node labels."""
+    return {**own_labels(config, group), **config.labels}
+
+
+def own_labels(config: NodeGroupConfig, group: str) -> dict[str, str]:
+    """Node labels that the platform sets. The accelerator label is how the Cluster Autoscaler knows that a node still
+    waits for its GPUs; `nvidia.com/gpu.present` is what the device plugin's chart selects by."""
     gpu = {"k8s.amazonaws.com/accelerator": "nvidia", "nvidia.com/gpu.present": "true"} if config.gpu else {}
-    return {GROUP_LABEL: group, "mlops.platform/os": config.os, **gpu, **config.labels}
+    return {GROUP_LABEL: group, "mlops.platform/os": config.os, **gpu}
 
 
 def taints(config: NodeGroupConfig) -> tuple[TaintConfig, ...]:

@@ -4,7 +4,6 @@ A managed node group has one capacity type, so that a group that mixes on-demand
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +19,7 @@ from components.cluster.node_config import (
     disks,
     labels,
     node_template_tags,
+    tag_name,
     taints,
 )
 
@@ -95,7 +95,6 @@ class NodeGroup(Component[NodeGroupOutputs]):
             assume_role_policy=json.dumps(NODE_TRUST),
             opts=self.child,
         )
-        policies = (*_NODE_POLICIES, _SESSION_MANAGER_POLICY) if self._args.session_manager else _NODE_POLICIES
         attachments = [
             aws.iam.RolePolicyAttachment(
                 f"{self.name}-{policy}",
@@ -103,7 +102,7 @@ class NodeGroup(Component[NodeGroupOutputs]):
                 policy_arn=f"arn:aws:iam::aws:policy/{policy}",
                 opts=self.child,
             )
-            for policy in policies
+            for policy in node_policies(session_manager=self._args.session_manager)
         ]
         # A node that comes up before its rights cannot register, and the group fails after twenty minutes.
         return pulumi.Output.all(role.arn, *(attachment.id for attachment in attachments)).apply(
@@ -184,13 +183,18 @@ class NodeGroup(Component[NodeGroupOutputs]):
         """Tell the autoscaler what a node of an empty group would be like; it has none to look at."""
         for key, value in node_template_tags(self._config, self._args.group).items():
             aws.autoscaling.Tag(
-                f"{self.name}-{capacity}-{re.sub('[^a-zA-Z0-9]+', '-', key.partition('node-template/')[2])}",
+                f"{self.name}-{capacity}-{tag_name(key)}",
                 autoscaling_group_name=group.resources.apply(
                     lambda resources: str(resources[0].autoscaling_groups[0].name)  # type: ignore[index]
                 ),
                 tag=aws.autoscaling.TagTagArgs(key=key, value=value, propagate_at_launch=False),
                 opts=self.child,
             )
+
+
+def node_policies(*, session_manager: bool) -> tuple[str, ...]:
+    """AWS managed policies of a node's role."""
+    return (*_NODE_POLICIES, _SESSION_MANAGER_POLICY) if session_manager else _NODE_POLICIES
 
 
 NODE_TRUST = {

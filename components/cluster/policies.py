@@ -167,7 +167,7 @@ def scale_node_groups(cluster: str, region: str) -> Grant:
     )
 
 
-def encrypt_volumes(key_arn: pulumi.Output[str]) -> Grant:
+def encrypt_volumes(key_arn: pulumi.Input[str]) -> Grant:
     """Make volumes that are encrypted with the key. EC2 keeps using it through a grant of the key."""
     return Grant(
         resource="keys/cluster",

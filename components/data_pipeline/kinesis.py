@@ -1,7 +1,8 @@
-"""Amazon Kinesis Data Streams, with every raw event delivered to the lake by Firehose.
+"""Amazon Kinesis Data Streams, with every raw event delivered beside the lake by Firehose.
 
-The delivery belongs to the stream because a model is only as reproducible as the events it was trained on,
-and the stream forgets.
+The delivery belongs to the stream because the stream forgets. What is delivered is as it came: not masked, and nobody
+was asked for consent. So it is no part of the lake: it waits under a prefix of its own for the loop, which takes it in
+as it does everything else and removes it, and the bucket's lifecycle removes it where no loop does.
 """
 
 import json
@@ -16,14 +17,20 @@ from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.foundation import Foundation
+from components.network.endpoints import of_actions
+from components.storage import DELIVERED, UNDELIVERED
 from mlops.core.config import Card, Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import LogDays
 
-EVENTS = "events/"
-"""Where events lie in the raw zone, a prefix for each day: `events/dt=2026-11-20/`."""
-FAILURES = "events-failed/"
-"""Beside the events and not below, so that whoever reads the events never reads these."""
+PRODUCE = ("kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecord", "kinesis:PutRecords")
+CONSUME = (
+    "kinesis:DescribeStream",
+    "kinesis:DescribeStreamSummary",
+    "kinesis:GetRecords",
+    "kinesis:GetShardIterator",
+    "kinesis:ListShards",
+)
 
 ShardMetric = Literal[
     "IncomingBytes",
@@ -57,8 +64,8 @@ class DeliveryConfig(Config):
     """Longest wait until an object is written; short waits make many small objects."""
     buffer_mb: int = Field(default=64, ge=1, le=128)
     """Size at which an object is written, MB before compression."""
-    compression: Literal["GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY", "UNCOMPRESSED"] = "GZIP"
-    """Compression of the objects."""
+    compression: Literal["GZIP", "UNCOMPRESSED"] = "GZIP"
+    """Compression of the objects: what the loop reads."""
     log_retention_days: LogDays = 30
     """Days for which delivery errors are kept in CloudWatch Logs."""
 
@@ -73,7 +80,7 @@ class KinesisConfig(DataPipelineConfig):
         complexity="low",
         trade_offs="Nothing to run and little to size, for AWS's own API and a price by volume",
     )
-    endpoints: ClassVar[frozenset[str]] = frozenset({"kinesis-streams"})
+    endpoints: ClassVar[frozenset[str]] = of_actions((*PRODUCE, *CONSUME))
 
     kind: Literal["kinesis"] = "kinesis"
     capacity: Annotated[OnDemandCapacity | ProvisionedCapacity, Field(discriminator="kind")] = OnDemandCapacity()
@@ -148,8 +155,8 @@ class Kinesis(Component[DataPipelineOutputs]):
                 bucket_arn=self._foundation.storage.bucket_arns["raw"],
                 role_arn=role_arn,
                 kms_key_arn=self._foundation.storage.key_arn,
-                prefix=f"{EVENTS}dt=!{{timestamp:yyyy-MM-dd}}/",
-                error_output_prefix=f"{FAILURES}!{{firehose:error-output-type}}/dt=!{{timestamp:yyyy-MM-dd}}/",
+                prefix=f"{DELIVERED}dt=!{{timestamp:yyyy-MM-dd}}/",
+                error_output_prefix=f"{UNDELIVERED}!{{firehose:error-output-type}}/dt=!{{timestamp:yyyy-MM-dd}}/",
                 buffering_interval=config.buffer_seconds,
                 buffering_size=config.buffer_mb,
                 compression_format=config.compression,
@@ -166,7 +173,7 @@ class Kinesis(Component[DataPipelineOutputs]):
     ) -> pulumi.Output[str]:
         """ARN of Firehose's role, known once it has its rights: Firehose tries them when it is made."""
         storage = self._foundation.storage
-        grants = (storage.write("raw", EVENTS), storage.write("raw", FAILURES), outputs.consume())
+        grants = (storage.write("raw", DELIVERED), storage.write("raw", UNDELIVERED), outputs.consume())
         role = aws.iam.Role(
             f"{self.name}-delivery-role",
             description="Delivery of raw events to the lake of the MLOps platform",
@@ -190,18 +197,16 @@ class Kinesis(Component[DataPipelineOutputs]):
 
 def produce(stream_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
     """Write to the stream, which encrypts each record."""
-    actions = ("DescribeStreamSummary", "ListShards", "PutRecord", "PutRecords")
     return (
-        Statement(actions=tuple(f"kinesis:{action}" for action in actions), resources=(stream_arn,)),
+        Statement(actions=PRODUCE, resources=(stream_arn,)),
         Statement(actions=("kms:GenerateDataKey",), resources=(key_arn,)),
     )
 
 
 def consume(stream_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
     """Read the stream."""
-    actions = ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
     return (
-        Statement(actions=tuple(f"kinesis:{action}" for action in actions), resources=(stream_arn,)),
+        Statement(actions=CONSUME, resources=(stream_arn,)),
         Statement(actions=("kms:Decrypt",), resources=(key_arn,)),
     )
 

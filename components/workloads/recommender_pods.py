@@ -16,8 +16,8 @@ SECRET = "pipelines"
 ADMIN_TOKEN, PII_SALT = "MLOPS_ADMIN_TOKEN", "MLOPS_PII_SALT"
 SECRET_KEYS = (ADMIN_TOKEN, PII_SALT)
 """Both are made in the cluster and seen by nobody. The salt is the key of users' pseudonyms, which the loop makes and
-the recommender makes again of the ids that it is asked for; it lives as long as the namespace, and users that were hidden
-with an earlier one count as others."""
+the recommender makes again of the ids that it is asked for; it lives as long as the namespace, and users that were
+hidden with an earlier one count as others."""
 LOGIN_SECRET = "mlflow-login"
 """Secret with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, made by hand where the MLflow server asks who one
 is."""

@@ -13,6 +13,13 @@ from pathlib import Path
 
 from mlops.plan.graph import Graph, Node
 
+SUBNET = "aws:ec2/subnet:Subnet"
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+DEFAULT_DISK_GIB = 20
+"""What EKS gives a node that names no size (EKS API, CreateNodegroup, `diskSize`)."""
+_DISK_EVICTION, _DISK_RESERVED_MIB = 0.1, 1024
+"""Share of the volume below which the kubelet evicts (`nodefs.available`), and what nodeadm reserves of it."""
+_SOFT = "PREFER_NO_SCHEDULE"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 DEFAULT_TYPE = "t3.medium"
 """What EKS takes for a group that names no instance type."""
@@ -46,6 +53,8 @@ class Offer:
     """MiB."""
     gpus: int
     pods: int
+    disk: int
+    """Ephemeral storage, MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +73,8 @@ class Group:
     """Its own, and those that Kubernetes and EKS give every node."""
     taints: tuple[tuple[str, str, str], ...]
     """Key, value and effect of those that keep pods off."""
+    zones: tuple[str, ...] = ()
+    """Where its subnets lie; none where that is not known."""
 
 
 @cache
@@ -101,8 +112,8 @@ def reserved_mebibytes(pods: int) -> int:
     return 255 + 11 * pods
 
 
-def offer(machine: Machine) -> Offer:
-    """What is left of a machine for pods."""
+def offer(machine: Machine, disk_gib: int = DEFAULT_DISK_GIB) -> Offer:
+    """What is left of a machine for pods, with a volume of so many GiB."""
     pods = max_pods(machine.vcpus)
     visible = int(machine.memory_mib * (1 - _OVERHEAD))
     return Offer(
@@ -110,36 +121,55 @@ def offer(machine: Machine) -> Offer:
         memory=max(visible - reserved_mebibytes(pods) - _EVICTION_MIB, 0),
         gpus=machine.gpus,
         pods=pods,
+        disk=max(int(disk_gib * 1024 * (1 - _DISK_EVICTION)) - _DISK_RESERVED_MIB, 0),
     )
 
 
 def groups(graph: Graph) -> tuple[Group, ...]:
     """The node groups of a graph, in order of registration."""
-    return tuple(_group(node) for node in graph.of_type(NODE_GROUP))
+    return tuple(_group(graph, node) for node in graph.of_type(NODE_GROUP))
 
 
-def _group(node: Node) -> Group:
-    types = [str(name) for name in node.inputs.get("instanceTypes") or ()] or [DEFAULT_TYPE]
+def _group(graph: Graph, node: Node) -> Group:
+    types = node.at("instanceTypes").texts() or (DEFAULT_TYPE,)
     known = [machines()[name] for name in types if name in machines()]
-    scaling = node.inputs.get("scalingConfig") or {}
-    desired = int(scaling.get("desiredSize") or 0)
+    scaling = node.at("scalingConfig")
+    desired = scaling.at("desiredSize").whole()
+    taints = ((one, one.at("effect").text()) for one in node.at("taints"))
     return Group(
         node=node,
         machine=known[0] if known else None,
-        offer=offer(known[0]) if known else Offer(cpu=0, memory=0, gpus=0, pods=0),
-        least=int(scaling.get("minSize") or 0),
+        offer=offer(known[0], _disk_gib(graph, node)) if known else Offer(cpu=0, memory=0, gpus=0, pods=0, disk=0),
+        least=scaling.at("minSize").whole(),
         desired=desired,
-        most=max(int(scaling.get("maxSize") or 0), desired),
+        most=max(scaling.at("maxSize").whole(), desired),
         labels={
             "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": "arm64" if "ARM_64" in str(node.inputs.get("amiType")) else "amd64",
-            "eks.amazonaws.com/capacityType": str(node.inputs.get("capacityType") or "ON_DEMAND"),
+            "kubernetes.io/arch": "arm64" if "ARM_64" in node.at("amiType").text() else "amd64",
+            "eks.amazonaws.com/capacityType": node.at("capacityType").text("ON_DEMAND"),
+            "eks.amazonaws.com/nodegroup": node.at("nodeGroupName").text(node.name),
             "node.kubernetes.io/instance-type": types[0],
-            **{str(key): str(value) for key, value in (node.inputs.get("labels") or {}).items()},
+            "topology.kubernetes.io/region": "",
+            **node.at("labels").labels(),
         },
         taints=tuple(
-            (str(taint.get("key")), str(taint.get("value") or ""), str(taint.get("effect")))
-            for taint in node.inputs.get("taints") or ()
-            if taint.get("effect") != "PREFER_NO_SCHEDULE"
+            (one.at("key").text(), one.at("value").text(), effect) for one, effect in taints if effect != _SOFT
         ),
+        zones=_zones(graph, node),
     )
+
+
+def _zones(graph: Graph, node: Node) -> tuple[str, ...]:
+    """The zones of a group's subnets; none where only the deployment will tell."""
+    named = set(node.at("subnetIds").texts())
+    urns = node.property_dependencies.get("subnetIds", ())
+    own = [subnet for subnet in graph.of_type(SUBNET) if subnet.urn in urns or subnet.id in named]
+    return tuple(sorted({zone for subnet in own if (zone := subnet.at("availabilityZone").text())}))
+
+
+def _disk_gib(graph: Graph, node: Node) -> int:
+    """GiB of the volume for what pods write: the launch template's largest, the group's own, or EKS's default."""
+    urns, name = node.property_dependencies.get("launchTemplate", ()), node.at("launchTemplate.id").text()
+    templates = [one for one in graph.of_type(TEMPLATE) if one.urn in urns or (name and one.id == name)]
+    sizes = [one.at("ebs.volumeSize").whole() for template in templates for one in template.at("blockDeviceMappings")]
+    return max([*sizes, node.at("diskSize").whole()]) or DEFAULT_DISK_GIB

@@ -7,24 +7,22 @@
   expires: 2026-12-31
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from mlops.change.model import ChangeSet, Danger, Kind, ResourceChange
+from mlops.core.accepted import Entry, EntryError, entries
 from mlops.core.problems import closest
 
 FILE = "acknowledged.yaml"
 _KEYS = ("resource", "change", "stack", "reason", "expires")
+_EXAMPLE = date(2026, 12, 31)
 _CHANGES = {"replace": Kind.REPLACE, "delete": Kind.DELETE}
 
 
-class AcknowledgementError(Exception):
+class AcknowledgementError(EntryError):
     """The file cannot be used. The text is complete."""
 
 
@@ -49,52 +47,22 @@ def read(path: Path) -> tuple[Acknowledgement, ...]:
     Raises:
         AcknowledgementError: it is not a list of entries, or an entry lacks something.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(getattr(error, "problem", None) or error)
-        raise AcknowledgementError(f"{path.name} cannot be read: {reason}. Mend it and run this again.") from None
-    if content is not None and not isinstance(content, list):
-        raise AcknowledgementError(f"{path.name} must be a list of entries, each with {_listed(_KEYS)}.")
-    return tuple(_entry(row, number, path.name) for number, row in enumerate(content or (), start=1))
+    return tuple(_acknowledgement(entry) for entry in entries(path, _KEYS, AcknowledgementError))
 
 
-def _entry(row: Any, number: int, name: str) -> Acknowledgement:
-    where = f"{name}, entry {number}"
-    if not isinstance(row, Mapping):
-        raise AcknowledgementError(f"{where} must be a mapping with {_listed(_KEYS)}.")
-    where = f"{where} ({row['resource']})" if row.get("resource") else where
-    for key in row:
-        if key not in _KEYS:
-            raise AcknowledgementError(
-                f'{where}: there is no key "{key}".{closest(str(key), _KEYS)} Allowed: {", ".join(_KEYS)}.'
-            )
-    for key in ("resource", "change"):
-        if not row.get(key):
-            raise AcknowledgementError(f"{where}: {key} is missing. An entry names a resource and its change.")
-    if row["change"] not in _CHANGES:
-        raise AcknowledgementError(f'{where}: change is "{row["change"]}". Allowed: {" or ".join(_CHANGES)}.')
-    if not isinstance(row.get("reason"), str) or not row["reason"].strip():
-        raise AcknowledgementError(f"{where}: reason is missing. Say why the data may go; whoever comes next asks.")
+def _acknowledgement(entry: Entry) -> Acknowledgement:
+    resource = entry.text("resource", ": resource is missing. An entry names a resource and its change.")
+    entry = entry.named(resource)
+    change = entry.text("change", ": change is missing. An entry names a resource and its change.")
+    if change not in _CHANGES:
+        entry.refuse(f': change is "{change}". Allowed: {" or ".join(_CHANGES)}.')
     return Acknowledgement(
-        resource=str(row["resource"]),
-        kind=_CHANGES[row["change"]],
-        reason=" ".join(row["reason"].split()),
-        expires=_day(row.get("expires"), where),
-        stack=str(row.get("stack") or ""),
+        resource=resource,
+        kind=_CHANGES[change],
+        reason=entry.text("reason", ": reason is missing. Say why the data may go; whoever comes next asks."),
+        expires=entry.day(_EXAMPLE),
+        stack=str(entry.row.get("stack") or ""),
     )
-
-
-def _day(value: Any, where: str) -> date:
-    if value is None:
-        raise AcknowledgementError(f"{where}: expires is missing. Give the last day on which this holds: 2026-12-31.")
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    with suppress(ValueError):
-        return date.fromisoformat(str(value))
-    raise AcknowledgementError(f'{where}: expires is "{value}"; it must be a day: 2026-12-31.')
 
 
 def of_stack(entries: Iterable[Acknowledgement], stack: str) -> tuple[Acknowledgement, ...]:
@@ -131,7 +99,3 @@ def _nothing(entry: Acknowledgement, losses: Sequence[ResourceChange]) -> str:
     hint = closest(entry.resource, [change.node.name for change in losses])
     listed = f" What holds data and goes: {', '.join(others)}." if others else " Nothing that holds data goes."
     return f"{what}{hint}{listed} Take the entry out, or name its stack."
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:-1]) + f" and {words[-1]}"

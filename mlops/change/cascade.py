@@ -36,16 +36,19 @@ class Replaced:
     def __contains__(self, urn: str) -> bool:
         return urn in self._pairs
 
+    def goes_first(self, urn: str) -> bool:
+        """Whether the old one is deleted before the new one is made."""
+        return urn in self._first
+
     def reason(self, path: str, value: Any, node: Node, *, replacing: bool) -> str:
         """Why the value of a property becomes another one although it reads the same; empty where it does not.
 
         Args:
             replacing: a change of the property makes a new resource.
         """
-        text = json.dumps(value)
-        for urn in node.property_dependencies.get(path.partition(".")[0].rstrip("#"), ()):
-            if urn not in self._pairs:
-                continue
+        urns = node.property_dependencies.get(path.partition(".")[0].rstrip("#"), ())
+        for urn in (urn for urn in urns if urn in self._pairs):
+            text = json.dumps(value)
             source = self._pairs[urn][1]
             if UNKNOWN in text or any(word in text for one in self._pairs[urn] for word in _identities(one)):
                 return f"{source.name} is replaced, so this is new"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mlops.change.cascade import Replaced
 from mlops.change.facts import Facts, Fate, applies, at, covers, effective, replaces
+from mlops.change.held import held
 from mlops.change.matching import match
 from mlops.change.model import ChangeSet, Danger, Kind, PropertyChange, ResourceChange
 from mlops.change.table import facts_of
@@ -16,7 +17,6 @@ from mlops.plan.values import differing_paths
 _ALWAYS_UPDATED = ("tags", "tagsAll")
 """Tags of AWS resources; `tftags.TagsSchema()` of the provider is optional and never `ForceNew`."""
 _EMPTY = (None, "", [], {})
-_GROUPS = ("aws:rds/parameterGroup:ParameterGroup", "aws:rds/clusterParameterGroup:ClusterParameterGroup")
 _PROVIDER = "pulumi:providers:"
 _RANK = list(Danger)
 
@@ -43,7 +43,7 @@ def classify(before: Graph, after: Graph, *, deployed: bool = False) -> ChangeSe
     changes += [_added(node, after) for node in added]
     gone = {node.urn for node in matching.removed}
     changes += [_deleted(node, before, added, gone) for node in matching.removed if node.custom]
-    changes = [_held(change, changes, before, after) for change in changes]
+    changes = [held(change, changes, before, after, replaced) for change in changes]
     return ChangeSet(changes=tuple(sorted(changes, key=lambda change: _RANK.index(change.danger))))
 
 
@@ -94,7 +94,7 @@ def _changed(
     facts = facts_of(new.type)
     inputs = translation(without_defaults(old.inputs, new.inputs))
     was = replace(old, inputs=inputs)
-    properties = _properties(was, new, facts, replaced, deployed=deployed)
+    properties = (*_tainted(old), *_properties(was, new, facts, replaced, deployed=deployed))
     options = _options(old, new)
     if not properties and not options:
         return None
@@ -112,6 +112,13 @@ def _changed(
     if kind is Kind.REPLACE or judged.danger is Danger.LOSS:
         return judged
     return _refused(judged, was, new, replaced) or _waiting(judged, new, facts)
+
+
+def _tainted(old: Node) -> tuple[PropertyChange, ...]:
+    if not old.tainted:
+        return ()
+    note = "somebody tainted it; `pulumi state untaint` takes that back"
+    return (PropertyChange(path="taint", before=True, after=None, replaces=True, note=note),)
 
 
 def _refused(change: ResourceChange, old: Node, new: Node, replaced: Replaced) -> ResourceChange | None:
@@ -136,36 +143,15 @@ def _waiting(change: ResourceChange, new: Node, facts: Facts | None) -> Resource
         return change
     if new.at(waits.at_once).flag():
         return replace(change, danger=Danger.STOPS, fate=f"at once, with a restart: {waits.at_once} is on")
-    window = new.at(waits.window).text(f"that AWS chose, as no {waits.window} is given")
+    window = new.at(waits.window)
+    hours = window.text() or " ".join(window.labels().values()) or f"that AWS chose, as no {waits.window} is given"
     return replace(
         change,
         danger=Danger.WAITS,
-        fate=f"waits for the maintenance window, {window}; until then it is as before",
+        fate=f"waits for the maintenance window, {hours}; until then it is as before",
         instead=f"{waits.at_once} brings it at once, with a restart.",
         source=waits.source,
     )
-
-
-def _held(change: ResourceChange, changes: Sequence[ResourceChange], before: Graph, after: Graph) -> ResourceChange:
-    """The change, refused where a database that waits for its window still uses a group of parameters that goes."""
-    if change.node.type not in _GROUPS or change.kind not in (Kind.REPLACE, Kind.DELETE):
-        return change
-    for other in changes:
-        upgraded = other.danger is Danger.WAITS and any(one.path == "engineVersion" for one in other.properties)
-        uses = (
-            urn for graph in (before, after) if other.node.urn in graph for urn in graph[other.node.urn].dependencies
-        )
-        if upgraded and change.node.urn in uses:
-            return replace(
-                change,
-                danger=Danger.REFUSED,
-                fate=f"{other.node.name} uses the old group until its upgrade in the maintenance window: "
-                "InvalidDBParameterGroupState: One or more database instances are still members of this parameter "
-                "group, so the group cannot be deleted",
-                instead="Bring the new version with applyImmediately (database.apply_immediately) for this change.",
-                source="hashicorp/terraform-provider-aws issue 6448; ministryofjustice/cloud-platform issue 2222",
-            )
-    return change
 
 
 def _tops(properties: Iterable[PropertyChange]) -> set[str]:

@@ -34,12 +34,12 @@ _CLUSTER_WAITS = Waits(
     source="RDS API reference, ModifyDBCluster, ApplyImmediately",
 )
 _MEMBER_WAITS = Waits(
-    properties=words("instanceClass caCertIdentifier caCertificateIdentifier"),
+    properties=words("instanceClass caCertIdentifier"),
     window="preferredMaintenanceWindow",
     source="RDS API reference, ModifyDBInstance, ApplyImmediately",
 )
 _CACHE_WAITS = Waits(
-    properties=words("nodeType engineVersion parameterGroupName securityGroupNames"),
+    properties=words("nodeType engineVersion parameterGroupName"),
     window="maintenanceWindow",
     source="ElastiCache API reference, ModifyReplicationGroup, ApplyImmediately",
 )

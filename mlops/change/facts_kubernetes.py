@@ -44,6 +44,7 @@ KUBERNETES: Mapping[str, Facts] = {
     "kubernetes:batch/v1:Job": _facts(
         "spec.completions", "spec.parallelism", "spec.selector", "spec.template", stops="it runs again"
     ),
+    "kubernetes:core/v1:Pod": _facts("spec", stops="it runs again"),
     "kubernetes:core/v1:ConfigMap": _facts("data", "binaryData"),
     "kubernetes:core/v1:Secret": _facts("type", "stringData", "data"),
     "kubernetes:core/v1:Service": _facts("spec.clusterIP"),

@@ -10,7 +10,7 @@ from mlops.cli.errors import BadInputError
 
 PROJECT_FILE = "Pulumi.yaml"
 LOCAL_STACK = "local"
-"""The stack that is always run on this machine; any other is with `--here`."""
+"""The stack that is always run on this machine, as every stack of a tier for it is; any other is with `--here`."""
 
 
 def stack_names(root: Path) -> tuple[str, ...]:
@@ -35,6 +35,12 @@ Stack = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+State = Annotated[
+    Path | None,
+    typer.Option(
+        "--state", metavar="FILE", help="Beside a preview in --graph: the stack's export, with what it leaves out."
+    ),
+]
 Here = Annotated[bool, typer.Option("--here", help="On the stand-in cloud of this machine.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -68,9 +74,22 @@ def target(stack: str | None) -> Target:
     return Target(root=root, stack=stack.rpartition("/")[2], given=stack)
 
 
+def belongs_here(chosen: Target) -> bool:
+    """Whether a stack is one of this machine by itself: by its tier, or by its name.
+
+    Raises:
+        SettingsError: it has no file, or one that cannot be read.
+    """
+    from mlops import stacks
+    from mlops.tiers import ON_THIS_MACHINE
+
+    file = stacks.read(chosen.stack, chosen.root)
+    return chosen.stack == LOCAL_STACK or file.config.get(f"{file.project}:tier") in ON_THIS_MACHINE
+
+
 def is_local(chosen: Target, *, here: bool) -> bool:
     """Whether a stack is run on this machine."""
-    return here or chosen.stack == LOCAL_STACK
+    return here or belongs_here(chosen)
 
 
 def project_root() -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops.cli import ui
 from mlops.cli.errors import BadInputError
-from mlops.cli.options import Target
+from mlops.cli.options import PROJECT_FILE, Target
 from mlops.core import documentation
 from mlops.plan import cache
 from mlops.plan.graph import Graph
@@ -37,18 +37,38 @@ def planned(target: Target) -> Plan:
     return plan
 
 
-def graph_in(file: Path) -> Graph:
-    """The graph in a file: a stack export, a preview's JSON, or a plan's.
+def graph_in(file: Path, state: Path | None = None) -> Graph:
+    """The graph in a file, `-` for standard input: a stack export, a preview's JSON, or a plan's.
+
+    Args:
+        state: an export of the preview's stack, for the resources that the preview leaves out.
 
     Raises:
-        BadInputError: it cannot be read, or is none of these.
+        BadInputError: it cannot be read, is none of these, or is not whole.
     """
-    from mlops.plan.sources import SourceError, read
+    from mlops.plan.sources import SourceError, source
 
     try:
-        return read(file)
+        found = source(file, state)
     except SourceError as error:
         raise BadInputError(str(error)) from None
+    for remark in found.remarks:
+        ui.note(remark)
+    return found.graph
+
+
+def tier_of(graph: Graph) -> str:
+    """The tier of the stack in a file: as the graph tells it, else as the stack's own file here does; empty where
+    neither is known."""
+    from mlops import stacks
+    from mlops.tiers import TIERS
+
+    tier = graph.tier
+    root = Path.cwd()
+    if not tier and (root / PROJECT_FILE).is_file() and stacks.project_name(root) == graph.project:
+        own = graph.stack in stacks.names(root)
+        tier = stacks.read(graph.stack, root).config.get(f"{graph.project}:tier", "") if own else ""
+    return tier if tier in TIERS else ""
 
 
 def program(root: Path) -> Callable[[], object]:

@@ -9,6 +9,7 @@ import pulumi
 
 from mlops.cli.catalogue import Slot
 
+_ADDRESS = "from mlops.core.fields import Address"
 _DEFAULTS = {"protocol": "v2"}
 """Plain contract fields whose values are words of a protocol, and not addresses."""
 
@@ -21,7 +22,6 @@ resources in the constructor of `{class_name}`, and publish their outputs instea
 from typing import ClassVar, Literal
 
 import pulumi
-from pydantic import Field
 
 {imports}
 
@@ -37,7 +37,7 @@ class {class_name}Config({slot_config}):
         complexity="low",
         trade_offs="Nothing to operate here; its capacity, its backups and its rights are its owner's.",
     )
-    log_days: int = Field(default=30, ge=1)
+    log_days: LogDays = 30
     """Days for which its logs are kept."""
 {knobs}
     def build({signature}) -> Component[{contract}]:
@@ -82,6 +82,7 @@ def source(slot: Slot, name: str) -> str:
         "from components.foundation import Foundation",
         "from components.base.logs import log_group",
         "from mlops.core.config import Card",
+        "from mlops.core.fields.aws import LogDays",
     }
     made = [_field(field.name, field.type, title, slot) for field in fields(contract) if field.default is MISSING]
     return _TEMPLATE.format(
@@ -91,7 +92,7 @@ def source(slot: Slot, name: str) -> str:
         class_name=title.replace(" ", ""),
         slot_config=slot.config.__name__,
         contract=contract.__name__,
-        imports="\n".join(sorted(lines)),
+        imports="\n".join(sorted(lines | ({_ADDRESS} if any("Address" in knob for knob, _ in made) else set()))),
         signature=", ".join(signature),
         knobs="".join(knob for knob, _ in made),
         values="\n".join(f"                {value}," for _, value in made),
@@ -102,13 +103,13 @@ def _field(name: str, kind: Any, title: str, slot: Slot) -> tuple[str, str]:
     """The knob that a contract field is filled from, and the argument that fills it."""
     words = name.replace("_", " ")
     default = _DEFAULTS.get(name, f"{title.lower().replace(' ', '-')}.example.com")
-    knob = f'    {name}: str = "{default}"\n    """The {words} of {title}."""\n'
+    knob = f'    {name}: Address = "{default}"\n    """The {words} of {title}."""\n'
     if kind is str:
         return knob, f"{name}=config.{name}"
     if get_origin(kind) is pulumi.Output:
         return knob, f"{name}=pulumi.Output.from_input(config.{name})"
     if get_origin(kind) is dict and "models" in slot.config.model_fields:
-        url = f'    base_url: str = "http://{default}"\n    """Where models answer, each below its own name."""\n'
+        url = f'    base_url: Address = "http://{default}"\n    """Where models answer, each below its own name."""\n'
         each = 'model.name: pulumi.Output.from_input(f"{config.base_url}/{model.name}")'
         return url, f"{name}={{{each} for model in config.models}}"
     return "", f"{name}={'{}' if get_origin(kind) is dict else '()'}"

@@ -92,10 +92,10 @@ def err() -> "Console":
 def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    if stream.isatty():
-        return Console(file=stream, highlight=False, emoji=False)
-    return Console(file=stream, width=PIPE_WIDTH, force_terminal=False, no_color=True, highlight=False, emoji=False)
+    if (sys.stderr if stderr else sys.stdout).isatty():
+        return Console(stderr=stderr, highlight=False, emoji=False)
+    plain: dict[str, Any] = {"width": PIPE_WIDTH, "force_terminal": False, "no_color": True}
+    return Console(stderr=stderr, **plain, highlight=False, emoji=False)
 
 
 def table(title: str, *columns: str | tuple[str, str], rows: Sequence[Sequence[str]]) -> "Table":

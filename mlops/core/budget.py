@@ -20,7 +20,8 @@ class BudgetConfig(Config):
     """The stack's monthly budget in US dollars, watched by AWS Budgets; estimates are held against it as well."""
 
     monthly_usd: Usd
-    """What the whole stack may cost in a month. `mlops cost` ends with exit code 3 above it."""
+    """What the whole stack may cost in a month. `mlops cost` ends with exit code 3 above it, and
+    where something has no price, so that nobody knows."""
     teams: dict[TeamName, Usd] = Field(default_factory=dict, max_length=100)
     """A budget for each team in US dollars a month, by the value of the tag `team_tag`."""
     team_tag: TagKey = "Team"

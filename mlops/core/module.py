@@ -51,7 +51,8 @@ class SlotConfig(Config):
     card: ClassVar[Card]
     needs: ClassVar[frozenset[Need]] = frozenset()
     endpoints: ClassVar[frozenset[str]] = frozenset()
-    """AWS services that its workloads call: an isolated network reaches them through interface endpoints."""
+    """Interface endpoints that its workloads need in a network without a way out; `components.network.endpoints`
+    derives them from the actions that they are granted."""
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """Why these settings cannot work on that stack, one sentence each; nothing when they can."""

@@ -49,13 +49,6 @@ _BOUNDS = {
     "string_too_short": ("min_length", "at least {} characters"),
     "string_too_long": ("max_length", "at most {} characters"),
 }
-_ARN_PARTS = {
-    "aws[a-z-]*": "aws",
-    "[a-z0-9-]+": "us-east-1",
-    r"\d{12}": "123456789012",
-    "(role|user)": "role",
-    ".+": "…",
-}
 _KEY = "[key]"
 """What pydantic puts behind a mapping's key that is itself wrong."""
 _SECRET = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
@@ -163,11 +156,10 @@ def _line(problem: Mapping[str, Any], path: Location, schema: Mapping[str, Any],
         key, text = _BOUNDS[kind]
         return f"{where} is {shown}; it must be {text.format(context[key])}. {_described(schema, path, given)}".rstrip()
     if kind == "string_pattern_mismatch":
-        form = _arn(str(context["pattern"]))
-        return f"{where} is {shown}, which is not how it is written. {_described(schema, path, given)}{form}"
+        return f"{where} is {shown}, which is not how it is written. {_described(schema, path, given)}"
     text = str(context["error"]) if "error" in context else str(problem["msg"])
     text = "\n".join(line if line.endswith((".", "?")) else f"{line}." for line in text.splitlines())
-    return f"{where}: {text}" if path else text
+    return f"{where.removesuffix(': the key')}: {text}" if path else text
 
 
 def _real_path(location: Location, given: Any) -> list[int | str]:
@@ -194,16 +186,6 @@ def _shown(path: Location, value: Any) -> str:
         return "set (not shown)"
     text = "empty" if value is None else f'"{value}"' if isinstance(value, str) else str(value).lower()
     return text if len(text) <= 60 else text[:57] + '..."'
-
-
-def _arn(pattern: str) -> str:
-    """An ARN that a pattern of ARNs takes; nothing for other patterns, which their settings' docstrings describe."""
-    if not pattern.startswith("^arn:"):
-        return ""
-    example = pattern.strip("^$")
-    for part, text in _ARN_PARTS.items():
-        example = example.replace(part, text)
-    return f" For example: {example}."
 
 
 def _described(schema: Mapping[str, Any], path: Location, given: Any) -> str:

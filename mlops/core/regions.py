@@ -33,7 +33,7 @@ _LETTERS = {
     "eu-south-1": "abc",
     "eu-south-2": "abc",
     "eu-west-1": "abc",
-    "eu-west-2": "abc",
+    "eu-west-2": "abcd",
     "eu-west-3": "abc",
     "il-central-1": "abc",
     "me-central-1": "abc",

@@ -62,9 +62,16 @@ RDS: dict[str, dict[str, DatabaseRelease]] = {
     },
 }
 """Engine -> major version -> its support. Source: endoflife.date, repository commit a70eca337 (2026-08-22)."""
+CACHE_STANDARD_UNTIL = {"4": date(2026, 1, 31), "5": date(2026, 1, 31), "6": date(2027, 1, 31)}
+"""Major version of Redis on ElastiCache -> the end of its standard support; newer ones have none. Same source."""
+SEARCH_STANDARD_UNTIL = {
+    **dict.fromkeys(("1.0", "1.1", "1.2", "2.3", "2.5", "2.7", "2.9"), date(2025, 11, 7)),
+    **dict.fromkeys(("1.3", "2.11", "2.13", "2.15", "2.17", "2.19"), date(2027, 11, 7)),
+}
+"""Version of OpenSearch on Amazon OpenSearch Service -> the end of its standard support. Same source."""
 POSTGRES = ("18", "17", "16", "15")
 POSTGRES_DEFAULT = "17"
-KAFKA = ("4.1.x", "4.0.x", "3.9.x", "3.8.x")
+KAFKA = ("4.2.x", "4.1.x", "4.0.x", "3.9.x", "3.8.x")
 KAFKA_DEFAULT = "3.9.x"
 """MSK's own spelling: the patch level is AWS's to choose."""
 

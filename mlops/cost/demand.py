@@ -70,7 +70,7 @@ def log_group_gb(context: "Context", group: str) -> Amount:
 
 def recorded_data_events(context: "Context") -> Amount:
     """Data events of all trails: those that are said, or the requests to S3 where a trail records them."""
-    if is_said(context, "logs.trail_events") or any(map(writers.records_objects, context.of_type(writers.TRAIL))):
+    if is_said(context, "logs.trail_events") or writers.recording_trails(context):
         return context.figure("logs.trail_events")
     return Amount(Decimal(0), ("no trail records data events",))
 
@@ -80,6 +80,19 @@ def trail_gb(context: "Context") -> Amount:
     events = context.figure("logs.management_events") + recorded_data_events(context)
     gb = events * EVENT_BYTES / GB
     return gb.because(f"{shown(events)} events × {EVENT_BYTES:,} bytes = {shown(gb)} GB")
+
+
+def key_requests(context: "Context") -> Amount:
+    """Requests to KMS: those that are stated, and one for each object request of buckets without a bucket key."""
+    stated = context.figure("requests.kms")
+    buckets = writers.buckets_without_key(context)
+    if not buckets:
+        return stated
+    requests = context.figure("storage.put_requests") + context.figure("storage.get_requests")
+    each = requests * len(buckets) / max(context.count(writers.BUCKET) - len(context.log_buckets), 1)
+    return stated + each.because(
+        f"each request to {len(buckets)} buckets without a bucket key is one to KMS = {shown(each)}"
+    )
 
 
 def monitoring_gb(seconds: Decimal, instances: int) -> Amount:
@@ -144,7 +157,7 @@ def _threat_log_gb(context: "Context") -> Amount:
 
 
 def _management_events(context: "Context") -> Amount:
-    events = context.figure("logs.api_calls") + context.figure("requests.kms") + context.figure("requests.secrets")
+    events = context.figure("logs.api_calls") + key_requests(context) + context.figure("requests.secrets")
     return events.because("each of these calls is a management event")
 
 

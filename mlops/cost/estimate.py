@@ -10,7 +10,9 @@ from mlops.core.usage import UsageConfig
 from mlops.cost.book import Book, Price
 from mlops.cost.model import Context, Free, Item, Line, MissingPrice, Unpriced, number
 from mlops.cost.rules import FREE, RULES, STACK_RULE, free_reason, idle_reason, rule_of, unknown_part
+from mlops.cost.rules.unread import unread
 from mlops.plan.graph import Graph, Node
+from mlops.plan.reading import Hidden, noted
 
 AWS_PROVIDER = "pulumi:providers:aws"
 DEFAULT_REGION = "us-east-1"
@@ -28,6 +30,8 @@ class Estimate:
     missing: tuple[MissingPrice, ...]
     unpriced: tuple[Unpriced, ...]
     free: tuple[Free, ...]
+    hidden: tuple[Hidden, ...]
+    """What a price depends on and the graph does not tell: a default was reckoned with."""
     context: Context = field(repr=False, compare=False)
     """What the rules looked at, for questions about the estimate."""
 
@@ -56,9 +60,9 @@ class Estimate:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that costs money has a price. Where something lacks one, the total is the least that the
-        stack costs, and nobody knows the most."""
-        return not self.missing and not self.unpriced
+        """Whether everything that costs money has a price and a size. Where something lacks one, the total is the least
+        that is known of the stack's cost, and nobody knows the most."""
+        return not self.missing and not self.unpriced and not self.hidden
 
     @property
     def band(self) -> tuple[Decimal, Decimal] | None:
@@ -83,7 +87,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 def region_of(graph: Graph) -> str:
     """Region of the stack's AWS provider; us-east-1 where the graph does not say."""
-    regions = (str(node.inputs.get("region") or "") for node in graph.of_type(AWS_PROVIDER))
+    regions = (node.at("region").text() for node in graph.of_type(AWS_PROVIDER))
     return next((region for region in regions if region), DEFAULT_REGION)
 
 
@@ -106,14 +110,15 @@ def estimate(graph: Graph, usage: UsageConfig, book: Book, *, region: str = "") 
     lines: list[Line] = []
     missing: list[MissingPrice] = []
     charged: set[str] = set()
-    for node, item in _items(graph, context):
-        if node:
-            charged.add(node.urn)
-        priced = price_item(node, item, context, book, region)
-        if isinstance(priced, Line):
-            lines.append(priced)
-        else:
-            missing.append(priced)
+    with noted() as hidden:
+        for node, item in _items(graph, context):
+            if node:
+                charged.add(node.urn)
+            priced = price_item(node, item, context, book, region)
+            if isinstance(priced, Line):
+                lines.append(priced)
+            else:
+                missing.append(priced)
     return Estimate(
         project=graph.project,
         stack=graph.stack,
@@ -122,6 +127,7 @@ def estimate(graph: Graph, usage: UsageConfig, book: Book, *, region: str = "") 
         missing=tuple(missing),
         unpriced=tuple(unpriced(graph)),
         free=tuple(_free(graph, charged)),
+        hidden=tuple(sorted(hidden)),
         context=context,
     )
 
@@ -146,6 +152,7 @@ def _free(graph: Graph, priced: Set[str]) -> Iterator[Free]:
 
 def _items(graph: Graph, context: Context) -> Iterator[tuple[Node | None, Item]]:
     for node in graph:
+        yield from ((node, item) for item in unread(node))
         if rule := rule_of(node.type):
             yield from ((node, item) for item in rule(node, context) if item.quantity > 0)
     yield from ((node, item) for node, item in STACK_RULE(context) if item.quantity > 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from mlops.core.usage import MONTH_HOURS, UsageConfig
 from mlops.cost import demand, writers
@@ -16,6 +16,7 @@ Kind = Literal["fixed", "usage"]
 """fixed: it costs this by being there. usage: it follows from an assumption."""
 
 HOURS = Decimal(MONTH_HOURS)
+_T = TypeVar("_T")
 Sku = tuple[str, str]
 """Service and SKU in the price book."""
 
@@ -29,7 +30,8 @@ _WAYS_OUT = (
     "aws:apigatewayv2/api:Api",
     "aws:apigateway/restApi:RestApi",
 )
-_SETTINGS_OF = "aws:s3/bucket"
+_SETTINGS_OF, _HOPS = "aws:s3/bucket", 4
+"""Types that a bucket's name is handed on by, and how many of them one after another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,14 +150,14 @@ class Context:
     def behind(self, node: Node, prop: str, *types: str) -> Node | None:
         """The resource of one of these types that an input's value comes from. By dependency, because ids are
         unknown in a preview; by id in graphs without dependencies."""
-        behind = [self.graph[urn] for urn in node.property_dependencies.get(prop, ()) if urn in self.graph]
-        found = next((one for one in behind if one.type in types), None)
-        if found is None:
+        asked = [node]
+        for _ in range(_HOPS):
+            urns = (urn for one in asked for urn in one.property_dependencies.get(prop, ()))
+            behind = [self.graph[urn] for urn in urns if urn in self.graph]
+            if found := next((one for one in behind if one.type in types), None):
+                return found
             # A value may come by way of a setting of the resource: a bucket's name from its versioning.
-            ways = (self.behind(one, prop, *types) for one in behind if one.type.startswith(_SETTINGS_OF))
-            found = next(filter(None, ways), None)
-        if found is not None:
-            return found
+            asked = [one for one in behind if one.type.startswith(_SETTINGS_OF)]
         given = {text.removesuffix(":*") for text in _strings(node.inputs.get(prop))}
         return next(
             (other for other in self.of_type(*types) if given & {other.id, other.outputs.get("arn")} - {""}), None
@@ -173,7 +175,7 @@ class Context:
     @cached_property
     def interface_endpoints(self) -> tuple[str, ...]:
         """URNs of the interface endpoints, in order of registration."""
-        kinds = ((one.urn, one.inputs.get("vpcEndpointType")) for one in self.of_type(writers.ENDPOINT))
+        kinds = ((one.urn, one.at("vpcEndpointType").text()) for one in self.of_type(writers.ENDPOINT))
         return tuple(urn for urn, kind in kinds if kind == "Interface")
 
     def count(self, *types: str) -> int:
@@ -188,6 +190,16 @@ class Context:
 
     @cached_property
     def _figures(self) -> dict[str, Amount]:
+        return {}
+
+    def once(self, name: str, compute: Callable[[], _T]) -> _T:
+        """What several rules ask for and takes time, computed once."""
+        if name not in self._computed:
+            self._computed[name] = compute()
+        return self._computed[name]
+
+    @cached_property
+    def _computed(self) -> dict[str, Any]:
         return {}
 
     def share(self, key: str | Amount, *types: str) -> Amount:
@@ -225,6 +237,15 @@ Steps = Iterable[tuple[str, float]]
 def tiered(label: str, service: str, steps: Steps, quantity: Amount | Plain) -> Iterator[Item]:
     """An amount whose price falls as it grows."""
     return tiered_from(label, service, steps, quantity, Decimal(0))
+
+
+def tiered_share(
+    label: str, service: str, steps: Steps, whole: Amount, node: Node, sharing: list[Node]
+) -> Iterator[Item]:
+    """A resource's equal part of an amount whose tiers hold for all that share it together."""
+    part = part_of(whole, len(sharing))
+    place = next((index for index, one in enumerate(sharing) if one.urn == node.urn), 0)
+    yield from tiered_from(label, service, steps, part, part.value * place)
 
 
 def tiered_from(label: str, service: str, steps: Steps, quantity: Amount | Plain, before: Decimal) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from mlops.core.budget import BudgetConfig
 from mlops.cost.book import Book, Price
 from mlops.cost.estimate import Estimate
 from mlops.cost.model import Kind, Line
+from mlops.cost.rules.unread import NO_RULE
 
 STACK_LEVEL = "(stack)"
 """Where lines that belong to no module are shown."""
@@ -131,14 +132,14 @@ def objection(
     budget, unless somebody allows it."""
     if excess := over_budget(estimate, budget):
         return f"{total_text(estimate)} a month is {money(excess)} over the budget of {money(budget or Decimal(0))}."
-    gaps = len(estimate.missing) + len(estimate.unpriced)
+    gaps = len(estimate.missing) + len(estimate.unpriced) + len(estimate.hidden)
     if not gaps:
         return ""
     if strict:
-        return f"{gaps} parts of the stack have no price, and --strict allows none."
+        return f"{gaps} parts of the stack have no price or no size, and --strict allows none."
     if budget is not None and not allow_incomplete:
         return (
-            f"{gaps} parts of the stack have no price, so that nobody knows whether it stays within "
+            f"{gaps} parts of the stack have no price or no size, so that nobody knows whether it stays within "
             f"{money(budget)}. Add the prices (`mlops prices refresh`), or pass --allow-incomplete."
         )
     return ""
@@ -188,6 +189,7 @@ def to_json(estimate: Estimate, book: Book, budget: BudgetConfig | None, today: 
             for row in estimate.missing
         ],
         "unpriced": [{"type": row.type, "resources": list(row.resources)} for row in estimate.unpriced],
+        "hidden": [{"resource": row.resource, "path": row.path, "why": str(row.gap)} for row in estimate.hidden],
         "free": [{"type": row.type, "count": row.count, "reason": row.reason} for row in estimate.free],
     }
 
@@ -261,14 +263,17 @@ def to_markdown(estimate: Estimate, before: Estimate | None, budget: Decimal | N
 def problems(estimate: Estimate) -> Sequence[str]:
     """What the totals do not hold, one sentence each."""
     found = [
-        f"Not in the total: {row.resource}, {row.label} ({amount(row.quantity)} a month): the price book has no price "
-        f"of {row.sku[0]} {row.sku[1]} in {row.region}."
+        f"Not in the total: {row.resource}, {row.label}: no rule reads {row.sku[1]}."
+        if row.sku[0] == NO_RULE
+        else f"Not in the total: {row.resource}, {row.label} ({amount(row.quantity)} a month): the price book has no "
+        f"price of {row.sku[0]} {row.sku[1]} in {row.region}."
         for row in estimate.missing
     ]
     found += [
         f"Not in the total: {row.type} ({', '.join(row.resources)}): no rule knows what this type costs."
         for row in estimate.unpriced
     ]
+    found += [f"Reckoned with a default: {one}." for one in estimate.hidden]
     return found
 
 

@@ -19,7 +19,7 @@ def share_of_week(group: Node, context: Context) -> Decimal:
     with any that comes less regularly than every week: what is not understood is never taken off a bill."""
     events: list[tuple[int, bool]] = []
     for action in _actions(group, context):
-        minutes = weekly_minutes(str(action.inputs.get("recurrence") or ""))
+        minutes = weekly_minutes(action.at("recurrence").text())
         if minutes is None:
             return Decimal(1)
         events += [(minute, _wants_nodes(action)) for minute in minutes]
@@ -56,7 +56,7 @@ def _actions(group: Node, context: Context) -> Iterator[Node]:
 
 def _wants_nodes(action: Node) -> bool:
     """-1 leaves the number as it is: then nodes may be there."""
-    return any(action.inputs.get(size) not in (0, None) for size in ("desiredCapacity", "minSize"))
+    return any(action.at(size).number() for size in ("desiredCapacity", "minSize"))
 
 
 def _numbered(days: str) -> str:

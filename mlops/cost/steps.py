@@ -11,7 +11,8 @@ from mlops.cost.estimate import Estimate, price_item
 from mlops.cost.model import HOURS, Context, Item, Line
 from mlops.cost.rules.compute import CLUSTER, NODE_GROUP, node_group
 from mlops.cost.rules.network import LOAD_BALANCER, load_balancer_items
-from mlops.cost.rules.threats import FEATURE, feature
+from mlops.cost.rules.threats import cores, watched
+from mlops.cost.writers import has_agents
 from mlops.plan.graph import Node
 
 AHEAD = timedelta(days=365)
@@ -34,7 +35,9 @@ class Step:
 def next_steps(made: Estimate, book: Book) -> tuple[Step, ...]:
     """The next node of each group, a load balancer where there is a network, and versions that leave support."""
     context = made.context
-    return (*_nodes(made, context, book), *_balancer(made, context, book), *_dates(made, context, book))
+    steps = (*_nodes(made, context, book), *_balancer(made, context, book), *_dates(made, context, book))
+    # Copies of one group say the same.
+    return tuple(dict.fromkeys(steps))
 
 
 def idle_groups(made: Estimate) -> tuple[str, ...]:
@@ -47,9 +50,9 @@ def _nodes(made: Estimate, context: Context, book: Book) -> Iterator[Step]:
     for group in context.of_type(NODE_GROUP):
         count = context.nodes_needed(group)
         more = replace(context, nodes_needed=_with_one_more(context, group))
-        watched = [node for node in context.of_type(FEATURE) if node.inputs.get("name") == "RUNTIME_MONITORING"]
-        now = [*node_group(group, context), *(item for node in watched for item in feature(node, context))]
-        then = [*node_group(group, more), *(item for node in watched for item in feature(node, more))]
+        now, then = [*node_group(group, context)], [*node_group(group, more)]
+        if has_agents(context):
+            then.append(watched(cores(group, more) - cores(group, context)))
         before, _ = _priced(now, made, book)
         after, complete = _priced(then, made, book)
         what = f"one more node in {_name(group)}" if count else f"the first node of {_name(group)}"
@@ -70,7 +73,7 @@ def _balancer(made: Estimate, context: Context, book: Book) -> Iterator[Step]:
 def _dates(made: Estimate, context: Context, book: Book) -> Iterator[Step]:
     today = clock.today()
     for cluster in context.of_type(CLUSTER):
-        release = versions.EKS.get(str(cluster.inputs.get("version")))
+        release = versions.EKS.get(cluster.at("version").text())
         if release and today < release.standard_until <= today + AHEAD:
             dear, complete = _priced([_hours("cluster_extended_support")], made, book)
             now, _ = _priced([_hours("cluster_standard_support")], made, book)
@@ -89,6 +92,5 @@ def _priced(items: Iterable[Item], made: Estimate, book: Book) -> tuple[Decimal,
 
 
 def _name(group: Node) -> str:
-    labels = group.inputs.get("labels") or {}
-    name = str(labels.get(_GROUP_LABEL) or group.name)
-    return f"{name} (spot)" if group.inputs.get("capacityType") == "SPOT" else name
+    name = group.at("labels").key(_GROUP_LABEL).text() or group.name
+    return f"{name} (spot)" if group.at("capacityType").text() == "SPOT" else name

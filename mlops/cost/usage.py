@@ -69,7 +69,7 @@ def as_yaml(usage: UsageConfig, derived: Mapping[str, float], stack: str) -> str
     lines = [
         f"# What the estimate of {stack or 'this stack'} assumes, a month. Hand it back changed:",
         f"#   mlops cost{f' -s {stack}' if stack else ''} --usage usage.yaml",
-        "# The same keys stand in a stack file below `mlops:platform`, `usage`.",
+        "# The same keys stand in a stack file below `platform`, `usage`.",
     ]
     for name, field in type(usage).model_fields.items():
         part = getattr(usage, name)

@@ -64,6 +64,10 @@ class Layout:
         return self.run / "settings.json"
 
     @property
+    def owner(self) -> Path:
+        return self.run / "owner.json"
+
+    @property
     def configuration(self) -> Path:
         return self.run / "supervisor.conf"
 

@@ -13,6 +13,7 @@ from mlops.local import ports, processes, programs, worker
 from mlops.local.health import fetch, look
 from mlops.local.layout import Layout, LocalError, read_json, write_json
 from mlops.local.programs import Program, StackSettings
+from mlops.local.progress import Progress
 from mlops.local.supervisor import WATCH, State, Supervisor
 
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -59,7 +60,8 @@ class LocalStack:
         if missing := self.layout.missing_service():
             raise NotInstalledError(
                 f"The services are not installed: {missing} does not exist. "
-                "`make setup` installs them; `mlops up -s local --infrastructure-only` does without."
+                "`make setup` and then `make services` install them; "
+                "`mlops up -s local --infrastructure-only` does without."
             )
         free = shutil.disk_usage(self.layout.root).free
         if free < LEAST_FREE_BYTES:
@@ -104,6 +106,30 @@ class LocalStack:
         """Start the rest with the stack's outputs, without waiting for it; what has changed is started anew."""
         write_json(self.layout.settings, asdict(settings))
         self._define(read_json(self.layout.ports), settings)
+
+    def owner(self) -> str | None:
+        """The stack whose services these are; None where there are none."""
+        return read_json(self.layout.owner).get("stack")
+
+    def claim(self, name: str) -> None:
+        """Make the services those of a stack: a machine has them once.
+
+        Raises:
+            LocalStackError: they are another stack's.
+        """
+        other = self.owner()
+        if other not in (name, None):
+            raise LocalStackError(
+                f"The services on this machine are those of the stack {other}. Take it down first "
+                f"(`mlops destroy -s {other}`), or bring {name} up with --infrastructure-only."
+            )
+        self.layout.make()
+        write_json(self.layout.owner, {"stack": name})
+
+    def handed_over(self, old: str, new: str) -> None:
+        """Note that a stack has another name now."""
+        if self.owner() == old:
+            write_json(self.layout.owner, {"stack": new})
 
     def settings(self) -> StackSettings:
         """What was taken from the stack the last time."""
@@ -155,8 +181,7 @@ class LocalStack:
         alone = not states and bool(self.strays())
         found = []
         for name, program in programs.read(self.layout).items():
-            restarts = int(seen.get(name, {}).get("restarts", 0))
-            part = self._part(program, states.get(name), restarts)
+            part = self._part(program, states.get(name), seen.get(name, {}))
             found.append(replace(part, state="unattended") if alone else part)
         return found
 
@@ -173,22 +198,24 @@ class LocalStack:
         return [processes.described(process.pid) for process in processes.marked(self.layout.run)]
 
     def wait(self, names: Sequence[str], on_turn: Callable[[list[Part]], object] = lambda _: None) -> None:
-        """Wait until parts work.
+        """Wait until parts work. One that gets on with its start is waited for, however long the machine takes.
 
         Raises:
             LocalStackError: one does not; the text ends with its last words.
         """
         defined = programs.read(self.layout)
-        until = time.monotonic() + max(defined[name].start_seconds for name in names)
+        starts = {name: Progress(defined[name].start_seconds) for name in names}
         while True:
             parts = self.parts()
             on_turn(parts)
             wanted = [part for part in parts if part.name in names]
             if all(part.state == "works" for part in wanted):
                 return
-            late = time.monotonic() > until
+            now = time.monotonic()
             for part in wanted:
-                if part.state == "fails" or (late and part.state != "works"):
+                if part.state == "works":
+                    continue
+                if part.state == "fails" or not starts[part.name].goes_on(part.pid, self.log(part.name), now):
                     raise LocalStackError(self._words(part))
             time.sleep(0.25)
 
@@ -255,10 +282,12 @@ class LocalStack:
             path.write_text(secrets.token_urlsafe(24))
         return path.read_text()
 
-    def _part(self, program: Program, state: State | None, restarts: int) -> Part:
+    def _part(self, program: Program, state: State | None, seen: Mapping[str, Any]) -> Part:
         pid = state.pid if state else 0
         health = look(program, pid)
         word, detail = _word(program, state, health.ok, health.detail)
+        if word == "hangs" and seen.get("starting") and seen.get("pid") == pid:
+            word = "starts"
         if word == "fails":
             detail = self._last_line(program.name) or detail
         return Part(
@@ -269,7 +298,7 @@ class LocalStack:
             pid=pid,
             started=state.started if state and pid else 0.0,
             url=program.url,
-            restarts=restarts,
+            restarts=int(seen.get("restarts", 0)),
         )
 
     def _words(self, part: Part) -> str:

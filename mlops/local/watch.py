@@ -13,6 +13,7 @@ from pathlib import Path
 from mlops.local.health import look
 from mlops.local.layout import Layout, read_json, write_json
 from mlops.local.programs import Program, read
+from mlops.local.progress import Progress
 from mlops.local.supervisor import State, Supervisor
 
 TURN_SECONDS = 2.0
@@ -34,6 +35,12 @@ class Seen:
     """Monotonic time when the supervisor gave it up or it was tried again; 0 while it is not given up."""
     healthy: bool = False
     detail: str = ""
+    start: Progress | None = None
+    """How its start gets on, until it has answered."""
+
+    @property
+    def starting(self) -> bool:
+        return self.start is not None
 
 
 class Watch:
@@ -62,7 +69,13 @@ class Watch:
             if name in states:
                 self._look(program, states[name], self._seen.setdefault(name, Seen()))
         rows = {
-            name: {"pid": seen.pid, "restarts": seen.restarts, "healthy": seen.healthy, "detail": seen.detail}
+            name: {
+                "pid": seen.pid,
+                "restarts": seen.restarts,
+                "healthy": seen.healthy,
+                "detail": seen.detail,
+                "starting": seen.starting,
+            }
             for name, seen in self._seen.items()
         }
         try:
@@ -76,7 +89,7 @@ class Watch:
             if seen.pid:
                 seen.restarts += 1
                 _say(f"{program.name} ended and was started anew: process {state.pid} in place of {seen.pid}")
-            seen.pid, seen.answered = state.pid, 0.0
+            seen.pid, seen.answered, seen.start = state.pid, 0.0, Progress(program.start_seconds)
         health = look(program, state.pid)
         if health.ok and not seen.healthy:
             _say(f"{program.name} works")
@@ -84,10 +97,10 @@ class Watch:
             _say(f"{program.name} {health.detail}")
         seen.healthy, seen.detail = health.ok, health.detail
         if health.ok:
-            seen.answered, seen.given_up = now, 0.0
+            seen.answered, seen.given_up, seen.start = now, 0.0, None
         elif state.state == "FATAL":
             self._try_again(program, seen, now)
-        elif state.state == "RUNNING" and self._hangs(program, state, seen, now):
+        elif state.state == "RUNNING" and self._hangs(program, seen, now):
             _say(f"{program.name} {health.detail}, and that for too long: it is started anew")
             self._supervisor.stop_program(program.name)
             self._supervisor.start_program(program.name)
@@ -100,10 +113,12 @@ class Watch:
             seen.given_up = now
             self._supervisor.start_program(program.name)
 
-    def _hangs(self, program: Program, state: State, seen: Seen, now: float) -> bool:
+    def _hangs(self, program: Program, seen: Seen, now: float) -> bool:
+        """Silent for too long since it last answered; or, when it never has, not even getting on with its start."""
         if seen.answered:
             return now - seen.answered > _PATIENCE_SECONDS
-        return time.time() - state.started > program.start_seconds
+        seen.start = seen.start or Progress(program.start_seconds)
+        return not seen.start.goes_on(seen.pid, self._layout.logs / f"{program.name}.log", now)
 
 
 def _say(text: str) -> None:

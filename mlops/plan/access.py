@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlops.plan.graph import Graph, Node
+from mlops.plan.reading import reading
 
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -141,24 +142,24 @@ def _policies_by_role(graph: Graph) -> dict[str, list[_Allowed]]:
     }
     found: dict[str, list[_Allowed]] = defaultdict(list)
     for node in graph.of_type(ROLE_POLICY):
-        found[str(node.inputs.get("role"))].append(_allowed(_statements(node.inputs.get("policy"))))
+        found[node.at("role").text()].append(_allowed(_statements(node.inputs.get("policy"))))
     for node in graph.of_type(ATTACHMENT):
-        arn = str(node.inputs.get("policyArn"))
+        arn = node.at("policyArn").text()
         managed: _Allowed = [("*", (f"managed:{arn.partition(':policy/')[2]}",), False)]
-        found[str(node.inputs.get("role"))].append(documents.get(arn, managed))
+        found[node.at("role").text()].append(documents.get(arn, managed))
     return found
 
 
 def _service_accounts_by_role_arn(graph: Graph) -> dict[str, list[Principal]]:
     found: dict[str, list[Principal]] = defaultdict(list)
     for node in graph.of_type(ASSOCIATION):
-        account = f"{node.inputs.get('namespace')}/{node.inputs.get('serviceAccount')}"
-        found[str(node.inputs.get("roleArn"))].append(Principal(kind="service account", name=account))
+        account = f"{node.at('namespace').text()}/{node.at('serviceAccount').text()}"
+        found[node.at("roleArn").text()].append(Principal(kind="service account", name=account))
     for node in graph.of_type(ADDON):
         # EKS installs its add-ons into kube-system.
-        for entry in node.inputs.get("podIdentityAssociations") or ():
-            account = f"kube-system/{entry.get('serviceAccount')}"
-            found[str(entry.get("roleArn"))].append(Principal(kind="service account", name=account))
+        for entry in node.at("podIdentityAssociations"):
+            account = f"kube-system/{entry.at('serviceAccount').text()}"
+            found[entry.at("roleArn").text()].append(Principal(kind="service account", name=account))
     return found
 
 
@@ -221,10 +222,10 @@ def _principals(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _condition_values(statement: Mapping[str, Any], suffix: str) -> Iterator[str]:
-    for operator in (statement.get("Condition") or {}).values():
-        for key, values in operator.items():
+    for operator in reading(statement).at("Condition").entries().values():
+        for key, values in operator.entries().items():
             if key.endswith(suffix):
-                yield from map(str, _listed(values))
+                yield from values.texts()
 
 
 def _listed(value: Any) -> Iterable[Any]:

@@ -86,12 +86,12 @@ def vcpus(instance_type: str) -> int:
 
 def _node_vcpus(graph: Graph) -> Iterator[tuple[Quota, int]]:
     for group in graph.of_type(NODE_GROUP):
-        types = group.inputs.get("instanceTypes") or ["m7g.large"]
-        largest = int((group.inputs.get("scalingConfig") or {}).get("maxSize") or 0)
-        family = "gpu" if str(types[0]).startswith(("g4", "g5", "g6", "g7")) else "standard"
-        capacity = str(group.inputs.get("capacityType") or "ON_DEMAND")
+        types = group.at("instanceTypes").texts() or ("m7g.large",)
+        largest = group.at("scalingConfig.maxSize").whole()
+        family = "gpu" if types[0].startswith(("g4", "g5", "g6", "g7")) else "standard"
+        capacity = group.at("capacityType").text("ON_DEMAND")
         if quota := _VCPUS.get((family, capacity)):
-            yield quota, largest * max(vcpus(str(one)) for one in types)
+            yield quota, largest * max(vcpus(one) for one in types)
 
 
 def _of_provider(graph: Graph, read: Callable[[Node], object]) -> str | None:

@@ -6,7 +6,7 @@ is protected) is a pure function of a `Graph`. Nothing here imports Pulumi, so a
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -49,6 +49,8 @@ class Node:
     aliases: tuple[str, ...] = ()
     """URNs that it had before."""
     ignore_changes: tuple[str, ...] = ()
+    tainted: bool = False
+    """Somebody marked it (`pulumi state taint`): the next update replaces it."""
 
     @property
     def key(self) -> str:
@@ -101,6 +103,12 @@ class Graph:
     stack: str
     nodes: tuple[Node, ...]
     stack_outputs: Properties = field(default_factory=dict)
+
+    @property
+    def tier(self) -> str:
+        """The stack's tier, which it exports; empty where the source of the graph does not tell it."""
+        tier = self.stack_outputs.get("tier")
+        return tier if isinstance(tier, str) else ""
 
     @cached_property
     def _by_urn(self) -> dict[str, Node]:
@@ -239,14 +247,40 @@ def from_export(export: Properties) -> Graph:
     return _from_resources(row for row in resources if not row.get("delete"))
 
 
-def from_preview(preview: Properties) -> Graph:
-    """The graph that `pulumi preview --json` foresees. What will be deleted is left out."""
-    states = {step["urn"]: step["newState"] for step in preview.get("steps", ()) if "newState" in step}
-    return _from_resources(states.values())
+def from_preview(preview: Properties, state: Properties | None = None) -> Graph:
+    """The graph that `pulumi preview --json` foresees. What will be deleted is left out.
+
+    Args:
+        state: an export of the stack, for the unchanged resources that a preview leaves out.
+
+    Raises:
+        ValueError: the state is that of another stack.
+    """
+    rows = state["deployment"].get("resources") or [] if state else []
+    states = {row["urn"]: row for row in rows if not row.get("delete")}
+    known = set(states)
+    for step in preview.get("steps") or ():
+        if known and step["urn"].split("::")[:2] != next(iter(known)).split("::")[:2]:
+            raise ValueError(
+                f"the preview is of {_stack_of(step['urn'])}, and the state of {_stack_of(next(iter(known)))}"
+            )
+        if "newState" in step:
+            states[step["urn"]] = step["newState"]
+        elif step.get("op") == "delete":
+            states.pop(step["urn"], None)
+    graph = _from_resources(states.values())
+    # A preview knows the configuration, and what the stack exports only where that has been deployed before.
+    told = (preview.get("config") or {}).get(f"{graph.project}:tier")
+    return replace(graph, stack_outputs={**graph.stack_outputs, "tier": told}) if told else graph
+
+
+def _stack_of(urn: str) -> str:
+    return "/".join(reversed(urn.removeprefix("urn:pulumi:").split("::")[:2]))
 
 
 def _from_resources(resources: Iterable[Properties]) -> Graph:
-    rows = list(resources)
+    # A view shows a part of another resource.
+    rows = [row for row in resources if not row.get("viewOf")]
     stack_row = next((row for row in rows if row["type"] == STACK_TYPE), None)
     if stack_row is None:
         return Graph(project="", stack="", nodes=())
@@ -275,4 +309,5 @@ def _node_from_state(row: Properties, stack_urn: str) -> Node:
         retain_on_delete=row.get("retainOnDelete", False),
         aliases=tuple(row.get("aliases") or ()),
         ignore_changes=tuple(row.get("ignoreChanges") or ()),
+        tainted=row.get("taint", False),
     )

@@ -14,7 +14,7 @@ from localcloud import eks_component
 from localcloud.eks_component import ConstructionError, Made
 from localcloud.fakes import Place, outputs
 from mlops.plan.graph import STACK_TYPE, Graph, Node
-from mlops.plan.values import normalise
+from mlops.plan.values import dereferenced, normalise
 from mlops.plan.wire import from_struct, overlay, to_struct, unknown_paths
 
 _PROVIDER = "pulumi:providers:"
@@ -136,6 +136,8 @@ class RecordingMonitor(MockMonitor):
         )
 
     def _add(self, node: Node, inputs: Mapping[str, Any], provider: str = "", existing_id: str = "") -> Made:
+        # A provider sees no references; what has none, a component, takes resources as they are.
+        inputs = dereferenced(inputs) if node.custom else inputs
         self._check(node, inputs)
         place = self._places.get(_urn_of_provider(provider), Place())
         plain = normalise(inputs)

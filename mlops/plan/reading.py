@@ -59,6 +59,13 @@ def noted() -> Iterator[set[Hidden]]:
             outer |= notes
 
 
+def told(notes: set[Hidden], shown: int = 3) -> str:
+    """A sentence on what was asked for and is hidden; empty where nothing is."""
+    named = [str(note) for note in sorted(notes)]
+    more = f" and {len(named) - shown} more" if len(named) > shown else ""
+    return f"Not told by the graph, so taken as its default: {'; '.join(named[:shown])}{more}." if named else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """What stands at a path. Its methods give the value in the type that is wanted, or the default."""

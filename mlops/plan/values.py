@@ -53,6 +53,28 @@ def unwrapped(value: Any) -> Any:
     return [unwrapped(item) for item in value] if isinstance(value, list) else value
 
 
+def dereferenced(value: Any) -> Any:
+    """As the engine hands inputs to a provider that knows no references: the id of a resource, the URN of a component.
+    All other marked values stay."""
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE) == Signature.RESOURCE:
+            return value.get("id") or value["urn"]
+        return {key: dereferenced(item) for key, item in value.items()}
+    return [dereferenced(item) for item in value] if isinstance(value, list) else value
+
+
+def referenced(value: Any) -> Iterator[str]:
+    """URNs of the resources that a value in wire form holds whole."""
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE) == Signature.RESOURCE:
+            yield value["urn"]
+        for item in value.values():
+            yield from referenced(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from referenced(item)
+
+
 def masked(value: Any) -> Any:
     """As `normalise`, but a secret mapping keeps its keys: every text in it reads `[secret]`."""
     if isinstance(value, Mapping) and value.get(SIGNATURE) == Signature.SECRET:

@@ -3,11 +3,10 @@
 What a chart or an operator makes of its values is not among them: `mlops capacity` has those.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mlops.plan.graph import Graph, Node
+from mlops.plan.reading import Reading
 from mlops.plan.summary import short_type
 
 _KINDS = ("apps/v1:Deployment", "apps/v1:StatefulSet", "apps/v1:DaemonSet", "batch/v1:Job")
@@ -36,22 +35,21 @@ def workloads(graph: Graph) -> tuple[Workload, ...]:
     """The workloads, in order of registration."""
     roles = _roles(graph)
     ranges = {
-        (_namespace(node), str(node.inputs["spec"]["scaleTargetRef"]["name"])): node.inputs["spec"]
+        (_namespace(node), node.at("spec.scaleTargetRef.name").text()): node.at("spec")
         for node in graph.of_type(_AUTOSCALER)
     }
     found = []
     for node in graph.of_type(*(f"kubernetes:{kind}" for kind in _KINDS)):
-        spec: Mapping[str, Any] = node.inputs["spec"]
-        pod: Mapping[str, Any] = spec["template"]["spec"]
+        pod = node.at("spec.template.spec")
         key = (_namespace(node), _name(node))
         found.append(
             Workload(
                 namespace=key[0],
                 name=key[1],
                 kind=short_type(node.type),
-                image=str(pod["containers"][0]["image"]),
-                role=roles.get((key[0], str(pod.get("serviceAccountName"))), ""),
-                replicas=_replicas(short_type(node.type), spec, ranges.get(key)),
+                image=pod.at("containers[0].image").text(),
+                role=roles.get((key[0], pod.at("serviceAccountName").text("default")), ""),
+                replicas=_replicas(short_type(node.type), node.at("spec"), ranges.get(key)),
                 module=graph.module(node),
             )
         )
@@ -61,22 +59,22 @@ def workloads(graph: Graph) -> tuple[Workload, ...]:
 def _roles(graph: Graph) -> dict[tuple[str, str], str]:
     by_arn = {str(node.outputs.get("arn")): node.name for node in graph.of_type(_ROLE)}
     return {
-        (str(node.inputs["namespace"]), str(node.inputs["serviceAccount"])): by_arn.get(str(node.inputs["roleArn"]), "")
+        (node.at("namespace").text(), node.at("serviceAccount").text()): by_arn.get(node.at("roleArn").text(), "")
         for node in graph.of_type(_ASSOCIATION)
     }
 
 
-def _replicas(kind: str, spec: Mapping[str, Any], scaled: Mapping[str, Any] | None) -> str:
+def _replicas(kind: str, spec: Reading, scaled: Reading | None) -> str:
     if scaled:
-        return f"{scaled['minReplicas']}-{scaled['maxReplicas']}"
+        return f"{scaled.at('minReplicas').whole(1)}-{scaled.at('maxReplicas').text('?')}"
     if kind in ("DaemonSet", "Job"):
         return {"DaemonSet": "1 a node", "Job": "once"}[kind]
-    return str(spec.get("replicas", 1))
+    return str(spec.at("replicas").whole(1))
 
 
 def _name(node: Node) -> str:
-    return str((node.inputs.get("metadata") or {}).get("name") or node.name)
+    return node.at("metadata.name").text(node.name)
 
 
 def _namespace(node: Node) -> str:
-    return str((node.inputs.get("metadata") or {}).get("namespace") or "default")
+    return node.at("metadata.namespace").text("default")

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 TIERS = ("local", "dev", "prod", "enterprise", "experimental")
 """In the order in which a platform grows; experimental stands beside it."""
 
+ON_THIS_MACHINE = ("local",)
+"""Tiers whose stacks come up on the stand-in cloud of one machine, under whatever name."""
+
 
 def tier(name: str) -> "PlatformConfig":
     """The settings of a tier. Raises KeyError for a name that is none."""

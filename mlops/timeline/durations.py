@@ -128,30 +128,29 @@ def _assumed(node: Node) -> Duration:
 
 def _variant(node: Node, operation: Operation) -> str | None:
     """Which of a type's variants a resource is."""
-    inputs = node.inputs
     match node.type:
         case "aws:ec2/vpcEndpoint:VpcEndpoint":
-            return str(inputs.get("vpcEndpointType") or "Gateway")
+            return node.at("vpcEndpointType").text("Gateway")
         case "aws:eks/addon:Addon":
-            return str(inputs.get("addonName"))
+            return node.at("addonName").text()
         case "aws:rds/instance:Instance":
-            if operation == "delete" and not inputs.get("skipFinalSnapshot"):
+            if operation == "delete" and not node.at("skipFinalSnapshot").flag():
                 return "delete-with-final-snapshot"
-            return "multi-az" if inputs.get("multiAz") else "single-az"
+            return "multi-az" if node.at("multiAz").flag() else "single-az"
         case "aws:msk/cluster:Cluster":
-            kind = str((inputs.get("brokerNodeGroupInfo") or {}).get("instanceType"))
+            kind = node.at("brokerNodeGroupInfo.instanceType").text()
             return "express" if kind.startswith("express.") else "standard"
         case "aws:lb/loadBalancer:LoadBalancer":
-            return str(inputs.get("loadBalancerType") or "application")
+            return node.at("loadBalancerType").text("application")
         case "aws:lambda/function:Function":
-            if inputs.get("vpcConfig"):
+            if node.at("vpcConfig"):
                 return "vpc"
-            return "image" if inputs.get("packageType") == "Image" else "zip"
+            return "image" if node.at("packageType").text() == "Image" else "zip"
         case "kubernetes:helm.sh/v3:Release":
-            chart = str(inputs.get("chart")).rpartition("/")[2]
+            chart = node.at("chart").text().rpartition("/")[2]
             return "kserve" if chart in ("kserve-crd", "kserve-resources") else chart
         case "kubernetes:core/v1:Service":
-            return str((inputs.get("spec") or {}).get("type") or "ClusterIP")
+            return node.at("spec.type").text("ClusterIP")
         case "kubernetes:networking.k8s.io/v1:Ingress":
             return "alb"
         case _:

@@ -68,11 +68,11 @@ def needed(before: Node, after: Node) -> str | None:
     """Why `after` has to wait for `before`; None if nothing is known that asks for it."""
     if reason := _BY_TYPES.get((before.type, after.type)):
         return reason
-    if after.type == NODE_GROUP and before.type == ADDON and before.inputs.get("addonName") in _NODE_ADDONS:
+    if after.type == NODE_GROUP and before.type == ADDON and before.at("addonName").text() in _NODE_ADDONS:
         return "nodes take their network settings from it, and are not ready without"
     if after.type == NODE_GROUP and before.type == "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
         return "a node without its rights cannot join"
-    if after.type == ADDON and before.type == NODE_GROUP and after.inputs.get("addonName") in _POD_ADDONS:
+    if after.type == ADDON and before.type == NODE_GROUP and after.at("addonName").text() in _POD_ADDONS:
         return "its pods need a node"
     if before.type in _RIGHTS and (after.type == ADDON or runs_pods(after)):
         return "its pods need their rights when they start"
@@ -88,7 +88,7 @@ def runs_pods(node: Node) -> bool:
 
 def chart(node: Node) -> str:
     """Name of a release's chart."""
-    return str(node.inputs.get("chart")).rpartition("/")[2]
+    return node.at("chart").text().rpartition("/")[2]
 
 
 def _on_the_cluster(before: Node, after: Node) -> str | None:
@@ -96,7 +96,7 @@ def _on_the_cluster(before: Node, after: Node) -> str | None:
     if before.type == NODE_GROUP:
         return "its pods need a node" if runs_pods(after) else None
     if before.type == ADDON:
-        return _of_addon(str(before.inputs.get("addonName")), after)
+        return _of_addon(before.at("addonName").text(), after)
     if before.type == RELEASE:
         return _of_chart(chart(before), after)
     if before.type == NAMESPACE:

@@ -63,7 +63,7 @@ def _protected(graph: Graph) -> Iterator[Obstacle]:
 
 
 def _own_protection(graph: Graph) -> Iterator[Obstacle]:
-    nodes = [node for node in graph if node.inputs.get("deletionProtection") is True]
+    nodes = [node for node in graph if node.at("deletionProtection").flag()]
     if nodes:
         yield Obstacle(
             what="Deletion protection of AWS",
@@ -74,8 +74,8 @@ def _own_protection(graph: Graph) -> Iterator[Obstacle]:
 
 
 def _contents(graph: Graph) -> Iterator[Obstacle]:
-    buckets = [node for node in graph.of_type("aws:s3/bucket:Bucket") if not node.inputs.get("forceDestroy")]
-    images = [node for node in graph.of_type("aws:ecr/repository:Repository") if not node.inputs.get("forceDelete")]
+    buckets = [node for node in graph.of_type("aws:s3/bucket:Bucket") if not node.at("forceDestroy").flag()]
+    images = [node for node in graph.of_type("aws:ecr/repository:Repository") if not node.at("forceDelete").flag()]
     if buckets or images:
         yield Obstacle(
             what="Buckets and repositories that are not empty",
@@ -98,7 +98,7 @@ def _nodes_before_cluster(graph: Graph) -> Iterator[Obstacle]:
 
 def _network_before_nodes(graph: Graph) -> Iterator[Obstacle]:
     """The VPC CNI has to outlive the nodes, or their network interfaces stay and hold security groups and subnets."""
-    addons = [node for node in graph.of_type("aws:eks/addon:Addon") if node.inputs.get("addonName") == "vpc-cni"]
+    addons = [node for node in graph.of_type("aws:eks/addon:Addon") if node.at("addonName").text() == "vpc-cni"]
     groups = graph.of_type("aws:eks/nodeGroup:NodeGroup")
     if addons and groups:
         loose = [node for node in groups if addons[0].urn not in before_everything(graph, node)]
@@ -112,7 +112,7 @@ def _balancers_before_controller(graph: Graph) -> Iterator[Obstacle]:
         *(
             node
             for node in graph.of_type("kubernetes:core/v1:Service")
-            if (node.inputs.get("spec") or {}).get("type") == "LoadBalancer"
+            if node.at("spec.type").text() == "LoadBalancer"
         ),
     ]
     controllers = {node.urn for node in graph.of_type(RELEASE) if chart(node) == "aws-load-balancer-controller"}
@@ -125,7 +125,7 @@ def _balancers_before_controller(graph: Graph) -> Iterator[Obstacle]:
 def _working_hours(graph: Graph) -> Iterator[Obstacle]:
     """What lies on the cluster is cleaned up by controllers, and those have no node at night."""
     groups = graph.of_type("aws:eks/nodeGroup:NodeGroup")
-    actions = [node for node in graph.of_type("aws:autoscaling/schedule:Schedule") if node.inputs.get("maxSize") == 0]
+    actions = [node for node in graph.of_type("aws:autoscaling/schedule:Schedule") if node.at("maxSize").whole(1) == 0]
     if groups and actions:
         yield Obstacle(
             what="Outside working hours no node runs the controllers that clean up",
@@ -136,7 +136,7 @@ def _working_hours(graph: Graph) -> Iterator[Obstacle]:
 
 
 def _functions_in_network(graph: Graph) -> Iterator[Obstacle]:
-    functions = [node for node in graph.of_type("aws:lambda/function:Function") if node.inputs.get("vpcConfig")]
+    functions = [node for node in graph.of_type("aws:lambda/function:Function") if node.at("vpcConfig")]
     if functions:
         yield Obstacle(
             what="Network interfaces of functions hold subnets and security groups",
@@ -150,9 +150,7 @@ def _functions_in_network(graph: Graph) -> Iterator[Obstacle]:
 def _sagemaker_home(graph: Graph) -> Iterator[Obstacle]:
     domains = graph.of_type("aws:sagemaker/domain:Domain")
     if domains:
-        kept = [
-            node for node in domains if (node.inputs.get("retentionPolicy") or {}).get("homeEfsFileSystem") != "Delete"
-        ]
+        kept = [node for node in domains if node.at("retentionPolicy.homeEfsFileSystem").text() != "Delete"]
         yield Obstacle(
             what="The home file system of a SageMaker domain holds its subnets for ever",
             verdict="stops" if kept else "ordered",
@@ -196,7 +194,7 @@ def _endpoints(graph: Graph) -> Iterator[Obstacle]:
     interfaces = [
         node
         for node in graph.of_type("aws:ec2/vpcEndpoint:VpcEndpoint")
-        if node.inputs.get("vpcEndpointType") == "Interface"
+        if node.at("vpcEndpointType").text() == "Interface"
     ]
     yield from _ordered(
         graph,

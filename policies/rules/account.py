@@ -8,26 +8,27 @@ from collections.abc import Callable, Iterator
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
-from policies.model import ABSENT, Answer, Judgement, look, say
-from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
+from policies.answers import (
     all_of,
     any_of,
     as_list,
     holds_unknown,
     is_false,
     is_one,
+    is_own_key,
     is_set,
     is_true,
     is_unknown,
     missing,
     negated,
-    referring,
-    refers,
     rows,
-    unclear,
 )
+from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.references import referring, refers, unclear
+from policies.registry import resource_rule, stack_rule
 from policies.rules.ownership import owns_account_settings
+from policies.rules.storage import PUBLIC_FLAGS
+from policies.rules.trails import records_management, records_objects
 
 TRAIL = "aws:cloudtrail/trail:Trail"
 BUCKET = "aws:s3/bucket:Bucket"
@@ -59,16 +60,12 @@ def _judge_owned(
 @stack_rule("cloudtrail-multi-region")
 def everything_is_recorded(graph: Graph) -> Iterator[Judgement]:
     def complete(node: Node) -> Answer:
-        selectors = [
-            is_one(look(row, "readWriteType"), "All", ABSENT) if row != UNKNOWN else None
-            for _, row in rows(node, "eventSelectors")
-        ]
         return all_of(
             [
                 is_true(look(node.inputs, "isMultiRegionTrail")),
                 negated(is_false(look(node.inputs, "enableLogging"))),
                 negated(is_false(look(node.inputs, "includeGlobalServiceEvents"))),
-                any_of(selectors) if selectors else True,
+                records_management(node),
             ]
         )
 
@@ -78,7 +75,9 @@ def everything_is_recorded(graph: Graph) -> Iterator[Judgement]:
 
 @resource_rule("cloudtrail-kms")
 def trail_has_a_key(node: Node) -> Iterator[Judgement]:
-    yield say(node, "kmsKeyId", is_set(look(node.inputs, "kmsKeyId")), "the trail is not encrypted with a key of yours")
+    yield say(
+        node, "kmsKeyId", is_own_key(look(node.inputs, "kmsKeyId")), "the trail is not encrypted with a key of yours"
+    )
 
 
 @resource_rule("cloudtrail-validation")
@@ -96,29 +95,8 @@ def trail_can_raise_alarms(node: Node) -> Iterator[Judgement]:
 
 @resource_rule("cloudtrail-s3-data-events")
 def reads_of_data_are_recorded(node: Node) -> Iterator[Judgement]:
-    basic = [
-        None if row == UNKNOWN else all_of([is_one(look(row, "readWriteType"), "All", ABSENT), _s3_objects(row)])
-        for _, row in rows(node, "eventSelectors")
-    ]
-    advanced = [
-        None if row == UNKNOWN else _advanced_s3_objects(row) for _, row in rows(node, "advancedEventSelectors")
-    ]
-    path = "advancedEventSelectors" if advanced else "eventSelectors"
-    yield say(node, path, any_of([*basic, *advanced]), "nobody can tell who read or changed which object")
-
-
-def _s3_objects(selector: object) -> Answer:
-    resources = as_list(look(selector, "dataResources"))
-    return any_of(None if row == UNKNOWN else is_one(look(row, "type"), "AWS::S3::Object") for row in resources)
-
-
-def _advanced_s3_objects(selector: object) -> Answer:
-    """A selector of S3 objects that leaves out neither reads nor writes."""
-    fields = {str(look(row, "field")): row for row in as_list(look(selector, "fieldSelectors")) if row != UNKNOWN}
-    types = as_list(look(fields.get("resources.type", {}), "equals"))
-    if holds_unknown(types) or holds_unknown(as_list(look(selector, "fieldSelectors"))):
-        return None
-    return "AWS::S3::Object" in types and "readOnly" not in fields
+    path = "eventSelectors" if look(node.inputs, "advancedEventSelectors") is ABSENT else "advancedEventSelectors"
+    yield say(node, path, records_objects(node), "nobody can tell who read or changed which object")
 
 
 @stack_rule("cloudtrail-bucket-logged-private")
@@ -129,9 +107,16 @@ def trail_bucket_is_private_and_logged(graph: Graph) -> Iterator[Judgement]:
             yield say(trail, "s3BucketName", None, "")
         for bucket in buckets:
             for type_, lack in ((BUCKET_LOGGING, "access logs"), (BUCKET_BLOCK, "block of public access")):
-                found = bool(referring(graph, type_, "bucket", bucket))
-                answer = True if found else None if unclear(graph, type_, "bucket") else False
+                found = referring(graph, type_, "bucket", bucket)
+                unsure = None if unclear(graph, type_, "bucket") else False
+                answer = all_of(map(_is_whole, found)) if found else unsure
                 yield say(trail, "s3BucketName", answer, f"the trail's bucket has no {lack}")
+
+
+def _is_whole(part: Node) -> Answer:
+    """Whether a block of public access blocks everything; logs need no more than to be there."""
+    flags = PUBLIC_FLAGS if part.type == BUCKET_BLOCK else ()
+    return all_of(is_true(look(part.inputs, flag)) for flag in flags)
 
 
 @stack_rule("guardduty-enabled")
@@ -159,13 +144,15 @@ def _features(graph: Graph, names: tuple[str, ...]) -> Iterator[Judgement]:
     if not (found or owns_account_settings(graph)):
         return
     for name in names:
-        node = next((node for node in found if look(node.inputs, "name") == name), None)
+        named = [node for node in found if look(node.inputs, "name") == name]
         message = f"GuardDuty does not look at {name}"
-        if node is not None:
+        for node in named:
             yield say(node, "status", is_one(look(node.inputs, "status"), "ENABLED"), message)
             if name == "RUNTIME_MONITORING":
                 yield say(node, "additionalConfigurations", _agent_managed(node), "nobody installs GuardDuty's agent")
-        elif unsure := next((node for node in found if is_unknown(look(node.inputs, "name"))), None):
+        if named:
+            continue
+        if unsure := next((node for node in found if is_unknown(look(node.inputs, "name"))), None):
             yield say(unsure, "name", None, message)
         else:
             yield missing(message)
@@ -266,6 +253,9 @@ def spending_is_watched(graph: Graph) -> Iterator[Judgement]:
     if not found:
         yield missing("nobody hears of it when the stack costs more than it may")
     for node in found:
-        notifications = look(node.inputs, "notifications")
-        answer = None if is_unknown(notifications) else is_set(notifications)
-        yield say(node, "notifications", answer, "the budget tells nobody")
+        told = any_of(None if row == UNKNOWN else _tells_somebody(row) for _, row in rows(node, "notifications"))
+        yield say(node, "notifications", told, "the budget tells nobody")
+
+
+def _tells_somebody(notification: object) -> Answer:
+    return any_of(is_set(look(notification, f"subscriber{kind}")) for kind in ("EmailAddresses", "SnsTopicArns"))

@@ -5,10 +5,10 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
+from policies.answers import all_of, answer, any_of, elements
 from policies.model import ABSENT, Judgement, judge, look, say
 from policies.registry import resource_rule, stack_rule
-from policies.rules.evidence import answer, demand, elements, given, not_off, one_of, yes
-from policies.rules.logic import all_of, any_of
+from policies.rules.evidence import demand, given, not_off, one_of, own_key, yes
 
 CATALOG_SETTINGS = "aws:glue/dataCatalogEncryptionSettings:DataCatalogEncryptionSettings"
 CATALOG = ("aws:glue/catalogDatabase:CatalogDatabase", "aws:glue/catalogTable:CatalogTable")
@@ -130,4 +130,4 @@ def warehouse_is_kept_in_order(node: Node) -> Iterable[Judgement]:
     yield judge(node, "adminUsername", lambda value: value != "admin", message)
     yield judge(node, "dbName", lambda value: value != "dev", "The database has its default name.")
     yield judge(node, "manageAdminPassword", yes, "Redshift does not keep the administrator's password itself.")
-    yield judge(node, "kmsKeyId", given, "The warehouse is encrypted with AWS's own key.")
+    yield judge(node, "kmsKeyId", own_key, "The warehouse is encrypted with AWS's own key.")

@@ -11,12 +11,14 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, answer, any_of, elements, is_unknown, negated
+from policies.conditions import refuses_everybody
+from policies.documents import Statement, statements
 from policies.model import Answer, Judgement, look, say
+from policies.patterns import is_open
+from policies.references import attached, names_of, targets
 from policies.registry import stack_rule
-from policies.rules.attachments import attached, names_of, targets
-from policies.rules.documents import conditions, for_anybody, statements
-from policies.rules.evidence import answer, at_least, demand, elements, given, yes
-from policies.rules.logic import all_of, any_of, as_list
+from policies.rules.evidence import at_least, demand, given, own_key, yes
 from policies.rules.tags import tags_of
 
 VAULT = "aws:backup/vault:Vault"
@@ -34,7 +36,7 @@ _POINT_IN_TIME = {
 DATA = (*_POINT_IN_TIME, "aws:efs/fileSystem:FileSystem", "aws:ebs/volume:Volume")
 _HOURLY = re.compile(r"rate\((?:1 hour|\d\d? minutes)\)|cron\(\S+ (?:\*|\*/1|0/1) .*\)")
 
-demand("backup-vault-encrypted", "kmsKeyArn", given, "The copies in the vault have AWS's own key.")
+demand("backup-vault-encrypted", "kmsKeyArn", own_key, "The copies in the vault have AWS's own key.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +47,17 @@ class _Selection:
     urns: frozenset[str]
     patterns: tuple[Any, ...]
     tags: tuple[Any, ...]
+    all_but: tuple[Any, ...]
+    """`notResources`."""
+    conditional: bool
 
     def takes(self, node: Node, names: list[str], tags: Mapping[str, Any] | None) -> Answer:
-        if node.urn in self.urns:
-            return True
+        left_out = any_of(_matches(pattern, names) for pattern in self.all_but)
+        named = node.urn in self.urns or self._names(names, tags)
+        # Further conditions may leave it out as well.
+        return all_of([named, negated(left_out), None if self.conditional else True])
+
+    def _names(self, names: list[str], tags: Mapping[str, Any] | None) -> Answer:
         by_name = (_matches(pattern, names) for pattern in self.patterns)
         return any_of((*by_name, *(_has_tag(tags, one) for one in self.tags)))
 
@@ -65,6 +74,8 @@ def _selections(graph: Graph) -> list[_Selection]:
             urns=frozenset(targets(graph, node, "resources", DATA)),
             patterns=tuple(elements(look(node.inputs, "resources"))),
             tags=tuple(elements(look(node.inputs, "selectionTags"))),
+            all_but=tuple(elements(look(node.inputs, "notResources"))),
+            conditional=given(look(node.inputs, "conditions")),
         )
         for node in graph.of_type(SELECTION)
     ]
@@ -155,9 +166,16 @@ def _refuses_deletion(document: Any) -> Answer:
     found = statements(document)
     if found is None:
         return None
-    refusals = [one for one in found if one.get("Effect") == "Deny" and not list(conditions(one))]
-    return any_of(all_of((for_anybody(one), _names_deletion(one.get("Action", [])))) for one in refusals)
+    refusals = (
+        all_of((refuses_everybody(one, "backup:DeleteRecoveryPoint"), _lies_in_the_vault(one)))
+        for one in found
+        if one.conditions == ()
+    )
+    return any_of(refusals)
 
 
-def _names_deletion(actions: Any) -> bool:
-    return any(fnmatchcase("backup:deleterecoverypoint", str(one).lower()) for one in as_list(actions))
+def _lies_in_the_vault(statement: Statement) -> Answer:
+    """A vault's policy is about its recovery points, whose ARNs are those of snapshots: it names all of them."""
+    return any_of(
+        None if is_unknown(own) else is_open(own) or own.endswith(":recovery-point:*") for own in statement.resources
+    )

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
+from policies.answers import answer, any_of
 from policies.model import ABSENT, Judgement, judge, look, say
+from policies.references import attached
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import attached
-from policies.rules.evidence import answer, demand, given, not_off, one_of, yes
-from policies.rules.logic import any_of
+from policies.rules.evidence import demand, given, not_off, one_of, own_key, yes
 
 TABLE = "aws:dynamodb/table:Table"
 SCALING_TARGET = "aws:appautoscaling/target:Target"
@@ -26,7 +26,7 @@ demand(
 def tables_are_encrypted_with_a_key_of_ours(node: Node) -> Iterable[Judgement]:
     message = "The table is encrypted with AWS's own key: nobody can restrict or revoke it."
     yield judge(node, "serverSideEncryption.enabled", yes, message)
-    yield judge(node, "serverSideEncryption.kmsKeyArn", given, message)
+    yield judge(node, "serverSideEncryption.kmsKeyArn", own_key, message)
 
 
 @stack_rule("dynamodb-scales")

@@ -7,21 +7,23 @@ from typing import Any
 from mlops.core.clock import today
 from mlops.core.versions import EKS
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Answer, Judgement, look, say
-from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
+from policies.addresses import is_internet
+from policies.answers import (
     all_of,
     any_of,
     as_list,
     holds_unknown,
     is_false,
     is_one,
+    is_own_key,
     is_set,
     is_true,
     is_unknown,
     missing,
     negated,
 )
+from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.registry import resource_rule, stack_rule
 
 CLUSTER = "aws:eks/cluster:Cluster"
 ADDON = "aws:eks/addon:Addon"
@@ -47,7 +49,11 @@ def api_is_not_open(node: Node) -> Iterator[Judgement]:
     public = negated(is_false(look(node.inputs, "vpcConfig.endpointPublicAccess")))
     cidrs = look(node.inputs, "vpcConfig.publicAccessCidrs")
     # AWS lets everybody in where no ranges are named.
-    limited = None if holds_unknown(cidrs) else is_set(cidrs) and not {"0.0.0.0/0", "::/0"} & set(as_list(cidrs))
+    limited = (
+        None
+        if holds_unknown(cidrs)
+        else all_of([is_set(cidrs), *(negated(is_internet(cidr)) for cidr in as_list(cidrs))])
+    )
     path = "vpcConfig.endpointPublicAccess" if cidrs is ABSENT else "vpcConfig.publicAccessCidrs"
     yield say(node, path, any_of([negated(public), limited]), "the whole internet reaches the Kubernetes API")
 
@@ -64,7 +70,7 @@ def secrets_have_a_key(node: Node) -> Iterator[Judgement]:
     answer = all_of(
         [
             None if holds_unknown(resources) else "secrets" in as_list(resources),
-            is_set(look(node.inputs, "encryptionConfig.provider.keyArn")),
+            is_own_key(look(node.inputs, "encryptionConfig.provider.keyArn")),
         ]
     )
     yield say(node, "encryptionConfig", answer, "Kubernetes secrets are not encrypted with a key of yours")
@@ -144,7 +150,13 @@ def network_policies_work(graph: Graph) -> Iterator[Judgement]:
         return
     message = "network policies are accepted and do nothing"
     addons = [node for node in graph.of_type(ADDON) if is_one(look(node.inputs, "addonName"), "vpc-cni") is not False]
-    answers = [(node, _enforces(look(node.inputs, "configurationValues"))) for node in addons]
+    answers = [
+        (
+            node,
+            all_of([is_one(look(node.inputs, "addonName"), "vpc-cni"), _enforces(node)]),
+        )
+        for node in addons
+    ]
     others = [node for node in graph.of_type(RELEASE) if _is_other_network(look(node.inputs, "chart"))]
     if others:
         yield say(others[0], "chart", True, message)
@@ -154,7 +166,8 @@ def network_policies_work(graph: Graph) -> Iterator[Judgement]:
         yield say(node, "configurationValues", answer, message)
 
 
-def _enforces(values: Any) -> Answer:
+def _enforces(addon: Node) -> Answer:
+    values = look(addon.inputs, "configurationValues")
     if isinstance(values, str) and not is_unknown(values):
         try:
             values = json.loads(values)

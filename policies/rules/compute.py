@@ -5,9 +5,10 @@ import binascii
 from collections.abc import Iterator
 
 from mlops.plan.graph import Graph, Node
+from policies.answers import all_of, any_of, distinct, is_one, is_set, is_true, is_unknown, negated, rows
 from policies.model import ABSENT, Judgement, look, say
+from policies.references import referring
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import all_of, any_of, as_list, is_one, is_set, is_true, is_unknown, negated, referring, rows
 from policies.rules.secrets import looks_secret
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
@@ -110,7 +111,7 @@ def _decoded(text: str) -> str:
 @resource_rule("asg-multi-az")
 def group_spans_zones(node: Node) -> Iterator[Judgement]:
     places = {path: look(node.inputs, path) for path in ("vpcZoneIdentifiers", "availabilityZones")}
-    answer = any_of(None if is_unknown(value) else len(as_list(value)) > 1 for value in places.values())
+    answer = any_of(None if is_unknown(value) else len(distinct(value)) > 1 for value in places.values())
     path = next((path for path, value in places.items() if value is not ABSENT), "vpcZoneIdentifiers")
     yield say(node, path, answer, "all instances are in one zone")
 

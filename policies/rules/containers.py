@@ -6,9 +6,9 @@ from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
+from policies.answers import all_of, any_of, is_one, is_set, is_true, is_unknown, negated, rows
 from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.registry import resource_rule
-from policies.rules.logic import all_of, any_of, is_one, is_set, is_true, is_unknown, negated, rows
 from policies.rules.secrets import is_secret_variable
 
 DEFINITIONS = "containerDefinitions"

@@ -7,11 +7,11 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
+from policies.answers import all_of, answer, any_of, elements
 from policies.model import ABSENT, Judgement, Verdict, judge, look, say
+from policies.references import Attached, attached, targets
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import Attached, attached, targets
-from policies.rules.evidence import answer, at_least, demand, elements, given, not_off, one_of, yes
-from policies.rules.logic import all_of, any_of
+from policies.rules.evidence import at_least, demand, given, not_off, one_of, own_key, yes
 from policies.rules.routes import SUBNET, Routes
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -161,7 +161,7 @@ def performance_insights_are_encrypted(node: Node) -> Iterable[Judgement]:
     """Performance Insights keep the texts of queries; where they are off there is nothing to judge."""
     enabled = look(node.inputs, "performanceInsightsEnabled")
     message = "The texts of queries in Performance Insights are encrypted with AWS's own key."
-    key = judge(node, "performanceInsightsKmsKeyId", given, message)
+    key = judge(node, "performanceInsightsKmsKeyId", own_key, message)
     if enabled is True or (enabled == UNKNOWN and key.verdict is not Verdict.BROKEN):
         yield key
     elif enabled == UNKNOWN:

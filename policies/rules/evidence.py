@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mlops.plan.graph import Node
-from mlops.plan.values import SECRET, UNKNOWN
-from policies.model import ABSENT, Answer, Judgement, judge
+from policies.answers import is_own_key
+from policies.model import ABSENT, Judgement, judge
 from policies.registry import resource_rule
 
 
@@ -39,6 +39,11 @@ def given(value: Any) -> bool:
     return value not in (ABSENT, None, "", [], {})
 
 
+def own_key(value: Any) -> bool:
+    """Whether a KMS key is set that is not one of AWS's own, by whatever name."""
+    return is_own_key(value) is True
+
+
 def yes(value: Any) -> bool:
     """Whether a switch is on."""
     return value is True
@@ -62,15 +67,3 @@ def at_least(least: int) -> Callable[[Any], bool]:
 def one_of(*allowed: str) -> Callable[[Any], bool]:
     """Whether a text is one of those that are allowed."""
     return lambda value: value in allowed
-
-
-def answer(value: Any, holds: Callable[[Any], bool]) -> Answer:
-    """What `holds` says of a value, None where the value is unknown or hidden as a secret."""
-    return None if value in (UNKNOWN, SECRET) else holds(value)
-
-
-def elements(value: Any) -> list[Any]:
-    """The elements of a list; `[UNKNOWN]` where the list is unknown, nothing where there is none."""
-    if isinstance(value, list):
-        return value
-    return [UNKNOWN] if value in (UNKNOWN, SECRET) else []

@@ -3,12 +3,17 @@
 from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
-from policies.model import ABSENT, Judgement, look, say
+from policies.answers import all_of, any_of, as_list, holds_unknown, is_one, is_own_key, is_set, is_unknown
+from policies.conditions import names_an_owner
+from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.patterns import has_wildcard
+from policies.references import referring
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import all_of, any_of, as_list, holds_unknown, is_one, is_set, is_unknown, referring
 from policies.rules.secrets import is_secret_variable
 
 FUNCTION = "aws:lambda/function:Function"
+LAYER_PERMISSION = "aws:lambda/layerVersionPermission:LayerVersionPermission"
+NARROWING = ("sourceArn", "sourceAccount", "principalOrgId", "organizationId")
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 EVENT_SOURCE = "aws:lambda/eventSourceMapping:EventSourceMapping"
 SUPPORTED_RUNTIMES = frozenset(
@@ -42,11 +47,16 @@ def runtime_is_supported(node: Node) -> Iterator[Judgement]:
 def not_everybody_may_call_it(node: Node) -> Iterator[Judgement]:
     who = look(node.inputs, "principal")
     message = "everybody may call the function"
-    narrowed = any_of(is_set(look(node.inputs, part)) for part in ("sourceArn", "sourceAccount", "principalOrgId"))
+    narrowed = any_of(
+        _names_one(part, look(node.inputs, part))
+        for part in ("sourceArn", "sourceAccount", "principalOrgId", "organizationId")
+    )
     if is_unknown(who):
         answer = None
     elif who == "*":
-        answer = all_of([is_one(look(node.inputs, "functionUrlAuthType"), "AWS_IAM"), narrowed])
+        # A layer has no other way to say who: its organisation is what narrows.
+        layer = node.type == LAYER_PERMISSION
+        answer = all_of([layer or is_one(look(node.inputs, "functionUrlAuthType"), "AWS_IAM"), narrowed])
     elif str(who).endswith((".amazonaws.com", ".amazonaws.com.cn")):
         answer = narrowed
         message = f"{who} may call the function on behalf of any account: give sourceArn or sourceAccount"
@@ -55,13 +65,25 @@ def not_everybody_may_call_it(node: Node) -> Iterator[Judgement]:
     yield say(node, "principal", answer, message)
 
 
+def _names_one(part: str, value: object) -> Answer:
+    if value is ABSENT or is_unknown(value):
+        return None if is_unknown(value) else False
+    return names_an_owner(str(value)) if part == "sourceArn" else bool(value) and not has_wildcard(str(value))
+
+
 @resource_rule("lambda-url-authenticated")
 def address_asks_who_calls(node: Node) -> Iterator[Judgement]:
     kind = is_one(look(node.inputs, "authorizationType"), "AWS_IAM")
     yield say(node, "authorizationType", kind, "everybody on the internet may call the function by its address")
     origins = look(node.inputs, "cors.allowOrigins")
     if origins is not ABSENT:
-        answer = False if "*" in as_list(origins) else None if holds_unknown(origins) else True
+        answer = (
+            False
+            if any(has_wildcard(str(one)) for one in as_list(origins))
+            else None
+            if holds_unknown(origins)
+            else True
+        )
         yield say(node, "cors.allowOrigins", answer, "pages of every site may call the function")
 
 
@@ -101,7 +123,7 @@ def environment_is_protected(node: Node) -> Iterator[Judgement]:
         yield Judgement(
             verdict=judgement.verdict, path=path, value=sorted(variables), message=judgement.message, urn=node.urn
         )
-        key = is_set(look(node.inputs, "kmsKeyArn"))
+        key = is_own_key(look(node.inputs, "kmsKeyArn"))
         yield say(node, "kmsKeyArn", key, "the environment is not encrypted with a key of yours")
 
 

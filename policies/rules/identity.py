@@ -3,33 +3,55 @@
 from collections.abc import Callable, Iterator
 
 from mlops.plan.graph import Graph, Node
-from policies.model import Answer, Judgement, look, say
+from policies.answers import all_of, any_of, as_list, is_true, is_unknown, missing, negated, rows
+from policies.conditions import narrowed
+from policies.documents import Statement, documents, statements
+from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.patterns import every_action, whole_service
+from policies.references import referring, refers
 from policies.registry import resource_rule, stack_rule
-from policies.rules.grants import Permission, documents, permissions
-from policies.rules.logic import all_of, any_of, as_list, is_one, is_true, is_unknown, missing, negated
 from policies.rules.ownership import owns_account_settings
 
 ESCALATIONS = (
-    "iam:PassRole",
-    "iam:CreatePolicyVersion",
+    "iam:AddUserToGroup",
+    "iam:AttachGroupPolicy",
     "iam:AttachRolePolicy",
+    "iam:AttachUserPolicy",
+    "iam:CreateAccessKey",
+    "iam:CreateLoginProfile",
+    "iam:CreatePolicyVersion",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:PassRole",
+    "iam:PutGroupPolicy",
+    "iam:PutRolePermissionsBoundary",
     "iam:PutRolePolicy",
+    "iam:PutUserPermissionsBoundary",
+    "iam:PutUserPolicy",
+    "iam:SetDefaultPolicyVersion",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateLoginProfile",
+    "glue:UpdateDevEndpoint",
+    "lambda:UpdateFunctionCode",
     "sts:AssumeRole",
 )
-"""Who may do one of these to any role may soon do everything."""
+"""Who may do one of these to any role, user or function may soon do everything. Source: the ways that cloudsplaining's
+`PRIVILEGE_ESCALATION_METHODS` and Rhino Security Labs' list of IAM escalations have in common."""
 DECRYPTIONS = ("kms:Decrypt", "kms:ReEncryptFrom")
 ADMINISTRATORS = ("AdministratorAccess", "IAMFullAccess")
-ATTACHMENTS = (
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-    "aws:iam/userPolicyAttachment:UserPolicyAttachment",
-    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
-    "aws:iam/policyAttachment:PolicyAttachment",
-)
+POLICY_ARNS = ("managedPolicyArns", "managedPolicyArn", "policyArn", "policyArns")
+"""Where roles, permission sets and attachments name managed policies."""
 SOURCES = ("aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "sts:ExternalId")
 """Conditions that bind a service to the account on whose behalf it acts; Firehose sends the account as external id
 (Firehose developer guide, "Grant Firehose access to an Amazon S3 destination")."""
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
-ROLE_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ROLE = "aws:iam/role:Role"
+ROLES_OF = {
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "role",
+    "aws:iam/policyAttachment:PolicyAttachment": "roles",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "roleName",
+}
+"""What gives a role its policies, and the property that names the role."""
 
 OWN_ACCOUNT_ONLY = frozenset(
     {"cloudtrail.amazonaws.com", "ec2.amazonaws.com", "lambda.amazonaws.com", "pods.eks.amazonaws.com"}
@@ -41,7 +63,7 @@ CloudTrail to use CloudWatch Logs" ("doesn't support the use of aws:SourceArn an
 role to an AWS service"."""
 
 
-def _judge_each(node: Node, wrong: Callable[[Permission], Answer], message: str) -> Iterator[Judgement]:
+def _judge_each(node: Node, wrong: Callable[[Statement], Answer], message: str) -> Iterator[Judgement]:
     """One judgement a document: the statement that is wrong, or the document that has none."""
     for path, found in documents(node):
         if found is None:
@@ -56,36 +78,36 @@ def _judge_each(node: Node, wrong: Callable[[Permission], Answer], message: str)
 
 @resource_rule("iam-no-star-star")
 def nothing_may_everything(node: Node) -> Iterator[Judgement]:
-    def wrong(permission: Permission) -> Answer:
-        all_actions = bool(permission.all_but) or any_of(
-            None if is_unknown(action) else action in ("*", "*:*") for action in permission.actions
+    def wrong(statement: Statement) -> Answer:
+        all_actions = bool(statement.all_but) or any_of(
+            None if is_unknown(action) else every_action(action) for action in statement.actions
         )
-        return all_of([permission.allows, all_actions, permission.everywhere])
+        return all_of([statement.allows, all_actions, statement.everywhere])
 
     yield from _judge_each(node, wrong, "allows every action on every resource")
 
 
 @resource_rule("iam-no-service-wildcard")
 def no_whole_service(node: Node) -> Iterator[Judgement]:
-    def wrong(permission: Permission) -> Answer:
-        whole = any_of(None if is_unknown(action) else action.endswith(":*") for action in permission.actions)
-        return all_of([permission.allows, whole, permission.everywhere])
+    def wrong(statement: Statement) -> Answer:
+        whole = any_of(None if is_unknown(action) else whole_service(action) for action in statement.actions)
+        return all_of([statement.allows, whole, statement.for_a_whole_kind])
 
     yield from _judge_each(node, wrong, "allows every action of a service on every resource")
 
 
 @resource_rule("iam-no-privilege-escalation")
 def no_way_to_more_rights(node: Node) -> Iterator[Judgement]:
-    def wrong(permission: Permission) -> Answer:
-        return all_of([permission.permits(*ESCALATIONS), permission.everywhere])
+    def wrong(statement: Statement) -> Answer:
+        return all_of([statement.permits(*ESCALATIONS), statement.for_a_whole_kind])
 
     yield from _judge_each(node, wrong, "allows to take or pass any role, and with it any right")
 
 
 @resource_rule("iam-kms-decrypt-limited")
 def decrypts_named_keys(node: Node) -> Iterator[Judgement]:
-    def wrong(permission: Permission) -> Answer:
-        return all_of([permission.permits(*DECRYPTIONS), permission.everywhere])
+    def wrong(statement: Statement) -> Answer:
+        return all_of([statement.permits(*DECRYPTIONS), statement.for_a_whole_kind])
 
     yield from _judge_each(node, wrong, "allows to decrypt with every key of the account")
 
@@ -96,11 +118,8 @@ def no_administrator(node: Node) -> Iterator[Judgement]:
         return None if is_unknown(arn) else str(arn).rpartition("/")[2] not in ADMINISTRATORS
 
     message = "has a managed policy that allows everything"
-    if node.type in ATTACHMENTS:
-        yield say(node, "policyArn", harmless(look(node.inputs, "policyArn")), message)
-    else:
-        arns = as_list(look(node.inputs, "managedPolicyArns"))
-        yield say(node, "managedPolicyArns", all_of(map(harmless, arns)), message)
+    path = next((one for one in POLICY_ARNS if look(node.inputs, one) is not ABSENT), POLICY_ARNS[0])
+    yield say(node, path, all_of(map(harmless, as_list(look(node.inputs, path)))), message)
 
 
 @resource_rule("iam-no-user-policies")
@@ -118,30 +137,42 @@ def no_lasting_credentials(node: Node) -> Iterator[Judgement]:
 @resource_rule("iam-trust-policy-limited")
 def trusts_with_a_condition(node: Node) -> Iterator[Judgement]:
     path = "assumeRolePolicy"
-    found = permissions(look(node.inputs, path), path)
+    found = statements(look(node.inputs, path), path)
     if found is None:
         yield say(node, path, None, "")
         return
     own = str(node.outputs.get("arn", "")).split(":")
     problems = [problem for one in found if one.allows for problem in _trust_problems(one, own[4] if own[4:] else "")]
-    yield say(node, path, None if None in problems else not problems, "; ".join(filter(None, problems)))
+    yield say(node, path, False if any(problems) else None if problems else True, "; ".join(filter(None, problems)))
 
 
-def _trust_problems(permission: Permission, account: str) -> Iterator[str | None]:
+def _trust_problems(statement: Statement, account: str) -> Iterator[str | None]:
     """What is wrong with whom a statement trusts; None where it cannot be told."""
-    for kind, who in permission.principals:
+    if statement.for_anybody:
+        yield "trusts everybody"
+        return
+    for kind, who in statement.principals:
         if is_unknown(who):
             yield None
-        elif who == "*":
-            yield "trusts everybody"
-        elif kind == "AWS" and _is_foreign(who, account):
-            if not permission.limited_by("sts:ExternalId", "aws:PrincipalOrgID"):
-                yield f"trusts {who} without sts:ExternalId or aws:PrincipalOrgID"
-        elif kind == "Service" and who not in OWN_ACCOUNT_ONLY:
-            if not permission.limited_by(*SOURCES):
-                yield f"trusts {who} without aws:SourceAccount or aws:SourceArn"
-        elif kind == "Federated" and not (permission.limited_by("*:sub") and permission.limited_by("*:aud")):
-            yield f"trusts {who} without conditions on :sub and :aud"
+            continue
+        keys = _keys_wanted(kind, who, account)
+        answer = all_of(narrowed(statement, wanted) for wanted in keys)
+        if answer is None:
+            yield None
+        elif not answer:
+            named = " and ".join(" or ".join(wanted) for wanted in keys)
+            yield f"trusts {who} without a condition that limits {named}"
+
+
+def _keys_wanted(kind: str, who: str, account: str) -> tuple[tuple[str, ...], ...]:
+    """The condition keys that have to limit a principal: one of each group."""
+    match kind.lower():
+        case "service":
+            return () if who in OWN_ACCOUNT_ONLY else (SOURCES,)
+        case "federated":
+            return (("*:sub",), ("*:aud",))
+        case _:
+            return (("sts:ExternalId", "aws:PrincipalOrgID"),) if _is_foreign(who, account) else ()
 
 
 def _is_foreign(principal: str, account: str) -> bool:
@@ -175,12 +206,18 @@ def _number(node: Node, path: str, right: Callable[[float], bool], message: str)
 
 @stack_rule("eks-node-role-ecr-read-only")
 def nodes_only_pull(graph: Graph) -> Iterator[Judgement]:
-    roles = {role for group in graph.of_type(NODE_GROUP) for role in group.property_dependencies.get("nodeRoleArn", ())}
-    for node in graph.of_type(ROLE_ATTACHMENT):
-        if not roles.intersection(node.property_dependencies.get("role", ())):
+    message = "nodes may push or delete images"
+    for role in graph.of_type(ROLE):
+        if not any(refers(graph, group, "nodeRoleArn", role) for group in graph.of_type(NODE_GROUP)):
             continue
-        arn = look(node.inputs, "policyArn")
-        wide = is_unknown(arn) or is_one(
-            str(arn).rpartition("/")[2], "AmazonEC2ContainerRegistryPowerUser", "AmazonEC2ContainerRegistryFullAccess"
-        )
-        yield say(node, "policyArn", None if is_unknown(arn) else not wide, "nodes may push or delete images")
+        for path, arn in rows(role, "managedPolicyArns"):
+            yield say(role, path, _only_pulls(arn), message)
+        for type_, property_ in ROLES_OF.items():
+            for node in referring(graph, type_, property_, role):
+                for path, arn in rows(node, "policyArns" if type_.endswith("Exclusive") else "policyArn"):
+                    yield say(node, path, _only_pulls(arn), message)
+
+
+def _only_pulls(arn: object) -> Answer:
+    wide = ("AmazonEC2ContainerRegistryPowerUser", "AmazonEC2ContainerRegistryFullAccess", *ADMINISTRATORS)
+    return None if is_unknown(arn) else str(arn).rpartition("/")[2] not in wide

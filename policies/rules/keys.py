@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Node
+from policies.answers import answer
+from policies.conditions import CALLERS, closed
 from policies.model import ABSENT, Judgement, judge, look, say
 from policies.registry import resource_rule
-from policies.rules.documents import closed
-from policies.rules.evidence import answer, at_least, demand, one_of, yes
+from policies.rules.evidence import at_least, demand, one_of, yes
 
 KEY = "aws:kms/key:Key"
 _DAYS = 30
-_CALLERS = frozenset(("kms:calleraccount", "kms:viaservice", "aws:principalorgid"))
+_CALLERS = frozenset((*CALLERS, "kms:calleraccount"))
+"""`kms:ViaService` is not among them: it says through which service somebody comes, not who."""
 _ROTATION_MESSAGE = "The key is never rotated."
 
 demand(

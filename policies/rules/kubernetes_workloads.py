@@ -6,8 +6,9 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
+from policies.answers import as_list
 from policies.facts import facts
-from policies.model import ABSENT, Judgement, Verdict, judge, look
+from policies.model import ABSENT, Judgement, Verdict, judge, look, say
 from policies.pods import (
     RUN_TO_COMPLETION,
     containers,
@@ -19,17 +20,17 @@ from policies.pods import (
     spec_path,
 )
 from policies.registry import resource_rule, stack_rule
+from policies.rules.secrets import holds_secret
 
 OWN_REGISTRIES = re.compile(r"(\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?|public\.ecr\.aws)/")
 """The account's own registry and AWS's public one, which mirrors Docker's official images."""
-_SECRET_NAME = re.compile(r"password|passwd|secret|token|api_?key|private_?key|credential", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"password|passwd|passphrase|(?:^|_)(?:pass|pwd)(?:_|$)|secret|token|(?:api|access|private)_?key|credential",
+    re.IGNORECASE,
+)
 _NO_SECRET = re.compile(
     r"(_(FILE|PATH|DIR|NAME|ARN|URL|URI|ENDPOINT|TTL|SECONDS)$)|^(true|false|\d*)$|^\$\(", re.IGNORECASE
 )
-_SECRET_VALUE = re.compile(
-    r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\bghp_\w{36}|://[^/\s:@]+:[^/\s@$]+@"
-)
-"""Access keys of AWS, private keys, tokens of GitHub, and addresses with a password in them."""
 _REPLICATED = ("kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet")
 _AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 _BUDGET = "kubernetes:policy/v1:PodDisruptionBudget"
@@ -114,7 +115,7 @@ def _variable(node: Node, path: str) -> Judgement:
 
 
 def _is_secret(named: bool, value: str) -> bool:
-    return value == SECRET or bool(_SECRET_VALUE.search(value)) or (named and not _NO_SECRET.search(value))
+    return value == SECRET or holds_secret(value) or (named and not _NO_SECRET.search(value))
 
 
 def _advice(node: Node, path: str) -> Judgement:
@@ -161,26 +162,34 @@ def disruption_budget(graph: Graph) -> Iterator[Judgement]:
         if copies == UNKNOWN:
             yield Judgement(verdict=Verdict.UNKNOWN, path=path, value=copies, urn=owner.urn)
         elif isinstance(copies, int) and copies > 1:
-            yield _budget(workload, copies, graph.of_type(_BUDGET))
+            yield from _budgets(workload, copies, graph.of_type(_BUDGET))
 
 
-def _budget(workload: Node, copies: int, budgets: Iterable[Node]) -> Judgement:
+def _budgets(workload: Node, copies: int, budgets: Iterable[Node]) -> Iterator[Judgement]:
+    """Each budget that selects the copies has to leave room; two of them keep the API server from evicting any."""
     near = [one for one in budgets if namespace(one) == namespace(workload)]
     matching = {one.urn: selects(look(one.inputs, "spec.selector"), pod_labels(workload)) for one in near}
-    chosen = next((one for one in near if matching[one.urn]), None)
-    if chosen is None:
-        verdict = Verdict.UNKNOWN if None in matching.values() else Verdict.BROKEN
+    chosen = [one for one in near if matching[one.urn]]
+    if not chosen:
         message = "a drained node may take all copies at once: no PodDisruptionBudget selects them"
-        return Judgement(verdict=verdict, path="spec.replicas", value=copies, message=message, urn=workload.urn)
-    name = "minAvailable" if look(chosen.inputs, "spec.minAvailable") is not ABSENT else "maxUnavailable"
-    message = "the budget allows no disruption: a node can never be drained"
-    return judge(chosen, f"spec.{name}", lambda value: _leaves_room(name, value, copies), message)
+        yield say(workload, "spec.replicas", None if None in matching.values() else False, message)
+    for number, budget in enumerate(chosen):
+        name = "minAvailable" if look(budget.inputs, "spec.minAvailable") is not ABSENT else "maxUnavailable"
+        if number:
+            message = "a second budget for the same pods: the API server refuses to evict any of them"
+            yield say(budget, "spec.selector", False, message)
+        message = "the budget allows no disruption: a node can never be drained"
+        yield judge(budget, f"spec.{name}", lambda value, name=name: _leaves_room(name, value, copies), message)
 
 
 def _leaves_room(name: str, value: Any, copies: int) -> bool:
-    if isinstance(value, str) and value.endswith("%"):
-        return value != ("100%" if name == "minAvailable" else "0%")
-    return int(value) < copies if name == "minAvailable" else int(value) >= 1
+    """Shares are rounded up, as the disruption controller does."""
+    text = str(value)
+    share = text.removesuffix("%")
+    if not share.lstrip("-").isdigit():
+        return False
+    number = -(-copies * int(share) // 100) if text.endswith("%") else int(share)
+    return number < copies if name == "minAvailable" else number >= 1
 
 
 @stack_rule("k8s-replicas-and-spread")
@@ -194,8 +203,10 @@ def replicas_and_spread(graph: Graph) -> Iterator[Judgement]:
         if look(workload.inputs, affinity) is not ABSENT and look(workload.inputs, spread) is ABSENT:
             yield judge(workload, affinity, bool, message)
         else:
-            yield judge(workload, spread, _over_zones, message)
+            constraints = look(workload.inputs, spread)
+            known = UNKNOWN not in as_list(constraints) or _over_zones(as_list(constraints))
+            yield judge(workload, spread, _over_zones, message) if known else say(workload, spread, None, message)
 
 
 def _over_zones(constraints: Any) -> bool:
-    return any(one.get("topologyKey") == "topology.kubernetes.io/zone" for one in constraints)
+    return any(look(one, "topologyKey") == "topology.kubernetes.io/zone" for one in constraints)

@@ -4,21 +4,10 @@ from collections.abc import Iterator
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, any_of, distinct, is_one, is_set, is_true, is_unknown, negated, rows
 from policies.model import ABSENT, Judgement, look, say
+from policies.references import referring, unclear
 from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
-    all_of,
-    any_of,
-    as_list,
-    is_one,
-    is_set,
-    is_true,
-    is_unknown,
-    negated,
-    referring,
-    rows,
-    unclear,
-)
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 ACL = "aws:wafv2/webAcl:WebAcl"
@@ -26,7 +15,7 @@ ACL_ASSOCIATION = "aws:wafv2/webAclAssociation:WebAclAssociation"
 ACL_LOGGING = "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration"
 REST_STAGE = "aws:apigateway/stage:Stage"
 METHOD_SETTINGS = "aws:apigateway/methodSettings:MethodSettings"
-TLS_POLICIES = ("ELBSecurityPolicy-TLS13-1-2-", "ELBSecurityPolicy-FS-1-2-")
+TLS_POLICIES = ("ELBSecurityPolicy-TLS13-1-2-", "ELBSecurityPolicy-TLS13-1-3-", "ELBSecurityPolicy-FS-1-2-")
 ENCRYPTED = ("HTTPS", "TLS")
 
 
@@ -88,7 +77,7 @@ def ambiguous_requests_are_refused(node: Node) -> Iterator[Judgement]:
 @resource_rule("alb-multi-az")
 def balancer_spans_zones(node: Node) -> Iterator[Judgement]:
     places = [look(node.inputs, path) for path in ("subnets", "subnetMappings")]
-    answer = any_of(None if is_unknown(value) else len(as_list(value)) > 1 for value in places)
+    answer = any_of(None if is_unknown(value) else len(distinct(value)) > 1 for value in places)
     yield say(node, "subnets", answer, "the load balancer is in one zone")
 
 
@@ -147,8 +136,12 @@ def api_asks_who_calls(node: Node) -> Iterator[Judgement]:
     if is_one(str(look(node.inputs, "routeKey")).partition(" ")[0], "OPTIONS"):
         return
     # An HTTP API's route without a type is open.
-    answer = negated(is_one(look(node.inputs, path), "NONE", ABSENT))
+    answer = negated(is_one(_capitals(look(node.inputs, path)), "NONE", ABSENT))
     yield say(node, path, answer, "everybody may call this route")
+
+
+def _capitals(value: object) -> object:
+    return value.upper() if isinstance(value, str) and not is_unknown(value) else value
 
 
 @resource_rule("apigw-tracing")

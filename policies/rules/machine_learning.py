@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, is_one, is_own_key, is_set, is_true, is_unknown, negated, rows
 from policies.model import ABSENT, Judgement, look, say
 from policies.registry import resource_rule
-from policies.rules.logic import all_of, is_one, is_set, is_true, is_unknown, negated, rows
 
 
 @resource_rule("sagemaker-notebook-no-internet")
@@ -49,7 +49,7 @@ def endpoint_has_a_key(node: Node) -> Iterator[Judgement]:
 
 
 def _key(node: Node, path: str, message: str) -> Judgement:
-    return say(node, path, is_set(look(node.inputs, path)), message)
+    return say(node, path, is_own_key(look(node.inputs, path)), message)
 
 
 @resource_rule("sagemaker-model-isolated")

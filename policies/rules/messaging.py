@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Node
+from policies.conditions import closed
 from policies.model import ABSENT, Judgement, judge, look
 from policies.registry import resource_rule
-from policies.rules.documents import closed
 from policies.rules.evidence import demand, given, not_off
 
 TOPIC = "aws:sns/topic:Topic"
@@ -15,7 +15,7 @@ demand("sns-kms", "kmsMasterKeyId", given, "Messages of the topic lie on disk in
 demand(
     "sns-no-http-subscription",
     "protocol",
-    lambda value: value != "http",
+    lambda value: str(value).lower() != "http",
     "Messages go out over plain HTTP.",
 )
 

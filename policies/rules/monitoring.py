@@ -4,20 +4,21 @@ from collections.abc import Iterator
 
 from mlops.core.audit_events import WATCHED, WatchedEvent
 from mlops.plan.graph import Graph, Node
-from policies.model import Answer, Judgement, look, say
-from policies.registry import resource_rule, stack_rule
-from policies.rules.logic import (
+from policies.answers import (
     all_of,
     any_of,
     holds_unknown,
     is_false,
     is_one,
+    is_own_key,
     is_set,
     is_unknown,
     missing,
     negated,
     rows,
 )
+from policies.model import Answer, Judgement, look, say
+from policies.registry import resource_rule, stack_rule
 
 FILTER = "aws:cloudwatch/logMetricFilter:LogMetricFilter"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -36,7 +37,7 @@ def logs_are_kept_a_year(node: Node) -> Iterator[Judgement]:
 
 @resource_rule("log-group-kms")
 def logs_have_a_key(node: Node) -> Iterator[Judgement]:
-    yield say(node, "kmsKeyId", is_set(look(node.inputs, "kmsKeyId")), "logs are not encrypted with a key of yours")
+    yield say(node, "kmsKeyId", is_own_key(look(node.inputs, "kmsKeyId")), "logs are not encrypted with a key of yours")
 
 
 @resource_rule("alarms-have-actions")
@@ -67,7 +68,12 @@ def audit_events_are_watched(graph: Graph) -> Iterator[Judgement]:
 
 def _finds(node: Node, event: WatchedEvent) -> Answer:
     pattern = look(node.inputs, "pattern")
-    return None if is_unknown(pattern) else all(word in str(pattern) for word in event.words)
+    if is_unknown(pattern):
+        return None
+    text = str(pattern)
+    # A further condition, or a contrary one, lets events through that somebody has to hear of.
+    wider = all(text.count(sign) <= event.pattern.count(sign) for sign in ("!=", "&&", "NOT"))
+    return wider and all(word in text for word in event.words)
 
 
 def _raises(alarm: Node, node: Node) -> Answer:
@@ -81,4 +87,7 @@ def _raises(alarm: Node, node: Node) -> Answer:
         same = True
     actions = look(alarm.inputs, "alarmActions")
     heard = None if holds_unknown(actions) else is_set(actions)
-    return all_of([same, heard, negated(is_false(look(alarm.inputs, "actionsEnabled")))])
+    threshold = look(alarm.inputs, "threshold")
+    # One event is enough; an alarm on a thousand hears of none.
+    first = None if is_unknown(threshold) else not isinstance(threshold, int | float) or threshold <= 1
+    return all_of([same, heard, first, negated(is_false(look(alarm.inputs, "actionsEnabled")))])

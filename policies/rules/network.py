@@ -3,22 +3,15 @@
 from collections.abc import Iterator, Mapping
 
 from mlops.plan.graph import Graph, Node
+from policies.addresses import is_internet
+from policies.answers import all_of, any_of, is_one, is_unknown, missing, negated, rows
+from policies.conditions import CALLERS, narrowed
+from policies.documents import Statement, statements
 from policies.model import ABSENT, Answer, Judgement, look, say
+from policies.patterns import every_action
+from policies.references import referring, refers, sources, unclear
 from policies.registry import resource_rule, stack_rule
-from policies.rules.grants import permissions
-from policies.rules.logic import (
-    all_of,
-    any_of,
-    is_one,
-    is_unknown,
-    missing,
-    negated,
-    referring,
-    refers,
-    rows,
-    sources,
-    unclear,
-)
+from policies.rules.security_groups import EGRESS, INGRESS, OLD_RULE
 
 VPC = "aws:ec2/vpc:Vpc"
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -27,10 +20,13 @@ DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 ROUTE = "aws:ec2/route:Route"
 ROUTE_TABLE = "aws:ec2/routeTable:RouteTable"
+DEFAULT_TABLE = "aws:ec2/defaultRouteTable:DefaultRouteTable"
+MAIN_ASSOCIATION = "aws:ec2/mainRouteTableAssociation:MainRouteTableAssociation"
 ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 NODE_GROUPS = ("aws:eks/nodeGroup:NodeGroup", "aws:eks/fargateProfile:FargateProfile")
 
 ENDPOINT_SERVICES = ("s3", "ec2", "ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "kms")
+GROUP_RULES = (OLD_RULE, INGRESS, EGRESS)
 DATA_STORES = {
     "aws:rds/subnetGroup:SubnetGroup": "subnetIds",
     "aws:elasticache/subnetGroup:SubnetGroup": "subnetIds",
@@ -38,7 +34,9 @@ DATA_STORES = {
     "aws:efs/mountTarget:MountTarget": "subnetId",
 }
 """What holds data, and the property that says in which subnets."""
-ALL_TRAFFIC = ("0.0.0.0/0", "::/0")
+_OWN = frozenset((*CALLERS, "aws:resourceaccount", "aws:resourceorgid"))
+"""Condition keys that bind calls through an endpoint to accounts of ours."""
+_DESTINATIONS = ("destinationCidrBlock", "destinationIpv6CidrBlock", "cidrBlock", "ipv6CidrBlock")
 
 
 @stack_rule("vpc-flow-logs")
@@ -63,9 +61,20 @@ def default_group_is_closed(graph: Graph) -> Iterator[Judgement]:
             yield _absence(graph, vpc, DEFAULT_GROUP, "vpcId", message)
         for node in found:
             for path in ("ingress", "egress"):
-                yield say(
-                    node, path, is_one(look(node.inputs, path), [], ABSENT), f"the default group has {path} rules"
-                )
+                message = f"the default group has {path} rules"
+                yield say(node, path, is_one(look(node.inputs, path), [], ABSENT), message)
+        for owner in (vpc, *found):
+            yield from _rules_beside(graph, owner)
+
+
+def _rules_beside(graph: Graph, owner: Node) -> Iterator[Judgement]:
+    """Rules of a default group that are resources of their own; they name it by its network's output as well."""
+    for type_ in GROUP_RULES:
+        for rule in graph.of_type(type_):
+            group = look(rule.inputs, "securityGroupId")
+            named = owner.type == DEFAULT_GROUP and refers(graph, rule, "securityGroupId", owner)
+            if named or (isinstance(group, str) and group == owner.outputs.get("defaultSecurityGroupId", ABSENT)):
+                yield say(rule, "securityGroupId", False, "the default group has a rule")
 
 
 def _absence(graph: Graph, node: Node, type_: str, name: str, message: str) -> Judgement:
@@ -98,23 +107,21 @@ def aws_is_reached_privately(graph: Graph) -> Iterator[Judgement]:
 @resource_rule("vpc-endpoint-policy-restricted")
 def endpoint_has_a_policy(node: Node) -> Iterator[Judgement]:
     message = "the endpoint takes every call of everybody to every account"
-    found = permissions(look(node.inputs, "policy"), "policy")
-    if found is None:
+    found = statements(look(node.inputs, "policy"))
+    if look(node.inputs, "policy") is ABSENT:
+        yield say(node, "policy", False, message)
+    elif found is None:
         yield say(node, "policy", None, message)
-        return
-    wrong = [
-        all_of(
-            [
-                one.allows,
-                any_of(None if is_unknown(action) else action == "*" for action in one.actions),
-                one.everywhere,
-                ("*", "*") in one.principals or ("AWS", "*") in one.principals,
-                not one.conditions,
-            ]
-        )
-        for one in found
-    ]
-    yield say(node, "policy", all_of([bool(found), negated(any_of(wrong))]), message)
+    else:
+        yield say(node, "policy", all_of([bool(found), negated(any_of(map(_takes_everything, found)))]), message)
+
+
+def _takes_everything(statement: Statement) -> Answer:
+    actions = bool(statement.all_but) or any_of(
+        None if is_unknown(action) else every_action(action) for action in statement.actions
+    )
+    narrow = narrowed(statement, _OWN)
+    return all_of([statement.allows, actions, statement.everywhere, statement.for_anybody, negated(narrow)])
 
 
 @stack_rule("vpc-subnets-multi-az")
@@ -134,15 +141,32 @@ def spans_zones(graph: Graph) -> Iterator[Judgement]:
 
 def public_subnets(graph: Graph) -> dict[str, Answer]:
     """URN of each subnet -> whether its route table leads to an internet gateway."""
-    tables = {table.urn: _leads_out(graph, table) for table in graph.of_type(ROUTE_TABLE)}
-    return {
-        subnet.urn: any_of(
-            tables[table.urn] if table else None
-            for association in referring(graph, ASSOCIATION, "subnetId", subnet)
-            for table in sources(graph, association, "routeTableId", ROUTE_TABLE) or (None,)
-        )
-        for subnet in graph.of_type(SUBNET)
-    }
+    tables = {table.urn: _leads_out(graph, table) for table in graph.of_type(ROUTE_TABLE, DEFAULT_TABLE)}
+    main = _main_tables(graph, tables)
+    return {subnet.urn: _is_public(graph, tables, subnet, main) for subnet in graph.of_type(SUBNET)}
+
+
+def _is_public(graph: Graph, tables: Mapping[str, Answer], subnet: Node, main: Answer) -> Answer:
+    """A subnet that is associated with no table follows its network's main one; as AWS makes that, it leads nowhere."""
+    associations = referring(graph, ASSOCIATION, "subnetId", subnet)
+    if not associations and not unclear(graph, ASSOCIATION, "subnetId"):
+        return main
+    return any_of(
+        tables[table.urn] if table else None
+        for association in associations
+        for table in sources(graph, association, "routeTableId", ROUTE_TABLE, DEFAULT_TABLE) or (None,)
+    )
+
+
+def _main_tables(graph: Graph, tables: Mapping[str, Answer]) -> Answer:
+    """Whether some network's main table leads to the internet: one that a stack takes over, or puts in its place."""
+    taken = [tables[table.urn] for table in graph.of_type(DEFAULT_TABLE)]
+    placed = [
+        tables[table.urn]
+        for association in graph.of_type(MAIN_ASSOCIATION)
+        for table in sources(graph, association, "routeTableId", ROUTE_TABLE)
+    ]
+    return any_of([*taken, *placed])
 
 
 def _leads_out(graph: Graph, table: Node) -> Answer:
@@ -157,11 +181,9 @@ def _to_internet(route: object) -> Answer:
     gateway = look(route, "gatewayId")
     if gateway is ABSENT:
         return False
-    cidr = next(
-        (value for key in ("destinationCidrBlock", "cidrBlock") if (value := look(route, key)) is not ABSENT), ""
-    )
+    cidrs = [value for key in _DESTINATIONS if (value := look(route, key)) is not ABSENT]
     # An unknown gateway is one that is made here: routes name other targets by other properties.
-    return all_of([is_one(cidr, *ALL_TRAFFIC), is_unknown(gateway) or not str(gateway).startswith("vgw-")])
+    return all_of([any_of(map(is_internet, cidrs)), is_unknown(gateway) or not str(gateway).startswith("vgw-")])
 
 
 @stack_rule("vpc-private-subnets-present")

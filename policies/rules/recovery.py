@@ -8,11 +8,12 @@ guide, "Restoring a DB instance to a specified time"), which meets the RPO.
 from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
+from policies.answers import answer
 from policies.model import Judgement, judge, look, say
+from policies.references import attached
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import attached
 from policies.rules.databases import CLUSTER, CLUSTER_INSTANCE, INSTANCE
-from policies.rules.evidence import answer, at_least, demand, yes
+from policies.rules.evidence import at_least, demand, yes
 
 RETENTION_DAYS = 14
 """Days of automated backups that production needs; the levels of smaller tiers only advise."""

@@ -6,23 +6,33 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import all_of, answer, any_of, elements
+from policies.conditions import closed
 from policies.model import Answer, Judgement, judge, look, say
+from policies.patterns import is_open
+from policies.references import attached
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import attached
-from policies.rules.documents import closed
-from policies.rules.evidence import answer, demand, elements, given, one_of, yes
-from policies.rules.logic import all_of, any_of
+from policies.rules.evidence import demand, given, one_of, yes
 
 REPOSITORY = "aws:ecr/repository:Repository"
 SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"
 LIFECYCLE = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 
-demand(
-    "ecr-immutable-tags",
-    "imageTagMutability",
-    one_of("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION"),
-    "A tag can be moved to another image: what was tested need not be what runs.",
-)
+
+@resource_rule("ecr-immutable-tags")
+def tags_stay(node: Node) -> Iterable[Judgement]:
+    """An exclusion of every tag leaves none that cannot be moved."""
+    message = "A tag can be moved to another image: what was tested need not be what runs."
+    yield judge(node, "imageTagMutability", one_of("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION"), message)
+    path = "imageTagMutabilityExclusionFilters"
+    for index, row in enumerate(elements(look(node.inputs, path))):
+        yield (
+            judge(node, f"{path}[{index}].filter", lambda text: not is_open(str(text)), message)
+            if row
+            else say(node, path, None, message)
+        )
+
+
 demand(
     "ecr-kms",
     "encryptionConfigurations[0].encryptionType",
@@ -54,6 +64,8 @@ def _matches(pattern: Any, name: Any) -> Answer:
         return True
     if UNKNOWN in (pattern, name) or not isinstance(name, str):
         return None
+    if not isinstance(pattern, str):
+        return False
     return fnmatchcase(name, pattern if "*" in pattern else f"*{pattern}*")
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import any_of, elements
 from policies.model import Answer, look
-from policies.rules.attachments import attached, targets
-from policies.rules.evidence import elements
-from policies.rules.logic import any_of
+from policies.references import attached, targets
 
 SUBNET = "aws:ec2/subnet:Subnet"
 TABLES = ("aws:ec2/routeTable:RouteTable", "aws:ec2/defaultRouteTable:DefaultRouteTable")

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 
 from mlops.plan.graph import Node
+from policies.answers import all_of, answer, any_of, elements
+from policies.conditions import closed
 from policies.model import Judgement, judge, look, say
 from policies.registry import resource_rule
-from policies.rules.documents import closed
-from policies.rules.evidence import answer, at_least, demand, elements, given, not_off, not_on, yes
-from policies.rules.logic import all_of, any_of
+from policies.rules.evidence import at_least, demand, given, not_off, not_on, yes
 
 _LOGS = ("ES_APPLICATION_LOGS", "AUDIT_LOGS")
+DOMAIN = "aws:opensearch/domain:Domain"
 _NODES = 3
 _CALLERS = ("aws:principalorgid", "aws:sourcevpce", "aws:sourcevpc", "aws:principalaccount", "aws:sourceaccount")
 
@@ -23,7 +24,8 @@ demand(
 
 @resource_rule("opensearch-in-vpc")
 def search_is_in_the_network(node: Node) -> Iterable[Judgement]:
-    yield judge(node, "vpcOptions.subnetIds", given, "The domain has an address on the internet.")
+    if node.type == DOMAIN:
+        yield judge(node, "vpcOptions.subnetIds", given, "The domain has an address on the internet.")
     message = "The access policy lets everybody in."
     yield from closed(node, message, _CALLERS, path="accessPolicies", absent_is_met=True)
 

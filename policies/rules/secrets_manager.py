@@ -4,18 +4,19 @@ import re
 from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
+from policies.answers import answer
+from policies.conditions import closed
 from policies.model import ABSENT, Answer, Judgement, judge, look, say
+from policies.references import attached
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import attached
-from policies.rules.documents import closed
-from policies.rules.evidence import answer, demand, given, yes
+from policies.rules.evidence import demand, given, own_key, yes
 
 SECRET = "aws:secretsmanager/secret:Secret"
 ROTATION = "aws:secretsmanager/secretRotation:SecretRotation"
 _DAYS = 90
 _HOURS_PER_DAY = 24
 
-demand("secrets-cmk", "kmsKeyId", given, "The secret is encrypted with AWS's own key: every role that reads it may.")
+demand("secrets-cmk", "kmsKeyId", own_key, "The secret is encrypted with AWS's own key: every role that reads it may.")
 
 
 @stack_rule("secrets-rotation")

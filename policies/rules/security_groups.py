@@ -6,9 +6,10 @@ from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
+from policies.addresses import is_internet
+from policies.answers import all_of, any_of, as_list, is_one, is_set, is_unknown, negated, rows
 from policies.model import ABSENT, Answer, Judgement, look, say
 from policies.registry import resource_rule
-from policies.rules.logic import all_of, any_of, as_list, is_one, is_set, is_unknown, negated, rows
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 OLD_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
@@ -16,7 +17,6 @@ INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 ACL = "aws:ec2/networkAcl:NetworkAcl"
 
-INTERNET = ("0.0.0.0/0", "::/0")
 ADMIN_PORTS = (22, 3389, 445)
 ACL_ADMIN_PORTS = (22, 3389)
 DATA_PORTS = (
@@ -25,9 +25,11 @@ DATA_PORTS = (
     *(9200, 9300, 5601, 2379, 10250, 8080, 8888),
 )
 """Databases, caches, Kafka, Elasticsearch, etcd, kubelet, and the ports of dashboards and notebooks."""
-ALL_PROTOCOLS = ("-1", "all", -1)
-PORTS = ("tcp", "udp", "6", "17", 6, 17)
+ALL_PROTOCOLS = ("-1",)
+PORTS = ("tcp", "udp")
 """Protocols that have ports."""
+NEARLY_ALL = 60_000
+"""So many ports in one rule are every port, less a few."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class Opening:
 
     @property
     def to_internet(self) -> Answer:
-        return any_of(is_one(cidr, *INTERNET) for cidr in self.cidrs)
+        return any_of(map(is_internet, self.cidrs))
 
     @property
     def _protocol_unknown(self) -> bool:
@@ -57,7 +59,12 @@ class Opening:
             return None
         if self.protocol in ALL_PROTOCOLS:
             return True
-        return all_of([self.protocol in PORTS, is_one(self.first, 0, 1), is_one(self.last, 65535)])
+        if self.protocol not in PORTS:
+            return False
+        if is_unknown(self.first) or is_unknown(self.last):
+            return None
+        numbers = isinstance(self.first, int) and isinstance(self.last, int)
+        return numbers and self.last - self.first >= NEARLY_ALL
 
     def covers(self, *ports: int) -> Answer:
         """Whether one of the ports is open."""
@@ -145,7 +152,7 @@ def no_open_door(node: Node) -> Iterator[Judgement]:
 @resource_rule("sg-egress-limited")
 def names_where_it_goes(node: Node) -> Iterator[Judgement]:
     def everything(one: Opening) -> Answer:
-        return is_one(one.protocol, *ALL_PROTOCOLS)
+        return one.whole
 
     yield from _closed(node, everything, "everything may leave to anywhere", "egress")
 
@@ -154,7 +161,7 @@ def names_where_it_goes(node: Node) -> Iterator[Judgement]:
 def says_what_it_is_for(node: Node) -> Iterator[Judgement]:
     yield say(node, "description", is_set(look(node.inputs, "description")), "nobody can tell what it is for")
     if node.type == GROUP:
-        for path, row in rows(node, "ingress"):
+        for path, row in (*rows(node, "ingress"), *rows(node, "egress")):
             answer = None if row == UNKNOWN else is_set(look(row, "description"))
             yield say(node, f"{path}.description", answer, "nobody can tell what the rule is for")
 

@@ -6,18 +6,19 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import answer, any_of, elements
+from policies.conditions import closed, denies_plain_http
 from policies.model import ABSENT, Answer, Judgement, Verdict, judge, look, say
+from policies.references import Attached, attached, names_of
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import Attached, attached
-from policies.rules.documents import closed, denies_plain_http
-from policies.rules.evidence import answer, at_least, demand, elements, given, one_of, yes
-from policies.rules.logic import any_of
+from policies.rules.evidence import at_least, demand, given, one_of, own_key, yes
 
 BUCKET = "aws:s3/bucket:Bucket"
-BUCKETS = (BUCKET, "aws:s3/bucketObjectv2:BucketV2", "aws:s3/bucketV2:BucketV2")
+BUCKETS = (BUCKET,)
 PUBLIC_ACCESS_BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
+ACCESS_POINT = "aws:s3/accessPoint:AccessPoint"
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 LOGGING = "aws:s3/bucketLogging:BucketLogging"
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
@@ -47,7 +48,7 @@ def _bucket_parts(graph: Graph, type_: str) -> Attached:
 
 
 def _each_bucket(
-    graph: Graph, type_: str, message: str, look_at: Callable[[Node], Iterable[Judgement]]
+    graph: Graph, type_: str, message: str, look_at: Callable[[Node, Node], Iterable[Judgement]]
 ) -> Iterator[Judgement]:
     """What `look_at` says of the part of each bucket; broken where a bucket has none."""
     parts = _bucket_parts(graph, type_)
@@ -56,12 +57,12 @@ def _each_bucket(
         if not found:
             yield parts.missing(bucket, message)
         for part in found:
-            yield from look_at(part)
+            yield from look_at(bucket, part)
 
 
 @stack_rule("s3-bucket-public-access-blocked")
 def public_access_is_blocked(graph: Graph) -> Iterable[Judgement]:
-    def flags(block: Node) -> Iterable[Judgement]:
+    def flags(_: Node, block: Node) -> Iterable[Judgement]:
         return [
             judge(block, flag, yes, f"{flag} is off: the bucket can be opened to the public.") for flag in PUBLIC_FLAGS
         ]
@@ -83,7 +84,7 @@ def buckets_are_encrypted(graph: Graph) -> Iterable[Judgement]:
     message = "The bucket has no default encryption of its own."
     known = one_of("AES256", "aws:kms", "aws:kms:dsse")
 
-    def rules(part: Node) -> Iterable[Judgement]:
+    def rules(_: Node, part: Node) -> Iterable[Judgement]:
         return _rules(part, lambda index: judge(part, f"rules[{index}].{_ALGORITHM}", known, message), message)
 
     return _each_bucket(graph, ENCRYPTION, message, rules)
@@ -107,7 +108,7 @@ def _has_own_key(part: Node, index: int) -> Judgement:
     algorithm = judge(
         part, f"rules[{index}].{_ALGORITHM}", _KMS, "Objects are encrypted with a key of S3's, not with KMS."
     )
-    key = judge(part, f"rules[{index}].{_KEY}", given, "The KMS key is AWS's own: nobody can restrict or revoke it.")
+    key = judge(part, f"rules[{index}].{_KEY}", own_key, "The KMS key is AWS's own: nobody can restrict or revoke it.")
     return key if algorithm.verdict is Verdict.MET else algorithm
 
 
@@ -115,7 +116,7 @@ def _has_own_key(part: Node, index: int) -> Judgement:
 def buckets_are_versioned(graph: Graph) -> Iterable[Judgement]:
     message = "Versioning is off: what is overwritten or deleted is lost."
 
-    def status(part: Node) -> Iterable[Judgement]:
+    def status(_: Node, part: Node) -> Iterable[Judgement]:
         return [judge(part, "versioningConfiguration.status", one_of("Enabled"), message)]
 
     return _each_bucket(graph, VERSIONING, message, status)
@@ -125,15 +126,18 @@ def buckets_are_versioned(graph: Graph) -> Iterable[Judgement]:
 def buckets_refuse_plain_http(graph: Graph) -> Iterable[Judgement]:
     message = "No statement of the bucket's policy denies requests without TLS."
 
-    def policy(part: Node) -> Iterable[Judgement]:
-        return [say(part, "policy", denies_plain_http(look(part.inputs, "policy")), message)]
+    def policy(bucket: Node, part: Node) -> Iterable[Judgement]:
+        names = frozenset(name for name in names_of(bucket) if ":" not in name)
+        return [say(part, "policy", denies_plain_http(look(part.inputs, "policy"), names), message)]
 
     return _each_bucket(graph, POLICY, message, policy)
 
 
 @resource_rule("s3-policy-no-public-principal")
 def bucket_policy_names_principals(node: Node) -> Iterable[Judgement]:
-    return closed(node, "The policy allows everybody something, without a condition on who calls.", _SOURCES)
+    """An access point without a policy of its own leaves all to its bucket's."""
+    message = "The policy allows everybody something, without a condition on who calls."
+    return closed(node, message, _SOURCES, absent_is_met=node.type == ACCESS_POINT)
 
 
 @resource_rule("s3-acl-disabled")
@@ -233,4 +237,4 @@ def _retains(lock: Node) -> Judgement:
 @resource_rule("efs-encrypted")
 def file_systems_are_encrypted(node: Node) -> Iterable[Judgement]:
     yield judge(node, "encrypted", yes, "The file system is not encrypted; only a new one can be.")
-    yield judge(node, "kmsKeyId", given, "The file system has no KMS key of its own.")
+    yield judge(node, "kmsKeyId", own_key, "The file system has no KMS key of its own.")

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import UNKNOWN
+from policies.answers import answer, any_of
 from policies.model import ABSENT, Answer, Judgement, judge, look, say
+from policies.references import attached
 from policies.registry import resource_rule, stack_rule
-from policies.rules.attachments import attached
-from policies.rules.evidence import answer, at_least, demand, given, not_off, not_on, one_of, yes
-from policies.rules.logic import any_of
+from policies.rules.evidence import at_least, demand, given, not_off, not_on, one_of, own_key, yes
 
 STREAM = "aws:kinesis/stream:Stream"
 FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
@@ -16,7 +16,7 @@ _WEEK_HOURS = 168
 _STREAM_SOURCE = "kinesisSourceConfiguration"
 _TOPIC_SOURCE = "mskSourceConfiguration"
 
-demand("msk-cmk", "encryptionInfo.encryptionAtRestKmsKeyArn", given, "The brokers' disks have AWS's own key.")
+demand("msk-cmk", "encryptionInfo.encryptionAtRestKmsKeyArn", own_key, "The brokers' disks have AWS's own key.")
 demand(
     "msk-not-public",
     "brokerNodeGroupInfo.connectivityInfo.publicAccess.type",

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops.plan.graph import Graph, Node
 from mlops.plan.values import SECRET, UNKNOWN
+from policies.answers import holds_unknown
 from policies.model import ABSENT, Judgement, Verdict, look
 from policies.registry import stack_rule
 
@@ -38,7 +39,8 @@ def resources_say_whose_they_are(graph: Graph) -> Iterable[Judgement]:
     for node in graph.of_type(*TAGGED):
         tags = tags_of(graph, node)
         missing = [] if tags is None else [name for name in WANTED if _plain(name) not in map(_plain, _filled(tags))]
-        verdict = Verdict.UNKNOWN if tags is None else Verdict.BROKEN if missing else Verdict.MET
+        unsure = tags is None or holds_unknown([value for name, value in tags.items() if _plain(name) in _PLAIN])
+        verdict = Verdict.BROKEN if missing else Verdict.UNKNOWN if unsure else Verdict.MET
         yield Judgement(
             verdict=verdict,
             path="tags",
@@ -55,6 +57,9 @@ def _filled(tags: Mapping[str, Any]) -> list[str]:
 def _plain(name: str) -> str:
     plain = re.sub(r"[^a-z]", "", name.lower())
     return _SPELLINGS.get(plain, plain)
+
+
+_PLAIN = frozenset(map(_plain, WANTED))
 
 
 def tags_of(graph: Graph, node: Node) -> dict[str, Any] | None:

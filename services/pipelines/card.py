@@ -14,8 +14,7 @@ from pipelines.train import Trained
 
 _KINDS = {
     "collaborative": "Item-item collaborative filtering: a product's score is the sum, over the products a user took, "
-    "of the weight of the strongest event times the cosine similarity of the two products, shrunk for pairs with few "
-    "common users.",
+    "of the weight of the strongest event times how much the one product speaks for the other.",
     "popularity": "Popularity: everybody is shown what most users took and they did not. It is the declared champion "
     "because nothing beat it on this data.",
 }
@@ -45,10 +44,11 @@ def _details(trained: Trained, evaluated: Evaluated, now: datetime) -> list[str]
         _KINDS[evaluated.passed],
         "",
         f"- Made: {now:%Y-%m-%d %H:%M} UTC by code {trained.code_version}, MLflow run {trained.run}",
-        (
-            f"- Parameters: {trained.hyperparameters.neighbours} neighbours a product, "
-            f"shrinkage {trained.hyperparameters.shrinkage:g}"
-        ),
+        f"- Learnt by: {trained.hyperparameters}",
+        *[
+            f"- Tried on the latest part of the training: {trial.hyperparameters}: {trial.ndcg}"
+            for trial in trained.trials
+        ],
         f"- Runtime: Python {made.python}, numpy {made.numpy}, model format {made.model_format}",
         "",
         "## Intended use",

@@ -159,14 +159,15 @@ def erase_command(user_id: str, as_json: Json = False) -> None:
     """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
     context = _context(LoopOptions())
     with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
-        found = erase(context.raw, context.store, context.tracking, user_id, datetime.now(UTC))
+        found = erase(context.raw, context.store, context.tracking, context.recommender, user_id, datetime.now(UTC))
     held = ", ".join(found.model_versions) or "none"
     _answer(
         found,
         as_json,
         lambda: (
             f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
-            f"rows removed. Model versions trained before: {held}; `run-loop` replaces the champion."
+            f"rows removed. Model versions left: {held}; the recommender does not know the user any more, and "
+            "`run-loop` replaces the champion."
         ),
     )
 

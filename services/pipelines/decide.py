@@ -13,7 +13,7 @@ class Triggers:
     """When to train again. None switches a trigger off."""
 
     drift_share: float | None = 0.3
-    """Share of the watched columns that must have drifted."""
+    """Share of the watched columns that must have drifted, unless one moved far enough alone."""
     performance_share: float | None = 0.7
     """Share of the promised hit rate below which even the favourable end of the interval must lie."""
     freshness_events: int | None = 10_000
@@ -21,7 +21,13 @@ class Triggers:
     schedule_days: float | None = 7.0
     """Age of the champion, provided there is anything new."""
     erasure: bool = True
-    """Train again as soon as a user of the champion asked to be forgotten: its arrays hold the history."""
+    """Train again as soon as a user of the champion was erased or withdrew: its arrays hold the history."""
+    least_interval_minutes: float = 15.0
+    """Between the end of a training and the next one, whatever fires: a cool-down."""
+    backoff_minutes: float = 15.0
+    """Wait after a refused or failed training; it doubles with each one in a row."""
+    most_backoff_hours: float = 24.0
+    """Longest wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +60,16 @@ def _champion(seen: Monitored, _: Triggers) -> Reason | None:
 def _erasure(seen: Monitored, triggers: Triggers) -> Reason | None:
     if not triggers.erasure or not seen.erased_since_training:
         return None
-    return Reason(trigger="erasure", text=f"{seen.erased_since_training} users were erased since the training.")
+    return Reason(
+        trigger="erasure", text=f"{seen.erased_since_training} users were erased, or withdrew, since the training."
+    )
 
 
 def _drift(seen: Monitored, triggers: Triggers) -> Reason | None:
     share = seen.drift.share if seen.drift else None
-    if triggers.drift_share is None or seen.drift is None or share is None or share < triggers.drift_share:
+    if triggers.drift_share is None or seen.drift is None or share is None:
+        return None
+    if share < triggers.drift_share and not any(column.drifted_alone for column in seen.drift.columns):
         return None
     moved = ", ".join(
         f"{column.name} {column.distance:.2f} (limit {column.threshold:g})"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -13,7 +13,8 @@ from pipelines.batch import SCORES
 from pipelines.features import FeatureStore
 from pipelines.lake import parquet
 from pipelines.raw import RawLake
-from pipelines.tracking import Tracking
+from pipelines.serving import Recommender
+from pipelines.tracking import CHAMPION, Tracking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,32 +27,69 @@ class Erased:
     feature_rows: int
     scores: int
     model_versions: tuple[str, ...]
-    """Versions whose arrays may hold the user until they are trained again (the champion) or deleted (the others)."""
+    """Versions that are left: the champion holds the user until it is trained again, and serves as if it did not."""
 
 
-def erase(raw: RawLake, store: FeatureStore, tracking: Tracking, user_id: str, now: datetime) -> Erased:
+def erase(
+    raw: RawLake, store: FeatureStore, tracking: Tracking, recommender: Recommender | None, user_id: str, now: datetime
+) -> Erased:
     """Forget a user, with all earlier versions of the objects; safe to repeat.
 
-    The erasure itself is remembered by pseudonym, so that a replayed stream or an old file is filtered, and the next
-    decision is to train again.
+    The erasure itself is remembered by pseudonym: a replayed stream or an old file is filtered, the recommender does
+    not know the user from now on, and the next decision is to train again.
     """
     pseudonym = raw.masker.pseudonyms.of(user_id)
+    asked = pa.array([pseudonym])
     # Remembered first: whatever arrives from now on is filtered.
     raw.erasures.add(pseudonym, now, events=0)
-    training = snapshots.forget(raw.lake, pseudonym)
-    raw.erasures.add(pseudonym, now, events=training)
-    events = raw.forget(pa.array([pseudonym]))
+    derived = _derived(raw, store, asked)
+    raw.erasures.add(pseudonym, now, events=derived.training_events)
+    events = raw.forget(asked)
     users = raw.users()
     raw.keep_users(users.filter(pc.not_equal(users["user_id"], pseudonym)))
+    quarantined = _quarantine(raw, user_id) + _quarantine(raw, pseudonym)
+    settle(raw, store, tracking, recommender, now)
+    return replace(
+        derived,
+        raw_events=events,
+        quarantined_rows=quarantined,
+        model_versions=tuple(version.number for version in tracking.versions()),
+    )
+
+
+def settle(
+    raw: RawLake, store: FeatureStore, tracking: Tracking, recommender: Recommender | None, now: datetime
+) -> None:
+    """Carry on what erasures and withdrawals ask for past the raw lake; safe to repeat.
+
+    What was derived from users who withdrew goes. Whom the champion may still hold the recommender is told not to know,
+    and versions that hold them and serve nobody are deleted.
+    """
+    pending = raw.erasures.pending()
+    if pending:
+        gone = _derived(raw, store, pa.array(pending))
+        raw.erasures.settled(pending, now, events=gone.training_events)
+    if raw.erasures.last() is None:
+        return
+    champion = tracking.aliased(CHAMPION)
+    if champion is not None and tracking.suppress(raw.erasures.since(champion.created)) and recommender is not None:
+        recommender.reload()
+    for version in tracking.versions():
+        if not version.aliases and raw.erasures.since(version.created):
+            tracking.delete_version(version)
+
+
+def _derived(raw: RawLake, store: FeatureStore, users: pa.Array) -> Erased:
+    training = snapshots.forget(raw.lake, users)
     # Candidates hold histories, and what was promoted is in the registry.
     raw.lake.delete_below("artifacts", "candidates/")
     return Erased(
-        raw_events=events,
-        quarantined_rows=_quarantine(raw, user_id) + _quarantine(raw, pseudonym),
+        raw_events=0,
+        quarantined_rows=0,
         training_events=training,
-        feature_rows=store.forget(pseudonym),
-        scores=_scores(raw, pseudonym),
-        model_versions=tuple(version.number for version in tracking.versions()),
+        feature_rows=store.forget(users),
+        scores=_scores(raw, users),
+        model_versions=(),
     )
 
 
@@ -68,11 +106,11 @@ def _quarantine(raw: RawLake, user_id: str) -> int:
     return gone
 
 
-def _scores(raw: RawLake, user_id: str) -> int:
+def _scores(raw: RawLake, users: pa.Array) -> int:
     gone = 0
     for key in raw.lake.keys("artifacts", SCORES):
         table = raw.lake.get_table("artifacts", key)
-        kept = table.filter(pc.not_equal(table["user_id"], user_id))
+        kept = table.filter(pc.invert(pc.is_in(table["user_id"], value_set=users)))
         if kept.num_rows < table.num_rows:
             raw.lake.replace("artifacts", key, parquet(kept))
             gone += table.num_rows - kept.num_rows

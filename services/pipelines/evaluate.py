@@ -7,22 +7,19 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from pipelines import snapshots
 from pipelines.errors import GateError
+from pipelines.exam import Exam
 from pipelines.features import Features, FeatureStore
 from pipelines.gate import CANDIDATES, Candidate, Figures, GateRules, Verdict, groups, judge
 from pipelines.lake import Lake
-from pipelines.matrices import Csr, Interactions
-from pipelines.metrics import PerUser, interval, rank
+from pipelines.matrices import Interactions
+from pipelines.metrics import PerUser, interval
 from pipelines.schema import USER_VIEW
 from pipelines.tracking import CHAMPION, Tracking, Version
 from pipelines.train import EVALUATION, Trained
-from recommender.manifest import Kind
 from recommender.model import Model
-
-_SEED = 11
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,65 +44,6 @@ class Evaluated:
     verdict: Verdict
     passed: Candidate
     """Who goes on to be registered."""
-
-
-@dataclass(frozen=True, eq=False)
-class Exam:
-    """Users with what they took before, and what they took later."""
-
-    users: list[str]
-    products: list[str]
-    before: Csr
-    later: list[frozenset[str]]
-
-    @classmethod
-    def of(cls, pairs: Interactions, most_users: int, learnt: Interactions | None = None) -> "Exam":
-        """The exam that a snapshot's pairs make.
-
-        Args:
-            learnt: what the champion was trained from. Events that arrive late can put a pair that it learnt from
-                among those held out today; such pairs are asked of nobody.
-        """
-        held = pairs.held_out()
-        before = ~held
-        if learnt is not None:
-            held &= ~pairs.contains(learnt, ~learnt.held_out())
-        candidates = np.unique(pairs.user[held])
-        if len(candidates) > most_users:
-            candidates = np.sort(np.random.default_rng(_SEED).choice(candidates, most_users, replace=False))
-        position = np.full(len(pairs.users), -1)
-        position[candidates] = np.arange(len(candidates))
-        later: list[set[str]] = [set() for _ in candidates]
-        for user, product in zip(position[pairs.user[held]], pairs.product[held], strict=True):
-            if user >= 0:
-                later[user].add(pairs.products[product])
-        return cls(
-            users=[pairs.users[user] for user in candidates],
-            products=pairs.products,
-            before=sparse.csr_array(pairs.matrix(before)[candidates]),
-            later=[frozenset(products) for products in later],
-        )
-
-    def sit(self, learnt: Model, kind: Kind, k: int) -> PerUser:
-        """Ask what was learnt, with the histories of this exam; products it does not know it cannot recommend."""
-        names = learnt.products.names(range(len(learnt.products)))
-        place = {name: column for column, name in enumerate(names)}
-        column = np.asarray([place.get(product, -1) for product in self.products], np.int64)
-        rows = np.repeat(np.arange(len(self.users)), np.diff(self.before.indptr))
-        columns = column[self.before.indices]
-        known = columns >= 0
-        history = sparse.csr_array(
-            (self.before.data[known], (rows[known], columns[known])), shape=(len(self.users), len(names))
-        )
-        if kind == "popularity":
-            model = Model.popularity_only(self.users, names, history, learnt.popularity)
-        else:
-            similar = sparse.csr_array(
-                (learnt.neighbours.data, learnt.neighbours.indices, learnt.neighbours.indptr),
-                shape=(len(names), len(names)),
-            )
-            model = Model.collaborative(self.users, names, history, similar, learnt.popularity)
-        return rank(model, self.users, self.later, k)
 
 
 def evaluate(
@@ -199,6 +137,7 @@ def _figures(
     return Figures(
         ndcg=interval(found.ndcg),
         hit_rate=interval(found.hit),
+        next_hit_rate=interval(found.next_hit),
         coverage=found.coverage,
         groups=groups(found.ndcg, names, rules),
         over_popularity=interval(found.ndcg - popular.ndcg) if popular else None,
@@ -213,6 +152,8 @@ def _logged(figures: dict[Candidate, Figures], users: int) -> dict[str, float]:
         logged[f"{kind}.ndcg.low"] = value.ndcg.low
         logged[f"{kind}.ndcg.high"] = value.ndcg.high
         logged[f"{kind}.hit_rate"] = value.hit_rate.mean
+        if value.next_hit_rate is not None:
+            logged[f"{kind}.next_hit_rate"] = value.next_hit_rate.mean
         logged[f"{kind}.coverage"] = value.coverage
         for group in value.groups:
             logged[f"{kind}.ndcg.group.{''.join(c if c.isalnum() else '_' for c in group.name)}"] = group.ndcg.mean

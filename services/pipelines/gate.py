@@ -53,6 +53,8 @@ class Figures:
     """NDCG less popularity's, by user; None for popularity itself."""
     over_champion: Interval | None
     """NDCG less the champion's, by user; None where there is no champion."""
+    next_hit_rate: Interval | None = None
+    """Hit rate of the one product that each user took next: what can be seen of a model that serves as well."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from pipelines import typed
+from pipelines.delivered import take_delivered
 from pipelines.errors import InputError
 from pipelines.intake import Intake, put_quarantine
 from pipelines.lake import Lake
@@ -65,9 +66,10 @@ def ingest(raw: RawLake, stream: Stream, now: datetime, *, assume_consent: bool 
         InputError: a file cannot be read at all; it stays in the inbox until it is rejected.
         GateError: a file would delete more than it may unasked.
     """
-    _expire(raw, now)
+    raw.expire(now)
     _inbox(raw, now, assume_consent)
     _stream(raw, stream, now, assume_consent)
+    take_delivered(raw, now, assume_consent=assume_consent)
     return Ingested(
         batches=raw.batches(),
         deliveries=raw.deliveries(),
@@ -91,13 +93,6 @@ def drop_files(lake: Lake, files: list[Path]) -> list[str]:
     for path in files:
         keys.append(lake.upload("raw", f"{INBOX}{_digest(path)[:16]}/{path.name}", path))
     return keys
-
-
-def _expire(raw: RawLake, now: datetime) -> None:
-    oldest = raw.rules.oldest(now).isoformat()
-    for batch in raw.batches():
-        if batch.newest and batch.newest < oldest:
-            raw.drop(batch.name)
 
 
 def _inbox(raw: RawLake, now: datetime, assume_consent: bool) -> None:
@@ -125,7 +120,7 @@ def _reference(raw: RawLake, kind: Kind, path: Path, name: str, source: str, now
     chunks = [part for chunk in read(path, kind, bad) for part in convert(chunk, _conversion(raw, kind), bad)]
     rows = pa.concat_tables([(USERS if kind == "users" else PRODUCTS).empty_table(), *chunks])
     if kind == "users":
-        raw.put_users(rows, path.name)
+        raw.put_users(rows, path.name, now)
     else:
         raw.put_products(rows)
     put_quarantine(raw.lake, name, bad)

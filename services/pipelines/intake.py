@@ -18,12 +18,15 @@ from pipelines.raw import Batch, RawLake
 class Intake:
     """Writes one batch part by part; what it wrote goes again unless it is finished."""
 
-    def __init__(self, raw: RawLake, name: str, now: datetime, *, assume_consent: bool) -> None:
+    def __init__(
+        self, raw: RawLake, name: str, now: datetime, *, assume_consent: bool, known: pa.ChunkedArray | None = None
+    ) -> None:
         self._raw, self._name, self._now, self._assume = raw, name, now, assume_consent
+        self._known = pa.chunked_array([], pa.string()) if known is None else known
         self._consenting = raw.consenting()
-        self._parts = self._read = self._rows = self._refused = self._expired = self._erased = 0
+        self._parts = self._read = self._rows = self._refused = self._expired = self._erased = self._repeated = 0
         self._bad = Quarantine()
-        self._newest = ""
+        self._newest = self._oldest = ""
 
     def __enter__(self) -> "Intake":
         return self
@@ -41,6 +44,10 @@ class Intake:
             self._keep(events)
 
     def _keep(self, events: pa.Table) -> None:
+        if len(self._known):
+            fresh = events.filter(pc.invert(pc.is_in(events["event_id"], value_set=self._known)))
+            self._repeated += events.num_rows - fresh.num_rows
+            events = fresh
         allowed = self._raw.erasures.allowed(events["user_id"])
         self._erased += events.num_rows - pc.sum(allowed).as_py() if events.num_rows else 0
         events = events.filter(allowed)
@@ -59,7 +66,9 @@ class Intake:
         self._raw.lake.put_table("raw", f"events/{self._name}/part-{self._parts:04}.parquet", kept)
         self._parts += 1
         self._rows += kept.num_rows
-        self._newest = max(self._newest, pc.max(kept["timestamp"]).as_py().astimezone(UTC).isoformat())
+        span = pc.min_max(kept["timestamp"]).as_py()
+        self._newest = max(self._newest, span["max"].astimezone(UTC).isoformat())
+        self._oldest = min(filter(None, (self._oldest, span["min"].astimezone(UTC).isoformat())))
 
     def finish(self, source: str, unreadable: Quarantine) -> None:
         """Write what was put aside, then the manifest.
@@ -78,7 +87,9 @@ class Intake:
             without_consent=self._refused,
             expired=self._expired,
             erased=self._erased,
+            repeated=self._repeated,
             newest=self._newest,
+            oldest=self._oldest,
             ingested=self._now.isoformat(),
             reasons=dict(self._bad.reasons + unreadable.reasons),
             personal=dict(self._bad.personal),

@@ -7,6 +7,7 @@ in one process with the others.
 import io
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,9 +77,16 @@ class Lake:
             raise ServiceError(f"{self.uri(zone, key)} is missing: the step that writes it has to run first.")
         return data
 
-    def keys(self, zone: Zone, prefix: str) -> list[str]:
-        """Keys below a prefix, sorted."""
-        return sorted(item["Key"] for page in self._pages(zone, "list_objects_v2", prefix) for item in page["Contents"])
+    def keys(
+        self, zone: Zone, prefix: str, *, before: datetime | None = None, since: datetime | None = None
+    ) -> list[str]:
+        """Keys below a prefix, sorted; only of objects written before a moment, or since one, where it is given."""
+        return sorted(
+            item["Key"]
+            for page in self._pages(zone, "list_objects_v2", prefix)
+            for item in page["Contents"]
+            if (before is None or item["LastModified"] < before) and (since is None or item["LastModified"] >= since)
+        )
 
     def delete(self, zone: Zone, *keys: str) -> int:
         """Remove objects with all their versions, so that nothing can be restored; returns how many versions went."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pipelines.decide import Decision, Triggers, decide
 from pipelines.deploy import Deployed, DeployRules, deploy
+from pipelines.erase import settle
 from pipelines.evaluate import Evaluated, EvaluationRules, evaluate
 from pipelines.explain import Explained, explain
 from pipelines.features import Features, FeatureStore
@@ -16,16 +17,20 @@ from pipelines.ingest import Ingested, ingest
 from pipelines.lake import Lake
 from pipelines.monitor import Monitored, monitor
 from pipelines.privacy import Masker, PrivacyRules
+from pipelines.prune import Lifetimes
 from pipelines.quality import QualityRules
 from pipelines.raw import RawLake
 from pipelines.register import Registered, register
+from pipelines.search import CANDIDATES, SearchRules
 from pipelines.serving import Recommender
 from pipelines.settings import Settings
+from pipelines.similarity import Hyperparameters
 from pipelines.snapshots import users
 from pipelines.stream import Stream
 from pipelines.tracking import Tracking
-from pipelines.train import Hyperparameters, Trained, train
+from pipelines.train import Trained, train
 from pipelines.validate import Validated, validate
+from pipelines.warn import Limits
 
 _T = TypeVar("_T")
 
@@ -38,11 +43,15 @@ class LoopOptions:
     """Treat users without a consent flag as consenting."""
     privacy: PrivacyRules = field(default_factory=PrivacyRules)
     quality: QualityRules = field(default_factory=QualityRules)
-    hyperparameters: Hyperparameters = field(default_factory=Hyperparameters)
+    hyperparameters: tuple[Hyperparameters, ...] = CANDIDATES
+    """What is tried; one alone is taken as it is."""
+    search: SearchRules = field(default_factory=SearchRules)
     evaluation: EvaluationRules = field(default_factory=EvaluationRules)
     gate: GateRules = field(default_factory=GateRules)
     deploy: DeployRules = field(default_factory=DeployRules)
     triggers: Triggers = field(default_factory=Triggers)
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
+    limits: Limits = field(default_factory=Limits)
 
 
 class Context:
@@ -118,8 +127,16 @@ class Step:
     """Kubernetes quantity: what the step takes at a million users and 5 million events."""
 
 
+def take_in(context: Context) -> Ingested:
+    """Take in what is new, and let everything know who is to be forgotten."""
+    found = ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
+    if context.raw.erasures.last() is not None:
+        settle(context.raw, context.store, context.tracking, context.recommender, context.now())
+    return found
+
+
 def _ingest(context: Context, _: Done) -> Ingested:
-    return ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
+    return take_in(context)
 
 
 def _validate(context: Context, done: Done) -> Validated:
@@ -138,6 +155,7 @@ def _train(context: Context, done: Done) -> Trained:
         done[Validated].snapshot,
         done[Features],
         context.options.hyperparameters,
+        context.options.search,
         context.run,
         context.now(),
         context.raw.masker.pseudonyms.fingerprint,

@@ -1,7 +1,6 @@
 """From events to sparse matrices, and the split that evaluation rests on."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,8 @@ Longs = npt.NDArray[np.int64]
 
 HELD_OUT = 0.2
 """Share of a user's products, the latest ones, that is held out for evaluation."""
-_BLOCK = 2_048
-"""Products whose common users are counted at once: bounds memory, whatever the catalogue's size."""
+VALIDATION = 0.2
+"""Share of the pairs that are not held out, the latest of all users', on which hyperparameters are chosen."""
 LEAST_PRODUCTS = 3
 """Users with fewer products are learnt from and not evaluated."""
 
@@ -34,6 +33,8 @@ class Interactions:
     product: Longs
     weight: Floats
     """Of the strongest event of the pair."""
+    order: Longs
+    """Place of the pair's first event among all events, in the order of time."""
 
     @classmethod
     def of(cls, events: pa.Table) -> "Interactions":
@@ -48,7 +49,8 @@ class Interactions:
         np.maximum.at(strongest, place, weight)
         order = np.lexsort((first, pair // max(1, len(products))))
         pair = pair[order]
-        return cls(users, products, pair // max(1, len(products)), pair % max(1, len(products)), strongest[order])
+        width = max(1, len(products))
+        return cls(users, products, pair // width, pair % width, strongest[order], first[order])
 
     def matrix(self, rows: npt.NDArray[np.bool_] | None = None) -> Csr:
         """Users by products, of all pairs or of those given."""
@@ -56,6 +58,19 @@ class Interactions:
         values = (self.weight[kept].astype(np.float32), (self.user[kept], self.product[kept]))
         found: Csr = sparse.csr_array(values, shape=(len(self.users), len(self.products)))
         return found
+
+    def among(self, rows: npt.NDArray[np.bool_]) -> "Interactions":
+        """Some of the pairs, with the users and products that are left."""
+        users, user = np.unique(self.user[rows], return_inverse=True)
+        products, product = np.unique(self.product[rows], return_inverse=True)
+        return Interactions(
+            [self.users[place] for place in users],
+            [self.products[place] for place in products],
+            user,
+            product,
+            self.weight[rows],
+            self.order[rows],
+        )
 
     def contains(self, others: "Interactions", rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Per pair of these, whether it is among some rows of the others, by name."""
@@ -72,12 +87,30 @@ class Interactions:
         The same events give the same split, and more events move it forward, so that a model of last week has not
         seen what this week's is judged by.
         """
-        counts = np.bincount(self.user, minlength=len(self.users))
+        return self._latest(np.ones(len(self.user), np.bool_))
+
+    def validation(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Per pair, among those that are not held out: whether it is learnt from, is history, is asked for.
+
+        The cut is one point in time for everybody: what is learnt lies before it, what is asked for after it. The
+        history of those who are asked may reach beyond the cut, as a visitor's history reaches beyond the training.
+        """
+        kept = ~self.held_out()
+        late = kept & (self.order > np.quantile(self.order[kept], 1.0 - VALIDATION)) if kept.any() else kept
+        asked = self._latest(kept) & late
+        history = kept & ~asked & np.isin(self.user, np.unique(self.user[asked]))
+        return kept & ~late, history, asked
+
+    def _latest(self, among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Per pair, whether it is one of its user's latest among some pairs, of users who have enough of them."""
+        user = self.user[among]
+        counts = np.bincount(user, minlength=len(self.users))
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else counts
-        place = np.arange(len(self.user)) - starts[self.user]
+        place = np.arange(len(user)) - starts[user]
         test = np.where(counts >= LEAST_PRODUCTS, np.maximum(1, np.floor(counts * HELD_OUT)), 0)
-        held: npt.NDArray[np.bool_] = place >= (counts - test)[self.user]
-        return held
+        latest = np.zeros(len(self.user), np.bool_)
+        latest[among] = place >= (counts - test)[user]
+        return latest
 
 
 def _places(names: list[str], among: pa.Array) -> Longs:
@@ -88,35 +121,3 @@ def _places(names: list[str], among: pa.Array) -> Longs:
 def popularity(matrix: Csr) -> Floats:
     """By product: the sum of the weights of all users."""
     return np.asarray(matrix.sum(axis=0), np.float64).reshape(-1)
-
-
-def neighbours(matrix: Csr, *, most: int, shrinkage: float) -> Csr:
-    """Products by products: the cosine of each product's most similar ones.
-
-    Args:
-        most: neighbours kept a product.
-        shrinkage: pulls the similarity of products with few common users towards zero: n / (n + shrinkage) for n
-            common users (Bell and Koren, "Improved Neighborhood-based Collaborative Filtering", 2007).
-    """
-    taken = sparse.csr_array(matrix.T)
-    taken.data = np.ones_like(taken.data)
-    by_user = sparse.csr_array(taken.T)
-    sizes = np.diff(taken.indptr).astype(np.float64)
-    blocks = [
-        _nearest(sparse.csr_array(taken[start : start + _BLOCK] @ by_user), start, sizes, most, shrinkage)
-        for start in range(0, taken.shape[0], _BLOCK)
-    ]
-    return cast(Csr, sparse.vstack(blocks, format="csr")) if blocks else matrix[:0, :0]
-
-
-def _nearest(common: Csr, first: int, sizes: Floats, most: int, shrinkage: float) -> Csr:
-    """The rows of some products: `common` counts the users that each shares with every other."""
-    rows, columns, together = np.repeat(np.arange(common.shape[0]), np.diff(common.indptr)), common.indices, common.data
-    others = rows + first != columns
-    rows, columns, together = rows[others], columns[others], together[others].astype(np.float64)
-    similarity = together / np.sqrt(sizes[rows + first] * sizes[columns]) * (together / (together + shrinkage))
-    order = np.lexsort((columns, -similarity, rows))
-    rank = np.arange(len(rows)) - np.searchsorted(rows, np.arange(common.shape[0]))[rows]
-    kept = order[rank < most]
-    values = (similarity[kept].astype(np.float32), (rows[kept], columns[kept]))
-    return sparse.csr_array(values, shape=common.shape)

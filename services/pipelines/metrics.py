@@ -36,22 +36,26 @@ class PerUser:
     """Normalised discounted cumulative gain at k with binary relevance, 0 to 1."""
     hit: Floats
     """1 where at least one held-out product is among the k, else 0."""
+    next_hit: Floats
+    """1 where the product that the user took next is among the k, else 0: however many more are known, it is one."""
     coverage: float
     """Share of the catalogue that is recommended to at least one user."""
 
 
-def rank(model: Model, users: Sequence[str], wanted: Sequence[frozenset[str]], k: int) -> PerUser:
-    """Ask the model exactly as serving does, and compare with what the users really took."""
+def rank(model: Model, users: Sequence[str], wanted: Sequence[Sequence[str]], k: int) -> PerUser:
+    """Ask the model exactly as serving does, and compare with what the users really took, in the order of time."""
     discount = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discount)])
-    ndcg, hit, shown = np.zeros(len(users)), np.zeros(len(users)), set[str]()
+    ndcg, hit, next_hit, shown = np.zeros(len(users)), np.zeros(len(users)), np.zeros(len(users)), set[str]()
     for place, (user, held_out) in enumerate(zip(users, wanted, strict=True)):
         listed = [found.product_id for found in model.recommend(user, k)]
         shown.update(listed)
-        gain = sum(discount[position] for position, product in enumerate(listed) if product in held_out)
+        taken = frozenset(held_out)
+        gain = sum(discount[position] for position, product in enumerate(listed) if product in taken)
         ndcg[place] = gain / ideal[min(k, len(held_out))]
         hit[place] = float(gain > 0.0)
-    return PerUser(ndcg, hit, len(shown) / max(1, len(model.products)))
+        next_hit[place] = float(held_out[0] in listed)
+    return PerUser(ndcg, hit, next_hit, len(shown) / max(1, len(model.products)))
 
 
 def interval(values: Floats) -> Interval:

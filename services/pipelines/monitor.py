@@ -15,15 +15,17 @@ from pipelines.errors import ServiceError
 from pipelines.metrics import Interval, interval, rank
 from pipelines.raw import RawLake
 from pipelines.schema import EVENTS
-from pipelines.serving import Recommender
+from pipelines.serving import Recommender, between, quantile
 from pipelines.tracking import CHAMPION, Tracking, Version
 from recommender.manifest import MANIFEST
 from recommender.model import Model
 
 LATEST = "monitoring/latest.json"
-_LEAST_USERS = 20
+_LEAST_USERS = 50
 """Users with new products below whom hits say nothing."""
 _MOST_USERS = 2_000
+_LATENCY_SECONDS = 300.0
+"""How far back answers count; longer where looks are rarer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,9 @@ class Monitored:
     champion_kind: str | None
     champion_age_seconds: float | None
     requests: int | None
+    """For recommendations, within the last minutes; since the recommender started where this is the first look."""
     p95_seconds: float | None
-    """Of the recommender's answers since it started."""
+    """Of those requests; None without any."""
     new_events: int
     """Events that arrived after the champion's training data."""
     drift: drift.Drift | None
@@ -45,9 +48,9 @@ class Monitored:
     feature_age_seconds: float | None
     newest_event_age_seconds: float | None
     hit_rate: Interval | None
-    """Share of users with new products whose list of 10 held one of them."""
+    """Share of users with new products whose list of 10 held the one that they took next."""
     expected_hit_rate: float | None
-    """What the evaluation promised."""
+    """What the evaluation promised of the same: the next product of each user, and no other."""
     erased_since_training: int
     """Erasures that the champion's arrays do not know of."""
 
@@ -56,7 +59,7 @@ def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, s
     """Look at everything once; keeps the record in the lake and the metrics in `<state>/metrics/loop.prom`."""
     champion = tracking.aliased(CHAMPION)
     fresh = new_events(raw, champion)
-    requests, p95 = _latency(recommender)
+    requests, p95 = _latency(recommender, state, now)
     latest = features.latest(raw.lake)
     newest = [batch.newest for batch in raw.batches() if batch.newest]
     monitored = Monitored(
@@ -70,7 +73,9 @@ def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, s
         drift=_drift(raw, champion, fresh),
         quality=_quality(raw),
         feature_age_seconds=latest.age(now).total_seconds() if latest else None,
-        newest_event_age_seconds=(now - datetime.fromisoformat(max(newest))).total_seconds() if newest else None,
+        newest_event_age_seconds=max(0.0, (now - datetime.fromisoformat(max(newest))).total_seconds())
+        if newest
+        else None,
         hit_rate=_hits(tracking, champion, fresh),
         expected_hit_rate=_expected(tracking, champion),
         erased_since_training=_erased(raw, champion),
@@ -99,13 +104,27 @@ def new_events(raw: RawLake, champion: Version | None) -> pa.Table:
     return pa.concat_tables([EVENTS.empty_table(), *tables])
 
 
-def _latency(recommender: Recommender | None) -> tuple[int | None, float | None]:
+def _latency(recommender: Recommender | None, state: Path, now: datetime) -> tuple[int | None, float | None]:
+    """How it answers now: what it did last week would hide it."""
     if recommender is None:
         return None, None
     try:
-        return recommender.latency()
+        counted = recommender.latency()
     except ServiceError:
         return None, None
+    place = state / "metrics" / "latency.json"
+    try:
+        looks = [(float(at), [(float(bound), float(count)) for bound, count in found])
+                 for at, found in json.loads(place.read_text())]  # fmt: skip
+    except (OSError, ValueError, TypeError):
+        looks = []
+    moment = now.timestamp()
+    young = [look for look in looks if 0 <= moment - look[0] <= _LATENCY_SECONDS] or looks[-1:]
+    recent = between(young[0][1], counted) if young else counted
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps([*young, (moment, counted)]))
+    requests = int(recent[-1][1]) if recent else 0
+    return requests, quantile(recent, 0.95) if requests else None
 
 
 def _drift(raw: RawLake, champion: Version | None, fresh: pa.Table) -> drift.Drift | None:
@@ -118,9 +137,13 @@ def _drift(raw: RawLake, champion: Version | None, fresh: pa.Table) -> drift.Dri
     known = drift.known_events(fresh, products)
     if known.num_rows < drift.LEAST_ROWS:
         return drift.Drift(rows=known.num_rows, columns=())
-    reference = drift.sample(snapshots.events(raw.lake, version))
+    reference = snapshots.events(raw.lake, version)
+    latest = reference.slice(max(0, reference.num_rows - drift.MOST_PAST))
     return drift.measure(
-        drift.frame(reference, users, products), drift.frame(drift.sample(known), users, products), known.num_rows
+        drift.frame(drift.sample(reference), users, products),
+        drift.frame(drift.sample(known), users, products),
+        known.num_rows,
+        drift.frame(latest, users, products),
     )
 
 
@@ -136,24 +159,26 @@ def _hits(tracking: Tracking, champion: Version | None, fresh: pa.Table) -> Inte
     with TemporaryDirectory(prefix="monitor-") as folder:
         found = tracking.fetch_version(champion.number, Path(folder))
         model = Model.load(next(found.rglob(MANIFEST)).parent, mmap=False)
-    pairs = fresh.select(["user_id", "product_id"]).group_by(["user_id", "product_id"]).aggregate([])
-    taken: dict[str, set[str]] = {}
-    for user, product in zip(pairs["user_id"].to_pylist(), pairs["product_id"].to_pylist(), strict=True):
+    ordered = fresh.sort_by([("timestamp", "ascending"), ("event_id", "ascending")])
+    taken: dict[str, str] = {}
+    for user, product in zip(ordered["user_id"].to_pylist(), ordered["product_id"].to_pylist(), strict=True):
+        if user in taken:
+            continue
         row = model.users.row(user) if user is not None else None
         column = model.products.row(product) if product is not None else None
         # What the user had before is never recommended again.
         if row is not None and column is not None and column not in model.interactions.row(row)[0]:
-            taken.setdefault(user, set()).add(product)
+            taken[user] = product
     users = sorted(taken)[:_MOST_USERS]
     if len(users) < _LEAST_USERS:
         return None
-    return interval(rank(model, users, [frozenset(taken[user]) for user in users], 10).hit)
+    return interval(rank(model, users, [(taken[user],) for user in users], 10).next_hit)
 
 
 def _expected(tracking: Tracking, champion: Version | None) -> float | None:
     if champion is None or not champion.run:
         return None
-    return tracking.metrics(champion.run).get(f"{champion.tags.get('kind')}.hit_rate")
+    return tracking.metrics(champion.run).get(f"{champion.tags.get('kind')}.next_hit_rate")
 
 
 def _erased(raw: RawLake, champion: Version | None) -> int:

@@ -5,6 +5,7 @@ import hmac
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +18,8 @@ from pipelines.lake import Lake
 from pipelines.settings import Settings
 from recommender.pseudonyms import KEY_FILE, Pseudonyms
 
-_ERASED = "erased/"
+_ERASED, _WITHDRAWN, _PENDING = "erased/", "withdrawn/", "withdrawing/"
+_LAST = "forgotten.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,11 @@ class PrivacyRules:
     asks. 1 lets every file do so."""
     least_withdrawing: int = 20
     """Users below whom their share of the events asks nobody."""
+
+    @property
+    def grain(self) -> timedelta:
+        """How much later than due events are deleted, for the sake of fewer rewrites; nobody reads them meanwhile."""
+        return timedelta(days=1)
 
     def oldest(self, now: datetime) -> datetime:
         """Events before this moment go."""
@@ -86,30 +93,69 @@ class Masker:
 
 
 class Erasures:
-    """Who asked to be forgotten, by pseudonym: neither a replayed stream nor an old file may bring them back."""
+    """Who asked to be forgotten, by pseudonym: neither a replayed stream nor an old file may bring them back.
+
+    Who only withdrew consent is forgotten as well, and may come back by consenting again.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
 
     def add(self, pseudonym: str, moment: datetime, *, events: int) -> None:
         """Remember an erasure, and how many events of training sets went with it."""
-        key = _ERASED + pseudonym
-        earlier = json.loads(self._lake.get("raw", key) or b'{"events": 0}')["events"]
-        self._lake.put_json("raw", key, {"at": moment.isoformat(), "events": events + earlier})
+        self._put(_ERASED + pseudonym, moment, events)
+
+    def withdraw(self, pseudonyms: Iterable[str], moment: datetime) -> None:
+        """Remember withdrawals; what was derived from these users is still to go."""
+        for pseudonym in pseudonyms:
+            self._put(_WITHDRAWN + pseudonym, moment, 0)
+            self._lake.put("raw", _PENDING + pseudonym, b"")
+
+    def pending(self) -> list[str]:
+        """Who withdrew, and is still in what was derived."""
+        return [key.removeprefix(_PENDING) for key in self._lake.keys("raw", _PENDING)]
+
+    def settled(self, pseudonyms: Iterable[str], moment: datetime, *, events: int) -> None:
+        """What was derived from them is gone, with so many events of training sets."""
+        for pseudonym in pseudonyms:
+            self._put(_WITHDRAWN + pseudonym, moment, events)
+            self._lake.delete("raw", _PENDING + pseudonym)
+
+    def returned(self, pseudonyms: pa.Array) -> None:
+        """Who withdrew and consents again is nobody to be forgotten."""
+        for pseudonym in self._names(_WITHDRAWN) & set(pseudonyms.to_pylist()):
+            self._lake.delete("raw", _WITHDRAWN + pseudonym, _PENDING + pseudonym)
 
     def all(self) -> frozenset[str]:
-        """Pseudonyms."""
-        return frozenset(key.removeprefix(_ERASED) for key in self._lake.keys("raw", _ERASED))
+        """Pseudonyms of the erased."""
+        return self._names(_ERASED)
 
     def since(self, moment: float) -> frozenset[str]:
         """Pseudonyms of those who asked after a moment (seconds since 1970) and were in a training set."""
-        asked = {user: json.loads(self._lake.need("raw", _ERASED + user)) for user in self.all()}
+        found = [
+            (key.rpartition("/")[2], json.loads(self._lake.need("raw", key)))
+            for prefix in (_ERASED, _WITHDRAWN)
+            for key in self._lake.keys("raw", prefix)
+        ]
         return frozenset(
             user
-            for user, erasure in asked.items()
-            if erasure["events"] and datetime.fromisoformat(erasure["at"]).timestamp() > moment
+            for user, asked in found
+            if asked["events"] and datetime.fromisoformat(asked["at"]).timestamp() > moment
         )
+
+    def last(self) -> datetime | None:
+        """When somebody was forgotten last: what began before may hold them."""
+        stored = self._lake.get("raw", _LAST)
+        return datetime.fromisoformat(json.loads(stored)["at"]) if stored else None
 
     def allowed(self, user_ids: pa.ChunkedArray) -> pa.ChunkedArray:
         """Per row, whether the user did not ask to be forgotten."""
         return pc.invert(pc.is_in(user_ids, value_set=pa.array(self.all(), pa.string())))
+
+    def _names(self, prefix: str) -> frozenset[str]:
+        return frozenset(key.removeprefix(prefix) for key in self._lake.keys("raw", prefix))
+
+    def _put(self, key: str, moment: datetime, events: int) -> None:
+        earlier = json.loads(self._lake.get("raw", key) or b'{"events": 0}')["events"]
+        self._lake.put_json("raw", key, {"at": moment.isoformat(), "events": events + earlier})
+        self._lake.put_json("raw", _LAST, {"at": moment.isoformat()})

@@ -1,7 +1,8 @@
 """The raw lake: batches of events, users and the catalogue, and what it takes to forget somebody."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +17,7 @@ _USERS, _PRODUCTS = "users.parquet", "products.parquet"
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One delivery; the parts of events are `events/<name>/*.parquet`. What was delivered went one of five ways."""
+    """One delivery; the parts of events are `events/<name>/*.parquet`. What was delivered went one of six ways."""
 
     name: str
     source: str
@@ -26,8 +27,12 @@ class Batch:
     without_consent: int = 0
     expired: int = 0
     erased: int = 0
+    repeated: int = 0
+    """Events that another batch had brought."""
     newest: str = ""
     """ISO 8601; empty where the batch has no rows."""
+    oldest: str = ""
+    """The same."""
     ingested: str
     kind: Kind = "events"
     reasons: dict[str, int] = field(default_factory=dict)
@@ -38,7 +43,7 @@ class Batch:
     @property
     def delivered(self) -> int:
         """Rows that the delivery had."""
-        return self.rows + self.quarantined + self.without_consent + self.expired + self.erased
+        return self.rows + self.quarantined + self.without_consent + self.expired + self.erased + self.repeated
 
 
 class RawLake:
@@ -95,10 +100,10 @@ class RawLake:
             place = users.schema.get_field_index("consent")
             self.keep_users(users.set_column(place, USERS.field("consent"), pc.fill_null(users["consent"], True)))
 
-    def put_users(self, fresh: pa.Table, source: str) -> None:
+    def put_users(self, fresh: pa.Table, source: str, now: datetime) -> None:
         """Merge users: what a later row says wins, and what it leaves out stays.
 
-        Who withdraws consent is removed from the events too.
+        Who withdraws consent is removed from the events too, and noted: what was derived has to go as well.
 
         Args:
             source: names the delivery in an error.
@@ -114,9 +119,11 @@ class RawLake:
         withdrew = before.filter(pc.and_(pc.invert(said_no), pc.is_in(before["user_id"], value_set=refused)))
         withdrawing = withdrew["user_id"].combine_chunks()
         self._stop_if_too_many(withdrawing, source)
-        # Events first: a run that dies in between finds them still to do.
+        # Users last: a run that dies in between finds them still to do.
+        self.erasures.withdraw(withdrawing.to_pylist(), now)
         self.forget(withdrawing)
-        self.keep_users(users)
+        self.erasures.returned(users["user_id"].filter(pc.fill_null(users["consent"], False)))
+        self.keep_users(_refusals_only(users))
 
     def _stop_if_too_many(self, withdrawing: pa.Array, source: str) -> None:
         if len(withdrawing) < self.rules.least_withdrawing:
@@ -154,9 +161,39 @@ class RawLake:
                     self.lake.replace("raw", key, parquet(kept))
                     taken += table.num_rows - kept.num_rows
             if taken:
-                self.put_batch(Batch(**{**asdict(batch), "rows": batch.rows - taken, "erased": batch.erased + taken}))
+                self.put_batch(replace(batch, rows=batch.rows - taken, erased=batch.erased + taken))
                 gone += taken
         return gone
+
+    def expire(self, now: datetime) -> None:
+        """Remove events past retention, row by row; a batch of which nothing is left goes as a whole."""
+        oldest = self.rules.oldest(now)
+        for batch in self.batches():
+            if not batch.rows and batch.ingested < oldest.isoformat():
+                self.drop(batch.name)
+            elif batch.rows and batch.oldest < (oldest - self.rules.grain).isoformat():
+                self._expire(batch, oldest, now + self.rules.grain)
+
+    def _expire(self, batch: Batch, oldest: datetime, latest: datetime) -> None:
+        gone, left = 0, list[datetime]()
+        for key in self.parts(batch.name):
+            table = self.lake.get_table("raw", key)
+            moments = table["timestamp"]
+            kept = table.filter(
+                pc.and_(pc.greater_equal(moments, pa.scalar(oldest)), pc.less_equal(moments, pa.scalar(latest)))
+            )
+            gone += table.num_rows - kept.num_rows
+            if not kept.num_rows:
+                self.lake.delete("raw", key)
+                continue
+            if kept.num_rows < table.num_rows:
+                self.lake.replace("raw", key, parquet(kept))
+            left += pc.min_max(kept["timestamp"]).as_py().values()
+        if not left:
+            self.drop(batch.name)
+            return
+        first, last = (moment.astimezone(UTC).isoformat() for moment in (min(left), max(left)))
+        self.put_batch(replace(batch, rows=batch.rows - gone, expired=batch.expired + gone, oldest=first, newest=last))
 
     def put_batch(self, batch: Batch) -> None:
         """Write a delivery's manifest: from now on it is part of the lake."""
@@ -184,6 +221,15 @@ def named(products: pa.Table) -> pa.Table:
 def _filled(table: pa.Table, name: str) -> pa.Table:
     place = table.schema.get_field_index(name)
     return table.set_column(place, table.schema.field(name), pc.fill_null(table[name], UNKNOWN))
+
+
+def _refusals_only(users: pa.Table) -> pa.Table:
+    """Of who refuses nothing is kept but the refusal."""
+    refuses = pc.fill_null(pc.equal(users["consent"], False), False)
+    for name in ("email_hash", "age_band"):
+        place = users.schema.get_field_index(name)
+        users = users.set_column(place, users.schema.field(name), pc.if_else(refuses, None, users[name]))
+    return users
 
 
 def _only_ids(user_ids: pa.Array) -> pa.Table:

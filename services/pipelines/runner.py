@@ -19,6 +19,7 @@ from pipelines.features import FRESHNESS
 from pipelines.lake import Lake
 from pipelines.loop import STEPS, Context, Done, LoopOptions, Step
 from pipelines.provenance import code_version
+from pipelines.prune import prune
 from pipelines.settings import Settings
 
 LOOK_PATIENCE_SECONDS = 45.0
@@ -113,20 +114,21 @@ def run_loop(
     progress: Progress | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> dict[str, Any]:
-    """Run all steps; an unfinished run goes on unless its features would be stale. Results by step.
+    """Run all steps; an unfinished run goes on unless its features would be stale, or somebody was forgotten since.
 
     Raises:
         LoopError: of the step that could not be done; GateError ends the run, anything else leaves it unfinished.
     """
     with alone(settings.state, patience_seconds):
         unfinished = settings.state / "loop" / "unfinished.json"
-        run = None if fresh else _resumable(unfinished, clock())
+        run = None if fresh else _resumable(unfinished, clock(), Context(settings, options, "none").raw.erasures.last())
         if run is None:
             run = f"{clock():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
             unfinished.write_text(json.dumps({"run": run, "started": clock().isoformat()}))
         context = Context(settings, options, run, clock)
         try:
             results = {step.name: run_step(step.name, context, progress=progress) for step in STEPS}
+            prune(context.raw, context.tracking, options.lifetimes, clock())
         except GateError:
             unfinished.unlink(missing_ok=True)
             raise
@@ -134,13 +136,15 @@ def run_loop(
         return results
 
 
-def _resumable(path: Path, now: datetime) -> str | None:
+def _resumable(path: Path, now: datetime, forgotten: datetime | None) -> str | None:
     try:
         noted = json.loads(path.read_text())
-        young = now - datetime.fromisoformat(noted["started"]) < FRESHNESS
+        started = datetime.fromisoformat(noted["started"])
     except (OSError, ValueError, KeyError):
         return None
-    return str(noted["run"]) if young else None
+    # What it did so far may hold somebody who was forgotten since, and some of it is gone.
+    valid = now - started < FRESHNESS and (forgotten is None or forgotten < started)
+    return str(noted["run"]) if valid else None
 
 
 @contextmanager

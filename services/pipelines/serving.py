@@ -16,6 +16,9 @@ _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _POLL_SECONDS = 0.25
 
+Buckets = list[tuple[float, float]]
+"""A Prometheus histogram: upper bounds in seconds, and how many were no slower."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
@@ -69,7 +72,7 @@ class Recommender:
         Raises:
             ServiceError: time is up; what is served instead is in the message.
         """
-        self._hurry()
+        self.reload()
         end = time.monotonic() + timeout_seconds
         while True:
             served = self.serves()
@@ -82,7 +85,7 @@ class Recommender:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _hurry(self) -> None:
+    def reload(self) -> None:
         if self._token:
             try:
                 self._client.post("/admin/reload", headers={"Authorization": f"Bearer {self._token}"}, timeout=60.0)
@@ -149,16 +152,13 @@ class Recommender:
                 failed += value
         return Overlap(compared=int(count), failed=int(failed), mean=total / count if count else 0.0)
 
-    def latency(self) -> tuple[int, float | None]:
-        """Requests for recommendations so far, and their p95 in seconds (None without any)."""
-        buckets = sorted(
+    def latency(self) -> Buckets:
+        """Requests for recommendations since it started, by how long they took."""
+        return sorted(
             (float(labels["le"]), value)
             for name, labels, value in self._samples()
             if name == "http_request_duration_seconds_bucket" and labels.get("route") == _ROUTE
         )
-        if not buckets or not buckets[-1][1]:
-            return 0, None
-        return int(buckets[-1][1]), quantile(buckets, 0.95)
 
     def _samples(self) -> Iterator[tuple[str, dict[str, str], float]]:
         try:
@@ -171,7 +171,15 @@ class Recommender:
                 yield found.group(1), dict(_LABEL.findall(found.group(2) or "")), float(found.group(3))
 
 
-def quantile(buckets: Sequence[tuple[float, float]], share: float) -> float:
+def between(before: Buckets, after: Buckets) -> Buckets:
+    """What came in between; everything where the service started anew, or has other buckets."""
+    same = [bound for bound, _ in before] == [bound for bound, _ in after]
+    if not same or any(now < then for (_, then), (_, now) in zip(before, after, strict=True)):
+        return after
+    return [(bound, now - then) for (_, then), (bound, now) in zip(before, after, strict=True)]
+
+
+def quantile(buckets: Buckets, share: float) -> float:
     """A quantile of a Prometheus histogram, linear within its bucket, as histogram_quantile does."""
     wanted = share * buckets[-1][1]
     low, below = 0.0, 0.0

@@ -128,13 +128,13 @@ def products(lake: Lake, version: str) -> pa.Table:
     return lake.get_table("curated", f"{version}/products.parquet")
 
 
-def forget(lake: Lake, user_id: str) -> int:
-    """Remove a user from every snapshot, earlier versions included; returns how many events went."""
+def forget(lake: Lake, user_ids: pa.Array) -> int:
+    """Remove users from every snapshot, earlier versions included; returns how many events went."""
     gone = 0
     for version in versions(lake):
         for key in [*parts(lake, version), f"{version}/users.parquet"]:
             table = lake.get_table("curated", key)
-            kept = table.filter(pc.not_equal(table["user_id"], user_id))
+            kept = table.filter(pc.invert(pc.is_in(table["user_id"], value_set=user_ids)))
             if kept.num_rows < table.num_rows:
                 lake.replace("curated", key, parquet(kept))
                 gone += (table.num_rows - kept.num_rows) if "/events/" in key else 0

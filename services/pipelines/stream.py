@@ -22,7 +22,7 @@ _PUT_LIMIT = 500
 """Records that PutRecords takes at once."""
 _READ_LIMIT = 10_000
 """Records that GetRecords gives at once."""
-_FIELDS = ("event_id", *REQUIRED["events"])
+FIELDS = ("event_id", *REQUIRED["events"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +88,8 @@ class Stream:
                 reached[shard] = last
                 spans.append(f"{shard}:{first}-{last}")
             count += len(records)
-            rows += [row for record in records if (row := _row(record["Data"], bad)) is not None]
-        columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in _FIELDS}
+            rows += [found for record in records if (found := row(record["Data"], bad)) is not None]
+        columns = {name: pa.array([found[name] for found in rows], pa.string()) for name in FIELDS}
         return Read(events=pa.table(columns), positions=reached, span=" ".join(spans), records=count)
 
     def _shards(self) -> list[str]:
@@ -122,13 +122,13 @@ class Stream:
             raise ServiceError(f"Stream {self.name}: {operation} is not answered: {error}") from None
 
 
-def _row(data: bytes, bad: Quarantine) -> dict[str, str | None] | None:
+def row(data: bytes, bad: Quarantine) -> dict[str, str | None] | None:
     """A record's fields, or None where it is put aside. Nothing that a record holds raises."""
     try:
         event = json.loads(data)
         if not isinstance(event, dict) or any(name not in event for name in REQUIRED["events"]):
             raise _NoEventError("not an event")
-        return {name: _text(event.get(name)) for name in _FIELDS}
+        return {name: _text(event.get(name)) for name in FIELDS}
     except _NoEventError as error:
         bad.add(str(error), data.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ServiceError
 from pipelines.settings import Settings
+from recommender.registry import SUPPRESSED_TAG, suppressed
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOOP_RUN_TAG = "mlops.loop_run"
@@ -143,7 +144,14 @@ class Tracking:
         """All versions, newest first."""
         with self._translated():
             found = self._client.search_model_versions(f"name = '{self.model}'")
-        return sorted((self._version(item) for item in found), key=lambda version: -int(version.number))
+            named = self._client.get_registered_model(self.model).aliases if found else {}
+        # What a search finds does not say which aliases it carries.
+        aliases = {
+            item.version: tuple(alias for alias, number in named.items() if str(number) == str(item.version))
+            for item in found
+        }
+        versions = (replace(self._version(item), aliases=aliases[item.version]) for item in found)
+        return sorted(versions, key=lambda version: -int(version.number))
 
     def version(self, number: str) -> Version | None:
         """One version, or None."""
@@ -168,6 +176,37 @@ class Tracking:
         with self._translated():
             for name, value in tags.items():
                 self._client.set_model_version_tag(self.model, number, name, value)
+
+    def suppressed(self) -> frozenset[str]:
+        """Who is named in the registry as not to be known any more, by pseudonym."""
+        with self._translated():
+            found = self._client.search_registered_models(filter_string=f"name = '{self.model}'")
+        return suppressed(found[0].tags) if found else frozenset()
+
+    def suppress(self, wanted: frozenset[str]) -> bool:
+        """Name these in the registry and nobody else; whether that changed anything."""
+        named = self.suppressed()
+        if wanted == named or not self.versions():
+            return False
+        with self._translated():
+            for user in sorted(wanted - named):
+                self._client.set_registered_model_tag(self.model, SUPPRESSED_TAG + user, "true")
+            for user in sorted(named - wanted):
+                self._client.delete_registered_model_tag(self.model, SUPPRESSED_TAG + user)
+        return True
+
+    def delete_version(self, version: Version) -> None:
+        """Delete a version with its arrays: whoever they hold is gone with them."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        with self._translated():
+            uri = self._client.get_model_version_download_uri(self.model, version.number)
+            self._client.delete_model_version(self.model, version.number)
+            if uri.startswith("models:/m-"):
+                model_id = uri.removeprefix("models:/")
+                uri = self._client.get_logged_model(model_id).artifact_location
+                self._client.delete_logged_model(model_id)
+            get_artifact_repository(uri, tracking_uri=self._uri).delete_artifacts()  # type: ignore[no-untyped-call]
 
     def fetch_version(self, number: str, folder: Path) -> Path:
         """Download a version's MLflow model."""

@@ -1,7 +1,8 @@
-"""Train: item-item collaborative filtering, once on what evaluation may see and once on everything."""
+"""Train: choose how, then learn once from what the evaluation may see and once from everything."""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,24 +14,16 @@ from scipy import sparse
 from pipelines import snapshots
 from pipelines.features import Features, FeatureStore, require_fresh
 from pipelines.lake import Lake
-from pipelines.matrices import Csr, Interactions, neighbours, popularity
+from pipelines.matrices import Interactions, popularity
 from pipelines.provenance import code_version, runtime
 from pipelines.schema import PRODUCT_VIEW
+from pipelines.search import SearchRules, Trial, search
+from pipelines.similarity import Hyperparameters, learn
 from pipelines.snapshots import Snapshot
 from pipelines.tracking import Tracking
 from recommender.model import Model
 
 SERVED, EVALUATION = "served", "evaluation"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hyperparameters:
-    """What can be tuned."""
-
-    neighbours: int = 50
-    """Similar products kept for each product."""
-    shrinkage: float = 10.0
-    """Common users at which a similarity is halved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +36,9 @@ class Trained:
     data_version: str
     code_version: str
     hyperparameters: Hyperparameters
+    """The best of those that were tried."""
+    trials: tuple[Trial, ...]
+    """What was tried; nothing where there was no choice."""
     users: int
     products: int
     pairs: int
@@ -57,12 +53,13 @@ def train(
     store: FeatureStore,
     snapshot: Snapshot,
     features: Features,
-    hyperparameters: Hyperparameters,
+    candidates: Sequence[Hyperparameters],
+    rules: SearchRules,
     loop_run: str,
     now: datetime,
     pseudonyms: str,
 ) -> Trained:
-    """Train a candidate, keep it in the lake, and log what it was trained from.
+    """Train the best of the candidates, keep it in the lake, and log what it was trained from.
 
     Args:
         pseudonyms: fingerprint of the key that hides the users' ids.
@@ -73,12 +70,13 @@ def train(
     require_fresh(features, now)
     pairs = Interactions.of(snapshots.events(lake, snapshot.data_version, ["user_id", "product_id", "event_type"]))
     held = pairs.held_out()
+    hyperparameters, trials = search(pairs, candidates, rules)
     popular = store.offline(features, PRODUCT_VIEW, "product_id", pairs.products, ["popularity"])
     served = Model.collaborative(
         pairs.users,
         pairs.products,
         pairs.matrix(),
-        _neighbours(pairs.matrix(), hyperparameters),
+        learn(pairs.matrix(), hyperparameters),
         popular["popularity"].to_numpy(np.float64),
         data_version=snapshot.data_version,
         created=now.isoformat(timespec="seconds"),
@@ -90,7 +88,7 @@ def train(
         [],
         pairs.products,
         sparse.csr_array((0, len(pairs.products)), dtype=np.float32),
-        _neighbours(learnt, hyperparameters),
+        learn(learnt, hyperparameters),
         popularity(learnt),
         data_version=snapshot.data_version,
     )
@@ -103,6 +101,7 @@ def train(
         lake.upload_folder("artifacts", f"{candidate}/{EVALUATION}", kept)
         tracking.log_folder(run, EVALUATION, kept)
     tracking.log_params(run, {**asdict(hyperparameters), **_origin(snapshot)})
+    tracking.log_text(run, "search.json", json.dumps([asdict(trial) for trial in trials], indent=1))
     tracking.log_text(run, "snapshot.json", json.dumps(asdict(snapshot), indent=1, ensure_ascii=False))
     return Trained(
         run=run,
@@ -110,15 +109,12 @@ def train(
         data_version=snapshot.data_version,
         code_version=code_version(),
         hyperparameters=hyperparameters,
+        trials=trials,
         users=len(pairs.users),
         products=len(pairs.products),
         pairs=len(pairs.user),
         held_out=int(held.sum()),
     )
-
-
-def _neighbours(matrix: Csr, hyperparameters: Hyperparameters) -> Csr:
-    return neighbours(matrix, most=hyperparameters.neighbours, shrinkage=hyperparameters.shrinkage)
 
 
 def _name(data_version: str, hyperparameters: Hyperparameters) -> str:

@@ -2,23 +2,32 @@
 
 import json
 import signal
+import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from pipelines import trainings
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
-from pipelines.ingest import ingest
-from pipelines.loop import Context, LoopOptions
-from pipelines.monitor import monitor
+from pipelines.loop import Context, LoopOptions, take_in
+from pipelines.monitor import Monitored, monitor
+from pipelines.prune import prune
 from pipelines.runner import alone, run_loop
 from pipelines.settings import Settings
+from pipelines.trainings import Trainings
+from pipelines.warn import KINDS, Kind, warnings
 from pipelines.worker_http import serve
 
 _MOST_FAILURES = 3
 """Looks in a row that may fail before the worker says that it does not work."""
+
+_PRUNE_EVERY = timedelta(hours=1)
 
 
 class Worker:
@@ -48,8 +57,16 @@ class Worker:
         self._in_a_row = Gauge(
             "mlops_worker_failures_in_a_row", "Looks that failed since the last that did not.", registry=self._registry
         )
+        self._cost = Gauge("mlops_training_seconds", "How long the last training took.", registry=self._registry)
+        self._refused = Gauge(
+            "mlops_trainings_refused", "Trainings in a row that ended without a new champion.", registry=self._registry
+        )
+        self._warnings = Gauge(
+            "mlops_warning", "1 where somebody has to look: no training helps.", ("kind",), registry=self._registry
+        )
+        self._warned: set[Kind] = set()
         self._failures = 0
-        self._refused_at = -1
+        self._pruned = datetime.now(UTC)
 
     def run(self) -> None:
         """Look until told to stop (SIGTERM, SIGINT)."""
@@ -65,7 +82,7 @@ class Worker:
                 self._stop.wait(self._interval)
 
     def look(self) -> str:
-        """One round: "quiet", "busy", "trained", "stopped" (by a gate), "failed" or "crashed".
+        """One round: "quiet", "busy", "waiting", "trained", "stopped" (by a gate), "failed" or "crashed".
 
         Errors are said, never raised: a process that dies of one comes back to the same one, and looks alive.
         """
@@ -82,49 +99,79 @@ class Worker:
 
     def _look(self) -> str:
         try:
+            context = Context(self._settings, self._options, "worker")
             with alone(self._settings.state):
-                decision, new = self._decide()
+                decision, new = self._decide(context)
             if not decision.retrain:
                 return "quiet"
-            # What a gate refused it would refuse again: only new events can change its mind.
-            if new == self._refused_at:
-                return "stopped"
+            known = trainings.last(context.lake)
+            self._show(known)
+            due = known.next(self._options.triggers)
+            # What a gate refused it would refuse again: only new events can change its mind, and not at every look.
+            if new == known.events or (due is not None and context.now() < due):
+                return "stopped" if known.refused else "waiting"
             self._say("training again: " + " ".join(reason.text for reason in decision.reasons))
-            self._refused_at = new
-            results = run_loop(self._settings, self._options)
-            self._refused_at = -1
-            self._say(f"version {results['deploy'].version} serves")
-            return "trained"
+            return self._train(context, known, new)
         except GateError as stop:
             self._say(f"the gate stopped: {stop}")
             return "stopped"
         except BusyError:
             # A loop that somebody started by hand does what this would do.
-            self._refused_at = -1
             return "busy"
         except LoopError as error:
-            self._refused_at = -1
             self._say(f"failed: {error}")
             return "failed"
         except MemoryError:
             raise
         except Exception as error:
-            self._refused_at = -1
             # Where, and not what: the text of an unforeseen error may hold what people typed.
             place = traceback.extract_tb(error.__traceback__)[-1]
-            self._say(
-                f"crashed: {type(error).__name__} at {place.name} ({place.filename.rsplit('/', 1)[-1]}:{place.lineno})"
-            )
+            self._say(f"crashed: {type(error).__name__} in {place.name}, {Path(place.filename).name}:{place.lineno}")
             return "crashed"
 
-    def _decide(self) -> tuple[Decision, int]:
-        context = Context(self._settings, self._options, "worker")
+    def _train(self, context: Context, known: Trainings, new: int) -> str:
+        """Run the loop, and note how it ended and what it cost."""
+        started = time.monotonic()
+        promoted, refused_events = False, -1
+        try:
+            results = run_loop(self._settings, self._options)
+            promoted = True
+        except GateError:
+            refused_events = new
+            raise
+        finally:
+            if not isinstance(sys.exception(), BusyError):
+                seconds = time.monotonic() - started
+                known = known.after(context.now(), seconds, promoted=promoted, events=refused_events)
+                trainings.keep(context.lake, known)
+                self._show(known)
+        self._say(f"version {results['deploy'].version} serves, after {known.seconds:.0f} s")
+        return "trained"
+
+    def _decide(self, context: Context) -> tuple[Decision, int]:
         now = context.now()
-        taken = ingest(context.raw, context.stream, now, assume_consent=self._options.assume_consent)
+        taken = take_in(context)
+        if now - self._pruned > _PRUNE_EVERY:
+            prune(context.raw, context.tracking, self._options.lifetimes, now)
+            self._pruned = now
         if not taken.rows:
             return Decision(retrain=False, reasons=()), 0
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
+        self._warn(seen)
         return decide(seen, self._options.triggers), seen.new_events
+
+    def _warn(self, seen: Monitored) -> None:
+        """Show what exceeds its limit, and say it once."""
+        found = {warned.kind: warned.text for warned in warnings(seen, self._options.limits)}
+        for kind in KINDS:
+            self._warnings.labels(kind).set(kind in found)
+            if kind in found and kind not in self._warned:
+                self._say(f"warning: {found[kind]}")
+        self._warned = set(found)
+
+    def _show(self, known: Trainings) -> None:
+        self._cost.set(known.seconds)
+        self._refused.set(known.refused)
 
     def _metrics(self) -> bytes:
         loop = self._settings.state / "metrics" / "loop.prom"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, HTTPException, Path, Query, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import Field
 from starlette.responses import PlainTextResponse
 
 from recommender.deployment import Role
@@ -27,6 +28,11 @@ _Documented = dict[int | str, dict[str, object]]
 _NOT_READY: _Documented = {503: {"model": Problem, "description": "No model is loaded yet"}}
 _Id = Annotated[str, Path(min_length=1, max_length=256)]
 _K = Annotated[int, Query(ge=1, le=100, description="How many products, at most")]
+
+_Excluded = Annotated[
+    tuple[Annotated[str, Field(max_length=256)], ...],
+    Query(max_length=200, description="Products that may not be among them: out of stock, withdrawn, shown already"),
+]
 
 
 class _Exposition(PlainTextResponse):
@@ -58,9 +64,13 @@ def _recommendations(service: Service) -> APIRouter:
         )
 
     @router.get("/recommendations/{user_id:path}", responses=_NOT_READY)
-    async def recommendations(user_id: _Id, response: Response, k: _K = 10) -> Recommendations:
-        """Products that the user has not had, best first; unknown users get what is popular."""
-        model, role, cold, found = service.recommend(user_id, k)
+    async def recommendations(user_id: _Id, response: Response, k: _K = 10, exclude: _Excluded = ()) -> Recommendations:
+        """Products that the user has not had, best first; unknown users get what is popular.
+
+        Events that this process accepted count at once: what was just bought is not recommended, and what it says of
+        a user's taste is heeded, of one whom the model does not know as well.
+        """
+        model, role, cold, found = service.recommend(user_id, k, exclude)
         return Recommendations(user_id=user_id, cold=cold, model=info(model, role, response), recommendations=found)
 
     @router.get(
@@ -98,7 +108,7 @@ def _events(service: Service) -> APIRouter:
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
         batch = body if isinstance(body, list) else [body]
         try:
-            service.writer.accept([service.record(event) for event in batch])
+            service.accept(batch)
         except QueueFullError:
             detail = f"{service.settings.event_queue} events may wait for the stream, and these do not fit: try again."
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"}) from None

@@ -1,11 +1,12 @@
 """The ASGI application: routes, what every request passes, and the errors' bodies."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse, Response
@@ -19,6 +20,9 @@ from recommender.settings import Settings
 
 MOST_BODY_BYTES = 1024 * 1024
 """Five hundred events and a thousand users fit; more would only be parsed to be refused."""
+
+MOST_WAIT_SECONDS = 10.0
+"""For the next part of a body: who sends half a request does not keep a connection for ever."""
 
 _V2 = "/v2"
 _NO_MODEL = "No model is loaded yet: /ready tells why."
@@ -38,6 +42,8 @@ def create_app(settings: Settings, stream: Stream | None = None) -> FastAPI:
         version="1",
         description="Recommendations from collaborative filtering, by popularity for users it does not know.",
         lifespan=lifespan,
+        # Clients of the V2 protocol send JSON without saying so. No cookie is read here that a page could borrow.
+        strict_content_type=False,
     )
     app.state.service = service
     app.include_router(api.routes(service))
@@ -64,11 +70,17 @@ class Observe:
         started = time.perf_counter()
         status = 500
         received = 0
+        # Once it is complete nothing is waited for but the client's leaving.
+        waits = True
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, waits
+            try:
+                message = await asyncio.wait_for(receive(), MOST_WAIT_SECONDS) if waits else await receive()
+            except TimeoutError:
+                raise HTTPException(408, f"The body did not come within {MOST_WAIT_SECONDS:.0f} s.") from None
             received += len(message.get("body", b""))
+            waits = bool(message.get("more_body"))
             if received > MOST_BODY_BYTES:
                 raise HTTPException(413, f"The body is larger than {MOST_BODY_BYTES} bytes.")
             return message
@@ -94,10 +106,19 @@ async def _not_ready(request: Request, _: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    # Where and why, and not what was sent: that may be no JSON (NaN, half a character), and it may be personal.
+    issues = [
+        {"type": issue["type"], "loc": [_text(part) for part in issue["loc"]], "msg": _text(issue["msg"])}
+        for issue in error.errors()
+    ]
     if not _speaks_v2(request):
-        return await request_validation_exception_handler(request, error)
-    lines = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
+        return JSONResponse({"detail": issues}, 422)
+    lines = [f"{'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in issues]
     return JSONResponse({"error": "; ".join(lines)}, 400)
+
+
+def _text(part: object) -> object:
+    return part.encode("utf-8", "replace").decode() if isinstance(part, str) else part
 
 
 async def _http_error(request: Request, error: StarletteHTTPException) -> Response:

@@ -138,6 +138,8 @@ class Rows:
             new_column = np.empty(len(columns), np.int32)
             new_column[columns] = np.arange(len(columns), dtype=np.int32)
             indices = new_column[indices]
+            ordered = np.lexsort((indices, np.repeat(np.arange(len(rows)), np.diff(indptr))))
+            indices, data = indices[ordered], data[ordered]
         return cls(indptr, indices, data)
 
     @classmethod
@@ -152,6 +154,41 @@ class Rows:
         """Columns and values of one row."""
         place = slice(self.indptr[row], self.indptr[row + 1])
         return self.indices[place], self.data[place]
+
+    @cached_property
+    def _full(self) -> Weights | None:
+        """The square matrix, where every value of it is stored: reading it whole is ten times as fast."""
+        size = len(self)
+        if not size or len(self.data) != size * size or not (self.indices.reshape(size, size) == range(size)).all():
+            return None
+        return self.data.reshape(size, size)
+
+    def prepare(self) -> None:
+        """Find out now what the first answer would have to find out."""
+        _ = self._full
+
+    def summed(self, rows: Ints, weights: Weights, columns: int) -> Floats:
+        """By column, the sum of the rows' values times the rows' weights."""
+        if self._full is not None:
+            scores: Floats = (weights @ self._full[rows]).astype(np.float64)
+            return scores
+        source, column, value = self.gather(rows)
+        share = weights[source].astype(np.float64) * value
+        found: Floats = np.bincount(column, weights=share, minlength=columns).astype(np.float64, copy=False)
+        return found
+
+    def between(self, rows: Ints, columns: Longs, width: int) -> Floats:
+        """The values of some rows in some columns, dense."""
+        if self._full is not None:
+            part: Floats = self._full[np.ix_(rows, columns)].astype(np.float64)
+            return part
+        place = np.full(width, -1)
+        place[columns] = np.arange(len(columns))
+        source, column, value = self.gather(rows)
+        kept = place[column] >= 0
+        found = np.zeros((len(rows), len(columns)))
+        found[source[kept], place[column[kept]]] = value[kept]
+        return found
 
     def gather(self, rows: Ints) -> tuple[Longs, Ints, Weights]:
         """Several rows at once: for each value the place of its row in `rows`, its column, and the value."""

@@ -66,6 +66,16 @@ def within(user_id: str, percent: float) -> bool:
     return int.from_bytes(digest, "big") < percent / 100 * 2**32
 
 
+class Suppressed:
+    """Who may not be known any more, as the registry said last; every model of a deployment looks here."""
+
+    def __init__(self) -> None:
+        self.names: frozenset[str] = frozenset()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+
 class Deployment:
     """Keeps `serving` what the source wants."""
 
@@ -83,6 +93,7 @@ class Deployment:
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._pseudonyms = pseudonyms
+        self._suppressed = Suppressed()
         self._loaded: dict[Version, Model] = {}
         self._champion: Version | None = None
         self._previous: Version | None = None
@@ -122,6 +133,8 @@ class Deployment:
             return str(error)
         self._metrics.registry_up.set(1)
         self._metrics.registry_seen.set(time.time())
+        # At once, and whatever becomes of the models below.
+        self._suppressed.names = wanted.suppressed
         if wanted == self._wanted:
             return None
         problems: list[str] = []
@@ -138,14 +151,15 @@ class Deployment:
         return " ".join(problems) or None
 
     async def _start_from_cache(self) -> None:
-        version = await self._source.last()
-        if version is None:
+        last = await self._source.last()
+        if last is None:
             return
+        self._suppressed.names = last.suppressed
         problems: list[str] = []
-        model = await self._model(version, problems)
+        model = await self._model(last.champion, problems)
         if model is not None:
-            log.warning("serving version %s from the cache until the registry answers", version.number)
-            self._swap(Wanted(version), model, None)
+            log.warning("serving version %s from the cache until the registry answers", last.champion.number)
+            self._swap(last, model, None)
 
     async def _model(self, version: Version, problems: list[str]) -> Model | None:
         if version in self._loaded:
@@ -154,7 +168,7 @@ class Deployment:
             problems.append(self._refused[version])
             return None
         try:
-            model = (await self._source.load(version)).under(self._pseudonyms())
+            model = (await self._source.load(version)).under(self._pseudonyms(), self._suppressed)
         except ModelError as error:
             self._metrics.refused.inc()
             self._refused[version] = f"Version {version.number} is refused: {error}"
@@ -197,4 +211,4 @@ class Deployment:
             self._previous, self._champion = self._champion, wanted.champion
         # The one before stays in the cache: rolling back to it is then a matter of milliseconds.
         kept = [version for version in (*keep, self._previous) if version is not None]
-        await self._source.keep(kept, wanted.champion)
+        await self._source.keep(kept, wanted)

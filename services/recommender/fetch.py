@@ -56,12 +56,14 @@ def look(name: str) -> dict[str, object]:
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()
-    aliases: dict[str, str] = dict(client.get_registered_model(name).aliases)
+    model = client.get_registered_model(name)
+    aliases: dict[str, str] = dict(model.aliases)
     versions = {}
     for version in sorted(set(map(str, aliases.values()))):
         found = client.get_model_version(name, version)
         versions[version] = {"created": str(found.creation_timestamp), "tags": dict(found.tags)}
-    return {"aliases": {alias: str(version) for alias, version in aliases.items()}, "versions": versions}
+    named = {alias: str(version) for alias, version in aliases.items()}
+    return {"aliases": named, "versions": versions, "tags": dict(model.tags)}
 
 
 def get(name: str, version: str, target: Path) -> Path:

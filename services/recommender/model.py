@@ -1,13 +1,13 @@
 """The model: who took what, which products are neighbours, and what is popular, in plain arrays.
 
-Item-item collaborative filtering: a product's score for a user is the sum, over the products the user took, of the
-weight of that interaction times the similarity of the two products. Serving it needs numpy only, so that the
-service starts without the libraries that trained it, and the arrays are mapped from disk, so that a swap costs
-neither seconds nor a second copy.
+A product's score for a user is the sum, over the products the user took, of the weight of that interaction times how
+much the one product speaks for the other; how that was learnt is the training's business. Serving it needs numpy
+only, so that the service starts without the libraries that trained it, and the arrays are mapped from disk, so that
+a swap costs neither seconds nor a second copy.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recommender.arrays import Array, CompressedRows, Floats, IdTable, Ints, Longs, Rows
+from recommender.arrays import Array, CompressedRows, Floats, IdTable, Ints, Longs, Rows, Weights
 from recommender.manifest import Kind, Manifest, ModelError, read_array, write_array
 from recommender.pseudonyms import Pseudonyms
 
@@ -24,6 +24,9 @@ __all__ = ["Manifest", "Model", "ModelError", "Recommendation"]
 MOST_REASONS = 3
 """How many of the user's own products are named as the reason of one recommendation."""
 _PAGE_BYTES = 4096
+_NOTHING: Mapping[str, float] = {}
+_NO_PRODUCTS: Ints = np.zeros(0, np.int32)
+_NO_WEIGHTS: Weights = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,15 @@ class Model:
     interactions: Rows
     """Users by products: how strongly a user took a product. Every stored pair counts as seen."""
     neighbours: Rows
-    """Products by products: row i lists the neighbours of product i with their similarity."""
+    """Products by products: row i lists what product i speaks for, and how much; below zero it speaks against."""
     popularity: Floats
     """By product."""
     popular: Ints
     """Products, most popular first."""
     pseudonyms: Pseudonyms | None = None
     """Makes of the ids that are asked for the ones that users have here; None where they are the same."""
+    suppressed: Container[str] = frozenset()
+    """Users who are served as if they were not known: they asked to be forgotten after the model was trained."""
 
     @classmethod
     def collaborative(
@@ -137,8 +142,11 @@ class Model:
         """The same model under the version that the registry gave it."""
         return dataclasses.replace(self, manifest=dataclasses.replace(self.manifest, model_version=model_version))
 
-    def under(self, pseudonyms: Pseudonyms | None) -> "Model":
+    def under(self, pseudonyms: Pseudonyms | None, suppressed: Container[str] = frozenset()) -> "Model":
         """The same model, asked by ids as people know them.
+
+        Args:
+            suppressed: pseudonyms of users who may not be known any more.
 
         Raises:
             ModelError: its users are pseudonyms, and this is not the key that they were made with.
@@ -152,7 +160,7 @@ class Model:
                 + ("is another one" if pseudonyms else "is missing")
                 + ": set MLOPS_PII_SALT to what the loop has."
             )
-        return dataclasses.replace(self, pseudonyms=pseudonyms)
+        return dataclasses.replace(self, pseudonyms=pseudonyms, suppressed=suppressed)
 
     def name_of(self, user_id: str) -> str:
         """What the user is called here."""
@@ -170,28 +178,31 @@ class Model:
 
     def knows(self, user_id: str) -> bool:
         """Whether the user was there when the model was trained; the others are cold."""
-        return self.users.row(self.name_of(user_id)) is not None
+        name = self.name_of(user_id)
+        return name not in self.suppressed and self.users.row(name) is not None
 
-    def recommend(self, user_id: str, k: int) -> list[Recommendation]:
+    def recommend(
+        self, user_id: str, k: int, recent: Mapping[str, float] = _NOTHING, without: Collection[str] = ()
+    ) -> list[Recommendation]:
         """The k best products that the user has not seen, best first; fewer only where no more are left.
 
         Equal scores are ordered by product id. Cold users, users without a neighbour to offer and the rest of a
         list that neighbours do not fill are served by popularity.
+
+        Args:
+            recent: products that the user took since the training, with the weight of each: they count as the others.
+            without: products that may not be recommended.
         """
         _refuse_negative(k)
-        row = self.users.row(self.name_of(user_id))
-        if row is None:
-            return self._popular(k, np.zeros(0, np.int32))
-        seen, weights = self.interactions.row(row)
+        seen, weights = self._history(user_id, recent)
+        barred = np.union1d(seen, self._columns(without)).astype(np.int32) if without else seen
         if self.kind == "popularity" or len(seen) == 0:
-            return self._popular(k, seen)
-        source, column, similarity = self.neighbours.gather(seen)
-        share = weights[source].astype(np.float64) * similarity
-        scores = np.bincount(column, weights=share, minlength=len(self.products)).astype(np.float64, copy=False)
-        scores[seen] = 0.0
+            return self._popular(k, barred)
+        scores = self.neighbours.summed(seen, weights, len(self.products))
+        scores[barred] = 0.0
         candidates = np.flatnonzero(scores > 0.0)
         best = _best(candidates, scores[candidates], k)
-        reasons = self._reasons(best, seen[source], column, share)
+        reasons = self._reasons(best, seen, weights)
         found = [
             Recommendation(name, score, because)
             for name, score, because in zip(
@@ -199,9 +210,27 @@ class Model:
             )
         ]
         if len(found) < k:
-            taken = np.concatenate([seen, best.astype(np.int32)])
+            taken = np.concatenate([barred, best.astype(np.int32)])
             found += [Recommendation(item.product_id, 0.0) for item in self._popular(k - len(found), taken)]
         return found
+
+    def _history(self, user_id: str, recent: Mapping[str, float]) -> tuple[Ints, Weights]:
+        """The user's products and their weights, in order; a product that the model does not know says nothing."""
+        name = self.name_of(user_id)
+        row = None if name in self.suppressed else self.users.row(name)
+        seen, weights = self.interactions.row(row) if row is not None else (_NO_PRODUCTS, _NO_WEIGHTS)
+        if not recent or name in self.suppressed:
+            return seen, weights
+        stored = dict(zip(seen.tolist(), weights.tolist(), strict=True))
+        for product, weight in recent.items():
+            column = self.products.row(product)
+            if column is not None:
+                stored[column] = max(weight, stored.get(column, 0.0))
+        columns = sorted(stored)
+        return np.asarray(columns, np.int32), np.asarray([stored[column] for column in columns], weights.dtype)
+
+    def _columns(self, products: Collection[str]) -> Ints:
+        return np.asarray([row for name in products if (row := self.products.row(name)) is not None], np.int32)
 
     def similar(self, product_id: str, k: int) -> list[Recommendation]:
         """The k nearest neighbours of a product, most similar first; none where the model has no neighbours.
@@ -214,7 +243,7 @@ class Model:
         if row is None:
             raise KeyError(product_id)
         columns, similarity = self.neighbours.row(row)
-        others = columns != row
+        others = (columns != row) & (similarity > 0.0)
         columns, similarity = columns[others].astype(np.int64), similarity[others].astype(np.float64)
         order = np.lexsort((columns, -similarity))[:k]
         names = self.products.names(columns[order].tolist())
@@ -230,18 +259,14 @@ class Model:
         names = self.products.names(rows.tolist())
         return [Recommendation(name, score) for name, score in zip(names, self.popularity[rows].tolist(), strict=True)]
 
-    def _reasons(self, best: Longs, source: Ints, column: Ints, share: Floats) -> list[tuple[str, ...]]:
-        place = np.full(len(self.products), -1, np.int32)
-        place[best] = np.arange(len(best), dtype=np.int32)
-        places = place[column]
-        kept = (places >= 0) & (share > 0.0)
-        places, source, share = places[kept], source[kept], share[kept]
-        reasons: list[list[str]] = [[] for _ in range(len(best))]
-        for index in np.lexsort((source, -share, places)).tolist():
-            named = reasons[places[index]]
-            if len(named) < MOST_REASONS:
-                named.append(self.products.name(source[index]))
-        return [tuple(named) for named in reasons]
+    def _reasons(self, best: Longs, seen: Ints, weights: Weights) -> list[tuple[str, ...]]:
+        """For each of the best, the user's products that spoke for it, strongest first."""
+        shares = weights[:, None] * self.neighbours.between(seen, best, len(self.products))
+        named = []
+        for share in shares.T:
+            strongest = np.lexsort((seen, -share))[:MOST_REASONS]
+            named.append(tuple(self.products.names(seen[strongest[share[strongest] > 0.0]].tolist())))
+        return named
 
     def save(self, folder: str | Path) -> Path:
         """Write one .npy file an array, then manifest.json with their checksums; the folder is made where missing."""
@@ -300,6 +325,7 @@ class Model:
         """Read one byte of every page, so that no answer waits for a disk; other threads run meanwhile."""
         for array in self._arrays().values():
             array.view(np.uint8)[::_PAGE_BYTES].max(initial=0)
+        self.neighbours.prepare()
 
     def check(self, *, every_value: bool) -> None:
         """Raise ModelError unless the arrays fit each other."""

@@ -5,8 +5,8 @@ https://mlflow.org/docs/latest/api_reference/rest-api.html (registered-models/ge
 """
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, cast, get_args
 
 import httpx
@@ -20,6 +20,9 @@ from recommender.settings import Settings
 Mode = Literal["rolling", "canary", "shadow"]
 MODE_TAG = "deploy.mode"
 PERCENT_TAG = "deploy.percent"
+SUPPRESSED_TAG = "suppressed."
+"""Begins the tags of the registered model that name, by pseudonym, who asked to be forgotten: they are obeyed before
+any model is trained again."""
 _UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 """MLflow's code for a name that it does not know."""
 DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0}
@@ -51,6 +54,8 @@ class Wanted:
     mode: Mode = "rolling"
     percent: float = 0.0
     """Share of users that the challenger answers (canary) or is compared on (shadow), in percent."""
+    suppressed: frozenset[str] = frozenset()
+    """Pseudonyms of users who asked to be forgotten."""
 
 
 class Registry(Protocol):
@@ -87,7 +92,8 @@ class HttpRegistry:
         for version in _named(aliases, self._settings):
             found = await self._get("model-versions/get", "model_version", {"name": name, "version": version})
             versions[version] = (str(found.get("creation_timestamp", "")), _pairs(found.get("tags"), "key", "value"))
-        return wanted(aliases, versions, self._settings)
+        tags = _pairs(model.get("tags"), "key", "value")
+        return replace(wanted(aliases, versions, self._settings), suppressed=suppressed(tags))
 
     async def _get(self, path: str, key: str, query: dict[str, str]) -> dict[str, object]:
         try:
@@ -129,7 +135,8 @@ class ChildRegistry:
         versions = {
             number: (str(entry["created"]), cast("dict[str, str]", entry["tags"])) for number, entry in found.items()
         }
-        return wanted(aliases, versions, self._settings)
+        tags = cast("dict[str, str]", answer["tags"])
+        return replace(wanted(aliases, versions, self._settings), suppressed=suppressed(tags))
 
     async def close(self) -> None:
         """See Registry."""
@@ -165,6 +172,11 @@ def wanted(
         return Wanted(champion)
     mode = cast(Mode, mode)
     return Wanted(champion, Version(other, created), mode, percent(tags.get(PERCENT_TAG), mode))
+
+
+def suppressed(tags: Iterable[str]) -> frozenset[str]:
+    """Who the registered model's tags say is to be forgotten."""
+    return frozenset(tag.removeprefix(SUPPRESSED_TAG) for tag in tags if tag.startswith(SUPPRESSED_TAG))
 
 
 def percent(text: str | None, mode: Mode) -> float:

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from recommender.deployment import Deployment, Role, Serving
 from recommender.events import KinesisStream, Record, Stream, Writer
 from recommender.metrics import Metrics
 from recommender.model import Model, Recommendation
-from recommender.pseudonyms import Pseudonyms
+from recommender.recent import Recent
 from recommender.schema import Event
 from recommender.settings import Settings
 from recommender.shadow import Comparison, Shadow
@@ -34,7 +34,8 @@ class Service:
         self._stream = stream
         self._source = source(settings)
         self.deployment = Deployment(self._source, self.metrics, settings.poll_seconds, settings.pseudonyms)
-        self._pseudonyms: Pseudonyms | None = None
+        self._pseudonyms = settings.pseudonyms()
+        self._recent = Recent()
         self._shadow = Shadow(self.metrics)
 
     @asynccontextmanager
@@ -75,23 +76,41 @@ class Service:
             raise NotReadyError
         return self.deployment.serving
 
-    def record(self, event: Event) -> Record:
-        """An event as it goes on the stream: who it is of, only the holder of the key can tell."""
-        self._pseudonyms = self._pseudonyms or self.settings.pseudonyms()
-        if self._pseudonyms is not None:
-            event = event.model_copy(update={"user_id": self._pseudonyms.of(event.user_id)})
-        return Record(event.user_id, event.model_dump_json().encode())
+    def accept(self, events: Sequence[Event]) -> None:
+        """Take events for the stream, all or none; from now on they count in what is recommended.
 
-    def recommend(self, user_id: str, k: int) -> tuple[Model, Role, bool, list[Recommendation]]:
+        Raises:
+            QueueFullError: they do not fit.
+        """
+        hidden = [event.model_copy(update={"user_id": self._name(event.user_id)}) for event in events]
+        if self.writer is not None:
+            self.writer.accept([Record(event.user_id, event.model_dump_json().encode()) for event in hidden])
+        for event in hidden:
+            self._recent.add(event.user_id, event.product_id, event.event_type)
+
+    def recent_of(self, user_id: str) -> Mapping[str, float]:
+        """What the user did since the model was trained, as far as this process knows."""
+        return self._recent.of(self._name(user_id))
+
+    def _name(self, user_id: str) -> str:
+        """Who it is, only the holder of the key can tell."""
+        if self._pseudonyms is None:
+            self._pseudonyms = self.settings.pseudonyms()
+        return self._pseudonyms.of(user_id) if self._pseudonyms else user_id
+
+    def recommend(
+        self, user_id: str, k: int, without: Collection[str] = ()
+    ) -> tuple[Model, Role, bool, list[Recommendation]]:
         """The model, its role, whether the user is cold, and the products."""
         serving = self.serving
         model, role = serving.choose(user_id)
-        found = model.recommend(user_id, k)
+        recent = self.recent_of(user_id)
+        found = model.recommend(user_id, k, recent, without)
         cold = not model.knows(user_id)
         self.metrics.recommendations.labels(model.version, role, "cold" if cold else "known").inc()
         challenger = serving.shadow(user_id)
         if challenger is not None:
-            self._shadow.offer(
-                Comparison(model.name_of(user_id), k, model, [item.product_id for item in found], challenger)
-            )
+            answered = [item.product_id for item in found]
+            name = model.name_of(user_id)
+            self._shadow.offer(Comparison(name, k, model, answered, challenger, recent, without))
         return model, role, cold, found

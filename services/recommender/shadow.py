@@ -6,7 +6,8 @@ The comparison waits in a bounded queue and yields to every request; under press
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from recommender.metrics import Metrics, overlap
 from recommender.model import Model
@@ -25,6 +26,8 @@ class Comparison:
     champion: Model
     answered: list[str]
     challenger: Model
+    recent: Mapping[str, float] = field(default_factory=dict)
+    without: Collection[str] = ()
 
 
 class Shadow:
@@ -55,7 +58,9 @@ class Shadow:
 
     def _compare(self, comparison: Comparison) -> None:
         started = time.perf_counter()
-        answer = comparison.challenger.recommend(comparison.user_id, comparison.k)
+        answer = comparison.challenger.recommend(
+            comparison.user_id, comparison.k, comparison.recent, comparison.without
+        )
         self._metrics.shadow_seconds.labels(comparison.challenger.version).observe(time.perf_counter() - started)
         share = overlap(comparison.answered, [item.product_id for item in answer])
         self._metrics.overlap.labels(comparison.champion.version, comparison.challenger.version).observe(share)

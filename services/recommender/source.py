@@ -31,11 +31,11 @@ class Source(Protocol):
     async def load(self, version: Version) -> Model:
         """The verified model; raises ModelError (for good) or FetchError (for now)."""
 
-    async def last(self) -> Version | None:
-        """The champion of an earlier run, if its model is still here."""
+    async def last(self) -> Wanted | None:
+        """The champion of an earlier run, if its model is still here, and who was suppressed then."""
 
-    async def keep(self, versions: Collection[Version], champion: Version) -> None:
-        """Remember the champion and drop what is not named."""
+    async def keep(self, versions: Collection[Version], wanted: Wanted) -> None:
+        """Remember the champion and who is suppressed, and drop what is not named."""
 
     async def close(self) -> None:
         """Give connections back."""
@@ -69,21 +69,23 @@ class RegistrySource:
         model = await asyncio.to_thread(_load, folder, mmap=True)
         return model.with_version(version.number)
 
-    async def last(self) -> Version | None:
+    async def last(self) -> Wanted | None:
         """See Source."""
         try:
             noted = json.loads((self._cache / _LAST).read_text(encoding="utf-8"))
             version = Version(str(noted["number"]), str(noted["created"]))
+            suppressed = frozenset(map(str, noted.get("suppressed", ())))
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return version if (self._cache / version.key).is_dir() else None
+        return Wanted(version, suppressed=suppressed) if (self._cache / version.key).is_dir() else None
 
-    async def keep(self, versions: Collection[Version], champion: Version) -> None:
+    async def keep(self, versions: Collection[Version], wanted: Wanted) -> None:
         """See Source."""
-        await asyncio.to_thread(self._keep, {version.key for version in versions}, champion)
+        await asyncio.to_thread(self._keep, {version.key for version in versions}, wanted)
 
-    def _keep(self, keys: set[str], champion: Version) -> None:
-        note = json.dumps({"number": champion.number, "created": champion.created})
+    def _keep(self, keys: set[str], wanted: Wanted) -> None:
+        noted = {**vars(wanted.champion), "suppressed": sorted(wanted.suppressed)}
+        note = json.dumps(noted)
         # Processes may share the cache: each has a name of its own for what is not complete.
         with tempfile.NamedTemporaryFile("w", dir=self._cache, prefix=".last-", encoding="utf-8", delete=False) as file:
             file.write(note)
@@ -124,11 +126,11 @@ class FolderSource:
         model = await asyncio.to_thread(_load, Path(version.number), mmap=False)
         return model if model.version else model.with_version(model.manifest.created)
 
-    async def last(self) -> Version | None:
+    async def last(self) -> Wanted | None:
         """See Source."""
         return None
 
-    async def keep(self, versions: Collection[Version], champion: Version) -> None:
+    async def keep(self, versions: Collection[Version], wanted: Wanted) -> None:
         """See Source."""
 
     async def close(self) -> None:

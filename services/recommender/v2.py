@@ -20,6 +20,7 @@ from recommender.v2_schema import (
     InputTensor,
     Live,
     ModelMetadata,
+    ModelReady,
     OutputTensor,
     Ready,
     ServerMetadata,
@@ -42,6 +43,7 @@ class ProtocolError(Exception):
 _Documented = dict[int | str, dict[str, Any]]
 _UNKNOWN: _Documented = {404: {"model": ErrorBody, "description": "No such model or version"}}
 _NOT_READY: _Documented = {503: {"model": Ready, "description": "No model is loaded yet"}}
+_MODEL_NOT_READY: _Documented = {503: {"model": ModelReady, "description": "No model is loaded yet"}}
 _NO_MODEL: _Documented = {503: {"model": ErrorBody, "description": "No model is loaded yet"}}
 
 
@@ -92,29 +94,29 @@ def _metadata_routes(router: APIRouter, service: Service) -> None:
         """What one version of the model takes and gives."""
         return _metadata(name, [_pick(service, name, version).version])
 
-    @router.get("/models/{name}/ready", responses={**_UNKNOWN, **_NOT_READY})
-    async def model_ready(name: _Text, response: Response) -> Ready:
+    @router.get("/models/{name}/ready", responses={**_UNKNOWN, **_MODEL_NOT_READY})
+    async def model_ready(name: _Text, response: Response) -> ModelReady:
         """The model is loaded."""
         _check(service, name)
-        return _ready(service, response)
+        return ModelReady(name=name, ready=_ready(service, response).ready)
 
     @router.get("/models/{name}/versions/{version}/ready", responses={**_UNKNOWN, **_NO_MODEL})
-    async def version_ready(name: _Text, version: _Text) -> Ready:
+    async def version_ready(name: _Text, version: _Text) -> ModelReady:
         """This version of the model is loaded."""
         _pick(service, name, version)
-        return Ready(ready=True)
+        return ModelReady(name=name, ready=True)
 
 
 def _inference(router: APIRouter, service: Service) -> None:
     @router.post("/models/{name}/infer", responses=_INFER)
     async def infer(name: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend for up to 1,000 users. One request, one version: the champion answers, in a canary as well."""
-        return await _infer(_pick(service, name, None), name, request)
+        return await _infer(service, _pick(service, name, None), name, request)
 
     @router.post("/models/{name}/versions/{version}/infer", responses=_INFER)
     async def infer_version(name: _Text, version: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend with one of the loaded versions, a challenger included."""
-        return await _infer(_pick(service, name, version), name, request)
+        return await _infer(service, _pick(service, name, version), name, request)
 
 
 def _check(service: Service, name: str) -> None:
@@ -155,7 +157,7 @@ def _metadata(name: str, versions: list[str]) -> ModelMetadata:
     )
 
 
-async def _infer(model: Model, name: str, request: InferenceRequest) -> InferenceResponse:
+async def _infer(service: Service, model: Model, name: str, request: InferenceRequest) -> InferenceResponse:
     users = _users(request.inputs[0])
     width = min(request.parameters.k, len(model.products))
     products: list[str] = []
@@ -164,7 +166,7 @@ async def _infer(model: Model, name: str, request: InferenceRequest) -> Inferenc
         if index and index % _USERS_BETWEEN_YIELDS == 0:
             # A long batch must not make single requests wait.
             await asyncio.sleep(0)
-        found = model.recommend(user, width)
+        found = model.recommend(user, width, service.recent_of(user))
         missing = width - len(found)
         products += [item.product_id for item in found] + [""] * missing
         scores += [item.score for item in found] + [0.0] * missing

@@ -36,6 +36,13 @@ class Ready(BaseModel):
     ready: bool
 
 
+class ModelReady(BaseModel):
+    """The model can answer."""
+
+    name: str
+    ready: bool
+
+
 class TensorMetadata(BaseModel):
     """Name, type and shape of a tensor; -1 stands for any length."""
 

@@ -156,14 +156,15 @@ def test_a_chart_is_known_by_its_values_where_they_say_more_than_the_chart() -> 
 
 def test_a_chart_that_nobody_knows_is_named() -> None:
     made = filled(resource("kubernetes:helm.sh/v3:Release", "x", {"chart": "mystery"}))
-    assert made.unknown_charts == ("mystery",)
+    assert made.not_counted == ("chart mystery",)
 
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_nothing_of_a_tier_stays_pending(tier: str) -> None:
     made = capacity(tier_graph(tier))
     assert made.stuck == ()
-    assert made.unknown_charts == ()
+    assert made.not_counted == ()
+    assert made.hidden == ()
 
 
 def test_a_model_that_asks_for_a_gpu_costs_the_node_that_it_needs() -> None:

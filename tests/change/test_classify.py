@@ -274,3 +274,10 @@ def test_a_deployed_stack_with_real_ids_and_filled_in_defaults_is_the_same_stack
     ]
     state = from_export({"version": 3, "deployment": {"resources": rows}})
     assert classify(state, graph(key, repository, bucket), deployed=True).changes == ()
+
+
+def test_what_somebody_tainted_is_replaced() -> None:
+    node = resource(DATABASE)
+    change = change_of(replace(node, tainted=True), node)
+    assert (change.kind, change.danger) == (Kind.REPLACE, Danger.LOSS)
+    assert "untaint" in change.replacing[0].note

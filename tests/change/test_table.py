@@ -124,6 +124,21 @@ def properties(type_: str) -> set[str]:
     return {*renamed, *re.findall(r"\n    def (\w+)\(self\)", arguments)}
 
 
+WINDOWED = ("dms", "docdb", "elasticache", "memorydb", "mq", "neptune", "rds", "redshift")
+"""Services that keep changes for a maintenance window."""
+
+
+def test_every_type_that_can_be_changed_at_once_says_what_waits_for_its_window_otherwise() -> None:
+    for type_ in known_types():
+        if type_.startswith(tuple(f"aws:{service}/" for service in WINDOWED)) and "applyImmediately" in properties(
+            type_
+        ):
+            facts = facts_of(type_)
+            assert facts
+            assert facts.waits, type_
+            assert {*facts.waits.properties, facts.waits.window} <= properties(type_)
+
+
 @each_aws_type
 def test_the_table_speaks_the_names_of_the_installed_sdk(type_: str) -> None:
     facts, known = facts_of(type_), properties(type_)

@@ -39,6 +39,7 @@ CASES = [
     (MSK, "storageMode", "TIERED", "LOCAL", "from TIERED to LOCAL", "topic by topic"),
     (STREAM, "shardCount", 2, 8, "more than double", "to 4 first"),
     (STREAM, "shardCount", 9, 2, "less than half", "to 5 first"),
+    (CACHE, "clusterMode", "disabled", "enabled", "from disabled to enabled", "compatible"),
     (VERSIONING, "versioningConfiguration.status", "Enabled", "Disabled", "to Disabled", "Suspended"),
     ("aws:ebs/volume:Volume", "size", 100, 50, "smaller", "copy the files"),
     (DAEMON_SET, "spec.selector", {"matchLabels": {"a": "1"}}, {"matchLabels": {"a": "2"}}, "immutable", "new name"),
@@ -57,6 +58,7 @@ ALLOWED = [
     (MSK, "storageMode", "LOCAL", "TIERED"),
     (STREAM, "shardCount", 2, 4),
     (STREAM, "shardCount", 9, 5),
+    (CACHE, "clusterMode", "disabled", "compatible"),
     (VERSIONING, "versioningConfiguration.status", "Enabled", "Suspended"),
     ("aws:ebs/volume:Volume", "size", 50, 100),
 ]
@@ -195,3 +197,18 @@ def test_another_network_reaches_everything_in_it_and_what_cannot_move_is_refuse
     made = Report(stack="dev", base="", head="", changes=classify(before, after), acknowledged={})
     assert not made.stands
     assert {change.node.name for change in made.refused} >= {"database-subnets"}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_keeps_its_name_cannot_go_first_while_something_uses_it(named: bool) -> None:
+    def stack(family: str) -> Graph:
+        name = {"name": "parameters"} if named else {}
+        parameters = resource(GROUP, "parameters", inputs={"family": family, **name}, id="parameters")
+        uses = {"parameterGroupName": (parameters.urn,)}
+        user = resource(DATABASE, inputs={"parameterGroupName": "parameters"}, property_dependencies=uses)
+        return graph(parameters, user)
+
+    changes = {change.node.type: change for change in classify(stack("postgres17"), stack("postgres18")).changes}
+    assert changes[GROUP].danger is (Danger.REFUSED if named else Danger.NONE)
+    if named:
+        assert "another name" in changes[GROUP].instead

@@ -35,10 +35,7 @@ WRONG = {
     "wrong type": ("{network: {zones: many}}", ['network.zones is "many"', "a whole number"]),
     "out of range": ("{network: {zones: 9}}", ["network.zones is 9", "at most 6"]),
     "CIDR too small": ("{network: {cidr: 10.0.0.0/26}}", ["10.0.0.0/26 is too small", "/16", "/22"]),
-    "no CIDR": (
-        "{network: {cidr: ten}}",
-        ['network.cidr is "ten"; it must be a block of IPv4 addresses', "10.0.0.0/16"],
-    ),
+    "no CIDR": ("{network: {cidr: ten}}", ['network.cidr is "ten"; it must be a block of IPv4', "10.0.0.0/16"]),
     "overlapping CIDR": (f"{{network: {{existing: {OVERLAPPING}}}}}", ["10.0.0.0/20 and 10.0.0.0/24 overlap"]),
     "more zones than the region has": (
         "{region: us-west-1, network: {zones: 4}}",

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mlops.cli import wizard
+from mlops.core.yaml_reader import read
+from mlops.tiers import TIERS
 from tests.cli.conftest import ROOT, Run
 
 
@@ -44,7 +47,7 @@ def test_what_is_not_in_the_catalogue_is_answered_with_what_is(
 
 def test_the_committed_schema_is_current(mlops: Run) -> None:
     committed = (ROOT / "schema" / "stack.schema.json").read_text()
-    assert json.loads(committed) == mlops("schema").json(), "run `mlops schema --write`"
+    assert json.loads(committed) == mlops("schema", cwd=ROOT).json(), "run `mlops schema --write`"
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
@@ -57,6 +60,7 @@ def test_the_schema_knows_keys_tiers_and_settings_and_requires_none_of_the_setti
     config = schema["properties"]["config"]
     assert "enterprise" in config["properties"]["mlops:tier"]["enum"]
     assert config["patternProperties"] == {"^mlops:(?!tier$|platform$)": False}
+    assert config["properties"]["tier"] == {"$ref": "#/properties/config/properties/mlops:tier"}
     platform = config["properties"]["mlops:platform"]
     assert "required" not in platform
     assert platform["additionalProperties"] is False
@@ -96,12 +100,46 @@ def test_init_asks_for_what_is_missing_and_shows_the_command_without_questions(
     with subprocess.Popen(
         command, cwd=project, env=environment, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        os.write(ours, b"qa\nlocal\neu-west-1\n")
-        out, err = process.communicate(timeout=60)
+        # An empty line takes what the tier has, however many slots there are.
+        os.write(ours, b"qa\nlocal\neu-west-1\nkafka\n" + 40 * b"\n")
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 0, err
     assert "Name of the stack" in err
-    assert "mlops init --stack qa --tier local --region eu-west-1" in out
-    assert (project / "Pulumi.qa.yaml").exists()
+    assert "mlops init --stack qa --tier local --region eu-west-1 --set data_pipeline.kind=kafka" in out
+    settings = read((project / "Pulumi.qa.yaml").read_text()).value["config"]
+    assert settings["mlops:platform"] == {"data_pipeline": {"kind": "kafka"}}
+
+
+def test_init_tells_what_each_tier_is_for_and_costs_and_what_each_module_is_best_for(mlops: Run, project: Path) -> None:
+    prices = wizard.monthly(ROOT)
+    assert set(prices) == set(TIERS)
+    cost = mlops("cost", "-s", "dev", "--json").json()["monthly"]["total"]
+    assert float(prices["dev"]) == pytest.approx(cost, abs=0.01)
+    assert wizard._purpose("dev").startswith("the whole platform at the smallest size")
+
+
+@pytest.mark.parametrize(
+    ("setting", "written"),
+    [
+        ("cluster.version=1.35", "version: '1.35'"),
+        ("tags.cost_center=1.30", "cost_center: '1.30'"),
+        ("tags.cost_center=0x1F", "cost_center: '0x1F'"),
+        ("tags.owner=no", "owner: 'no'"),
+        ("account.id=012345678901", "id: '012345678901'"),
+        ("account.id=123456789012", "id: '123456789012'"),
+        ("tags.extra.Until=2026-12-31", "Until: '2026-12-31'"),
+        ("tags.extra.Mode=0o17", "Mode: '0o17'"),
+        ("network.zones=3", "zones: 3"),
+        ("database.backup_window=03:00-04:00", "backup_window: 03:00-04:00"),
+        ("serving.models=[{name: a, storage_uri: artifacts/a, cpu: 2}]", "cpu: '2'"),
+    ],
+)
+def test_init_keeps_a_text_as_the_text_that_was_given(mlops: Run, project: Path, setting: str, written: str) -> None:
+    assert mlops("init", "--stack", "qa", "--tier", "dev", "--set", setting).code == 0
+    assert written in (project / "Pulumi.qa.yaml").read_text()
 
 
 @pytest.mark.parametrize(

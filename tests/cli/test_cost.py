@@ -273,7 +273,7 @@ def test_a_line_says_what_it_follows_from_step_by_step(mlops: Run) -> None:
         assert step in answer.text
     fixed = mlops("cost", "-s", "prod", "--why", "control plane").text
     assert "follows from the resource as it is" in fixed
-    lines = mlops("cost", "-s", "prod", "--why", "NAT", "--json").json()
+    lines = mlops("cost", "-s", "prod", "--why", "NAT", "--json").json()["lines"]
     assert all(line["price"]["source"] for line in lines)
     wrong = mlops("cost", "-s", "prod", "--why", "data event s")
     assert (wrong.code, 'Did you mean "data events"?' in wrong.text) == (2, True)

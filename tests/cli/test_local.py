@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run, stack_file
+from tests.cli.test_output import conforms
 
 pytestmark = pytest.mark.engine
 
@@ -88,6 +89,31 @@ def test_machines_get_counts_outputs_and_failures(mlops: Run, engine: Path) -> N
     assert mlops(*UP, "--json").json()["changed"] is False
     down = mlops("destroy", "-s", "local", "--yes", "--json").json()
     assert down["counts"] == {"delete": up["counts"]["create"]}
+
+
+def test_a_stack_of_tier_local_is_local_under_any_name_and_keeps_its_state_when_it_is_renamed(
+    mlops: Run, engine: Path
+) -> None:
+    small(engine, "mine")
+    up = mlops("up", "-s", "mine", "--infrastructure-only", "--json").json()
+    conforms(up, "up")
+    assert up["counts"]["create"] > 50
+    assert mlops("local", "status", "--json").json()["stranded"] == []
+
+    (engine / "Pulumi.mine.yaml").rename(engine / "Pulumi.ours.yaml")
+    status = mlops("local", "status")
+    assert "mlops local adopt mine -s STACK" in status.err
+    assert mlops("local", "status", "--json").json()["stranded"] == ["mine"]
+    assert "mlops local adopt mine" in mlops("destroy", "-s", "ours", "--yes").err
+    assert mlops("local", "adopt", "yours", "-s", "ours").code == 2
+    adopted = mlops("local", "adopt", "mine", "-s", "ours", "--json").json()
+    conforms(adopted, "local-adopt")
+
+    again = mlops("up", "-s", "ours", "--infrastructure-only", "--json").json()
+    assert again["ok"]
+    assert again["counts"].get("create", 0) < up["counts"]["create"] / 2
+    assert mlops("destroy", "-s", "ours", "--yes").code == 0
+    assert not (engine / ".local" / "stacks").exists()
 
 
 def test_an_interrupted_up_loses_nothing_and_the_next_goes_on(

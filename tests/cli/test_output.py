@@ -22,6 +22,8 @@ PRINTED = {
     "validate": ("validate",),
     "cost": ("cost", "-s", "prod", "--against", "dev"),
     "cost-bill": ("cost", "--bill", "dev"),
+    "cost-why": ("cost", "-s", "dev", "--why", "NAT"),
+    "usage": ("usage", "-s", "dev"),
     "policy": ("policy", "-s", "dev"),
     "policy-rules": ("policy", "--rules"),
     "policy-rule": ("policy", "--rule", "k8s-pdb"),
@@ -42,6 +44,7 @@ PRINTED = {
 }
 ELSEWHERE = {
     "diff",
+    "local-adopt",
     "local-logs",
     "local-restart",
     "local-run-loop",

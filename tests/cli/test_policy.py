@@ -83,12 +83,36 @@ def test_markdown_is_a_table_for_a_pull_request(mlops: Run) -> None:
     assert "| Module | Level | Severity | Rule | Resource | Property | Fix |" in text
 
 
-def test_a_plan_in_a_file_is_judged_as_prod_is(mlops: Run, tmp_path: Path) -> None:
+def test_a_graph_in_a_file_is_judged_by_the_tier_of_its_stack(mlops: Run, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(mlops("plan", "-s", "dev", "--json").out)
-    answer = mlops("policy", "--graph", str(plan))
-    assert answer.code == 3
-    assert "judged as prod" in answer.out
+    from_file, planned = mlops("policy", "--graph", str(plan), "--json"), mlops("policy", "-s", "dev", "--json")
+    assert (from_file.code, from_file.json()) == (0, planned.json())
+    evidence = mlops("evidence", "--graph", str(plan), "--framework", "soc2", "--output", str(tmp_path / "evidence"))
+    assert evidence.code == 0, evidence.err
+
+
+@pytest.mark.parametrize(
+    ("stack", "config", "tier"),
+    [
+        ("sandbox", {"mlops:tier": "dev"}, "dev"),
+        ("dev", {}, "dev"),
+        ("sandbox", {}, ""),
+        ("sandbox", {"other:tier": "dev"}, ""),
+        ("sandbox", {"mlops:tier": "own"}, ""),
+    ],
+    ids=["the configuration tells", "the stack's file tells", "nobody tells", "another project's", "no tier"],
+)
+def test_the_tier_of_a_preview_is_the_one_that_it_or_the_stack_file_tells(
+    mlops: Run, tmp_path: Path, stack: str, config: dict[str, str], tier: str
+) -> None:
+    rows = [("pulumi:pulumi:Stack", f"mlops-{stack}"), ("aws:s3/bucket:Bucket", "lake")]
+    states = [{"urn": f"urn:pulumi:{stack}::mlops::{type_}::{name}", "type": type_} for type_, name in rows]
+    steps = [{"op": "create", "urn": state["urn"], "newState": state} for state in states]
+    file = tmp_path / "preview.json"
+    file.write_text(json.dumps({"config": config, "steps": steps}))
+    report = mlops("policy", "--graph", str(file), "--json").json()
+    assert report["tier"] == tier
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.cli.conftest import ROOT, executable
 sys.path.insert(0, str(ROOT / "tools"))
 
 import pulumi_cli  # pyright: ignore[reportMissingImports]
+import set_up  # pyright: ignore[reportMissingImports]
 import steps  # pyright: ignore[reportMissingImports]
 
 
@@ -87,6 +88,20 @@ def test_where_nothing_works_it_says_why_and_what_works_without(
     assert "needs curl" in said
     assert "needs Go" in said
     assert "`mlops plan` and `mlops validate` work without it" in said
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [(".venv", set_up.PLATFORM_MB), ("services/.venv", set_up.SERVICES_MB)],
+    ids=lambda one: str(one),
+)
+def test_what_an_environment_takes_on_the_disk_is_about_what_is_said(folder: str, said: int) -> None:
+    """Blocks on the disk, as `du` counts them; systems and versions differ a little."""
+    files = [path.lstat() for path in (ROOT / folder).rglob("*")]
+    if not files:
+        pytest.skip(f"{folder} is not there")
+    taken = sum(one.st_blocks * 512 for one in {one.st_ino: one for one in files}.values()) / 1024**2
+    assert said * 0.7 < taken < said * 1.3
 
 
 def test_the_go_module_is_pinned_to_the_version_that_is_asked_for() -> None:

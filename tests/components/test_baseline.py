@@ -1,14 +1,14 @@
 """The account's security baseline."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pulumi
 import pytest
 from pydantic import ValidationError
 
 from components.account.audit_trail import bucket_policy, topic_policy
-from components.account.baseline import AccountBaseline, AccountBaselineArgs, AccountBaselineConfig
+from components.account.baseline import AccountBaseline, AccountBaselineArgs, AccountBaselineConfig, ThreatFeature
 from components.keys import KeysOutputs, key_policy
 from components.storage import StorageOutputs
 from mlops.core.audit_events import WATCHED
@@ -125,10 +125,20 @@ def test_alarms_of_other_accounts_cannot_publish() -> None:
 def test_threat_detection_looks_at_data_clusters_and_what_runs_there() -> None:
     graph = baseline()
     features = {node.inputs["name"]: node.inputs for node in graph.of_type(FEATURE)}
-    assert set(features) == {"S3_DATA_EVENTS", "EKS_AUDIT_LOGS", "RUNTIME_MONITORING"}
+    on = {name for name, inputs in features.items() if inputs["status"] == "ENABLED"}
+    assert on == {"S3_DATA_EVENTS", "EKS_AUDIT_LOGS", "RUNTIME_MONITORING"}
     agents = {row["name"]: row["status"] for row in features["RUNTIME_MONITORING"]["additionalConfigurations"]}
     assert agents["EKS_ADDON_MANAGEMENT"] == "ENABLED"
-    assert len(baseline(threat_features=()).of_type(FEATURE)) == 0
+
+
+def test_a_feature_that_is_not_listed_is_switched_off_and_not_left_on() -> None:
+    features = baseline(threat_features=()).of_type(FEATURE)
+    assert {node.inputs["name"] for node in features} == set(get_args(ThreatFeature))
+    assert {node.inputs["status"] for node in features} == {"DISABLED"}
+    agents = [
+        node.inputs["additionalConfigurations"] for node in features if node.inputs["name"] == "RUNTIME_MONITORING"
+    ]
+    assert {row["status"] for row in agents[0]} == {"DISABLED"}
 
 
 def test_configurations_are_recorded_once_there_is_somewhere_to_deliver_them() -> None:
@@ -214,7 +224,10 @@ def test_an_audit_trail_is_kept_for_a_year_at_least() -> None:
 
 def test_names_say_what_they_are() -> None:
     assert names(baseline(), FEATURE) == [
+        "account-ebs-malware-protection",
         "account-eks-audit-logs",
+        "account-lambda-network-logs",
+        "account-rds-login-events",
         "account-runtime-monitoring",
         "account-s3-data-events",
     ]

@@ -97,6 +97,11 @@ def test_a_session_is_no_principal() -> None:
     assert "admins.0" in message
 
 
+def test_principals_whose_entries_would_have_one_name_are_refused() -> None:
+    arns = [f"arn:aws:iam::123456789012:role/{name}" for name in ("team/a", "team-a")]
+    assert "differ by punctuation alone" in refused(admins=arns)
+
+
 def test_a_principal_named_twice_is_refused() -> None:
     arn = "arn:aws:iam::123456789012:role/Admin"
     message = refused(admins=[arn], access={"again": {"principal": arn, "policy": "view", "namespaces": ["models"]}})
@@ -115,7 +120,7 @@ def test_the_system_group_cannot_be_defined_among_the_others() -> None:
 
 @pytest.mark.parametrize("name", ["Batch", "9lives", "a-", "much-too-long-for-a-name"])
 def test_a_group_name_that_aws_or_kubernetes_would_refuse_is_refused(name: str) -> None:
-    assert "at most 20 characters" in refused(node_groups={name: {"instance_types": ["m7i.large"]}})
+    assert "lower case letters, digits and hyphens" in refused(node_groups={name: {"instance_types": ["m7i.large"]}})
 
 
 def test_controllers_that_could_run_nowhere_are_refused() -> None:

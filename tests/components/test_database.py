@@ -230,6 +230,11 @@ def test_the_version_may_be_written_as_a_number() -> None:
         ({"backup_window": "04:00-05:00", "maintenance_window": "sun:04:30-sun:05:30"}, "overlap"),
         ({"backup_window": "23:30-00:30", "maintenance_window": "mon:00:00-mon:01:00"}, "overlap"),
         ({"maintenance_window": "sunday 4am"}, "maintenance_window"),
+        ({"vault_days": 35, "backup_window": "00:00-01:00"}, "daily copy at 04:00"),
+        (
+            {"vault_days": 35, "backup_window": "00:00-05:00", "maintenance_window": "sun:10:00-sun:11:00"},
+            "falls into backup_window",
+        ),
         ({"client_security_groups": ["bastion"]}, "client_security_groups"),
         ({"instance_class": "t4g.micro"}, "instance_class"),
         ({"monitoring_seconds": 7}, "monitoring_seconds"),
@@ -241,6 +246,7 @@ def test_what_rds_would_refuse_is_refused_beforehand(settings: dict[str, Any], s
 
 def test_windows_apart_from_each_other_are_fine() -> None:
     DatabaseConfig(backup_window="03:00-04:00", maintenance_window="sun:04:00-sun:05:00")
+    DatabaseConfig(vault_days=35, backup_window="22:00-23:00", maintenance_window="sun:04:30-sun:05:30")
 
 
 def test_enabling_advanced_insights_with_enough_history_is_fine() -> None:

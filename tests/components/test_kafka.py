@@ -12,8 +12,10 @@ from components.data_pipeline import DataPipelineOutputs
 from components.data_pipeline.kafka import KafkaConfig
 from components.data_pipeline.kafka.arguments import server_properties
 from components.data_pipeline.kafka.brokers import SERVERLESS_REGIONS
+from components.data_pipeline.kafka.offered import OFFERS, Offer
 from mlops.core.merge import merge
 from mlops.core.module import StackFacts
+from mlops.cost.book import load as prices
 from mlops.plan.graph import Graph, Node
 from tests.foundations import foundation, module_options
 from tests.support import REGION, names, only, recorded, statements
@@ -249,14 +251,23 @@ def test_clients_get_bootstrap_brokers_and_the_way_to_them() -> None:
     [
         ({"kind": "express", "storage_mode": "TIERED"}, "storage_mode"),
         ({"kind": "express", "storage_gb": 100}, "storage_gb"),
-        ({"kind": "express", "version": "3.8.x"}, "KRaft mode from 3.9.x on"),
+        ({"kind": "express", "version": "3.8.x"}, "which express brokers do not run; allowed: 4.2.x, 3.9.x"),
         ({"kind": "serverless", "version": "3.9.x"}, "version"),
         ({"instance_type": "express.m7g.large"}, "instance_type"),
-        ({"instance_type": "kafka.t3.small", "storage_mode": "TIERED"}, "kafka.t3.small does not have"),
-        ({"instance_type": "kafka.t3.small", "version": "4.1.x"}, "does not run Kafka 4.1.x"),
+        ({"kind": "express", "version": "4.0.x"}, "which express brokers do not run; allowed: 4.2.x, 3.9.x"),
+        ({"kind": "express", "version": "4.1.x"}, "which express brokers do not run"),
+        ({"kind": "express", "instance_type": "express.m7g.24xlarge"}, "a size that MSK does not have"),
+        ({"kind": "express", "instance_type": "kafka.m7g.large"}, "no kind of express brokers"),
+        ({"version": "4.2.x"}, "which standard brokers do not run; allowed: 4.1.x"),
+        ({"instance_type": "kafka.t3.small"}, "has no KRaft mode"),
+        ({"instance_type": "kafka.t3.small", "version": "3.9.x"}, "has no KRaft mode"),
+        ({"instance_type": "kafka.m7g.24xlarge"}, "a size that MSK does not have"),
+        ({"instance_type": "kafka.m5.48xlarge"}, "a size that MSK does not have"),
+        ({"instance_type": "kafka.m8z.large"}, "no kind of standard brokers"),
         ({"storage_gb": 500, "max_storage_gb": 500}, "give more than storage_gb"),
-        ({"version": "2.8.1"}, 'version is "2.8.1"; allowed: 4.1.x'),
+        ({"version": "2.8.1"}, 'version is "2.8.1"; allowed: 4.2.x'),
         ({"topics": {"a b": {}}}, "a name that Kafka takes"),
+        ({"topics": {"a.b": {}, "a_b": {}}}, "which Kafka takes for one name"),
         ({"monitoring": "ALL"}, "monitoring"),
     ],
 )
@@ -278,6 +289,19 @@ def test_what_cannot_run_on_a_stack_says_why_and_what_to_do(
 ) -> None:
     (conflict,) = config(brokers).conflicts(place)
     assert says in conflict
+
+
+@pytest.mark.parametrize("offer", OFFERS, ids=[offer.family for offer in OFFERS])
+def test_what_msk_offers_is_taken(offer: Offer) -> None:
+    for size in offer.sizes:
+        for version in offer.versions:
+            assert config({"kind": offer.kind, "instance_type": f"{offer.family}.{size}", "version": version})
+
+
+def test_the_table_has_the_sizes_of_the_price_list_and_no_other() -> None:
+    offered = {f"{offer.family}.{size}" for offer in OFFERS for size in offer.sizes}
+    priced = {sku for sku in prices().regions["us-east-1"]["msk"] if sku.startswith(("kafka.", "express."))}
+    assert offered == priced
 
 
 def test_what_can_run_has_no_conflicts() -> None:

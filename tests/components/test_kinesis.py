@@ -87,7 +87,7 @@ def test_every_raw_event_lands_in_the_lake_by_day_encrypted_and_one_a_line() -> 
     into = delivery(graph)
     assert into["bucketArn"] == bucket(graph).outputs["arn"]
     assert into["kmsKeyArn"] == key(graph, "data")
-    assert into["prefix"] == "events/dt=!{timestamp:yyyy-MM-dd}/"
+    assert into["prefix"] == "delivered/dt=!{timestamp:yyyy-MM-dd}/"
     assert into["compressionFormat"] == "GZIP"
     (processor,) = into["processingConfiguration"]["processors"]
     assert processor["type"] == "AppendDelimiterToRecord"
@@ -98,7 +98,7 @@ def test_what_could_not_be_delivered_is_kept_apart_and_reported() -> None:
     graph = plain()
     into = delivery(graph)
     group = only(graph, "aws:cloudwatch/logGroup:LogGroup", "stream-delivery-logs")
-    assert not into["errorOutputPrefix"].startswith("events/")
+    assert not into["errorOutputPrefix"].startswith("delivered/")
     assert "!{firehose:error-output-type}" in into["errorOutputPrefix"]
     assert into["cloudwatchLoggingOptions"]["logGroupName"] == group.outputs["name"]
     assert group.inputs["kmsKeyId"] == key(graph, "logs")
@@ -120,7 +120,14 @@ def test_firehose_may_read_the_stream_write_two_prefixes_and_report_and_nothing_
         for resource in row["Resource"]:
             allowed.setdefault(resource, set()).update(row["Action"])
     log_stream = only(graph, "aws:cloudwatch/logStream:LogStream").outputs["arn"]
-    assert allowed.keys() == {raw, f"{raw}/events/*", f"{raw}/events-failed/*", stream, key(graph, "data"), log_stream}
+    assert allowed.keys() == {
+        raw,
+        f"{raw}/delivered/*",
+        f"{raw}/delivered-failed/*",
+        stream,
+        key(graph, "data"),
+        log_stream,
+    }
     assert allowed[log_stream] == {"logs:PutLogEvents"}
     assert allowed[key(graph, "data")] == {"kms:Decrypt", "kms:GenerateDataKey"}
     assert not {action for action in allowed[stream] if "Put" in action}

@@ -145,6 +145,13 @@ def test_an_adopted_vpc_is_used_and_nothing_in_it_is_made() -> None:
             "outside the VPC's block",
         ),
         ({"vpc_id": "my-vpc"}, "vpc_id"),
+        ({"private_subnets": {"subnet-a": "10.1.0.0/19", SUBNETS[1]: "10.1.32.0/19"}}, "the id of a subnet"),
+        ({"private_subnets": {SUBNETS[0]: "10.1.0.0/29", SUBNETS[1]: "10.1.32.0/19"}}, "smaller than /28"),
+        ({"public_subnets": {SUBNETS[0]: "10.1.64.0/24"}}, "as a private and as a public subnet"),
+        ({"cidr": "10.0.0.0/8"}, "between /16 and /28"),
+        ({"cidr": "10.1.0.1/16"}, "not an IPv4 network"),
+        ({"zone_names": ["us-east-1a", "us-east-1a"]}, "listed twice"),
+        ({"zone_names": ["use1-az1", "use1-az2"]}, "not its id"),
     ],
 )
 def test_a_vpc_that_cannot_be_adopted_is_refused(change: dict[str, Any], says: str) -> None:

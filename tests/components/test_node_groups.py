@@ -247,6 +247,24 @@ def test_what_is_no_instance_type_is_refused(name: str) -> None:
     assert "the name of an EC2 instance type" in refused(instance_types=[name])
 
 
+@pytest.mark.parametrize(
+    ("nodes", "says"),
+    [
+        ({"labels": {"nvidia.com/gpu.present": "no"}, "gpu": True, "instance_types": ["g5.xlarge"]}, "sets itself"),
+        ({"taints": [{"key": "team", "value": "a"}, {"key": "team", "value": "b"}]}, "twice with one effect"),
+        ({"labels": {f"l{number}": "x" for number in range(45)}}, "tags of an Auto Scaling group"),
+        ({"labels": {"a.b": "x", "a-b": "y"}}, "differ by punctuation alone"),
+    ],
+)
+def test_labels_and_taints_that_would_collide_are_refused(nodes: dict[str, Any], says: str) -> None:
+    assert says in refused(**{"instance_types": ["m5.large"], **nodes})
+
+
+def test_a_taint_may_have_several_effects() -> None:
+    taints = [{"key": "team", "effect": effect} for effect in ("NoSchedule", "NoExecute")]
+    assert NodeGroupConfig.model_validate({"instance_types": ["m5.large"], "taints": taints}).taints[1].key == "team"
+
+
 def test_a_mac_is_no_node() -> None:
     assert "is not an instance type for nodes" in refused(instance_types=["mac2.metal"])
 

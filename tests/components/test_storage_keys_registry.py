@@ -118,6 +118,23 @@ def test_objects_grow_cheaper_with_age_and_old_versions_and_torn_uploads_go() ->
     assert rules[1]["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
 
 
+def test_what_was_delivered_as_it_came_goes_within_days_and_with_it_every_version() -> None:
+    graph = storage(lifecycle={"delivered_days": 3})
+    expiring: dict[str, dict[str, tuple[int, int]]] = {}
+    for zone in ("raw", "curated"):
+        type_ = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+        rules = only(graph, type_, f"storage-{zone}-lifecycle").inputs["rules"]
+        expiring[zone] = {
+            rule["filter"]["prefix"]: (
+                rule["expiration"]["days"],
+                rule["noncurrentVersionExpiration"]["noncurrentDays"],
+            )
+            for rule in rules
+            if "expiration" in rule
+        }
+    assert expiring == {"raw": {"delivered/": (3, 1), "delivered-failed/": (3, 1)}, "curated": {}}
+
+
 def test_lifecycle_rules_wait_for_versioning() -> None:
     graph = storage()
     lifecycle = only(graph, "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "storage-raw-lifecycle")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -167,3 +168,30 @@ def test_every_line_that_follows_from_use_says_from_which_figure(tier: str) -> N
 def test_a_stack_that_nobody_uses_derives_nothing_from_nothing() -> None:
     context = estimate(stack(resource(VPC), resource(BUCKET), resource(GROUP)), NOTHING_USED, load()).context
     assert {key: context.figure(key).value for key in DERIVED} == dict.fromkeys(DERIVED, 0)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "bucket_key", "calls"), [("aws:kms", False, 3), ("aws:kms", True, 0), ("AES256", False, 0)]
+)
+def test_each_request_to_a_bucket_without_a_bucket_key_is_one_to_kms(
+    algorithm: str, bucket_key: bool, calls: int
+) -> None:
+    lake = resource(BUCKET)
+    rule = {"applyServerSideEncryptionByDefault": {"sseAlgorithm": algorithm}, "bucketKeyEnabled": bucket_key}
+    encryption = resource(
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        "encryption",
+        {"rules": [rule]},
+        bucket=lake,
+    )
+    usage = used(storage={"get_requests": 3_000_000})
+    made = priced(lake, encryption, resource("aws:kms/key:Key"), resource(DETECTOR), usage=usage)
+    assert quantity(made, "key requests") * 10_000 == calls * 1_000_000
+    assert quantity(made, "management events analysed") == calls
+
+
+def test_settings_that_name_each_other_in_a_circle_lead_nowhere_and_end() -> None:
+    one = resource("aws:s3/bucketVersioning:BucketVersioning", "one")
+    two = resource("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "two", bucket=one)
+    one = replace(one, property_dependencies={"bucket": (two.urn,)})
+    assert priced(one, two, resource(BUCKET)).complete

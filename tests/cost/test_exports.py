@@ -11,7 +11,7 @@ import pytest
 
 from mlops.core.usage import BY_TIER
 from mlops.cost.book import load
-from mlops.cost.exports import ExportError, Observed, read
+from mlops.cost.exports import ExportError, Observed, Owner, read
 from mlops.cost.rightsizing import Rightsizing, rightsize
 from tests.platforms import tier_graph
 
@@ -273,3 +273,47 @@ def test_what_is_no_export_ends_in_a_sentence(tmp_path: Path, content: str) -> N
     file.write_bytes(content.encode("latin-1"))
     with pytest.raises(ExportError, match="export"):
         read(file)
+
+
+TAGGED = HEAD.replace(
+    "lineItem/UsageStartDate", "resourceTags/user:Project,resourceTags/user:Environment,lineItem/UsageStartDate"
+)
+OURS = Owner(tags={"Project": "mlops", "Environment": "prod"}, region="eu-west-1")
+
+
+def tagged(project: str, environment: str) -> str:
+    return line("Usage", 24).replace(",GB,", f",GB,{project},{environment},")
+
+
+def test_lines_that_carry_the_stacks_tags_are_its_own_and_others_are_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "report.csv"
+    file.write_text(TAGGED + tagged("mlops", "prod") + tagged("mlops", "dev") + tagged("", ""))
+    export = read(file, OURS)
+    assert sum(row.amount for row in export.bill) == pytest.approx(730)
+    assert "do not carry Project=mlops, Environment=prod were left out: 2" in export.notes[0]
+
+
+def test_a_report_in_which_nothing_carries_the_tags_is_taken_whole_and_it_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "report.csv"
+    file.write_text(TAGGED + tagged("", "") + tagged("", ""))
+    export = read(file, OURS)
+    assert sum(row.amount for row in export.bill) == pytest.approx(1460)
+    assert "No line carries Project=mlops" in export.notes[0]
+
+
+def test_lines_of_other_regions_are_not_the_stacks(tmp_path: Path) -> None:
+    file = tmp_path / "report.csv"
+    head = HEAD.replace("lineItem/UsageStartDate", "product/region,lineItem/UsageStartDate")
+    places = ("eu-west-1", "us-east-1", "")
+    file.write_text(head + "".join(line("Usage", 24).replace(",GB,", f",GB,{place},") for place in places))
+    export = read(file, Owner(region="eu-west-1"))
+    assert sum(row.amount for row in export.bill) == pytest.approx(1460)
+    assert "of other regions than eu-west-1 were left out: 1" in export.notes[0]
+
+
+def test_a_reading_of_cpu_alone_is_one(tmp_path: Path) -> None:
+    labels = {"namespace": "mlflow", "workload": "mlflow", "resource": "cpu", "statistic": "most"}
+    content = {"status": "success", "data": {"result": [{"metric": labels, "value": [0, "0.1"]}]}}
+    found = proposed(written(tmp_path, content))
+    assert settings(found)["ml_platform.cpu"] == "150m"
+    assert "ml_platform.memory" not in settings(found)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from mlops.cost import report
 from mlops.cost.book import load
 from mlops.cost.rules.modes import NOTHING_ASKED, RULES
+from mlops.cost.rules.unread import NO_RULE, UNREAD
 from tests.cost.stacks import bill, priced, resource, used
 
 RDS, EKS, BUCKET = "aws:rds/instance:Instance", "aws:eks/cluster:Cluster", "aws:s3/bucket:Bucket"
@@ -237,3 +239,97 @@ def test_the_book_has_a_price_for_both_kinds_of_extended_support_in_the_regions_
     for region in book.regions:
         for sku in (("eks", "cluster_extended_support"), ("rds_postgres", "extended_support_year1")):
             assert book.find(region, *sku)
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "value"), [(type_, path, value) for type_, rows in UNREAD.items() for path, value, _ in rows]
+)
+def test_what_costs_and_no_rule_reads_is_named_and_makes_the_total_incomplete(
+    type_: str, path: str, value: str
+) -> None:
+    inputs: Any = {"true": True, "": [{"some": "thing"}]}.get(value, value)
+    for key in reversed(path.replace("[0]", ".0").split(".")):
+        inputs = [inputs] if key == "0" else {key: inputs}
+    made = priced(resource(type_, "it", inputs))
+    assert [row.sku[1] for row in made.missing if row.sku[0] == NO_RULE] == [path]
+    assert not made.complete
+    assert any(f"no rule reads {path}" in problem for problem in report.problems(made))
+    without = priced(resource(type_, "it", {}))
+    assert not [row for row in without.missing if row.sku[0] == NO_RULE]
+
+
+TIERED = [
+    # Infracost: config_config_rule_test, route53_record_test, api_gateway_rest_api_test, lambda_function_test.
+    ("aws:cfg/rule:Rule", {"logs": {"config_items": 1_000_000}}, {}, 670),
+    ("aws:route53/zone:Zone", {"requests": {"dns": 1_100_000_000}}, {}, 420),
+    ("aws:apigateway/restApi:RestApi", {"requests": {"api": 21_000_000_000}}, {}, 49_763.10),
+    (
+        "aws:lambda/function:Function",
+        {"requests": {"functions": 61_440_000_000, "function_ms": 1_000}},
+        {"memorySize": 1024},
+        100_000.2 + 135_000 + 619_203.1,
+    ),
+    (
+        "aws:lambda/function:Function",
+        {"requests": {"functions": 74_752_000_000, "function_ms": 1_000}},
+        {"memorySize": 1024, "architectures": ["arm64"]},
+        100_000.5 + 135_001.13 + 597_356.53,
+    ),
+    # GuardDuty pricing page: $1.00, $0.50 and $0.25 a GB.
+    ("aws:guardduty/detector:Detector", {"logs": {"threat_log_gb": 3_000}}, {}, 500 + 1_000 + 125),
+]
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize(("type_", "usage", "inputs", "monthly"), TIERED)
+def test_what_gets_cheaper_with_its_amount_does_so_for_all_that_share_it(
+    type_: str, usage: Mapping[str, Any], inputs: Mapping[str, Any], monthly: float, copies: int
+) -> None:
+    nodes = [resource(type_, f"n{index}", inputs) for index in range(copies)]
+    made = priced(*nodes, usage=used(**usage))
+    labels = ("rule evaluations", "DNS queries", "API Gateway requests", "Lambda GB-seconds", "flow and DNS logs")
+    total = sum(line.monthly for line in made.lines if line.label.startswith(labels))
+    assert float(total) == pytest.approx(monthly, rel=1e-5)
+
+
+def test_a_second_copy_of_management_events_is_paid_and_the_first_is_not() -> None:
+    data_only = {"advancedEventSelectors": [{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]}
+    trails = [resource("aws:cloudtrail/trail:Trail", name) for name in ("one", "two")]
+    third = resource("aws:cloudtrail/trail:Trail", "data", data_only)
+    # CloudTrail's own example: 150,000 management events to two trails are $3.
+    made = priced(*trails, third, usage=used(logs={"management_events": 150_000}))
+    assert [(line.resource, line.monthly) for line in made.lines] == [("two", 3)]
+
+
+@pytest.mark.parametrize("copies", [1, 4])
+def test_storage_gets_cheaper_beyond_50_tb_of_all_buckets_together(copies: int) -> None:
+    lakes = [resource(BUCKET, f"lake{index}") for index in range(copies)]
+    made = priced(*lakes, usage=used(storage={"data_gb": 100_000}))
+    # Infracost s3_bucket_test: $0.023 for the first 50 TB; $0.022 beyond.
+    assert float(made.total) == pytest.approx(51_200 * 0.023 + 48_800 * 0.022)
+
+
+@pytest.mark.parametrize(
+    ("type_", "inputs", "late"),
+    [
+        ("aws:elasticache/replicationGroup:ReplicationGroup", {"engineVersion": "5.0.6"}, True),
+        ("aws:elasticache/replicationGroup:ReplicationGroup", {"engineVersion": "7.1"}, False),
+        ("aws:elasticache/replicationGroup:ReplicationGroup", {"engineVersion": "5.0", "engine": "valkey"}, False),
+        ("aws:opensearch/domain:Domain", {"engineVersion": "OpenSearch_2.9"}, True),
+        ("aws:opensearch/domain:Domain", {"engineVersion": "Elasticsearch_7.1"}, True),
+        ("aws:opensearch/domain:Domain", {"engineVersion": "OpenSearch_3.1"}, False),
+    ],
+)
+def test_extended_support_whose_price_nobody_knows_is_named(
+    on: Any, type_: str, inputs: Mapping[str, Any], late: bool
+) -> None:
+    on(2026, 11, 27)
+    named = [row for row in priced(resource(type_, "it", inputs)).missing if row.sku[1] == "extended_support"]
+    assert bool(named) == late
+
+
+def test_an_instance_of_a_cluster_is_watched_at_a_price_as_well() -> None:
+    inputs = {"engine": "aurora-postgresql", "instanceClass": "db.r6g.large", "databaseInsightsMode": "advanced"}
+    assert (
+        bill(resource("aws:rds/clusterInstance:ClusterInstance", inputs=inputs))["Database Insights, advanced"] == 18.25
+    )

@@ -534,8 +534,13 @@ USED: list[tuple[str, str, dict[str, Any], UsageConfig, dict[str, float]]] = [
         "a detector",
         "aws:guardduty/detector:Detector",
         {},
-        used(logs={"threat_log_gb": 10, "management_events": 1_000_000}),
-        {"flow and DNS logs analysed": 10.0, "management events analysed": 4.0},
+        used(logs={"threat_log_gb": 10, "management_events": 1_000_000, "cluster_audit_events": 1_000_000}),
+        {
+            "flow and DNS logs analysed": 10.0,
+            "management events analysed": 4.0,
+            # On in a detector unless somebody states it otherwise.
+            "Kubernetes calls looked at for threats": 1.6,
+        },
     ),
     (
         "metrics of Prometheus",

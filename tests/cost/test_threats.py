@@ -1,10 +1,13 @@
 """What threat detection and Security Hub cost. Figures are those of the price book for us-east-1."""
 
+from typing import Any
+
 import pytest
 
 from mlops.core.usage import UsageConfig
 from mlops.cost.book import load
 from mlops.cost.estimate import estimate
+from mlops.plan.graph import Node
 from tests.cost.stacks import NOTHING_USED, resource, stack
 
 FEATURE = "aws:guardduty/detectorFeature:DetectorFeature"
@@ -57,3 +60,22 @@ def test_security_hub_costs_by_the_check() -> None:
     usage = UsageConfig.model_validate({"logs": {"security_checks": 50_000}})
     made = estimate(stack(resource(HUB)), usage, load())
     assert {row.label: float(row.monthly) for row in made.lines if row.type == HUB} == {"security checks": 50.0}
+
+
+DETECTOR = "aws:guardduty/detector:Detector"
+
+
+def of_detector(*stated: Node, **inputs: Any) -> set[str]:
+    usage = UsageConfig.model_validate({"logs": {"trail_events": 5_000_000, "cluster_audit_events": 10_000_000}})
+    made = estimate(stack(resource(DETECTOR, "detector", inputs), *stated), usage, load())
+    return {row.label for row in made.lines if row.type == DETECTOR}
+
+
+def test_features_that_nobody_states_are_on_in_a_detector_and_cost() -> None:
+    default = {"S3 events looked at for threats", "Kubernetes calls looked at for threats"}
+    assert default <= of_detector(enable=True)
+    off = resource(FEATURE, "feature", feature("S3_DATA_EVENTS", "DISABLED"))
+    assert default & of_detector(off, enable=True) == {"Kubernetes calls looked at for threats"}
+    assert not default & of_detector(enable=False)
+    older = {"s3Logs": {"enable": False}, "kubernetes": {"auditLogs": {"enable": False}}}
+    assert not default & of_detector(datasources=older)

@@ -94,7 +94,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project with the services at hand and nothing started; what a test leaves behind is ended."""
     if not (ROOT / "services" / ".venv" / "bin" / "python").exists():
-        pytest.fail("The local stack's tests need the services. Run `make setup`.")
+        pytest.fail("The local stack's tests need the services. Run `make services`.")
     root = tmp_path_factory.mktemp("local") / "project"
     root.mkdir()
     (root / "Pulumi.yaml").write_text("name: mlops\nruntime: python\n")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mlops.cli.errors import FailedError
+from mlops.cli.local.up import installed
 from mlops.local.layout import Layout
 from mlops.local.stack import LEAST_FREE_BYTES, LocalStack, LocalStackError, NotInstalledError
 from tests.local.conftest import ROOT, Project, marked_processes
@@ -27,6 +29,48 @@ def test_without_the_services_up_says_what_to_do_and_begins_nothing(bare: Projec
     assert "Traceback" not in done.stderr
     assert not (bare.root / ".local").exists()
     assert marked_processes(bare.root) == []
+
+
+INSTALLS = """
+import sys
+from pathlib import Path
+services = Path(__file__).parents[1] / "services" / ".venv"
+(services / "bin").mkdir(parents=True)
+(services / "bin" / "python").touch()
+for name in ("supervisor", "moto", "mlflow", "uvicorn"):
+    (services / "lib" / "python3.11" / "site-packages" / name).mkdir(parents=True)
+assert sys.argv[1:] == ["--services"]
+"""
+
+
+def test_the_first_up_brings_the_services_and_later_ones_find_them(
+    bare: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = bare.root / "tools" / "set_up.py"
+    script.parent.mkdir()
+    script.write_text(INSTALLS)
+    installed(bare.stack)
+    assert "not installed yet" in capfd.readouterr().err
+    script.unlink()
+    installed(bare.stack)
+    assert capfd.readouterr().err == ""
+
+
+def test_services_that_cannot_be_installed_are_told_with_what_does_without(bare: Project) -> None:
+    script = bare.root / "tools" / "set_up.py"
+    script.parent.mkdir()
+    script.write_text("raise SystemExit(1)")
+    with pytest.raises(FailedError, match="--infrastructure-only"):
+        installed(bare.stack)
+
+
+def test_the_services_of_this_machine_are_one_stacks(bare: Project) -> None:
+    bare.stack.claim("mine")
+    bare.stack.claim("mine")
+    with pytest.raises(LocalStackError, match=r"those of the stack mine.*mlops destroy -s mine.*--infrastructure-only"):
+        bare.stack.claim("yours")
+    bare.stack.handed_over("mine", "yours")
+    bare.stack.claim("yours")
 
 
 def test_an_installation_that_was_broken_off_counts_as_none(bare: Project) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from localcloud.engine import LocalCloud
 from mlops.change.classify import classify
-from mlops.change.model import Kind
+from mlops.change.model import Danger, Kind
 from mlops.plan.recorder import record
 from tests.plan.programs import PROJECT, STACK, aws_provider
 
@@ -92,3 +92,31 @@ def test_the_engine_replaces_what_depends_on_a_replaced_resource_as_was_foreseen
     assert replaced == {"lake", "kept", "vpc", "routes"}
     assert done.counts["replace"] == len(replaced)
     assert done.counts["update"] == len(foreseen) - len(replaced)
+
+
+def test_the_engine_cannot_take_away_what_keeps_its_name_and_is_in_use_as_was_foreseen(rehearsal: Rehearsal) -> None:
+    def program(family: str) -> Callable[[], None]:
+        def run() -> None:
+            options = aws_provider()
+            group = aws.rds.ParameterGroup("parameters", name="parameters", family=family, opts=options)
+            aws.rds.Instance(
+                "database",
+                identifier="database",
+                engine="postgres",
+                instance_class="db.m7g.large",
+                parameter_group_name=group.name,
+                skip_final_snapshot=True,
+                opts=options,
+            )
+
+        return run
+
+    cloud = rehearsal()
+    assert cloud.stack(program("postgres17"), project=PROJECT, stack=STACK, config={}).up().ok
+    graphs = [
+        record(program(family), project=PROJECT, stack=STACK, config={}) for family in ("postgres17", "postgres18")
+    ]
+    refused = [change.node.name for change in classify(*graphs).of(Danger.REFUSED)]
+    done = cloud.stack(program("postgres18"), project=PROJECT, stack=STACK, config={}).up()
+    assert refused == ["parameters"]
+    assert not done.ok

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mlops.plan.graph import Node
-from mlops.plan.reading import Gap, Hidden, noted
+from mlops.plan.reading import Gap, Hidden, noted, told
 from mlops.plan.values import SECRET, UNKNOWN
 
 
@@ -58,6 +58,9 @@ def test_hidden_values_that_somebody_asks_for_are_noted_where_they_stand() -> No
             Hidden(resource="nodes", path="labels.a", gap=Gap.UNKNOWN),
         }
         assert str(max(notes)) == "nodes: spec is secret"
+        assert "nodes: labels.a is unknown; nodes: spec is secret" in told(notes)
+        assert told(notes, shown=1).endswith("labels.a is unknown and 1 more.")
+        assert told(set()) == ""
     assert outer == notes
 
 

@@ -67,3 +67,7 @@ def trusts(principal: Any, condition: Inputs | None = None) -> dict[str, Any]:
     """A role's trust in somebody."""
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     return {"assumeRolePolicy": document({**statement, "Condition": dict(condition)} if condition else statement)}
+
+
+def of(rule: str, expected: Verdict, *cases: tuple[str, Node | tuple[Node, ...]]) -> list[Case]:
+    return [more(rule, expected, sentence, *(made if isinstance(made, tuple) else (made,))) for sentence, made in cases]

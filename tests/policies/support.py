@@ -2,6 +2,8 @@
 
 from mlops.plan.graph import Node
 from policies import rules
+from policies.engine import of_rule
+from policies.facts import facts
 from policies.model import Judgement, Verdict
 from policies.registry import RESOURCE_CHECKS, STACK_CHECKS
 from tests.nodes import graph
@@ -12,9 +14,8 @@ _WORST = (Verdict.MET, Verdict.UNKNOWN, Verdict.BROKEN)
 
 def judgements(rule: str, *nodes: Node) -> list[Judgement]:
     """All that a rule says of a stack of these resources."""
-    if rule in STACK_CHECKS:
-        return list(STACK_CHECKS[rule](graph(*nodes)))
-    return [one for node in nodes for one in RESOURCE_CHECKS[rule](node)]
+    check = STACK_CHECKS.get(rule) or RESOURCE_CHECKS[rule]
+    return list(of_rule(facts().rules[rule], check, graph(*nodes)))
 
 
 def verdict(rule: str, *nodes: Node) -> Verdict | None:

@@ -119,11 +119,11 @@ GOOD = "rule: k8s-pdb, resource: server, reason: one copy, expires: 2027-03-31"
         ("{rule: k8s-pbd, resource: server, reason: x, expires: 2027-03-31}", 'Did you mean "k8s-pdb"?'),
         ("{rule: k8s-pdb, reason: x, expires: 2027-03-31}", "names no resource"),
         ("{resource: server, reason: x, expires: 2027-03-31}", "names no rule"),
-        ("{rule: k8s-pdb, resource: server, reason: x}", "has no `expires`"),
+        ("{rule: k8s-pdb, resource: server, reason: x}", "expires is missing"),
         ("{rule: k8s-pdb, resource: server, reason: x, expires: soon}", 'expires is "soon"; it must be a day'),
         ("{rule: k8s-pdb, resource: server, reason: x, expires: 2026-11-19}", "expired on 2026-11-19; today is 2026"),
-        ("{rule: k8s-pdb, resource: server, reason: x, until: 2027-03-31}", "there is no key until"),
-        ("k8s-pdb", "is not a mapping"),
+        ("{rule: k8s-pdb, resource: server, reason: x, until: 2027-03-31}", 'there is no key "until"'),
+        ("k8s-pdb", "must be a mapping"),
     ],
 )
 def test_an_exemption_that_cannot_hold_is_refused_with_one_sentence(tmp_path: Path, entry: str, sentence: str) -> None:

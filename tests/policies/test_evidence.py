@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from mlops.plan.values import UNKNOWN
+from policies.claims import is_about_people
 from policies.engine import judge
 from policies.evidence import Evidence, Status, evidence, to_json
 from policies.evidence_page import to_html
 from policies.exemptions import Exemption
 from policies.facts import facts
 from policies.frameworks import CHOICES, FrameworkError, chosen
-from tests.nodes import graph
+from policies.rules.ownership import BASELINE
+from tests.nodes import graph, resource
 from tests.platforms import tier_graph
 from tests.policies.test_kubernetes_pods import workload
 
@@ -49,8 +51,8 @@ def test_each_control_is_traced_to_resources_and_properties(name: str) -> None:
         assert shown
         for rule in control["rules"]:
             values = {(row["urn"], row["property"]): row for row in document["rules"][rule["rule"]]["findings"]}
-            for resource in rule["resources"]:
-                row = values[resource["urn"], resource["property"]]
+            for shown_by in rule["resources"]:
+                row = values[shown_by["urn"], shown_by["property"]]
                 assert {"value", "verdict", "type", "resource"} <= row.keys()
 
 
@@ -78,7 +80,8 @@ def test_a_rule_that_the_tier_switches_off_counts_for_nothing() -> None:
     report = judge(graph(workload({"image": "server:1"})), "dev")
     found = evidence(report, "cis")
     switched_off = [one for one in found.rules.values() if one.rule.level("dev") == "disabled"]
-    assert all(one.status in (Status.NOT_JUDGED, Status.NOT_APPLICABLE) for one in switched_off)
+    silent = (Status.NOT_JUDGED, Status.NOT_APPLICABLE, Status.NOT_SHOWN)
+    assert all(one.status in silent for one in switched_off)
 
 
 def test_controls_that_code_cannot_decide_are_listed_as_such() -> None:
@@ -90,11 +93,62 @@ def test_controls_that_code_cannot_decide_are_listed_as_such() -> None:
     assert "check the list against your edition" in gdpr["Art. 12-23"].why
 
 
-@pytest.mark.parametrize(("name", "control"), [("soc2", "CC1.1"), ("gdpr", "Art. 30"), ("hipaa", "164.308(a)(8)")])
+@pytest.mark.parametrize(
+    ("name", "control"),
+    [
+        *(("soc2", control) for control in ("CC1.1", "CC3.2", "CC7.4", "CC7.5", "CC8.1")),
+        *(("hipaa", f"164.308{control}") for control in ("(a)(1)(ii)(A)", "(a)(3)(i)", "(a)(5)(ii)(C)", "(a)(8)")),
+        ("gdpr", "Art. 30"),
+        ("pci", "10.4.1"),
+        ("nist", "CA-7"),
+    ],
+)
 def test_controls_about_people_are_only_supported_by_resources(name: str, control: str) -> None:
-    found = next(one for one in of(workload(), framework=name).controls if one.id == control)
-    assert found.status is Status.ORGANISATIONAL
-    assert found.rules
+    report = judge(tier_graph("enterprise"), "enterprise")
+    found = {one.id: one for one in evidence(report, name).controls}
+    assert found[control].status in (Status.SUPPORTED, Status.ORGANISATIONAL)
+    assert "only supports" in found[control].why
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_no_control_about_people_is_met_by_configuration_alone(name: str) -> None:
+    controls = evidence(judge(tier_graph("enterprise"), "enterprise"), name).controls
+    people = [one for one in controls if is_about_people(one.framework, one.id)]
+    assert {one.status for one in people} <= {Status.SUPPORTED, Status.ORGANISATIONAL, Status.NOT_DECIDABLE}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_every_control_has_its_title(name: str) -> None:
+    assert [one.id for one in of(framework=name).controls if not one.title] == []
+
+
+def test_the_account_is_not_shown_by_a_stack_that_does_not_own_it() -> None:
+    def cis(*nodes: Any) -> dict[str, Status]:
+        return {one.id: one.status for one in of(*nodes, framework="cis").controls}
+
+    stranger, owner = cis(workload()), cis(workload(), resource(BASELINE, name="account"))
+    rule = facts().rules["cloudtrail-kms"]
+    assert status(of(workload(), framework="cis"), rule.id) is Status.NOT_SHOWN
+    (control, *_) = facts().rules["cloudtrail-validation"].frameworks["cis_aws"]
+    assert (stranger[control], owner[control]) == (Status.NOT_SHOWN, Status.NOT_APPLICABLE)
+
+
+@pytest.mark.parametrize("unseen", ["kubernetes:helm.sh/v3:Release", "aws:eks/addon:Addon"])
+def test_pods_that_nobody_sees_make_a_control_partial(unseen: str) -> None:
+    rule = "k8s-no-privileged"
+    assert status(of(workload()), rule) is Status.MET
+    found = of(workload(), resource(unseen, {}))
+    assert status(found, rule) is Status.PARTLY
+    assert not [one for one in found.controls if one.status is Status.MET and rule in {r.rule.id for r in one.rules}]
+
+
+def test_a_mapping_of_one_source_is_marked() -> None:
+    document = to_json(of(workload(), framework="pci"), PLAN)
+    for control in document["controls"]:
+        if control["rules"]:
+            assert control["one_source"] is not any(rule["agreed_by_two_sources"] for rule in control["rules"])
+            assert all(rule["mapped_by"] for rule in control["rules"])
+    assert "mapped by one source only" in to_html(of(workload(), framework="iso27001"), PLAN)
 
 
 def test_controls_stand_in_the_order_of_their_numbers() -> None:

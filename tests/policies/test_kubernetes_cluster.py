@@ -68,7 +68,9 @@ def account(automount: Any) -> Node:
 def quota(namespace: Any = "team") -> tuple[Node, Node]:
     metadata = {"namespace": namespace}
     kinds = ("ResourceQuota", "LimitRange")
-    made = [resource(f"kubernetes:core/v1:{kind}", {"metadata": metadata}, name=kind.lower()) for kind in kinds]
+    spec = {"hard": {"cpu": "4"}, "limits": [{"type": "Container", "default": {"cpu": "1"}}]}
+    inputs = {"metadata": metadata, "spec": spec}
+    made = [resource(f"kubernetes:core/v1:{kind}", inputs, name=kind.lower()) for kind in kinds]
     return made[0], made[1]
 
 

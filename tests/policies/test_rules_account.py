@@ -6,6 +6,7 @@ from mlops.core.audit_events import WATCHED
 from mlops.plan.graph import Node
 from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
+from policies.rules.storage import PUBLIC_FLAGS
 from tests.nodes import resource
 from tests.policies.aws_resources import Case, baseline, more, stacks, three
 from tests.policies.support import judgements, verdict
@@ -25,7 +26,8 @@ AGENTS = {"additionalConfigurations": [{"name": "EKS_ADDON_MANAGEMENT", "status"
 
 
 def part(type_: str) -> Node:
-    return resource(f"aws:s3/{type_}:{type_[0].upper()}{type_[1:]}", refers={"bucket": [BUCKET]})
+    flags: dict[str, object] = dict.fromkeys(PUBLIC_FLAGS, True) if type_ == "bucketPublicAccessBlock" else {}
+    return resource(f"aws:s3/{type_}:{type_[0].upper()}{type_[1:]}", flags, refers={"bucket": [BUCKET]})
 
 
 def objects(*fields: dict[str, object]) -> dict[str, object]:
@@ -120,7 +122,9 @@ CASES: list[Case] = [
         "cloudtrail-s3-data-events",
         Verdict.MET,
         "reads basic selectors",
-        resource(TRAIL, {"eventSelectors": [{"dataResources": [{"type": "AWS::S3::Object"}]}]}),
+        resource(
+            TRAIL, {"eventSelectors": [{"dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3"]}]}]}
+        ),
     ),
     *stacks(
         "cloudtrail-bucket-logged-private",
@@ -222,7 +226,7 @@ CASES: list[Case] = [
         "budget-exists",
         "a budget that tells nobody",
         [resource(BUDGET)],
-        [resource(BUDGET, {"notifications": [{"threshold": 80}]})],
+        [resource(BUDGET, {"notifications": [{"threshold": 80, "subscriberEmailAddresses": ["a@b.example"]}]})],
         [resource(BUDGET, {"notifications": UNKNOWN})],
     ),
     more("budget-exists", Verdict.BROKEN, "misses a budget"),

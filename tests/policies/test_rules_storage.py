@@ -48,7 +48,7 @@ def tls_only(**changes: Any) -> str:
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": ["arn:aws:s3:::lake", "arn:aws:s3:::lake/*"],
+        "Resource": ["arn:aws:s3:::lake-1", "arn:aws:s3:::lake-1/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     return document({**statement, **changes})
@@ -136,12 +136,12 @@ BUCKETS = [
             ("the statement denies TLS instead", {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}),
             ("the statement is for one role", {"Principal": {"AWS": "arn:aws:iam::1:role/a"}}),
             ("the statement is for reading only", {"Action": "s3:GetObject"}),
-            ("the statement leaves the objects out", {"Resource": "arn:aws:s3:::lake"}),
+            ("the statement leaves the objects out", {"Resource": "arn:aws:s3:::lake-1"}),
             ("the statement allows", {"Effect": "Allow"}),
         )
     ),
     case("s3-deny-insecure-transport", NOT_KNOWN, "an unknown policy", LAKE, part(POLICY, LAKE, {"policy": UNKNOWN})),
-    case("s3-deny-insecure-transport", BROKEN, "a text that is no JSON", LAKE, part(POLICY, LAKE, {"policy": "{"})),
+    case("s3-deny-insecure-transport", NOT_KNOWN, "a text that is no JSON", LAKE, part(POLICY, LAKE, {"policy": "{"})),
     case("s3-access-logging", MET, "a bucket that logs into another", LAKE, LOGS, LOGGED),
     case("s3-access-logging", BROKEN, "a bucket without logs", LAKE),
     case(

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from components.data_pipeline.kafka.offered import refusal
 from mlops.core import versions
 from mlops.core.config import Config
 from mlops.core.fields import Form
@@ -34,6 +35,9 @@ SERVERLESS_REGIONS = frozenset(
 """Source: MSK developer guide, "What is MSK Serverless?"."""
 
 
+BrokerType = Annotated[
+    str, Form(r"(?:kafka|express)\.[a-z0-9]+\.[a-z0-9]+", "a size of MSK brokers, `kafka.m7g.large`", most=32)
+]
 TopicName = Annotated[
     str,
     Form(
@@ -87,15 +91,23 @@ class ProvisionedBrokers(Config):
                 )
         return value
 
+    @field_validator("topics")
+    @classmethod
+    def _names_differ_in_metrics_too(cls, topics: dict[str, TopicConfig]) -> dict[str, TopicConfig]:
+        names = [name.replace(".", "_") for name in topics]
+        if alike := [name for name in topics if names.count(name.replace(".", "_")) > 1]:
+            raise ValueError(
+                f"topics {' and '.join(alike)} differ by `.` and `_` alone, which Kafka takes for one name"
+            )
+        return topics
+
 
 class StandardBrokers(ProvisionedBrokers):
     """Brokers with EBS volumes of their own."""
 
     kind: Literal["standard"] = "standard"
-    instance_type: str = Field(
-        default="kafka.m7g.large", pattern=r"^kafka\.(t3\.small|m5\.(\d+x|x)?large|m7g\.(\d+x|x)?large)$"
-    )
-    """kafka.t3.small (experiments), kafka.m5.* or kafka.m7g.*, large to 16xlarge (m5 to 24xlarge)."""
+    instance_type: BrokerType = "kafka.m7g.large"
+    """kafka.m7g.* from large to 16xlarge, or kafka.m5.* from large to 24xlarge."""
     storage_gb: int = Field(default=100, ge=1, le=16384)
     """EBS storage a broker, GiB; with max_storage_gb that at creation only."""
     max_storage_gb: int | None = Field(default=1000, ge=2, le=16384)
@@ -112,16 +124,8 @@ class StandardBrokers(ProvisionedBrokers):
                 f"max_storage_gb is {self.max_storage_gb} and storage_gb {self.storage_gb}; give more than "
                 "storage_gb, or null to never grow"
             )
-        if self.instance_type == "kafka.t3.small":
-            if self.storage_mode == "TIERED":
-                raise ValueError(
-                    "storage_mode is TIERED, which kafka.t3.small does not have; use kafka.m7g.large, or LOCAL"
-                )
-            if self.version.startswith("4."):
-                raise ValueError(
-                    f"instance_type is kafka.t3.small, which does not run Kafka {self.version}; use version 3.9.x, or "
-                    "kafka.m7g.large"
-                )
+        if problem := refusal("standard", self.instance_type, self.version):
+            raise ValueError(problem)
         return self
 
 
@@ -129,15 +133,13 @@ class ExpressBrokers(ProvisionedBrokers):
     """Brokers whose storage MSK manages: no volumes to size, up to three times the throughput, three zones."""
 
     kind: Literal["express"] = "express"
-    instance_type: str = Field(
-        default="express.m7g.large", pattern=r"^express\.m7g\.(large|xlarge|(2|4|8|12|16)xlarge)$"
-    )
+    instance_type: BrokerType = "express.m7g.large"
     """express.m7g.large to express.m7g.16xlarge."""
 
     @model_validator(mode="after")
-    def _runs_kraft(self) -> "ExpressBrokers":
-        if self.version == "3.8.x":
-            raise ValueError("version is 3.8.x; Express brokers run in KRaft mode from 3.9.x on")
+    def _is_offered(self) -> "ExpressBrokers":
+        if problem := refusal("express", self.instance_type, self.version):
+            raise ValueError(problem)
         return self
 
 

@@ -212,13 +212,16 @@ def split_uri(uri: str) -> tuple[str | None, str]:
 
 
 def read_foreign(bucket: str, path: str) -> Grant:
-    """Read one folder of a bucket that the platform does not own."""
+    """Read one folder of a bucket that the platform does not own, and see what is in it. `path` holds nothing that IAM
+    takes for more than itself: the type of the settings sees to it."""
     arn = f"arn:aws:s3:::{bucket}"
+    own = {"StringLike": {"s3:prefix": [path, f"{path}/*"]}}
     return Grant(
         resource=f"s3/{bucket}",
         access="read",
         statements=(
-            Statement(actions=("s3:ListBucket", "s3:GetBucketLocation"), resources=(arn,)),
+            Statement(actions=("s3:GetBucketLocation",), resources=(arn,)),
+            Statement(actions=("s3:ListBucket",), resources=(arn,), conditions=own),
             Statement(actions=("s3:GetObject",), resources=(f"{arn}/{path}/*",)),
         ),
     )

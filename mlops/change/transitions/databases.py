@@ -1,6 +1,6 @@
 """Databases and caches."""
 
-from mlops.change.transitions.step import Refusal, Rule, Rules, Step, fixed, not_less
+from mlops.change.transitions.step import Refusal, Rule, Rules, Step, fixed, not_less, one_way
 
 INSTANCE = "aws:rds/instance:Instance"
 CLUSTER = "aws:rds/cluster:Cluster"
@@ -98,7 +98,16 @@ RULES: Rules = {
     CLUSTER: (_engine_version("allowMajorVersionUpgrade", "allow_major_version_upgrade"), _INSIGHTS_KEY),
     "aws:docdb/cluster:Cluster": (_engine_version("allowMajorVersionUpgrade", "allow_major_version_upgrade"),),
     "aws:neptune/cluster:Cluster": (_engine_version("allowMajorVersionUpgrade", "allow_major_version_upgrade"),),
-    CACHE: (_transit_encryption,),
+    CACHE: (
+        _transit_encryption,
+        one_way(
+            "clusterMode",
+            frozenset({("disabled", "compatible"), ("compatible", "enabled"), ("compatible", "disabled")}),
+            "InvalidParameterCombination: the cluster mode does not go from {before} to {after}",
+            "By way of compatible, so that clients can follow: disabled, compatible, enabled, an `up` for each.",
+            "ElastiCache user guide, 'Modifying cluster mode'",
+        ),
+    ),
     "aws:fsx/lustreFileSystem:LustreFileSystem": (
         not_less(
             "storageCapacity",

@@ -17,22 +17,30 @@ WHY = {
     "full": "the group is at its largest: raise max_size",
     "too large": "no node of the group is large enough: take a larger instance type",
     "no group": "no group has the labels they ask for, or all are tainted",
+    "apart": "their own rules (affinity, spread, ports of the node) leave no node for them: loosen them, or add zones",
+    "unknown machine": "nobody knows what this instance type offers: name one of the table",
 }
+NOT_KNOWN = 3
+"""Exit code when what is counted fits, and something is not counted."""
 
 
 def capacity(
     stack: options.Stack = None,
     graph: Annotated[
         Path | None,
-        typer.Option("--graph", metavar="FILE", help="Fill a stack export or a preview's JSON instead of the plan."),
+        typer.Option("--graph", metavar="FILE", help="Fill a stack export, a preview or - instead of the plan."),
     ] = None,
+    state: options.State = None,
     pods: Annotated[bool, typer.Option("--pods", help="List every kind of pod with its requests.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Show whether what runs on the cluster fits on its nodes, group by group, before there is a cluster.
 
     Offered is what is left of a node after the hypervisor, the kubelet and the eviction threshold. Daemons are
-    counted on every node, add-ons and charts included. Ends with exit code 1 when pods would stay Pending.
+    counted on every node, add-ons, charts and GuardDuty's agent included. Rules
+    of pods that are required (affinity, spread over zones, ports) keep them
+    apart as the scheduler does. Ends with exit code 1 when pods would stay
+    Pending, and with 3 when what is counted fits and something is not counted.
 
     \b
     mlops capacity -s prod
@@ -41,13 +49,15 @@ def capacity(
     from mlops.capacity.fit import capacity as fill
     from mlops.cli.commands.timeline import read_graph
 
-    made = fill(read_graph(stack, graph))
+    made = fill(read_graph(stack, graph, state))
     if as_json:
         ui.print_json(_json(made))
     else:
         _print(made, pods=pods)
     if made.stuck:
         raise typer.Exit(FAILED)
+    if not made.complete:
+        raise typer.Exit(NOT_KNOWN)
 
 
 def _print(made: "Capacity", *, pods: bool) -> None:
@@ -64,9 +74,21 @@ def _print(made: "Capacity", *, pods: bool) -> None:
         console.print(ui.table(title, "Pods", ("Number", "right"), "Group", "", rows=waiting))
     if pods:
         console.print(_pods(made))
-    if made.unknown_charts:
-        ui.note(f"Not counted, because their pods are not known: the charts {', '.join(made.unknown_charts)}.")
+    if made.not_counted:
+        ui.note(f"Not counted, because their pods are not known: {', '.join(made.not_counted)}.")
+    if made.hidden:
+        ui.note(f"Known only after the deployment; a default stands for it: {', '.join(map(str, made.hidden))}.")
+    ui.note(_sentence(made))
     ui.note("Pods without requests count as one pod and no more; memory is what the kubelet lets pods have.")
+
+
+def _sentence(made: "Capacity") -> str:
+    if made.stuck:
+        count = sum(row.count for row in made.stuck)
+        return f"{count} pod{'' if count == 1 else 's'} would stay Pending."
+    if made.complete:
+        return "Everything that the stack runs fits."
+    return "What is counted fits; whether the rest does is not known."
 
 
 def _row(load: "GroupLoad") -> tuple[str, ...]:
@@ -97,12 +119,13 @@ def _pods(made: "Capacity") -> Any:
             "each node" if pods.daemon else str(pods.replicas),
             f"{pods.cpu}m",
             f"{pods.memory} MiB",
+            f"{pods.disk} MiB" if pods.disk else "",
             str(pods.gpus or ""),
             pods.assumed,
         )
         for pods in made.pods
     ]
-    columns = (("Replicas", "right"), ("CPU", "right"), ("Memory", "right"), ("GPUs", "right"))
+    columns = tuple((name, "right") for name in ("Replicas", "CPU", "Memory", "Disk", "GPUs"))
     return ui.table("Pods and what each requests", "Module", "Pods", *columns, "Assumed from", rows=rows)
 
 
@@ -119,7 +142,13 @@ def _json(made: "Capacity") -> dict[str, Any]:
                     "max": load.group.most,
                 },
                 "offered_a_node": asdict(load.group.offer),
-                "requested": {"cpu": load.cpu, "memory": load.memory, "gpus": load.gpus, "pods": load.pods},
+                "requested": {
+                    "cpu": load.cpu,
+                    "memory": load.memory,
+                    "gpus": load.gpus,
+                    "disk": load.disk,
+                    "pods": load.pods,
+                },
                 "daemons_a_node": {"cpu": load.daemon_cpu, "memory": load.daemon_memory},
             }
             for load in made.groups
@@ -127,5 +156,6 @@ def _json(made: "Capacity") -> dict[str, Any]:
         "pending": [
             {"pods": row.pods.name, "count": row.count, "group": row.group, "why": row.why} for row in made.pending
         ],
-        "unknown_charts": list(made.unknown_charts),
+        "not_counted": list(made.not_counted),
+        "hidden": [str(one) for one in made.hidden],
     }

@@ -36,8 +36,9 @@ def cost(
     ] = None,
     graph: Annotated[
         Path | None,
-        typer.Option("--graph", metavar="FILE", help="Price a stack export or a preview's JSON instead of the plan."),
+        typer.Option("--graph", metavar="FILE", help="Price a stack export, a preview or - instead of the plan."),
     ] = None,
+    state: options.State = None,
     usage: Annotated[
         Path | None, typer.Option("--usage", metavar="FILE", help="YAML with other usage than the settings say.")
     ] = None,
@@ -75,6 +76,7 @@ def cost(
     mlops cost -s prod --against dev     what prod costs more, module by module
     mlops cost -s prod --usage busy.yaml with another idea of its use
     mlops cost --graph export.json       a deployed stack: pulumi stack export --file export.json
+    pulumi preview --json --show-sames | mlops cost --graph -
     mlops cost -s prod --why "data events"   what the line follows from, step by step
     mlops cost -s prod --strict          fail on anything that has no price
     mlops cost -s prod --markdown        for a comment below a pull request
@@ -90,7 +92,7 @@ def cost(
 
         print_bill(bill, as_json=as_json)
         return
-    made, book, own_budget = estimated(stack, graph, usage)
+    made, book, own_budget = estimated(stack, graph, usage, state)
     allowed = budget if budget is not None else own_budget and own_budget.monthly_usd
     limit = Decimal(str(allowed)) if allowed is not None else None
     other = estimated(against, None, usage)[0] if against else None
@@ -144,7 +146,7 @@ def _format(chosen: Format | None, *, markdown: bool, as_json: bool) -> Format:
 
 
 def estimated(
-    stack: str | None, graph: Path | None = None, usage: Path | None = None
+    stack: str | None, graph: Path | None = None, usage: Path | None = None, state: Path | None = None
 ) -> "tuple[Estimate, Book, BudgetConfig | None]":
     """The estimate of a stack or of a file with its graph, the price book, and the stack's budget.
 
@@ -159,11 +161,11 @@ def estimated(
     try:
         if graph and not stack:
             book = load()
-            return estimate(graph_in(graph), usage_of("", (), usage), book), book, None
+            return estimate(graph_in(graph, state), usage_of("", (), usage), book), book, None
         target = options.target(stack)
         plan = planned(target)
         book = load(target.root)
-        priced = graph_in(graph) if graph else plan.graph
+        priced = graph_in(graph, state) if graph else plan.graph
         made = estimate(priced, usage_of(plan.tier, plan.choices, usage), book)
         return made, book, budget_of(plan.choices)
     except BookError as error:

@@ -32,10 +32,7 @@ def destroy(
     mlops destroy -s dev                your own `pulumi destroy`
     mlops destroy -s prod --exclude-protected
     """
-    from mlops import stacks
-
     target = options.target(stack)
-    stacks.read(target.stack, target.root)
     if options.is_local(target, here=here):
         from mlops.cli.local.infrastructure import take_down
 

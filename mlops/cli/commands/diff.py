@@ -99,8 +99,9 @@ def _base(target: options.Target, base: str | None, state: Path | None) -> "tupl
         return graph, str(found), "the working tree, with uncommitted changes" if dirty else "the working tree"
     if state is not None:
         from mlops.cli.planning import graph_in
+        from mlops.plan.sources import named
 
-        return graph_in(state), f"the state in {state.name}", "the working tree"
+        return graph_in(state), f"the state in {named(state)}", "the working tree"
     from mlops.cli.local.state import read
 
     return read(target), "what runs on this machine", "the working tree"

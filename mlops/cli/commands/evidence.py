@@ -34,8 +34,9 @@ def evidence(
     ] = None,
     graph: Annotated[
         Path | None,
-        typer.Option("--graph", metavar="FILE", help="A stack export or a preview's JSON instead of the plan."),
+        typer.Option("--graph", metavar="FILE", help="A stack export, a preview or - instead of the plan."),
     ] = None,
+    state: options.State = None,
     as_json: options.Json = False,
 ) -> None:
     """Write down what a stack shows toward the controls of a framework, as JSON and as one HTML page.
@@ -61,7 +62,7 @@ def evidence(
         chosen(framework)
     except FrameworkError as error:
         raise BadInputError(str(error)) from None
-    report = judged(stack, graph)
+    report = judged(stack, graph, state)
     plan = _plan(report, graph)
     found = made.evidence(report, framework)
     document = made.to_json(found, plan)

@@ -44,6 +44,7 @@ def init(
     mlops init --stack qa --tier dev --region eu-west-1
     mlops init --stack qa --tier prod --set data_pipeline.kind=kafka
     """
+    from mlops import stacks
     from mlops.cli import wizard
 
     root = options.project_root()
@@ -60,7 +61,7 @@ def init(
         region = region or wizard.ask("region", "AWS region", DEFAULT_REGION)
         given = [*wizard.ask_modules(tier), *given]
     tags = {name: value for name, value in (("owner", owner), ("cost_center", cost_center)) if value}
-    text = _rendered(_config(tier, region, given, tags))
+    text = _rendered(_config(stacks.project_name(root), tier, region, given, tags))
     _check(root, stack, text)
     path.write_text(text, encoding="utf-8")
 
@@ -79,7 +80,9 @@ def init(
     console.print(f"Next: mlops plan -s {stack}, mlops cost -s {stack}", markup=False)
 
 
-def _config(tier: str, region: str | None, settings: Sequence[str], tags: Mapping[str, str]) -> dict[str, Any]:
+def _config(
+    project: str, tier: str, region: str | None, settings: Sequence[str], tags: Mapping[str, str]
+) -> dict[str, Any]:
     platform: dict[str, Any] = {"tags": dict(tags)} if tags else {}
     texts: dict[Steps, str] = {}
     for setting in settings:
@@ -88,8 +91,8 @@ def _config(tier: str, region: str | None, settings: Sequence[str], tags: Mappin
             raise BadInputError(f'--set takes PATH=VALUE, such as network.zones=3; given was "{setting}".')
         texts |= _put(platform, path, text)
     config: dict[str, Any] = {"aws:region": region} if region else {}
-    config["mlops:tier"] = tier
-    return {**config, "mlops:platform": _with_texts(platform, tier, texts)} if platform else config
+    config[f"{project}:tier"] = tier
+    return {**config, f"{project}:platform": _with_texts(platform, tier, texts)} if platform else config
 
 
 def _put(platform: dict[str, Any], path: str, text: str) -> dict[Steps, str]:

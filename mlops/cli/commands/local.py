@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 local_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="The services of the local stack: status, logs, restart, stop, run-loop.",
+    help="The services of the local stack: status, logs, restart, stop, run-loop, adopt.",
 )
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="aws, mlflow, recommender, worker or health.")]
@@ -34,13 +34,15 @@ def status(
 
     from mlops.cli import ui
     from mlops.cli.errors import FailedError
+    from mlops.cli.local.stranded import hint, stranded
     from mlops.cli.views.local import as_data, parts_table, pods_table
 
     stack = _stack()
     parts, pods = stack.parts(), _pods(options.project_root())
     if as_json:
-        data = as_data(parts, stack.served(), stack.memory())
-        ui.print_json({**data, "strays": stack.strays(), "pods": [asdict(pod) for pod in pods]})
+        state = {"strays": stack.strays(), "stack": stack.owner(), "stranded": list(stranded(options.project_root()))}
+        state["pods"] = [asdict(pod) for pod in pods]
+        ui.print_json({**as_data(parts, stack.served(), stack.memory()), **state})
     elif not parts and not pods:
         ui.out().print("There is no local stack. `mlops up -s local` (or `make up`) makes it.")
     elif not parts:
@@ -58,6 +60,8 @@ def status(
         ui.out().print(_serving(stack.served()), markup=False)
     if pods and not as_json:
         ui.out().print(pods_table(pods))
+    if words := hint(options.project_root()):
+        ui.note(words)
     if strays := stack.strays():
         raise FailedError(
             f"The process manager was killed; these still run without it: {', '.join(strays)}.\n"
@@ -142,6 +146,31 @@ def stop(as_json: options.Json = False) -> None:
     ui.out().print(f"[green]✓[/] {number} processes ended; data is kept.")
 
 
+@local_app.command("adopt")
+def adopt(
+    old: Annotated[str, typer.Argument(help="Name under which the state was made; `mlops local status` lists them.")],
+    stack: options.Stack = None,
+    as_json: options.Json = False,
+) -> None:
+    """Give the state of a renamed stack, which has no file any more, to a stack that has one.
+
+    Then `mlops up` changes what is named after the stack, and keeps the rest.
+
+    \b
+    mlops local adopt local -s mine
+    """
+    from mlops.cli import ui
+    from mlops.cli.local import stranded
+
+    target = options.target(stack)
+    options.belongs_here(target)
+    stranded.adopt(old, target)
+    if as_json:
+        ui.print_json({"stack": target.stack, "adopted": old})
+    else:
+        ui.out().print(f"[green]✓[/] What was {old}'s is {target.stack}'s. Next: mlops up -s {target.stack}")
+
+
 @local_app.command("run-loop", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_loop(context: typer.Context, as_json: options.Json = False) -> None:
     """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`."""
@@ -175,15 +204,16 @@ def _stack() -> "LocalStack":
 
 
 def _pods(root: Path) -> "list[Pod]":
-    """Of the stack that is on a cluster too; none where it is not."""
-    folder = root / ".local" / "stacks" / options.LOCAL_STACK
-    if not (folder / "cluster.json").exists():
+    """Of the stacks that are on a cluster too; none where none is."""
+    noted = sorted((root / ".local" / "stacks").glob("*/cluster.json"))
+    if not noted:
         return []
     from mlops import stacks
     from mlops.cli.local import cluster as clusters
 
-    place = clusters.Cluster.noted(folder)
-    return clusters.pods(place, stacks.project_name(root), options.LOCAL_STACK) if place else []
+    project = stacks.project_name(root)
+    places = [(file.parent.name, clusters.Cluster.noted(file.parent)) for file in noted]
+    return [pod for stack, place in places if place for pod in clusters.pods(place, project, stack)]
 
 
 def _serving(served: Mapping[str, object]) -> str:

@@ -32,7 +32,7 @@ def modules(
     A stack file chooses a variant by its kind:
 
     \b
-    mlops:platform:
+    platform:
       data_pipeline: {kind: kafka, brokers: 3}
     """
     from mlops.cli.catalogue import slots

@@ -29,18 +29,21 @@ def plan(
     """
     from mlops.cli import ui
     from mlops.cli.planning import planned
-    from mlops.cli.views import access as access_view
-    from mlops.cli.views import difference as difference_view
-    from mlops.cli.views import plan as plan_view
 
     target = options.target(stack)
     made = planned(target)
     if against:
+        from mlops.cli.views import difference as difference_view
+
         difference_view.show(planned(options.target(against)), made, as_json=as_json)
     elif show_access:
+        from mlops.cli.views import access as access_view
+
         access_view.show(made.graph, as_json=as_json)
     elif as_json:
         # The engine hands mappings over in no particular order.
         ui.print_json({"tier": made.tier, **made.graph.to_json()}, sort_keys=True)
     else:
+        from mlops.cli.views import plan as plan_view
+
         plan_view.show(made)

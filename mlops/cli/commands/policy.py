@@ -21,8 +21,9 @@ def policy(
     stack: options.Stack = None,
     graph: Annotated[
         Path | None,
-        typer.Option("--graph", metavar="FILE", help="Judge a stack export or a preview's JSON instead of the plan."),
+        typer.Option("--graph", metavar="FILE", help="Judge a stack export, a preview or - instead of the plan."),
     ] = None,
+    state: options.State = None,
     framework: Annotated[
         str | None,
         typer.Option("--framework", metavar="NAME", help="Only rules mapped to it: soc2, gdpr, hipaa, pci, cis."),
@@ -63,7 +64,7 @@ def policy(
         return
     from policies.report import to_json, to_markdown
 
-    report = judged(stack, graph)
+    report = judged(stack, graph, state)
     if framework:
         report = policy_view.of_framework(report, framework)
     if as_json:
@@ -77,20 +78,21 @@ def policy(
         raise typer.Exit(NOT_ALLOWED)
 
 
-def judged(stack: str | None, graph: Path | None = None) -> "Report":
+def judged(stack: str | None, graph: Path | None = None, state: Path | None = None) -> "Report":
     """What the rules say of a stack, or of a file with its graph.
 
     Raises:
         BadInputError: the file or an exemption cannot be used.
     """
-    from mlops.cli.planning import graph_in, planned
+    from mlops.cli.planning import graph_in, planned, tier_of
     from policies import engine
 
     if graph and not stack:
-        return engine.judge(graph_in(graph), "", exemptions(Path.cwd()))
+        found = graph_in(graph, state)
+        return engine.judge(found, tier_of(found), exemptions(Path.cwd()))
     target = options.target(stack)
     plan = planned(target)
-    return engine.judge(graph_in(graph) if graph else plan.graph, plan.tier, exemptions(target.root))
+    return engine.judge(graph_in(graph, state) if graph else plan.graph, plan.tier, exemptions(target.root))
 
 
 def exemptions(root: Path) -> "tuple[Exemption, ...]":

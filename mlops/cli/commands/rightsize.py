@@ -34,13 +34,16 @@ def rightsize(
     from mlops.cli.planning import planned
     from mlops.cost import exports
     from mlops.cost.book import BookError, load
+    from mlops.cost.estimate import region_of
     from mlops.cost.rightsizing import rightsize as propose
     from mlops.cost.usage import usage_of
 
     target = options.target(stack)
     plan = planned(target)
+    tags = {"Project": plan.graph.project, "Environment": plan.graph.stack}
+    owner = exports.Owner(tags=tags, region=region_of(plan.graph))
     try:
-        found = propose(plan.graph, usage_of(plan.tier, plan.choices), load(target.root), exports.read(usage))
+        found = propose(plan.graph, usage_of(plan.tier, plan.choices), load(target.root), exports.read(usage, owner))
     except (exports.ExportError, BookError) as error:
         raise BadInputError(str(error)) from None
     if as_json:
@@ -72,7 +75,7 @@ def _print(found: "Rightsizing") -> None:
         change = found.after.total - found.before.total
         console.print(f"{money(found.before.total)} → {money(found.after.total)} a month ({money(change, sign=True)}).")
         if text := as_yaml(found):
-            console.print("\nFor the stack file, below `mlops:platform`:\n")
+            console.print("\nFor the stack file, below `platform`:\n")
             console.print(text, markup=False, highlight=False)
     for sentence in found.notes:
         ui.note(sentence)

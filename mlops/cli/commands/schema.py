@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlops import stacks
 from mlops.cli import options, ui
 
 FILE = Path("schema", "stack.schema.json")
@@ -35,7 +36,7 @@ def schema(
     mlops schema
     mlops schema --write
     """
-    content = stack_schema()
+    content = stack_schema(stacks.project_name(options.project_root()))
     if not write:
         ui.print_schema(content)
         return
@@ -53,14 +54,19 @@ def rendered(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def stack_schema() -> dict[str, Any]:
-    """JSON schema (draft 7, which YAML language servers know) of a whole stack file."""
+def stack_schema(project: str) -> dict[str, Any]:
+    """JSON schema (draft 7, which YAML language servers know) of a whole stack file. The project's own keys may carry
+    its name, as Pulumi writes them."""
     from components.platform import PlatformConfig
     from mlops.core.regions import REGIONS
     from mlops.tiers import TIERS
 
     platform = _partial(PlatformConfig.model_json_schema())
     definitions = platform.pop("$defs", {})
+    own: dict[str, dict[str, Any]] = {
+        "tier": {"enum": list(TIERS), "description": "The complete settings to start from."},
+        "platform": {**platform, "description": "What this stack does otherwise than its tier."},
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Stack of the MLOps platform",
@@ -71,15 +77,19 @@ def stack_schema() -> dict[str, Any]:
             **{key: {"description": f"Pulumi's own: {what}."} for key, what in PULUMI_KEYS.items()},
             "config": {
                 "type": "object",
-                "required": ["mlops:tier"],
+                "anyOf": [{"required": [key]} for key in ("tier", f"{project}:tier")],
                 "properties": {
-                    "aws:region": {"enum": list(REGIONS), "description": "AWS region of the stack."},
-                    "mlops:tier": {"enum": list(TIERS), "description": "The complete settings to start from."},
-                    "mlops:platform": {**platform, "description": "What this stack does otherwise than its tier."},
+                    # Any region by its form: one that is newer than the list is taken where its zones are named.
+                    "aws:region": {
+                        "anyOf": [{"enum": list(REGIONS)}, {"pattern": platform["properties"]["region"]["pattern"]}],
+                        "description": "AWS region of the stack.",
+                    },
+                    **{f"{project}:{key}": value for key, value in own.items()},
+                    **{key: {"$ref": f"#/properties/config/properties/{project}:{key}"} for key in own},
                 },
-                "patternProperties": {"^mlops:(?!tier$|platform$)": False},
+                "patternProperties": {f"^{project}:(?!tier$|platform$)": False},
                 # Pulumi has settings of its own, such as pulumi:tags; what else there is, nobody reads.
-                "propertyNames": {"pattern": "^(mlops:|pulumi:|aws:region$)"},
+                "propertyNames": {"pattern": f"^({project}:|pulumi:|(aws:region|tier|platform)$)"},
             },
         },
         "$defs": definitions,

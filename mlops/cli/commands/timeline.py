@@ -19,8 +19,9 @@ def timeline(
     teardown: Annotated[bool, typer.Option("--teardown", help="The way down instead of the way up.")] = False,
     graph: Annotated[
         Path | None,
-        typer.Option("--graph", metavar="FILE", help="Time a stack export or a preview's JSON instead of the plan."),
+        typer.Option("--graph", metavar="FILE", help="Time a stack export, a preview or - instead of the plan."),
     ] = None,
+    state: options.State = None,
     as_json: options.Json = False,
 ) -> None:
     """Show how long a stack takes to come up: the critical path, the total, and the bound that no ordering beats.
@@ -32,10 +33,14 @@ def timeline(
     mlops timeline -s prod
     mlops timeline -s prod --teardown    the order of deletion, and what is known to block it
     """
+    from mlops.plan.reading import noted, told
     from mlops.timeline.schedule import schedule
 
-    found = read_graph(stack, graph)
-    made = schedule(found, "delete" if teardown else "create")
+    found = read_graph(stack, graph, state)
+    with noted() as hidden:
+        made = schedule(found, "delete" if teardown else "create")
+    if words := told(hidden):
+        ui.note(words)
     if as_json:
         ui.print_json(_json(made, found, teardown=teardown))
         return
@@ -50,11 +55,11 @@ def timeline(
     ui.note(f"Nothing is known of {ui.counted(len(assumed), 'type')}: their times are assumed.")
 
 
-def read_graph(stack: str | None, file: Path | None) -> "Graph":
+def read_graph(stack: str | None, file: Path | None, state: Path | None = None) -> "Graph":
     """The graph of a stack's plan, or the one in a file."""
     from mlops.cli.planning import graph_in, planned
 
-    return graph_in(file) if file else planned(options.target(stack)).graph
+    return graph_in(file, state) if file else planned(options.target(stack)).graph
 
 
 def clock(seconds: float) -> str:

@@ -13,7 +13,7 @@ def up(
     here: options.Here = False,
     yes: options.Yes = False,
     infrastructure_only: Annotated[
-        bool, typer.Option("--infrastructure-only", help="Stack local: no services, no loop.")
+        bool, typer.Option("--infrastructure-only", help="On this machine: no services, no loop.")
     ] = False,
     cluster: Annotated[
         str | None,
@@ -25,7 +25,7 @@ def up(
     ] = None,
     port: Annotated[
         list[str] | None,
-        typer.Option("--port", metavar="PART=NNN", help="Stack local: port of a part, as recommender=8001."),
+        typer.Option("--port", metavar="PART=NNN", help="On this machine: port of a part, as recommender=8001."),
     ] = None,
     as_json: options.Json = False,
     arguments: Annotated[
@@ -34,9 +34,9 @@ def up(
 ) -> None:
     """Bring a stack up.
 
-    The stack [bold]local[/], or any with --here, comes up on this machine: the
+    A stack of tier [bold]local[/], or any with --here, comes up on this machine: the
     real Pulumi engine on a stand-in cloud, state in .local/, no account, no
-    network. A second time it reports no change. With stack local the services
+    network. A second time it reports no change. With tier local the services
     come up too: MLflow, the recommender, the loop, which runs once, on AWS's
     APIs emulated on loopback; [bold]mlops local status[/] looks after them.
 
@@ -61,7 +61,7 @@ def up(
     target = options.target(stack)
     if cluster and not options.is_local(target, here=here):
         raise BadInputError(f"--cluster is for stacks on this machine, and {target.stack} is in the cloud; add --here.")
-    if target.stack == options.LOCAL_STACK and not infrastructure_only:
+    if not infrastructure_only and options.belongs_here(target):
         from mlops.cli.local.up import bring_everything_up
 
         bring_everything_up(target, asked_ports=port or (), as_json=as_json, cluster=cluster)

@@ -34,17 +34,21 @@ def usage(
 
     made = estimated(stack, None, None)[0]
     figures, derived = made.context.usage, derived_figures(made.context)
-    if as_json:
-        ui.print_json({"usage": figures.model_dump(), "derived": derived})
-        return
     text = as_yaml(figures, derived, stack or "")
-    if not write:
+    if write:
+        _write(file, text)
+    if as_json:
+        ui.print_json({"usage": figures.model_dump(), "derived": derived, "file": str(file) if write else None})
+    elif write:
+        ui.out().print(f"Wrote {file}. `mlops cost -s {stack} --usage {file}` reckons with it.")
+    else:
         ui.out().print(text, markup=False, highlight=False, end="", soft_wrap=True)
-        return
+
+
+def _write(file: Path, text: str) -> None:
     if file.exists():
         raise BadInputError(f"{file} is there already. Name another with --file, or remove it.")
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise BadInputError(f"{file} cannot be written: {error}.") from None
-    ui.out().print(f"Wrote {file}. `mlops cost -s {stack} --usage {file}` reckons with it.")

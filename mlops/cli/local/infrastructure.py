@@ -18,7 +18,7 @@ from mlops.cli.engine import protection
 from mlops.cli.engine.driver import as_data, cloud_for, demand, operate, stack_in
 from mlops.cli.errors import BadInputError, FailedError
 from mlops.cli.local import cluster as clusters
-from mlops.cli.options import LOCAL_STACK, Target
+from mlops.cli.options import Target, belongs_here
 from mlops.cli.planning import planned
 from mlops.cli.views.board import tally
 from mlops.local.stack import LocalStack
@@ -106,6 +106,7 @@ def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bo
     if not folder(target).exists():
         _remove(target)
         _report({"stack": target.stack, "existed": False}, f"{target.stack} is not up; nothing to destroy.", as_json)
+        _tell_stranded(target)
         return
     place = clusters.Cluster.noted(folder(target))
     server = clusters.opened(target, place, planned(target).graph, folder(target)) if place else None
@@ -137,7 +138,7 @@ def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bo
 
 def _command(name: str, target: Target) -> str:
     """The command as it has to be given to mean this machine: without --here, another stack is one in the cloud."""
-    here = "" if target.stack == LOCAL_STACK else " --here"
+    here = "" if belongs_here(target) else " --here"
     return f"mlops {name} -s {target.given}{here}"
 
 
@@ -156,12 +157,20 @@ def _confirm(target: Target, number: int, *, yes: bool) -> None:
 
 def _remove(target: Target) -> None:
     """Remove the stack's folder, and with the last stack everything that was kept for stacks."""
-    if target.stack == LOCAL_STACK:
-        LocalStack(target.root).remove()
+    services = LocalStack(target.root)
+    if services.owner() == target.stack or (services.owner() is None and belongs_here(target)):
+        services.remove()
     shutil.rmtree(folder(target), ignore_errors=True)
     above = folder(target).parent
     if not above.exists() or not any(above.iterdir()):
         shutil.rmtree(above.parent, ignore_errors=True)
+
+
+def _tell_stranded(target: Target) -> None:
+    from mlops.cli.local.stranded import hint
+
+    if words := hint(target.root):
+        ui.note(words)
 
 
 def _report(data: Mapping[str, Any], text: str, as_json: bool) -> None:

@@ -1,6 +1,8 @@
 """What `mlops up -s local` does beyond the infrastructure: the services, the first run of the loop, an answer."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 
@@ -37,9 +39,8 @@ def bring_everything_up(
     started = time.monotonic()
     stack = LocalStack(target.root)
     try:
-        stack.check()
-    except NotInstalledError as error:
-        raise BadInputError(str(error)) from None
+        installed(stack)
+        stack.claim(target.stack)
     except LocalError as error:
         raise FailedError(str(error)) from None
     platform = settings.resolve(stacks.read(target.stack, target.root)).platform
@@ -70,6 +71,31 @@ def bring_everything_up(
     except (LocalError, MirrorError) as error:
         raise FailedError(str(error)) from None
     _show(stack, up, seconds=time.monotonic() - started, trained=trained, as_json=as_json)
+
+
+def installed(stack: LocalStack) -> None:
+    """Install the services at the first up: who only plans and deploys needs none of them.
+
+    Raises:
+        BadInputError: they are not there, and neither is what installs them.
+        FailedError: they cannot be installed.
+        LocalStackError: the disk is full.
+    """
+    try:
+        stack.check()
+    except NotInstalledError as error:
+        script = stack.layout.root / "tools" / "set_up.py"
+        if not script.is_file():
+            raise BadInputError(str(error)) from None
+        ui.note("The services are not installed yet. This brings them once; ^C stops it, and nothing else has begun.")
+        ui.err().file.flush()
+        done = subprocess.run([sys.executable, script, "--services"], stdout=sys.stderr.fileno(), check=False)
+        if done.returncode:
+            raise FailedError(
+                "The services cannot be installed; above is why. "
+                f"`mlops up -s {stack.owner() or 'local'} --infrastructure-only` does without them."
+            ) from None
+        stack.check()
 
 
 def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan) -> None:

@@ -53,11 +53,14 @@ def print_steps(estimate: Estimate, book: Book) -> None:
 def print_why(estimate: Estimate, word: str, book: Book, *, as_json: bool) -> None:
     """How each line came about whose label or resource holds a word."""
     held = [line for line in estimate.lines if word.lower() in f"{line.label} {line.resource}".lower()]
-    if not held:
+    absent = [problem for problem in report.problems(estimate) if word.lower() in problem.lower()]
+    for problem in absent:
+        ui.note(problem)
+    if not held and not absent:
         labels = list(dict.fromkeys(line.label for line in estimate.lines))
         raise BadInputError(f'No line is named like "{word}".{closest(word, labels)} Without --why all are listed.')
     if as_json:
-        ui.print_json([report.line_json(line, book, clock.today()) for line in held])
+        ui.print_json({"lines": [report.line_json(line, book, clock.today()) for line in held]})
         return
     console = ui.out()
     for row in report.grouped(held):

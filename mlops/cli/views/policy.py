@@ -134,7 +134,5 @@ def print_coverage(types: Iterable[str], *, as_json: bool) -> None:
 
 
 def _coverage(rows: Sequence[Coverage]) -> "Table":
-    cells = [
-        (row.type, str(len(row.rules)), ", ".join(row.rules) or row.reason or "nobody has said why") for row in rows
-    ]
+    cells = [(row.type, str(len(row.rules)), ", ".join(row.rules) or row.reason) for row in rows]
     return ui.table("Types of resources", "Type", ("Rules", "right"), "Which, or why none", rows=cells)

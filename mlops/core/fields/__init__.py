@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -46,14 +46,22 @@ class Form:
         return re.compile(self.pattern.replace(r"\p{L}\p{N}", r"\w"))
 
     def _checked(self, value: str) -> str:
-        if len(value) > self.most or not self._compiled.fullmatch(value):
-            raise PydanticCustomError(
-                FORM, "it must be {says}", {"says": f"{self.says}, at most {self.most} characters"}
-            )
+        if len(value) > self.most:
+            says = f"{self.says}, at most {self.most} characters (it has {len(value)})"
+            raise PydanticCustomError(FORM, "it must be {says}", {"says": says})
+        if not self._compiled.fullmatch(value):
+            raise PydanticCustomError(FORM, "it must be {says}", {"says": self.says})
         if self.refuses and (reason := self.refuses(value)):
             # The text may hold braces, which a template would take for its own.
             raise PydanticCustomError("refused", "{reason}", {"reason": reason})
         return value
+
+
+Address = Annotated[
+    str,
+    Form("[A-Za-z0-9._~:/@+=,-]+", "an address or a name: letters, digits and `._~:/@+=,-`", most=500),
+]
+"""An address or a name that somebody else's product gives."""
 
 
 @dataclass(frozen=True)

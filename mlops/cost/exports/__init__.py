@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from mlops.cost.exports import opencost, prometheus, report
-from mlops.cost.exports.observed import Billed, Export, ExportError, Observed
+from mlops.cost.exports.observed import Billed, Export, ExportError, Observed, Owner
 
 _REGION = re.compile(r"^(?:[A-Z]{2,4}\d?|[a-z]{2}-[a-z]+-\d)-")
 
 
-def read(file: Path) -> Export:
+def read(file: Path, owner: Owner | None = None) -> Export:
     """Read an export, whichever tool wrote it.
 
     OpenCost: the answer of `/allocation` with `aggregate=namespace,controller,pod`. Prometheus: the answer of an
     instant query with the labels namespace, workload, resource (cpu, memory) and statistic (average, most). AWS: a
-    cost and usage report as CSV, gzip or Parquet, or a folder with its parts.
+    cost and usage report as CSV, gzip or Parquet, or a folder with its parts; of its lines those of the owner.
 
     Raises:
         ExportError: the file is none of these, or holds figures that cannot be.
     """
     try:
-        export = _read(file)
+        export = _read(file, owner or Owner())
     except OSError as error:
         raise ExportError(f"{file} cannot be read: {error}.") from None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, zlib.error) as error:
@@ -36,17 +36,17 @@ def read(file: Path) -> Export:
     return export
 
 
-def _read(file: Path) -> Export:
+def _read(file: Path, owner: Owner) -> Export:
     if file.is_dir():
         parts = sorted(part for part in file.iterdir() if part.name.endswith(report.PARTS))
         if not parts:
             raise ExportError(f"{file} holds no part of a report: none ends in {', '.join(report.PARTS)}.")
-        return report.read(parts, file.name)
+        return report.read(parts, file.name, owner)
     with file.open("rb") as opened:
         start = opened.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"{", b"[")):
         return _from_json(json.loads(file.read_text(encoding="utf-8-sig")), file)
-    return report.read([file], file.name)
+    return report.read([file], file.name, owner)
 
 
 def _from_json(content: Any, file: Path) -> Export:
@@ -70,4 +70,4 @@ def usage_names(usage_type: str) -> tuple[str, ...]:
     return (usage_type, _REGION.sub("", usage_type))
 
 
-__all__ = ["Billed", "Export", "ExportError", "Observed", "read", "usage_names"]
+__all__ = ["Billed", "Export", "ExportError", "Observed", "Owner", "read", "usage_names"]

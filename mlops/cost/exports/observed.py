@@ -1,6 +1,7 @@
 """What exports hold, whichever tool wrote them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 _MOST_CORES, _MOST_BYTES = 100_000, 10**15
 """Beyond these a figure is taken for a mistake: no workload uses that much."""
@@ -29,10 +30,14 @@ class Observed:
     cpu_requested: float | None = None
     """Cores that all replicas together asked for, on average: how many there were shows in it."""
     memory_requested: float | None = None
+    asked_for_cpu_only: bool = False
+    """Whether the export was made without memory."""
 
     @property
     def measured(self) -> bool:
-        """Whether anything was used at all: no process runs without memory."""
+        """Whether anything was used at all: no process runs without memory. Where nobody asked for memory, CPU says."""
+        if self.asked_for_cpu_only:
+            return bool(self.cpu_average or self.cpu_most)
         return bool(self.memory_average or self.memory_most)
 
 
@@ -48,6 +53,15 @@ class Billed:
     usd: float
     unit: str = ""
     """AWS's own, where the report says it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """Whose use is looked for in a report that may hold that of others."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags that everything of the stack carries."""
+    region: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ def workloads(results: Iterable[Mapping[str, Any]], file: str) -> Iterator[Obser
                 memory_average=held.get(("memory", "average"), held.get(("memory", "most"))),
                 memory_most=held.get(("memory", "most")),
                 days=0.0,
+                asked_for_cpu_only=not any(resource == "memory" for resource, _ in held),
             ),
             file,
         )

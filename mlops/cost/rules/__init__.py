@@ -4,6 +4,7 @@ from mlops.cost.model import Rule
 from mlops.cost.rules import (
     compute,
     databases,
+    detectors,
     files,
     integration,
     kubernetes,
@@ -36,6 +37,7 @@ RULES: dict[str, Rule] = {
     **observability.RULES,
     **security.RULES,
     **threats.RULES,
+    **detectors.RULES,
     **modes.RULES,
 }
 STACK_RULE = traffic.of_stack

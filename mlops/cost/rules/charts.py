@@ -6,7 +6,6 @@ Source: the charts' own values.yaml at the versions of the catalogue, others at 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mlops.plan.graph import Node
 
@@ -57,7 +56,7 @@ _KNOWN: dict[str, Defaults] = {
 
 def chart_name(node: Node) -> str:
     """Name of a release's chart, without its repository."""
-    return str(node.inputs.get("chart")).rpartition("/")[2]
+    return node.at("chart").text().rpartition("/")[2]
 
 
 def defaults(node: Node) -> Defaults:
@@ -68,12 +67,3 @@ def defaults(node: Node) -> Defaults:
 def is_known(node: Node) -> bool:
     """Whether somebody has looked at the defaults of a release's chart."""
     return chart_name(node) in _KNOWN
-
-
-def value_at(values: Any, path: str) -> Any:
-    """The value at a dotted path; None if the values do not go that far."""
-    for key in path.split("."):
-        if not isinstance(values, Mapping):
-            return None
-        values = values.get(key)
-    return values

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from mlops.core import versions
 from mlops.cost.model import HOURS, Context, Item, Rule, Sku, hours, number, used
@@ -12,6 +11,7 @@ from mlops.cost.rules.storage import volume_items
 from mlops.cost.schedules import share_of_week
 from mlops.cost.support import month_split, since
 from mlops.plan.graph import Node
+from mlops.plan.reading import Gap
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -36,13 +36,14 @@ def spot(instance_type: str) -> Sku:
 
 def cluster(node: Node, context: Context) -> Iterator[Item]:
     """The control plane, which costs six times as much once its version has left standard support."""
-    version = node.inputs.get("version")
-    release = versions.EKS.get(str(version))
-    if version is None:
+    version = node.at("version")
+    shown = f"[{version.gap}]" if version.hidden else version.text()
+    release = versions.EKS.get(shown)
+    if version.gap is Gap.ABSENT:
         # EKS takes its default, which is always in standard support.
         yield hours("EKS control plane", ("eks", "cluster_standard_support"))
     elif release is None:
-        yield hours(f"EKS control plane of version {version}", ("eks", f"support of version {version}"))
+        yield hours(f"EKS control plane of version {shown}", ("eks", f"support of version {shown}"))
     else:
         standard, extended = month_split(release.standard_until)
         if standard:
@@ -50,19 +51,19 @@ def cluster(node: Node, context: Context) -> Iterator[Item]:
         if extended:
             label = f"EKS control plane {release.version} in extended support{since(release.standard_until)}"
             yield hours(label, ("eks", "cluster_extended_support"), 1, extended)
-    tier = str((node.inputs.get("controlPlaneScalingConfig") or {}).get("tier") or "standard")
+    tier = node.at("controlPlaneScalingConfig.tier").text() or "standard"
     if tier != "standard":
         yield hours(f"provisioned control plane, {tier}", ("eks", f"control_plane_{tier}"))
 
 
 def node_group(node: Node, context: Context) -> Iterator[Item]:
     """Instances, their disks, their detailed monitoring, and their addresses where subnets give public ones."""
-    types = [str(name) for name in node.inputs.get("instanceTypes") or ()] or [EKS_DEFAULT_TYPE]
+    types = [*node.at("instanceTypes").texts()] or [EKS_DEFAULT_TYPE]
     count = context.nodes_needed(node)
     scheduled = share_of_week(node, context) * HOURS
     running = number(count) * min(number(context.figure("compute.node_hours")), scheduled)
     by_schedule = f", {float(scheduled / HOURS * 168):.4g} of 168 hours a week" if scheduled < HOURS else ""
-    if node.inputs.get("capacityType") == "SPOT":
+    if node.at("capacityType").text() == "SPOT":
         # EKS takes the type with the most room to spare: one stands for all. At worst it costs what on demand does.
         yield Item(
             label=f"{count} × {' or '.join(types)} spot, typical price{by_schedule}",
@@ -78,7 +79,7 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
         yield from credit_items(node, context)
     template = context.behind(node, "launchTemplate", LAUNCH_TEMPLATE)
     yield from _disks(node, template, count, running / HOURS)
-    if template and (template.inputs.get("monitoring") or {}).get("enabled"):
+    if template and template.at("monitoring.enabled"):
         metrics = running / HOURS * DETAILED_METRICS
         sku = ("cloudwatch", "custom_metric_first_10k")
         yield Item(label=f"detailed monitoring of {_nodes(count)}", sku=sku, quantity=metrics)
@@ -88,17 +89,16 @@ def node_group(node: Node, context: Context) -> Iterator[Item]:
 
 def _disks(node: Node, template: Node | None, count: int, share_of_month: Decimal) -> Iterator[Item]:
     """Disks live as long as their nodes."""
-    mappings = (
-        [row["ebs"] for row in (template.inputs.get("blockDeviceMappings") or ()) if row.get("ebs")]
-        if (template)
-        else []
-    )
-    volumes = mappings or [{"volumeSize": node.inputs.get("diskSize") or EKS_DEFAULT_DISK_GB, "volumeType": "gp3"}]
-    for volume in volumes:
-        gb = number(volume.get("volumeSize"), EKS_DEFAULT_DISK_GB)
-        kind = str(volume.get("volumeType") or "gp3")
+    mappings = [row.at("ebs") for row in template.at("blockDeviceMappings") if row.at("ebs")] if template else []
+    if not mappings:
+        gb = node.at("diskSize").number(EKS_DEFAULT_DISK_GB)
+        yield from volume_items(f"disks of {_nodes(count)}, {gb} GB gp3 each", "gp3", gb, share_of_month)
+    for volume in mappings:
+        gb = volume.at("volumeSize").number(EKS_DEFAULT_DISK_GB)
+        kind = volume.at("volumeType").text() or "gp3"
         label = f"disks of {_nodes(count)}, {gb} GB {kind} each"
-        yield from volume_items(label, kind, gb, share_of_month, volume.get("iops"), volume.get("throughput"))
+        iops, throughput = volume.at("iops").number(), volume.at("throughput").number()
+        yield from volume_items(label, kind, gb, share_of_month, iops, throughput)
 
 
 def _nodes(count: int) -> str:
@@ -107,32 +107,32 @@ def _nodes(count: int) -> str:
 
 def _public_addresses(node: Node, context: Context) -> bool:
     subnets = [context.graph[urn] for urn in node.property_dependencies.get("subnetIds", ()) if urn in context.graph]
-    return any(subnet.type == SUBNET and subnet.inputs.get("mapPublicIpOnLaunch") for subnet in subnets)
+    return any(subnet.type == SUBNET and subnet.at("mapPublicIpOnLaunch").flag() for subnet in subnets)
 
 
 def instance(node: Node, context: Context) -> Iterator[Item]:
     """A single machine with its disks."""
-    name = str(node.inputs.get("instanceType") or EKS_DEFAULT_TYPE)
+    name = node.at("instanceType").text() or EKS_DEFAULT_TYPE
     yield hours(f"{name} on demand", on_demand(name), 1, context.figure("compute.node_hours"))
     yield from credit_items(node, context)
-    for volume in (node.inputs.get("rootBlockDevice") or {}, *(node.inputs.get("ebsBlockDevices") or ())):
-        kind, gb = str(volume.get("volumeType") or "gp3"), number(volume.get("volumeSize"), 8)
+    for volume in (node.at("rootBlockDevice"), *node.at("ebsBlockDevices")):
+        kind, gb = volume.at("volumeType").text() or "gp3", volume.at("volumeSize").number(8)
         yield from volume_items(f"disk, {gb} GB {kind}", kind, gb, Decimal(1))
-    if node.inputs.get("associatePublicIpAddress"):
+    if node.at("associatePublicIpAddress").flag():
         yield hours("public IPv4 address", PUBLIC_IPV4)
 
 
 def ecs_service(node: Node, context: Context) -> Iterator[Item]:
     """Tasks on Fargate by the vCPU and GB that they ask for; tasks on EC2 use instances that are paid as such."""
-    if node.inputs.get("launchType") == "EC2":
+    if node.at("launchType").text() == "EC2":
         return
     task = context.behind(node, "taskDefinition", TASK_DEFINITION)
-    size: Any = task.inputs if task else {}
-    count = number(node.inputs.get("desiredCount"), 1)
-    arm = (size.get("runtimePlatform") or {}).get("cpuArchitecture") == "ARM64"
+    size = task or node
+    count = node.at("desiredCount").number(1)
+    arm = size.at("runtimePlatform.cpuArchitecture").text() == "ARM64"
     platform = "arm" if arm else "x86"
     running = count * number(context.figure("compute.node_hours"))
-    vcpus, gb = number(size.get("cpu"), 256) / 1024, number(size.get("memory"), 512) / 1024
+    vcpus, gb = size.at("cpu").number(256) / 1024, size.at("memory").number(512) / 1024
     tasks = f"{count} Fargate tasks"
     yield Item(label=f"{tasks}, {vcpus} vCPU each", sku=("fargate", f"vcpu_linux_{platform}"), quantity=running * vcpus)
     yield Item(label=f"{tasks}, {gb} GB each", sku=("fargate", f"memory_linux_{platform}"), quantity=running * gb)

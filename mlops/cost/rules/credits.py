@@ -31,10 +31,10 @@ def credit_items(node: Node, context: Context) -> Iterator[Item]:
 
 def _sku(node: Node) -> Sku | None:
     if node.type == RDS_INSTANCE:
-        family = str(node.inputs.get("instanceClass")).removeprefix("db.").partition(".")[0]
-        engine = str(node.inputs.get("engine") or "postgres")
+        family = node.at("instanceClass").text("unknown").removeprefix("db.").partition(".")[0]
+        engine = node.at("engine").text() or "postgres"
         return (f"rds_{engine}", "t_class_cpu_credit") if family in _BY_FAMILY else None
-    if (node.inputs.get("creditSpecification") or {}).get("cpuCredits") == "standard":
+    if node.at("creditSpecification.cpuCredits").text() == "standard":
         return None
-    types = node.inputs.get("instanceTypes") or [node.inputs.get("instanceType")]
-    return _BY_FAMILY.get(str(types[0]).partition(".")[0])
+    types = node.at("instanceTypes").texts() or (node.at("instanceType").text(),)
+    return _BY_FAMILY.get(types[0].partition(".")[0])

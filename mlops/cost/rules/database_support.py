@@ -11,10 +11,11 @@ from decimal import Decimal
 
 from mlops.core import clock, versions
 from mlops.cost import demand
-from mlops.cost.model import HOURS, Context, Item, number, used
+from mlops.cost.model import HOURS, Context, Item, used
 from mlops.cost.support import month_split, since
 from mlops.plan.capacity import vcpus
 from mlops.plan.graph import Node
+from mlops.plan.reading import Gap
 
 _FREE_INSIGHTS_DAYS = 7
 _ENGINES = {"aurora-postgresql": "postgres", "aurora-mysql": "mysql"}
@@ -24,16 +25,16 @@ _DEARER_AFTER_YEARS = 2
 
 def watching(node: Node, context: Context) -> Iterator[Item]:
     """Enhanced monitoring writes logs; Database Insights costs by vCPU, in standard mode only beyond 7 days."""
-    interval = number(node.inputs.get("monitoringInterval"))
+    interval = node.at("monitoringInterval").number()
     if interval > 0:
         gb = demand.monitoring_gb(interval, _copies(node))
         yield used("logs of enhanced monitoring", ("cloudwatch", "logs_ingest_standard"), gb)
     cores = _cores(node)
-    if node.inputs.get("databaseInsightsMode") == "advanced":
+    if node.at("databaseInsightsMode").text() == "advanced":
         sku = ("cloudwatch", "database_insights_advanced")
         yield Item(label="Database Insights, advanced", sku=sku, quantity=cores * HOURS)
-    elif number(node.inputs.get("performanceInsightsRetentionPeriod")) > _FREE_INSIGHTS_DAYS:
-        service = f"rds_{node.inputs.get('engine') or 'postgres'}"
+    elif node.at("performanceInsightsRetentionPeriod").number() > _FREE_INSIGHTS_DAYS:
+        service = f"rds_{node.at('engine').text() or 'postgres'}"
         yield Item(
             label="Database Insights, standard, kept longer than 7 days",
             sku=(service, f"insights_{_family(node)}"),
@@ -44,12 +45,13 @@ def watching(node: Node, context: Context) -> Iterator[Item]:
 
 def extended_support(node: Node) -> Iterator[Item]:
     """By vCPU hour from the day after the end of standard support, standby included, unless it is declined."""
-    engine = str(node.inputs.get("engine") or "postgres")
+    engine = node.at("engine").text() or "postgres"
     releases = versions.RDS.get(_ENGINES.get(engine, engine))
-    version = node.inputs.get("engineVersion")
-    if releases is None or version is None or node.inputs.get("engineLifecycleSupport") == _DISABLED:
+    given = node.at("engineVersion")
+    version = f"[{given.gap}]" if given.hidden else given.text()
+    if releases is None or given.gap is Gap.ABSENT or node.at("engineLifecycleSupport").text() == _DISABLED:
         return
-    release = releases.get(_major(str(version))) or releases.get(".".join(str(version).split(".")[:2]))
+    release = releases.get(version.partition(".")[0]) or releases.get(".".join(version.split(".")[:2]))
     if release is None:
         yield Item(
             label=f"support of {engine} {version}",
@@ -66,20 +68,16 @@ def extended_support(node: Node) -> Iterator[Item]:
     )
 
 
-def _major(version: str) -> str:
-    return version.partition(".")[0]
-
-
 def _copies(node: Node) -> int:
-    return 2 if node.inputs.get("multiAz") else 1
+    return 2 if node.at("multiAz").flag() else 1
 
 
 def _family(node: Node) -> str:
-    return str(node.inputs.get("instanceClass")).removeprefix("db.").partition(".")[0]
+    return node.at("instanceClass").text("unknown").removeprefix("db.").partition(".")[0]
 
 
 def _cores(node: Node) -> Decimal:
-    return Decimal(vcpus(str(node.inputs.get("instanceClass")).removeprefix("db.")))
+    return Decimal(vcpus(node.at("instanceClass").text("unknown").removeprefix("db.")))
 
 
 def _years_later(day: date, years: int) -> date:

@@ -1,11 +1,14 @@
 """RDS, Aurora, ElastiCache, DynamoDB, OpenSearch, Redshift. Source of what is charged: their pricing pages."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
-from mlops.cost.model import Context, Item, Rule, hours, number, used
+from mlops.core import versions
+from mlops.cost.model import Context, Item, Rule, hours, used
 from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.database_support import extended_support, watching
+from mlops.cost.support import month_split, since
 from mlops.plan.graph import Node
 
 RDS_INSTANCE = "aws:rds/instance:Instance"
@@ -20,15 +23,15 @@ _BASE_IOPS, _BASE_IOPS_LARGE, _LARGE_GB = 3_000, 12_000, 400
 
 def instance(node: Node, context: Context) -> Iterator[Item]:
     """One RDS instance. A standby in a second zone doubles instance and storage."""
-    engine = str(node.inputs.get("engine") or "postgres")
-    placing = "multi_az" if node.inputs.get("multiAz") else "single_az"
+    engine = node.at("engine").text() or "postgres"
+    placing = "multi_az" if node.at("multiAz").flag() else "single_az"
     service = f"rds_{engine}"
-    name = str(node.inputs.get("instanceClass"))
+    name = node.at("instanceClass").text("unknown")
     zones = "in two zones" if placing == "multi_az" else "in one zone"
     running = context.figure("compute.database_hours")
     yield hours(f"{name} {zones}", (service, f"{name}:{placing}"), 1, running)
     yield from credit_items(node, context)
-    gb, kind = number(node.inputs.get("allocatedStorage"), 20), str(node.inputs.get("storageType") or "gp3")
+    gb, kind = node.at("allocatedStorage").number(20), (node.at("storageType").text() or "gp3")
     # A multi-AZ price per GB is known for gp3 alone; every kind costs twice with two copies.
     twice = placing == "multi_az" and kind != "gp3"
     storage = (service, f"storage_{kind}:{'single_az' if twice else placing}")
@@ -42,7 +45,7 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
 
 
 def _iops(node: Node, service: str, placing: str, kind: str, gb: Decimal) -> Iterator[Item]:
-    iops = number(node.inputs.get("iops"))
+    iops = node.at("iops").number()
     if kind == "gp3":
         included = _BASE_IOPS_LARGE if gb >= _LARGE_GB else _BASE_IOPS
         more = max(iops - included, Decimal(0))
@@ -54,7 +57,7 @@ def _iops(node: Node, service: str, placing: str, kind: str, gb: Decimal) -> Ite
 
 def managed_secret(node: Node) -> Iterator[Item]:
     """The master password that RDS keeps in Secrets Manager costs what any secret costs."""
-    if node.inputs.get("manageMasterUserPassword"):
+    if node.at("manageMasterUserPassword").flag():
         yield Item(label="secret of the master user", sku=("secrets_manager", "secret"), quantity=Decimal(1))
 
 
@@ -68,56 +71,71 @@ def aurora(node: Node, context: Context) -> Iterator[Item]:
 
 def aurora_instance(node: Node, context: Context) -> Iterator[Item]:
     """By class, or for `db.serverless` by the smallest capacity that the cluster goes down to."""
-    name = str(node.inputs.get("instanceClass"))
+    name = node.at("instanceClass").text("unknown")
     running = context.figure("compute.database_hours")
     if name == "db.serverless":
         owner = context.behind(node, "clusterIdentifier", RDS_CLUSTER)
-        scaling = (owner.inputs.get("serverlessv2ScalingConfiguration") or {}) if owner else {}
-        units = number(scaling.get("minCapacity"), 0.5)
+        units = (owner or node).at("serverlessv2ScalingConfiguration.minCapacity").number(0.5)
         yield hours(f"Aurora Serverless, {units} ACU at least", ("aurora", "serverless_v2_acu"), units, running)
     else:
         yield hours(f"{name} (Aurora)", ("aurora", f"{name}:standard"), 1, running)
         yield from extended_support(node)
+        yield from watching(node, context)
+
+
+def late(product: str, node: Node, ends: date | None, service: str, count: Decimal) -> Iterator[Item]:
+    """Extended support of a version whose standard support ends on a day, by node and hour."""
+    if ends is not None:
+        _, charged = month_split(ends)
+        label = f"extended support of {product} {node.at('engineVersion').text()}{since(ends)}"
+        yield Item(label=label, sku=(service, "extended_support"), quantity=count * charged)
 
 
 def cache(node: Node, context: Context) -> Iterator[Item]:
     """Every node of every shard."""
-    shards = number(node.inputs.get("numNodeGroups"), 1)
-    replicas = number(node.inputs.get("replicasPerNodeGroup"))
-    count = number(node.inputs.get("numCacheClusters")) or shards * (replicas + 1)
-    name, engine = str(node.inputs.get("nodeType")), str(node.inputs.get("engine") or "redis")
+    shards = node.at("numNodeGroups").number(1)
+    replicas = node.at("replicasPerNodeGroup").number()
+    count = node.at("numCacheClusters").number() or shards * (replicas + 1)
+    name, engine = node.at("nodeType").text("unknown"), (node.at("engine").text() or "redis")
     yield hours(f"{count} × {name} ({engine})", (f"elasticache_{engine}", name), count)
+    if engine == "redis":
+        ends = versions.CACHE_STANDARD_UNTIL.get(node.at("engineVersion").text().partition(".")[0])
+        yield from late("redis", node, ends, "elasticache_redis", count)
 
 
 def serverless_cache(node: Node, context: Context) -> Iterator[Item]:
     """Data held (AWS charges 100 MB of Valkey at the least) and processing units."""
-    least = Decimal("0.1") if node.inputs.get("engine") == "valkey" else Decimal(1)
+    least = Decimal("0.1") if node.at("engine").text() == "valkey" else Decimal(1)
     yield hours("data in the cache, GB", ("elasticache_serverless", "valkey_data_storage"), least)
 
 
 def table(node: Node, context: Context) -> Iterator[Item]:
     """On demand by request, or by provisioned capacity; storage either way."""
-    if node.inputs.get("billingMode") == "PAY_PER_REQUEST":
+    if node.at("billingMode").text() == "PAY_PER_REQUEST":
         reads = context.share("requests.table_reads", TABLE) / 1_000_000
         writes = context.share("requests.table_writes", TABLE) / 1_000_000
         yield used("reads", ("dynamodb", "on_demand_read"), reads)
         yield used("writes", ("dynamodb", "on_demand_write"), writes)
     else:
-        yield hours("read capacity", ("dynamodb", "provisioned_rcu"), number(node.inputs.get("readCapacity"), 1))
-        yield hours("write capacity", ("dynamodb", "provisioned_wcu"), number(node.inputs.get("writeCapacity"), 1))
+        yield hours("read capacity", ("dynamodb", "provisioned_rcu"), node.at("readCapacity").number(1))
+        yield hours("write capacity", ("dynamodb", "provisioned_wcu"), node.at("writeCapacity").number(1))
     yield used("storage", ("dynamodb", "storage"), context.share("requests.table_gb", TABLE))
 
 
 def search(node: Node, context: Context) -> Iterator[Item]:
-    config = node.inputs.get("clusterConfig") or {}
-    count, name = number(config.get("instanceCount"), 1), str(config.get("instanceType") or "m5.large.search")
+    config = node.at("clusterConfig")
+    count, name = config.at("instanceCount").number(1), config.at("instanceType").text() or "m5.large.search"
     yield hours(f"{count} × {name}", ("opensearch", name), count)
-    if config.get("dedicatedMasterEnabled"):
-        masters, kind = number(config.get("dedicatedMasterCount"), 3), str(config.get("dedicatedMasterType"))
+    if config.at("dedicatedMasterEnabled").flag():
+        masters, kind = config.at("dedicatedMasterCount").number(3), config.at("dedicatedMasterType").text("unknown")
         yield hours(f"{masters} × {kind}, masters", ("opensearch", kind), masters)
-    disk = node.inputs.get("ebsOptions") or {}
-    gb = number(disk.get("volumeSize")) * count
-    yield Item(label="storage", sku=("opensearch", f"storage_{disk.get('volumeType') or 'gp3'}"), quantity=gb)
+    product, _, version = node.at("engineVersion").text().partition("_")
+    # The catalogue has no dates of Elasticsearch: it is named, whichever version it is.
+    ends = date.min if product == "Elasticsearch" else versions.SEARCH_STANDARD_UNTIL.get(version)
+    yield from late(product, node, ends, "opensearch", count)
+    disk = node.at("ebsOptions")
+    gb = disk.at("volumeSize").number() * count
+    yield Item(label="storage", sku=("opensearch", f"storage_{disk.at('volumeType').text() or 'gp3'}"), quantity=gb)
 
 
 def warehouse(node: Node, context: Context) -> Iterator[Item]:

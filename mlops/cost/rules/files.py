@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mlops.cost.model import Context, Item, Rule, number, used
+from mlops.cost.model import Context, Item, Rule, used
 from mlops.plan.graph import Node
 
 FILE_SYSTEM = "aws:efs/fileSystem:FileSystem"
@@ -15,16 +15,16 @@ _SNAPSHOTS = (VAULT, VOLUME_SNAPSHOT, DATABASE_SNAPSHOT)
 def file_system(node: Node, context: Context) -> Iterator[Item]:
     """EFS, elastic or bursting throughput; provisioned throughput is charged by MB/s."""
     gb = context.share("storage.files_gb", FILE_SYSTEM)
-    zonal = "one_zone_storage" if node.inputs.get("availabilityZoneName") else "standard_storage"
+    zonal = "one_zone_storage" if node.at("availabilityZoneName") else "standard_storage"
     yield used("EFS storage", ("efs", zonal), gb)
-    if node.inputs.get("throughputMode") == "provisioned":
-        speed = number(node.inputs.get("provisionedThroughputInMibps"))
+    if node.at("throughputMode").text() == "provisioned":
+        speed = node.at("provisionedThroughputInMibps").number()
         yield Item(label="EFS provisioned throughput", sku=("efs", "provisioned_throughput"), quantity=speed)
 
 
 def lustre(node: Node, context: Context) -> Iterator[Item]:
-    gb = number(node.inputs.get("storageCapacity"), 1200)
-    kind = str(node.inputs.get("deploymentType") or "SCRATCH_2").lower()
+    gb = node.at("storageCapacity").number(1200)
+    kind = (node.at("deploymentType").text() or "SCRATCH_2").lower()
     yield Item(label=f"FSx for Lustre, {gb} GB", sku=("fsx_lustre", kind), quantity=gb)
 
 

@@ -11,7 +11,7 @@ BUS = "aws:cloudwatch/eventBus:EventBus"
 
 
 def queue(node: Node, context: Context) -> Iterator[Item]:
-    kind = "fifo" if node.inputs.get("fifoQueue") else "standard"
+    kind = "fifo" if node.at("fifoQueue").flag() else "standard"
     yield used("queue requests", ("sqs", kind), context.share("requests.messages", QUEUE) / 1_000_000)
 
 

@@ -1,77 +1,75 @@
 """What objects on the cluster make AWS charge for: volumes and load balancers. All else runs on nodes, paid as such."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from mlops.capacity.quantities import gibibytes
-from mlops.cost.model import Context, Item, Rule, number
-from mlops.cost.rules.charts import defaults, value_at
+from mlops.cost.model import Context, Item, Rule
+from mlops.cost.rules.charts import defaults
 from mlops.cost.rules.network import load_balancer_items
 from mlops.cost.rules.storage import volume_items
 from mlops.plan.graph import Node
+from mlops.plan.reading import Reading
 
 INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 _INGRESS_GROUP = "alb.ingress.kubernetes.io/group.name"
 
 
 def claim(node: Node, context: Context) -> Iterator[Item]:
-    yield from _volume("volume claim", _requested(node.inputs.get("spec")), Decimal(1))
+    yield from _volume("volume claim", _requested(node.at("spec")), Decimal(1))
 
 
 def stateful_set(node: Node, context: Context) -> Iterator[Item]:
     """A volume for each replica and template."""
-    spec = node.inputs.get("spec") or {}
-    replicas = number(spec.get("replicas"), 1)
-    for template in spec.get("volumeClaimTemplates") or ():
-        yield from _volume(f"volumes of {replicas} replicas", _requested(template.get("spec")), replicas)
+    replicas = node.at("spec.replicas").number(1)
+    for template in node.at("spec.volumeClaimTemplates"):
+        yield from _volume(f"volumes of {replicas} replicas", _requested(template.at("spec")), replicas)
 
 
 def release(node: Node, context: Context) -> Iterator[Item]:
     """Volumes and load balancers that a chart's values ask for, and those that it makes unasked."""
-    values = node.inputs.get("values") or {}
+    values = node.at("values")
     for path, size, replicas in volumes(values):
-        yield from _volume(f"volume of {node.inputs.get('chart')}: {path or 'data'}", size, replicas)
+        yield from _volume(f"volume of {node.at('chart').text()}: {path or 'data'}", size, replicas)
     for kind, public in _services(values):
         yield from load_balancer_items(kind, context, 2 if public else 0)
     unasked = defaults(node)
     for path in unasked.balancers:
-        if value_at(values, path) is None:
+        if not values.at(path):
             yield from load_balancer_items("nlb", context, 2)
     for path, gb in (unasked.volumes or {}).items():
         yield from _volume(
-            f"volume of {node.inputs.get('chart')}", gibibytes(value_at(values, path) or f"{gb}Gi"), Decimal(1)
+            f"volume of {node.at('chart').text()}", gibibytes(values.at(path).text() or f"{gb}Gi"), Decimal(1)
         )
 
 
 def custom(node: Node, context: Context) -> Iterator[Item]:
     """A custom resource from which an operator makes volumes."""
-    for path, size, replicas in volumes(node.inputs.get("spec") or {}):
+    for path, size, replicas in volumes(node.at("spec")):
         yield from _volume(f"volume: {path or 'data'}", size, replicas)
 
 
 def workload(node: Node, context: Context) -> Iterator[Item]:
     """Volumes that live as long as a pod, one for each replica: counted as if they were always there."""
-    spec = node.inputs.get("spec") or {}
-    spec = (spec.get("jobTemplate") or {}).get("spec") or spec
-    replicas = number(spec.get("replicas", spec.get("parallelism")), 1)
-    pod = (spec.get("template") or {}).get("spec") or spec
-    for one in pod.get("volumes") or ():
-        claimed = ((one.get("ephemeral") or {}).get("volumeClaimTemplate") or {}).get("spec")
+    spec = node.at("spec.jobTemplate.spec") or node.at("spec")
+    replicas = spec.at("replicas").number(spec.at("parallelism").number(1))
+    pod = spec.at("template.spec") or spec
+    for one in pod.at("volumes"):
+        claimed = one.at("ephemeral.volumeClaimTemplate.spec")
         if claimed:
             yield from _volume(f"volumes of {replicas} pods", _requested(claimed), replicas)
 
 
 def gateway(node: Node, context: Context) -> Iterator[Item]:
     """A load balancer for each Gateway: an application one where its class says so, otherwise a network one."""
-    kind = "alb" if "alb" in str((node.inputs.get("spec") or {}).get("gatewayClassName")) else "nlb"
-    public = 2 if _internet_facing(node.inputs.get("metadata")) else 0
+    kind = "alb" if "alb" in node.at("spec.gatewayClassName").text() else "nlb"
+    public = 2 if _internet_facing(node.at("metadata")) else 0
     yield from load_balancer_items(kind, context, public)
 
 
 def service(node: Node, context: Context) -> Iterator[Item]:
-    if (node.inputs.get("spec") or {}).get("type") == "LoadBalancer":
-        public = 2 if _internet_facing(node.inputs.get("metadata")) else 0
+    if node.at("spec.type").text() == "LoadBalancer":
+        public = 2 if _internet_facing(node.at("metadata")) else 0
         yield from load_balancer_items("nlb", context, public)
 
 
@@ -81,42 +79,43 @@ def ingress(node: Node, context: Context) -> Iterator[Item]:
         sharing = (one for one in context.of_type(INGRESS) if _group(one) == group)
         if next(sharing).urn != node.urn:
             return
-    public = 2 if _internet_facing(node.inputs.get("metadata")) else 0
+    public = 2 if _internet_facing(node.at("metadata")) else 0
     yield from load_balancer_items("alb", context, public)
 
 
-def volumes(values: Any, path: str = "", replicas: Decimal = Decimal(1)) -> Iterator[tuple[str, Decimal, Decimal]]:
+def volumes(values: Reading, path: str = "", replicas: Decimal = Decimal(1)) -> Iterator[tuple[str, Decimal, Decimal]]:
     """Volumes that values or a spec ask for: path, GiB, how many.
 
     Charts write them as a claim template, or as `persistence` with a size; Strimzi as a storage of type
     `persistent-claim`. The nearest `replicas` above counts.
     """
-    if isinstance(values, Mapping):
-        replicas = number(values.get("replicas", values.get("replicaCount")), float(replicas))
-        if "volumeClaimTemplate" in values:
-            yield path, _requested((values["volumeClaimTemplate"] or {}).get("spec")), replicas
-        for template in values.get("volumeClaimTemplates") or ():
-            yield path, _requested((template or {}).get("spec")), replicas
-        if values.get("type") == "persistent-claim" and values.get("size"):
-            yield path, gibibytes(values["size"]), replicas
-        persistence = values.get("persistence")
-        if isinstance(persistence, Mapping) and persistence.get("enabled", True) and persistence.get("size"):
-            yield path, gibibytes(persistence["size"]), replicas
-        for key, value in values.items():
-            if key not in ("volumeClaimTemplate", "volumeClaimTemplates", "persistence"):
-                yield from volumes(value, f"{path}.{key}" if path else str(key), replicas)
-    elif isinstance(values, list):
-        for value in values:
-            yield from volumes(value, path, replicas)
+    for one in values:
+        yield from volumes(one, path, replicas)
+    held = values.entries()
+    if not held:
+        return
+    replicas = values.at("replicas").number(values.at("replicaCount").number(replicas))
+    if "volumeClaimTemplate" in held:
+        yield path, _requested(values.at("volumeClaimTemplate.spec")), replicas
+    for template in values.at("volumeClaimTemplates"):
+        yield path, _requested(template.at("spec")), replicas
+    if values.at("type").text() == "persistent-claim" and values.at("size"):
+        yield path, gibibytes(values.at("size").text()), replicas
+    persistence = values.at("persistence")
+    if persistence.at("size") and persistence.at("enabled").flag(default=True):
+        yield path, gibibytes(persistence.at("size").text()), replicas
+    for key, value in held.items():
+        if key not in ("volumeClaimTemplate", "volumeClaimTemplates", "persistence"):
+            yield from volumes(value, f"{path}.{key}" if path else key, replicas)
 
 
-def _services(values: Any) -> Iterator[tuple[str, bool]]:
+def _services(values: Reading) -> Iterator[tuple[str, bool]]:
     """Load balancers that a chart's values ask for."""
-    if isinstance(values, Mapping):
-        if values.get("type") == "LoadBalancer":
-            yield "nlb", _internet_facing(values)
-        for value in values.values():
-            yield from _services(value)
+    held = values.entries()
+    if held and values.at("type").text() == "LoadBalancer":
+        yield "nlb", _internet_facing(values)
+    for value in held.values():
+        yield from _services(value)
 
 
 def _volume(label: str, gb: Decimal, count: Decimal) -> Iterator[Item]:
@@ -124,21 +123,16 @@ def _volume(label: str, gb: Decimal, count: Decimal) -> Iterator[Item]:
     yield from volume_items(f"{label}, {gb.normalize():f} GB gp3", "gp3", gb, count)
 
 
-def _requested(spec: Any) -> Decimal:
-    requests = ((spec or {}).get("resources") or {}).get("requests") or {}
-    return gibibytes(requests.get("storage", 0))
-
-
-def _annotations(metadata: Any) -> Mapping[str, Any]:
-    return (metadata or {}).get("annotations") or {}
+def _requested(spec: Reading) -> Decimal:
+    return gibibytes(spec.at("resources.requests.storage").text("0"))
 
 
 def _group(node: Node) -> str:
-    return str(_annotations(node.inputs.get("metadata")).get(_INGRESS_GROUP) or "")
+    return node.at("metadata.annotations").key(_INGRESS_GROUP).text()
 
 
-def _internet_facing(metadata: Any) -> bool:
-    return any(str(value) == "internet-facing" for value in _annotations(metadata).values())
+def _internet_facing(metadata: Reading) -> bool:
+    return "internet-facing" in metadata.at("annotations").labels().values()
 
 
 _OPERATED = (

@@ -3,13 +3,14 @@
 Source of what is charged: S3 pricing page; S3 user guide, "Transitioning objects using Amazon S3 Lifecycle".
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
-from mlops.cost.amounts import Amount, number, shown
-from mlops.cost.model import Context, Item, tiered, used
+from mlops.cost.amounts import Amount, shown
+from mlops.cost.model import Context, Item, tiered_from, used
+from mlops.cost.writers import BUCKET
 from mlops.plan.graph import Node
+from mlops.plan.reading import Reading
 
 STANDARD = (("standard_storage_first_50tb", 51_200), ("standard_storage_next_450tb", float("inf")))
 _CLASSES = {
@@ -36,7 +37,7 @@ def stored(bucket: Node, gb: Amount, context: Context) -> Iterator[Item]:
         part = (gb * ((end - start) / kept)).because(
             f"the part from day {shown(start)} to {shown(end)} of {shown(kept)} days of age"
         )
-        yield from _held(name, part if moves else gb, context)
+        yield from _held(name, part if moves else gb, _place(bucket, context), context)
     for day, name in moves:
         if day < last:
             objects = gb * (_MONTH_DAYS / kept) * 1_000 / context.figure("storage.object_mb")
@@ -44,9 +45,10 @@ def stored(bucket: Node, gb: Amount, context: Context) -> Iterator[Item]:
             yield used(f"transitions to {_CLASSES[name][0]}", ("s3", f"{_CLASSES[name][1]}_put"), objects / 1_000)
 
 
-def _held(name: str, gb: Amount, context: Context) -> Iterator[Item]:
+def _held(name: str, gb: Amount, place: int, context: Context) -> Iterator[Item]:
     if name == "STANDARD":
-        yield from tiered("S3 Standard", "s3", STANDARD, gb)
+        # Tiers hold for all buckets together: each has what the ones before it leave.
+        yield from tiered_from("S3 Standard", "s3", STANDARD, gb, gb.value * place)
     elif name == "INTELLIGENT_TIERING":
         # Nobody knows what will be read: the dearest of its tiers, and what watching each object costs.
         yield used("S3 Intelligent-Tiering, frequent access", ("s3", "intelligent_tiering_frequent"), gb)
@@ -57,26 +59,37 @@ def _held(name: str, gb: Amount, context: Context) -> Iterator[Item]:
         yield used(label, ("s3", f"{prefix}_storage"), gb)
 
 
+def _place(bucket: Node, context: Context) -> int:
+    """Of a bucket among those with data."""
+    places = context.once("data buckets", lambda: _places(context))
+    return places.get(bucket.urn, 0)
+
+
+def _places(context: Context) -> dict[str, int]:
+    buckets = (one.urn for one in context.of_type(BUCKET) if one.urn not in context.log_buckets)
+    return {urn: place for place, urn in enumerate(buckets)}
+
+
 def _moves(bucket: Node, context: Context) -> list[tuple[Decimal, str]]:
     """Day and class of each transition of whole buckets, in order of the days."""
     found = {
-        str(move.get("storageClass")): number(move.get("days"))
+        move.at("storageClass").text(): move.at("days").number()
         for rule in _rules(bucket, context)
-        for move in rule.get("transitions") or ()
-        if move.get("storageClass") in _CLASSES and "date" not in move
+        for move in rule.at("transitions")
+        if move.at("storageClass").text() in _CLASSES and not move.at("date")
     }
     return sorted((day, name) for name, day in found.items())
 
 
 def _expiry(bucket: Node, context: Context) -> Decimal:
-    days = [number((rule.get("expiration") or {}).get("days")) for rule in _rules(bucket, context)]
+    days = [rule.at("expiration.days").number() for rule in _rules(bucket, context)]
     return min((day for day in days if day > 0), default=Decimal(10**6))
 
 
-def _rules(bucket: Node, context: Context) -> Iterator[Mapping[str, Any]]:
+def _rules(bucket: Node, context: Context) -> Iterator[Reading]:
     """Rules that hold for everything in the bucket: one with a prefix or a tag moves nobody knows how much."""
     for configuration in context.lifecycles.get(bucket.urn, ()):
-        for rule in configuration.inputs.get("rules") or ():
-            narrow = {key: value for key, value in (rule.get("filter") or {}).items() if value}
-            if rule.get("status") == "Enabled" and not narrow:
+        for rule in configuration.at("rules"):
+            narrow = any(rule.at("filter").entries().values()) or rule.at("filter").hidden
+            if rule.at("status").text() == "Enabled" and not narrow:
                 yield rule

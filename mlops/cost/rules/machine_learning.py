@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mlops.cost.model import Context, Item, Rule, hours, number, used
+from mlops.cost.model import Context, Item, Rule, hours, used
 from mlops.plan.graph import Node
 
 ENDPOINT_CONFIG = "aws:sagemaker/endpointConfiguration:EndpointConfiguration"
@@ -21,21 +21,21 @@ JOB_TYPE = "ml.m5.xlarge"
 def endpoint(node: Node, context: Context) -> Iterator[Item]:
     """Instances behind the endpoint, by its configuration."""
     config = context.behind(node, "endpointConfigName", ENDPOINT_CONFIG)
-    variants = (config.inputs.get("productionVariants") or ()) if config else ()
+    variants = config.at("productionVariants") if config else ()
     for variant in variants:
-        if variant.get("serverlessConfig"):
+        if variant.at("serverlessConfig"):
             seconds = context.figure("requests.functions") * context.figure("requests.function_ms") / 1000
             yield used("serverless inference", ("sagemaker", "serverless_inference_2gb"), seconds)
             continue
-        count, name = number(variant.get("initialInstanceCount"), 1), str(variant.get("instanceType"))
+        count, name = variant.at("initialInstanceCount").number(1), variant.at("instanceType").text("unknown")
         yield hours(f"endpoint, {count} × {name}", ("sagemaker", name), count)
 
 
 def notebook(node: Node, context: Context) -> Iterator[Item]:
-    name = str(node.inputs.get("instanceType") or STUDIO_TYPE)
+    name = node.at("instanceType").text() or STUDIO_TYPE
     running = context.figure("compute.notebook_hours")
     yield used(f"notebook {name}", ("sagemaker", name), running)
-    gb = number(node.inputs.get("volumeSize"), 5)
+    gb = node.at("volumeSize").number(5)
     yield Item(label=f"notebook volume, {gb} GB", sku=("sagemaker", "notebook_volume"), quantity=gb)
 
 
@@ -58,7 +58,7 @@ def jobs(node: Node, context: Context) -> Iterator[Item]:
 
 def feature_group(node: Node, context: Context) -> Iterator[Item]:
     """The online store; the offline one is objects in a bucket."""
-    if not (node.inputs.get("onlineStoreConfig") or {}).get("enableOnlineStore"):
+    if not node.at("onlineStoreConfig.enableOnlineStore"):
         return
     reads = context.share("requests.table_reads", FEATURE_GROUP) / 1_000_000
     writes = context.share("requests.table_writes", FEATURE_GROUP) / 1_000_000
@@ -69,7 +69,7 @@ def feature_group(node: Node, context: Context) -> Iterator[Item]:
 
 
 def tracking_server(node: Node, context: Context) -> Iterator[Item]:
-    size = str(node.inputs.get("trackingServerSize") or "Small").lower()
+    size = (node.at("trackingServerSize").text() or "Small").lower()
     yield hours(f"MLflow tracking server ({size})", ("sagemaker", f"mlflow_{size}"))
 
 

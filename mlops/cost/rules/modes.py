@@ -6,7 +6,6 @@ Budgets, AWS Certificate Manager, EventBridge and AWS Backup.
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from mlops.core.usage import MONTH_HOURS
 from mlops.cost.model import HOURS, Context, Item, Rule, used
@@ -29,13 +28,13 @@ _LISTINGS = {"Daily": Decimal(MONTH_HOURS) / 24, "Weekly": Decimal(MONTH_HOURS) 
 
 def parameter(node: Node, context: Context) -> Iterator[Item]:
     """Standard parameters are free; advanced ones cost by the month, and intelligent tiering may make one of each."""
-    if node.inputs.get("tier") in ("Advanced", "Intelligent-Tiering"):
+    if node.at("tier").text() in ("Advanced", "Intelligent-Tiering"):
         yield Item(label="advanced parameter", sku=("ssm", "advanced_parameter"), quantity=Decimal(1))
 
 
 def scanning(node: Node, context: Context) -> Iterator[Item]:
     """Basic scanning is free; enhanced scanning is Inspector's, by image that is pushed."""
-    if node.inputs.get("scanType") == "ENHANCED":
+    if node.at("scanType").text() == "ENHANCED":
         images = context.figure("storage.images_gb") / _IMAGE_GB
         images = images.because(f"images of {_IMAGE_GB} GB, each pushed anew once a month")
         yield used("images scanned by Inspector", ("inspector", "ecr_image"), images)
@@ -43,8 +42,8 @@ def scanning(node: Node, context: Context) -> Iterator[Item]:
 
 def inventory(node: Node, context: Context) -> Iterator[Item]:
     """By object listed, daily or weekly."""
-    if node.inputs.get("enabled", True):
-        frequency = str((node.inputs.get("schedule") or {}).get("frequency") or "Daily")
+    if node.at("enabled").flag(default=True):
+        frequency = node.at("schedule.frequency").text() or "Daily"
         sharing = max(context.count(BUCKET) - len(context.log_buckets), 1)
         objects = context.figure("storage.data_gb") / sharing * 1_000 / context.figure("storage.object_mb")
         listed = objects * _LISTINGS.get(frequency, _LISTINGS["Daily"]) / 1_000_000
@@ -61,26 +60,26 @@ def request_metrics(node: Node, context: Context) -> Iterator[Item]:
 
 def analyzer(node: Node, context: Context) -> Iterator[Item]:
     """Looking for access from outside is free; for access that nobody uses it costs by role and user."""
-    if "UNUSED_ACCESS" in str(node.inputs.get("type")):
+    if "UNUSED_ACCESS" in node.at("type").text():
         identities = Decimal(context.count(ROLE, USER))
         sku = ("access_analyzer", "unused_access")
         yield Item(label="roles and users looked at for unused access", sku=sku, quantity=identities)
-    elif "INTERNAL_ACCESS" in str(node.inputs.get("type")):
+    elif "INTERNAL_ACCESS" in node.at("type").text():
         sku = ("access_analyzer", "internal_access")
         yield Item(label="resources looked at for internal access", sku=sku, quantity=Decimal(1))
 
 
 def container_cluster(node: Node, context: Context) -> Iterator[Item]:
     """The cluster is free; Container Insights makes metrics."""
-    settings: list[Any] = node.inputs.get("settings") or []
-    if any(row.get("name") == "containerInsights" and row.get("value") in ("enabled", "enhanced") for row in settings):
+    asked = {row.at("name").text(): row.at("value").text() for row in node.at("settings")}
+    if asked.get("containerInsights") in ("enabled", "enhanced"):
         sku = ("cloudwatch", "custom_metric_first_10k")
         yield Item(label="metrics of Container Insights", sku=sku, quantity=Decimal(CONTAINER_METRICS))
 
 
 def flow_log(node: Node, context: Context) -> Iterator[Item]:
     """Into CloudWatch it is charged as logs; into S3 and Firehose by what is delivered."""
-    kind = str(node.inputs.get("logDestinationType") or "cloud-watch-logs")
+    kind = node.at("logDestinationType").text() or "cloud-watch-logs"
     if kind != "cloud-watch-logs":
         gb = context.share("logs.flow_gb", FLOW_LOG)
         target = "s3" if kind == "s3" else "firehose"
@@ -95,7 +94,7 @@ def budget_action(node: Node, context: Context) -> Iterator[Item]:
 
 def certificate(node: Node, context: Context) -> Iterator[Item]:
     """Public certificates are free while they stay in AWS; an exportable one is bought."""
-    if (node.inputs.get("options") or {}).get("export") == "ENABLED":
+    if node.at("options.export").text() == "ENABLED":
         yield Item(label="exportable certificate", sku=("acm", "exportable"), quantity=Decimal(1) / 12)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mlops.cost.amounts import Amount
-from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, tiered_from, used
+from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, tiered_from, tiered_share, used
 from mlops.plan.graph import Node
 
 NAT_GATEWAY = "aws:ec2/natGateway:NatGateway"
@@ -18,6 +18,7 @@ _ENDPOINT_DATA = (
     ("interface_data_next_4pb", 5_000_000),
     ("interface_data_over_5pb", float("inf")),
 )
+_QUERIES = (("standard_queries_first_1b", 1_000), ("standard_queries_over_1b", float("inf")))
 PUBLIC_IPV4 = ("public_ipv4", "idle_or_in_use")
 
 
@@ -35,9 +36,9 @@ def address(node: Node, context: Context) -> Iterator[Item]:
 
 def endpoint(node: Node, context: Context) -> Iterator[Item]:
     """Interface endpoints by the hour in each zone; gateway endpoints (S3, DynamoDB) are free."""
-    kind = str(node.inputs.get("vpcEndpointType") or "Gateway")
-    zones = len(node.inputs.get("subnetIds") or ()) or 1
-    service = str(node.inputs.get("serviceName") or "").rpartition(".")[2]
+    kind = node.at("vpcEndpointType").text() or "Gateway"
+    zones = len([*node.at("subnetIds")]) or 1
+    service = node.at("serviceName").text().rpartition(".")[2]
     if kind == "Interface":
         yield hours(f"interface endpoint {service}, {zones} zones", ("vpc_endpoint", "interface_per_az"), zones)
         gb = context.figure("traffic.endpoint_gb")
@@ -54,9 +55,9 @@ def _endpoint_data(label: str, gb: Amount, node: Node, context: Context) -> Iter
 
 def load_balancer(node: Node, context: Context) -> Iterator[Item]:
     """Application or network load balancer, its capacity units, and an address in each zone if it is public."""
-    kind = "nlb" if node.inputs.get("loadBalancerType") == "network" else "alb"
-    zones = len(node.inputs.get("subnets") or node.inputs.get("subnetMappings") or ()) or 2
-    public = 0 if node.inputs.get("internal") else zones
+    kind = "nlb" if node.at("loadBalancerType").text() == "network" else "alb"
+    zones = len([*node.at("subnets")] or [*node.at("subnetMappings")]) or 2
+    public = 0 if node.at("internal").flag() else zones
     yield from load_balancer_items(kind, context, public)
 
 
@@ -70,8 +71,8 @@ def load_balancer_items(kind: str, context: Context, public_zones: int) -> Itera
 
 def zone(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label="hosted zone", sku=("route53", "hosted_zone_first_25"), quantity=number(1))
-    millions = context.share("requests.dns", ZONE) / 1_000_000
-    yield used("DNS queries", ("route53", "standard_queries_first_1b"), millions)
+    millions, zones = context.figure("requests.dns") / 1_000_000, context.of_type(ZONE)
+    yield from tiered_share("DNS queries", "route53", _QUERIES, millions, node, zones)
 
 
 def health_check(node: Node, context: Context) -> Iterator[Item]:
@@ -79,7 +80,7 @@ def health_check(node: Node, context: Context) -> Iterator[Item]:
 
 
 def resolver_endpoint(node: Node, context: Context) -> Iterator[Item]:
-    interfaces = len(node.inputs.get("ipAddresses") or ()) or 2
+    interfaces = len([*node.at("ipAddresses")]) or 2
     yield hours("resolver endpoint", ("route53", "resolver_endpoint_eni"), interfaces)
 
 

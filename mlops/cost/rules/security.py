@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from mlops.cost import demand
 from mlops.cost.model import Context, Item, Rule, used
 from mlops.plan.graph import Node
 
@@ -14,12 +15,12 @@ ACL = "aws:wafv2/webAcl:WebAcl"
 def key(node: Node, context: Context) -> Iterator[Item]:
     """A key and its part of the requests. Each of the first two rotations adds a dollar; a new key has had none."""
     yield Item(label="customer-managed key", sku=("kms", "customer_key"), quantity=Decimal(1))
-    requests = context.share("requests.kms", KEY, REPLICA) / 10_000
+    requests = context.share(demand.key_requests(context), KEY, REPLICA) / 10_000
     yield used("key requests", ("kms", "requests_symmetric"), requests)
 
 
 def secret(node: Node, context: Context) -> Iterator[Item]:
-    copies = 1 + len(node.inputs.get("replicas") or ())
+    copies = 1 + len([*node.at("replicas")])
     yield Item(label="secret", sku=("secrets_manager", "secret"), quantity=Decimal(copies))
     calls = context.share("requests.secrets", SECRET) / 10_000
     yield used("secret calls", ("secrets_manager", "api"), calls)
@@ -27,7 +28,7 @@ def secret(node: Node, context: Context) -> Iterator[Item]:
 
 def acl(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label="web ACL", sku=("waf", "web_acl"), quantity=Decimal(1))
-    rules = len(node.inputs.get("rules") or ())
+    rules = len([*node.at("rules")])
     yield Item(label=f"{rules} rules", sku=("waf", "rule"), quantity=Decimal(rules))
     yield used("requests checked", ("waf", "requests"), context.figure("requests.api") / 1_000_000)
 

@@ -38,9 +38,9 @@ def repository(node: Node, context: Context) -> Iterator[Item]:
 
 
 def volume(node: Node, context: Context) -> Iterator[Item]:
-    kind, gb = str(node.inputs.get("type") or "gp3"), number(node.inputs.get("size"), 8)
+    kind, gb = (node.at("type").text() or "gp3"), node.at("size").number(8)
     yield from volume_items(
-        f"volume, {gb} GB {kind}", kind, gb, Decimal(1), node.inputs.get("iops"), node.inputs.get("throughput")
+        f"volume, {gb} GB {kind}", kind, gb, Decimal(1), node.at("iops").number(), node.at("throughput").number()
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlops.cost.amounts import Amount
-from mlops.cost.model import HOURS, Context, Item, Rule, hours, number, used
+from mlops.cost.model import HOURS, Context, Item, Rule, hours, tiered, used
 from mlops.plan.graph import Node
 
 STREAM = "aws:kinesis/stream:Stream"
@@ -19,6 +19,11 @@ _LEVELS = ("DEFAULT", "PER_BROKER", "PER_TOPIC_PER_BROKER", "PER_TOPIC_PER_PARTI
 _METRICS = {"standard": (47, 3, 2), "express": (34, 1, 3)}
 """Metrics that each level adds: a broker, a topic on a broker, a partition of a consumer group. Counted in the tables
 of the MSK developer guide ("Metrics for monitoring Standard / Express brokers"); only those of DEFAULT are free."""
+_FIREHOSE = (
+    ("ingest_first_500tb", 512_000),
+    ("ingest_next_1_5pb", 2_048_000),
+    ("ingest_next_3pb", float("inf")),
+)
 _PAYLOAD_UNIT_KB = 25
 _DAY, _WEEK = 24, 168
 
@@ -27,8 +32,8 @@ def stream(node: Node, context: Context) -> Iterator[Item]:
     """By shard, or on demand by stream and GB. Keeping data for more than a day costs more."""
     ingested = context.share("streams.ingested_gb", *_STREAMS)
     read = context.share("streams.read_gb", *_STREAMS)
-    days = number(node.inputs.get("retentionPeriod"), _DAY) / _DAY
-    if (node.inputs.get("streamModeDetails") or {}).get("streamMode") == "ON_DEMAND":
+    days = node.at("retentionPeriod").number(_DAY) / _DAY
+    if node.at("streamModeDetails.streamMode").text() == "ON_DEMAND":
         yield hours("Kinesis stream, on demand", ("kinesis", "on_demand_stream"))
         yield used("data in", ("kinesis", "on_demand_data_in"), ingested)
         yield used("data out", ("kinesis", "on_demand_data_out"), read)
@@ -36,7 +41,7 @@ def stream(node: Node, context: Context) -> Iterator[Item]:
             kept = ingested / 30 * (min(days, Decimal(7)) - 1)
             yield used("kept for up to 7 days", ("kinesis", "extended_retention_on_demand_7d"), kept)
     else:
-        shards = number(node.inputs.get("shardCount"), 1)
+        shards = node.at("shardCount").number(1)
         yield hours(f"{shards} Kinesis shards", ("kinesis", "provisioned_shard"), shards)
         yield used("payload units of 25 KB", ("kinesis", "put_payload_units"), _payload_units(context, ingested))
         if days > 1:
@@ -60,7 +65,7 @@ def _kept(context: Context, ingested_gb: Amount) -> Amount:
 def consumer(node: Node, context: Context) -> Iterator[Item]:
     """Enhanced fan-out: every consumer pays for every shard and for every GB."""
     source = context.behind(node, "streamArn", STREAM)
-    shards = number(source.inputs.get("shardCount") if source else 1, 1)
+    shards = (source or node).at("shardCount").number(1)
     yield hours("enhanced fan-out", ("kinesis", "enhanced_fanout_consumer_shard"), shards)
     gb = context.share("streams.ingested_gb", *_STREAMS)
     yield used("enhanced fan-out: data", ("kinesis", "enhanced_fanout_data"), gb)
@@ -71,17 +76,17 @@ def firehose(node: Node, context: Context) -> Iterator[Item]:
     gb = context.share("streams.ingested_gb", FIREHOSE)
     kb = context.figure("streams.record_kb")
     charged = gb * math.ceil(kb.value / 5) * 5 / kb
-    yield used("Firehose: data in", ("firehose", "ingest_first_500tb"), charged)
-    conversion = (node.inputs.get("extendedS3Configuration") or {}).get("dataFormatConversionConfiguration") or {}
-    if conversion.get("enabled", bool(conversion)):
+    yield from tiered("Firehose: data in", "firehose", _FIREHOSE, charged)
+    conversion = node.at("extendedS3Configuration.dataFormatConversionConfiguration")
+    if conversion.at("enabled").flag(default=bool(conversion)):
         yield used("Firehose: conversion", ("firehose", "format_conversion"), charged)
 
 
 def kafka(node: Node, context: Context) -> Iterator[Item]:
     """Brokers and their storage. Copies between brokers in different zones are free."""
-    brokers = number(node.inputs.get("numberOfBrokerNodes"), 3)
-    info = node.inputs.get("brokerNodeGroupInfo") or {}
-    name = str(info.get("instanceType"))
+    brokers = node.at("numberOfBrokerNodes").number(3)
+    info = node.at("brokerNodeGroupInfo")
+    name = info.at("instanceType").text("unknown")
     yield hours(f"{brokers} × {name}", ("msk", name), brokers)
     yield from _broker_metrics(node, context, brokers, "express" if name.startswith("express.") else "standard")
     if name.startswith("express."):
@@ -89,23 +94,23 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
         yield used("data in (Express brokers)", ("msk", "express_data_in"), gb)
         yield used("storage (Express brokers)", ("msk", "express_storage"), _kept(context, gb))
         return
-    disk = (info.get("storageInfo") or {}).get("ebsStorageInfo") or {}
-    gb = number(disk.get("volumeSize"), 1000) * brokers
+    disk = info.at("storageInfo.ebsStorageInfo")
+    gb = disk.at("volumeSize").number(1000) * brokers
     yield Item(label=f"storage of {brokers} brokers", sku=("msk", "standard_storage"), quantity=gb)
-    throughput = disk.get("provisionedThroughput") or {}
-    if throughput.get("enabled"):
-        extra = max(number(throughput.get("volumeThroughput")) - 250, Decimal(0)) * brokers
+    throughput = disk.at("provisionedThroughput")
+    if throughput.at("enabled").flag():
+        extra = max(throughput.at("volumeThroughput").number() - 250, Decimal(0)) * brokers
         yield Item(label="storage throughput", sku=("msk", "provisioned_storage_throughput"), quantity=extra)
-    if node.inputs.get("storageMode") == "TIERED":
+    if node.at("storageMode").text() == "TIERED":
         ingested = context.share("streams.ingested_gb", *_STREAMS)
         yield used("tiered storage", ("msk", "tiered_storage"), _kept(context, ingested))
-    if (info.get("connectivityInfo") or {}).get("vpcConnectivity"):
+    if info.at("connectivityInfo.vpcConnectivity"):
         yield hours("private connectivity", ("msk", "private_connectivity"))
 
 
 def _broker_metrics(node: Node, context: Context, brokers: Decimal, kind: str) -> Iterator[Item]:
     """CloudWatch metrics above the free level, each level with those below it."""
-    level = str(node.inputs.get("enhancedMonitoring") or "DEFAULT")
+    level = node.at("enhancedMonitoring").text() or "DEFAULT"
     depth = _LEVELS.index(level) if level in _LEVELS else len(_LEVELS) - 1
     a_broker, a_topic, a_partition = _METRICS[kind]
     topics = context.figure("streams.topics") * brokers
@@ -130,10 +135,9 @@ def kafka_serverless(node: Node, context: Context) -> Iterator[Item]:
 
 
 def connector(node: Node, context: Context) -> Iterator[Item]:
-    capacity = node.inputs.get("capacity") or {}
-    fixed = capacity.get("provisionedCapacity") or (capacity.get("autoscaling") or {})
-    workers = number(fixed.get("workerCount") or fixed.get("minWorkerCount"), 1)
-    yield hours("MSK Connect", ("msk", "connect_mcu"), workers * number(fixed.get("mcuCount"), 1))
+    fixed = node.at("capacity.provisionedCapacity") or node.at("capacity.autoscaling")
+    workers = fixed.at("workerCount").number() or fixed.at("minWorkerCount").number(1)
+    yield hours("MSK Connect", ("msk", "connect_mcu"), workers * fixed.at("mcuCount").number(1))
 
 
 RULES: dict[str, Rule] = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mlops.capacity.nodes import machines
-from mlops.cost.model import HOURS, Context, Item, Rule, number, used
+from mlops.cost.model import HOURS, Context, Item, Rule, number, tiered, used
 from mlops.cost.schedules import share_of_week
 from mlops.plan.graph import Node
 
@@ -13,24 +13,24 @@ HUB = "aws:securityhub/account:Account"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 DATABASE = "aws:rds/instance:Instance"
 MILLION = 1_000_000
+_S3_EVENTS = (("s3_data_events_first_500m", 500), ("s3_data_events_next_4500m", float("inf")))
+"""In millions. Beyond 5,000 million it gets cheaper still; the price of the tier below is the most that it costs."""
 
 
 def feature(node: Node, context: Context) -> Iterator[Item]:
     """What a feature reads, or the cores that it watches. Malware scans only follow a finding: none is expected."""
-    if node.inputs.get("status") != "ENABLED":
+    if node.at("status").text() != "ENABLED":
         return
-    match node.inputs.get("name"):
+    match node.at("name").text():
         case "S3_DATA_EVENTS":
-            sku = ("guardduty", "s3_data_events_first_500m")
-            yield used("S3 events looked at for threats", sku, context.figure("logs.trail_events") / MILLION)
+            events = context.figure("logs.trail_events") / MILLION
+            yield from tiered("S3 events looked at for threats", "guardduty", _S3_EVENTS, events)
         case "EKS_AUDIT_LOGS":
             sku = ("guardduty", "eks_audit_logs_first_100m")
             calls = context.figure("logs.cluster_audit_events") / MILLION
             yield used("Kubernetes calls looked at for threats", sku, calls)
         case "RUNTIME_MONITORING":
-            cores = _cores(context)
-            sku = ("guardduty", "runtime_monitoring_first_500_vcpu")
-            yield Item(label="cores watched by the runtime agent", sku=sku, quantity=cores)
+            yield watched(context.once("watched cores", lambda: _all_cores(context)))
         case "RDS_LOGIN_EVENTS":
             count = Decimal(context.count(DATABASE))
             yield Item(label="databases whose logins are watched", sku=("guardduty", "rds_logins"), quantity=count)
@@ -42,16 +42,23 @@ def feature(node: Node, context: Context) -> Iterator[Item]:
             return
 
 
-def _cores(context: Context) -> Decimal:
-    """Cores of all nodes over the hours that they run, in vCPU-months; types that nobody knows are left out."""
+def _all_cores(context: Context) -> Decimal:
+    return sum((cores(group, context) for group in context.of_type(NODE_GROUP)), Decimal(0))
+
+
+def cores(group: Node, context: Context) -> Decimal:
+    """Cores of a group's nodes over the hours that they run, in vCPU-months; 0 for a type that nobody knows."""
     assumed = number(context.figure("compute.node_hours")) / HOURS
-    cores = Decimal(0)
-    for group in context.of_type(NODE_GROUP):
-        types = [str(name) for name in group.inputs.get("instanceTypes") or ()]
-        machine = machines().get(types[0]) if types else None
-        running = min(assumed, share_of_week(group, context))
-        cores += Decimal(context.nodes_needed(group) * (machine.vcpus if machine else 0)) * running
-    return cores
+    types = group.at("instanceTypes").texts()
+    machine = machines().get(types[0]) if types else None
+    running = min(assumed, share_of_week(group, context))
+    return Decimal(context.nodes_needed(group) * (machine.vcpus if machine else 0)) * running
+
+
+def watched(vcpus: Decimal) -> Item:
+    """What the runtime agent costs on so many cores."""
+    sku = ("guardduty", "runtime_monitoring_first_500_vcpu")
+    return Item(label="cores watched by the runtime agent", sku=sku, quantity=vcpus)
 
 
 def hub(node: Node, context: Context) -> Iterator[Item]:

@@ -9,7 +9,9 @@ from pipelines import features, snapshots
 from pipelines.errors import GateError
 from pipelines.features import require_fresh
 from pipelines.schema import PRODUCT_VIEW, USER_VIEW
-from pipelines.train import Hyperparameters, train
+from pipelines.search import SearchRules
+from pipelines.similarity import Hyperparameters
+from pipelines.train import train
 from tests.pipelines.shop import NOW, Shop, made
 
 WHEN = "2026-11-20T10:00:00Z"
@@ -67,5 +69,6 @@ def test_a_model_does_not_learn_from_stale_features(shop: Shop) -> None:
     snapshot = shop.validate().snapshot
     built = found.store.build(snapshot.data_version, NOW)
     late = NOW + timedelta(hours=2)
+    candidates, rules = [Hyperparameters()], SearchRules()
     with pytest.raises(GateError, match="120 minutes old"):
-        train(found.lake, found.tracking, found.store, snapshot, built, Hyperparameters(), "run", late)
+        train(found.lake, found.tracking, found.store, snapshot, built, candidates, rules, "run", late, "")

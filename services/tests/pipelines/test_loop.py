@@ -21,6 +21,7 @@ from pipelines.register import register, require_compatible
 from pipelines.reject import reject
 from pipelines.scoring import score
 from pipelines.settings import Settings
+from pipelines.similarity import Hyperparameters
 from recommender.manifest import MANIFEST
 from recommender.model import Model
 from tests.pipelines.shop import HEADER, Shop, made
@@ -59,7 +60,10 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
     assert [source.source.split()[0] for source in origin.snapshot.sources] == ["events.csv"]
     assert origin.snapshot.sources[0].rows == results["ingest"].rows
     tampered = {**answer, "recommendations": answer["recommendations"][::-1]}
-    assert lineage.of_prediction(found.lake, found.tracking, json.dumps(tampered)).reproduced is False
+    assert (
+        lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, json.dumps(tampered)).reproduced
+        is False
+    )
 
     card = found.tracking.text(results["train"].run, results["explain"].card, tmp_path / "card")
     assert "## Fairness" in card
@@ -126,7 +130,7 @@ def test_ids_in_any_alphabet_go_all_the_way(live: Shop, recommender_of: Start, t
 def test_a_worse_model_is_stopped_and_the_champion_stays(live: Shop) -> None:
     live.fill(made())
     live.loop()
-    worse = LoopOptions(hyperparameters=replace(LoopOptions().hyperparameters, neighbours=1, shrinkage=1e9))
+    worse = LoopOptions(hyperparameters=(Hyperparameters(neighbours=1, shrinkage=1e9),))
     with pytest.raises(GateError, match=r"worse than the champion.*champion goes on serving"):
         live.loop(worse)
     assert live.champion().number == "1"

@@ -12,11 +12,12 @@ from scipy import sparse
 from sklearn.metrics import ndcg_score
 from sklearn.metrics.pairwise import cosine_similarity
 
-from pipelines import matrices, snapshots
-from pipelines.evaluate import Exam
+from pipelines import similarity, snapshots
+from pipelines.exam import Exam
 from pipelines.generator import Sample, generate
-from pipelines.matrices import HELD_OUT, LEAST_PRODUCTS, Csr, Interactions, neighbours, popularity
+from pipelines.matrices import HELD_OUT, LEAST_PRODUCTS, Csr, Interactions, popularity
 from pipelines.metrics import interval, rank
+from pipelines.similarity import cosine
 from recommender.model import Model
 
 END = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -79,7 +80,7 @@ def _named(found: Interactions, rows: np.ndarray) -> set[tuple[str, str]]:
 
 def test_without_shrinkage_similarity_is_the_cosine_of_scikit_learn() -> None:
     matrix = pairs().matrix()
-    found = neighbours(matrix, most=50, shrinkage=0.0).toarray()
+    found = cosine(matrix, most=50, shrinkage=0.0).toarray()
     binary = sparse.csr_array((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
     expected = cosine_similarity(binary.T)
     np.fill_diagonal(expected, 0.0)
@@ -88,25 +89,25 @@ def test_without_shrinkage_similarity_is_the_cosine_of_scikit_learn() -> None:
 
 def test_shrinkage_halves_a_similarity_at_as_many_common_users() -> None:
     matrix = sparse.csr_array(np.ones((10, 2), np.float32))
-    assert neighbours(matrix, most=5, shrinkage=10.0).toarray()[0, 1] == pytest.approx(0.5)
+    assert cosine(matrix, most=5, shrinkage=10.0).toarray()[0, 1] == pytest.approx(0.5)
 
 
 def test_only_the_most_similar_neighbours_are_kept_and_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = pairs().matrix()
-    whole = neighbours(matrix, most=7, shrinkage=10.0)
+    whole = cosine(matrix, most=7, shrinkage=10.0)
     assert np.diff(whole.indptr).max() == 7
-    everything = neighbours(matrix, most=1_000, shrinkage=10.0).toarray()
+    everything = cosine(matrix, most=1_000, shrinkage=10.0).toarray()
     kept = whole.toarray()
     assert np.all(kept.max(axis=1) == everything.max(axis=1))
-    monkeypatch.setattr(matrices, "_BLOCK", 7)
-    assert np.array_equal(neighbours(matrix, most=7, shrinkage=10.0).toarray(), kept)
+    monkeypatch.setattr(similarity, "_BLOCK", 7)
+    assert np.array_equal(cosine(matrix, most=7, shrinkage=10.0).toarray(), kept)
 
 
 def test_one_product_has_no_neighbours_and_no_products_are_no_error() -> None:
     single: Csr = sparse.csr_array(np.ones((3, 1), np.float32))
-    assert neighbours(single, most=5, shrinkage=1.0).nnz == 0
+    assert cosine(single, most=5, shrinkage=1.0).nnz == 0
     nothing: Csr = sparse.csr_array(np.zeros((0, 0), np.float32))
-    assert neighbours(nothing, most=5, shrinkage=1.0).shape == (0, 0)
+    assert cosine(nothing, most=5, shrinkage=1.0).shape == (0, 0)
 
 
 def test_ndcg_is_that_of_scikit_learn() -> None:
@@ -114,7 +115,7 @@ def test_ndcg_is_that_of_scikit_learn() -> None:
     exam = Exam.of(found, 10_000)
     learnt = found.matrix(~found.held_out())
     model = Model.collaborative(
-        found.users, found.products, learnt, neighbours(learnt, most=50, shrinkage=10.0), popularity(learnt)
+        found.users, found.products, learnt, cosine(learnt, most=50, shrinkage=10.0), popularity(learnt)
     )
     ours = rank(model, exam.users, exam.later, 10).ndcg
     theirs = []

@@ -2,21 +2,23 @@
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from pipelines import drift
-from pipelines.decide import Triggers, decide
+from pipelines import drift, trainings
+from pipelines.decide import Decision, Reason, Triggers, decide
 from pipelines.drift import ColumnDrift, Drift
 from pipelines.erase import erase
-from pipelines.errors import ServiceError
+from pipelines.errors import GateError, ServiceError
 from pipelines.loop import LoopOptions
 from pipelines.metrics import Interval
-from pipelines.monitor import Monitored, last, monitor
+from pipelines.monitor import Monitored, _latency, last, monitor
 from pipelines.runner import alone
+from pipelines.trainings import Trainings
+from pipelines.warn import Limits, warnings
 from pipelines.worker import Worker
 from pipelines.worker_http import serve
 from tests.pipelines.shop import NOW, Shop, made
@@ -88,30 +90,6 @@ def test_what_may_be_chance_or_cannot_be_helped_fires_nothing(change: dict[str, 
     assert not decide(replace(QUIET, **change), Triggers()).retrain
 
 
-def test_the_same_world_does_not_drift_at_any_size_and_a_shifted_one_does() -> None:
-    before = made()
-    reference = drift.frame(before.events, before.users, before.products)
-    for count in (500, 1_500, 5_000):
-        for shifted in (False, True):
-            later = made(events=count, events_seed=count, first_event=10_000, shifted=shifted)
-            current = drift.frame(later.events, before.users, before.products)
-            share = drift.measure(reference, current, count).share
-            assert share == 0.6 if shifted else share == 0.0, (count, shifted)
-
-
-def test_too_few_rows_are_not_measured() -> None:
-    before = made(events=drift.LEAST_ROWS - 1)
-    frame = drift.frame(before.events, before.users, before.products)
-    assert drift.measure(frame, frame, len(frame)).share is None
-
-
-def test_a_large_table_is_drawn_from_the_same_way_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drift, "MOST_ROWS", 100)
-    events = made(events=1_000).events
-    assert drift.sample(events).equals(drift.sample(events))
-    assert drift.sample(events).num_rows == 100
-
-
 def test_injected_drift_is_detected_retrained_and_promoted(live: Shop) -> None:
     live.fill(made())
     live.loop()
@@ -149,7 +127,7 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
     found.lake.put("raw", "quarantine/x.jsonl", f'{{"reason": "r", "row": "{user},odd"}}\n'.encode())
     assert live.naming(live.person(user))
 
-    done = erase(found.raw, found.store, found.tracking, user, live.now)
+    done = erase(found.raw, found.store, found.tracking, None, user, live.now)
     assert done.raw_events == done.training_events > 0
     assert (done.feature_rows, done.quarantined_rows) == (1, 1)
     assert done.model_versions == ("1",)
@@ -162,13 +140,13 @@ def test_an_erased_user_is_gone_everywhere_and_stays_gone(live: Shop) -> None:
     again = live.loop()
     assert live.naming(user) == live.naming(live.person(user)) == []
     assert again["deploy"].version == "2"
-    assert erase(found.raw, found.store, found.tracking, user, live.now).raw_events == 0
+    assert erase(found.raw, found.store, found.tracking, None, user, live.now).raw_events == 0
 
 
 def test_the_worker_trains_on_a_trigger_and_says_why(live: Shop) -> None:
     said: list[str] = []
     live.fill(made())
-    triggers = Triggers(freshness_events=1_000)
+    triggers = Triggers(freshness_events=1_000, least_interval_minutes=0)
     worker = Worker(live.settings, LoopOptions(triggers=triggers), 1.0, "127.0.0.1", 0, said.append)
     assert worker.look() == "trained"
     assert said[0].startswith("training again: No model is champion.")
@@ -189,13 +167,92 @@ def test_the_worker_does_not_ask_a_gate_twice_about_the_same_events(live: Shop) 
     assert lost.look() == "failed"
 
 
+def test_a_gate_that_refuses_is_asked_less_and_less_often_and_a_new_worker_waits_as_long(shop: Shop) -> None:
+    rules = Triggers(least_interval_minutes=15, backoff_minutes=10, most_backoff_hours=2)
+    known, waits = Trainings(), []
+    assert known.next(rules) is None
+    for number in range(6):
+        known = known.after(NOW, 42.0, promoted=False, events=number)
+        trainings.keep(shop.context().lake, known)
+        due = trainings.last(shop.context().lake).next(rules)
+        assert due is not None
+        waits.append((due - NOW).total_seconds() / 60)
+    assert waits == [15, 20, 40, 80, 120, 120]
+    assert replace(known, refused=10**9).next(rules) == NOW + timedelta(hours=2)
+    assert known.after(NOW, 40.0, promoted=True, events=-1).next(rules) == NOW + timedelta(minutes=15)
+
+
+def test_new_events_alone_do_not_make_a_refused_gate_train_at_every_look(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[int] = []
+
+    def refuse(*_: object) -> None:
+        runs.append(1)
+        raise GateError("worse")
+
+    decision = Decision(retrain=True, reasons=(Reason(trigger="drift", text="It drifted."),))
+    worker = Worker(shop.settings, LoopOptions(), 1.0, "127.0.0.1", 0, list[str]().append)
+    monkeypatch.setattr("pipelines.worker.run_loop", refuse)
+    monkeypatch.setattr(Worker, "_decide", lambda *_: (decision, len(runs) + 1))
+    assert [worker.look() for _ in range(5)] == ["stopped"] * 5
+    assert len(runs) == 1
+    trainings.keep(shop.context().lake, Trainings(ended="2026-01-01T00:00:00+00:00", refused=3))
+    assert worker.look() == "stopped"
+    assert len(runs) == 2
+    assert trainings.last(shop.context().lake).refused == 4
+    trainings.keep(shop.context().lake, Trainings(ended=datetime.now(UTC).isoformat()))
+    assert worker.look() == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"newest_event_age_seconds": 25 * 3_600.0}, "silent-stream"),
+        ({"feature_age_seconds": 3_700.0}, "stale-features"),
+        ({"p95_seconds": 0.3}, "slow-answers"),
+        ({"champion_age_seconds": 31 * 86_400.0, "new_events": 0}, "stale-champion"),
+    ],
+)
+def test_what_no_training_helps_is_warned_of(change: dict[str, Any], kind: str) -> None:
+    assert warnings(QUIET, Limits()) == ()
+    assert [warned.kind for warned in warnings(replace(QUIET, **change), Limits())] == [kind]
+    off = Limits(silence_hours=None, feature_minutes=None, p95_ms=None, champion_days=None)
+    assert warnings(replace(QUIET, **change), off) == ()
+
+
+def test_latency_is_that_of_the_last_minutes(shop: Shop) -> None:
+    """A service that was quick for a week and is slow now is slow."""
+
+    class Service:
+        def __init__(self) -> None:
+            self.quick = self.slow = 0
+
+        def latency(self) -> list[tuple[float, float]]:
+            return [(0.01, self.quick), (1.0, self.quick + self.slow), (float("inf"), self.quick + self.slow)]
+
+    service: Any = Service()
+    service.quick = 100_000
+    state = shop.settings.state
+    assert _latency(service, state, NOW) == (100_000, pytest.approx(0.0095))
+    service.slow = 100
+    requests, p95 = _latency(service, state, NOW + timedelta(minutes=1))
+    assert requests == 100
+    assert p95 is not None
+    assert p95 > 0.5
+    assert _latency(service, state, NOW + timedelta(minutes=2))[0] == 100
+    assert _latency(service, state, NOW + timedelta(minutes=9)) == (0, None)
+    service.quick, service.slow = 7, 0
+    assert _latency(service, state, NOW + timedelta(minutes=10))[0] == 7, "it started anew"
+
+
 def test_a_worker_that_crashes_goes_on_and_shows_that_it_does_not_work(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     worker = Worker(shop.settings, LoopOptions(), 1.0, "127.0.0.1", 0, said.append)
     with monkeypatch.context() as broken:
-        broken.setattr("pipelines.worker.ingest", lambda *_, **__: {}["ana@example.com"])
+        broken.setattr("pipelines.worker.take_in", lambda *_, **__: {}["ana@example.com"])
         assert [worker.look() for _ in range(3)] == ["crashed"] * 3
     assert worker.health() == (False, b'{"status": "fails", "failures_in_a_row": 3}')
     assert "KeyError" in said[0]
@@ -214,3 +271,19 @@ def test_the_worker_serves_its_metrics_and_refuses_a_taken_port() -> None:
         with pytest.raises(ServiceError, match=f"Port {port}"), serve("127.0.0.1", port, lambda: b""):
             pass
     assert not [thread for thread in threading.enumerate() if thread.name == "worker-http"]
+
+
+def test_what_was_promised_and_what_is_seen_are_the_same_measure(live: Shop) -> None:
+    """The same world goes on: whether users take one new product or ten, the promise and its test agree."""
+    live.fill(made(events=8_000, days=60))
+    live.loop()
+    champion = live.champion()
+    promised = live.context().tracking.metrics(champion.run)
+    kind = champion.tags["kind"]
+    assert 0.0 < promised[f"{kind}.next_hit_rate"] < promised[f"{kind}.hit_rate"], "of several one is found more easily"
+    live.fill(made(events=3_000, events_seed=5, first_event=100_000))
+    live.ingest()
+    seen = watched(live)
+    assert seen.hit_rate is not None
+    assert seen.expected_hit_rate == promised[f"{kind}.next_hit_rate"]
+    assert "performance" not in {reason.trigger for reason in decide(seen, Triggers()).reasons}

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,46 @@ def test_a_k_that_makes_no_sense_is_refused_with_the_limits(client: httpx.Client
 
 def test_an_id_that_is_too_long_is_refused(client: httpx.Client) -> None:
     assert client.get(f"/recommendations/{'x' * 257}").status_code == 422
+
+
+ODD = (
+    b"", b"{", b"null", b"NaN", b"[NaN]", b"Infinity", b'"\\ud800"', b"\xff\xfe", b"[" * 100_000, b"9" * 10_000,
+    b"[[[]]]",
+    b'{"user_id": NaN}', b'{"user_id": "\\ud800", "product_id": "p", "event_type": "view"}', b'{"\\ud800": 1}',
+    b'{"user_id": "u", "product_id": "p", "event_type": -Infinity, "timestamp": NaN}',
+    b'{"user_id": "u", "product_id": "p", "event_type": "view", "timestamp": "\\udfff"}',
+    b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [NaN], "data": [Infinity]}]}',
+    b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [1], "data": ["\\ud800"]}]}',
+    b'{"parameters": {"k": NaN}, "inputs": []}', b'{"id": "\\ud83d", "inputs": [1e400]}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/events", "/v2/models/recommender/infer"])
+@pytest.mark.parametrize("declared", ["application/json", None, "text/plain"])
+def test_no_body_is_too_odd_to_be_refused_properly(client: httpx.Client, path: str, declared: str | None) -> None:
+    for body in ODD:
+        headers = {"Content-Type": declared} if declared else {}
+        answer = client.post(path, content=body, headers=headers)
+        assert 400 <= answer.status_code < 500, (path, body[:80], answer.status_code)
+        assert answer.json().keys() <= {"detail", "error"}, body[:80]
+
+
+def test_clients_that_do_not_say_that_they_send_json_are_answered(client: httpx.Client) -> None:
+    body = b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [1], "data": ["user-3"]}]}'
+    for headers in ({}, {"Content-Type": ""}):
+        answer = client.post("/v2/models/recommender/infer", content=body, headers=headers)
+        assert answer.status_code == 200, headers
+        assert answer.json()["outputs"][0]["name"] == "product_id"
+
+
+def test_half_a_request_is_ended(client: httpx.Client) -> None:
+    url = httpx.URL(client.base_url)
+    with socket.create_connection((url.host, url.port)) as half:
+        half.settimeout(30)
+        half.sendall(
+            b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
+        )
+        assert half.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 def test_neighbours_of_a_product(client: httpx.Client) -> None:
@@ -166,7 +207,7 @@ def test_v2_describes_the_server_and_the_model(client: httpx.Client) -> None:
     assert client.get("/v2").json()["name"] == "recommender"
     assert client.get("/v2/health/live").json() == {"live": True}
     assert client.get("/v2/health/ready").json() == {"ready": True}
-    assert client.get("/v2/models/recommender/ready").json() == {"ready": True}
+    assert client.get("/v2/models/recommender/ready").json() == {"name": "recommender", "ready": True}
     assert client.get("/v2/models/recommender").json()["versions"] == ["7"]
     assert client.get("/v2/models/recommender/versions/7").json()["inputs"][0]["name"] == "user_id"
     assert client.get("/v2/models/recommender/versions/9/ready").status_code == 404

@@ -44,10 +44,10 @@ class StandIn:
             raise found
         return found
 
-    async def last(self) -> Version | None:
+    async def last(self) -> Wanted | None:
         return self.cached
 
-    async def keep(self, versions: Collection[Version], champion: Version) -> None:
+    async def keep(self, versions: Collection[Version], wanted: Wanted) -> None:
         self.kept = {version.number for version in versions}
 
     async def close(self) -> None:

@@ -1,5 +1,6 @@
 """What a user sees of the model."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -178,3 +179,39 @@ def test_a_matrix_of_another_shape_is_refused() -> None:
 def test_a_negative_k_is_refused(make_tiny: ModelMaker) -> None:
     with pytest.raises(ValueError, match="must not be negative"):
         make_tiny().recommend("ana", -1)
+
+
+@given(models(), st.integers(0, 12), st.data())
+def test_what_was_done_lately_counts_as_if_it_had_been_learnt(case: tuple, k: int, data: st.DataObject) -> None:
+    model, (users, products, taken, near) = case
+    lately = data.draw(st.dictionaries(st.sampled_from([*products, "gone"]), st.sampled_from([1.0, 2.0, 3.0])))
+    without = data.draw(st.lists(st.sampled_from([*products, "gone"]), max_size=3))
+    history = taken.toarray()
+    for row, user in [*enumerate(users), (len(users), "new")]:
+        rows = np.vstack([history, np.zeros(len(products), np.float32)])
+        for product, weight in lately.items():
+            if product in products:
+                column = products.index(product)
+                rows[row, column] = max(rows[row, column], weight)
+        args = [*users, "new"], products, csr_array(rows)
+        if near is not None:
+            learnt = Model.collaborative(*args, near, model.popularity[_places(model, products)])
+        else:
+            learnt = Model.popularity_only(*args, model.popularity[_places(model, products)])
+        assert model.recommend(user, k, lately) == learnt.recommend(user, k)
+        barred = [item.product_id for item in model.recommend(user, k, lately, without)]
+        assert not set(barred) & set(without)
+        all_of_them = [item.product_id for item in learnt.recommend(user, len(products))]
+        assert barred == [product for product in all_of_them if product not in without][:k]
+
+
+def _places(model: Model, products: list[str]) -> list[int]:
+    return [place for product in products if (place := model.products.row(product)) is not None]
+
+
+def test_who_is_suppressed_has_no_history_and_makes_none() -> None:
+    model = Model.collaborative(["u"], ["a", "b"], csr_array([[1.0, 0.0]]), csr_array([[0.0, 1.0], [1.0, 0.0]]), [2, 1])
+    assert [item.product_id for item in model.recommend("u", 2)] == ["b"]
+    hidden = dataclasses.replace(model, suppressed={"u"})
+    assert hidden.recommend("u", 2, {"b": 3.0}) == hidden.recommend("stranger", 2)
+    assert not hidden.knows("u")

@@ -4,12 +4,15 @@ A value that is known only after the deployment makes a statement neither true n
 nothing here ever turns it into True.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from mlops.plan.graph import Graph, Node
+from mlops.plan.graph import Node
 from mlops.plan.values import SECRET, UNKNOWN
 from policies.model import ABSENT, Answer, Judgement, Verdict, look
+
+_AWS_KEY = re.compile(r"(?:^|:)alias/aws/")
 
 
 def is_unknown(value: Any) -> bool:
@@ -49,6 +52,11 @@ def is_set(value: Any) -> Answer:
     return value is not ABSENT and value is not None and value not in ("", [], {})
 
 
+def is_own_key(value: Any) -> Answer:
+    """Whether a KMS key is set that is not one of AWS's own, by whatever name."""
+    return all_of([is_set(value), None if is_unknown(value) else _AWS_KEY.search(str(value)) is None])
+
+
 def is_one(value: Any, *allowed: Any) -> Answer:
     """Whether a value is one of those; texts are compared as AWS writes them."""
     return None if is_unknown(value) else value in allowed
@@ -71,6 +79,12 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def distinct(value: Any) -> list[Any]:
+    """The elements of a list, each once; those that are not known yet may all be others."""
+    known = as_list(value)
+    return [one for index, one in enumerate(known) if is_unknown(one) or one not in known[:index]]
+
+
 def rows(node: Node, path: str) -> Iterator[tuple[str, Any]]:
     """The elements of a list with their paths; a list that is not known yet is one unknown element."""
     value = look(node.inputs, path)
@@ -78,7 +92,7 @@ def rows(node: Node, path: str) -> Iterator[tuple[str, Any]]:
         yield path, UNKNOWN
         return
     for index, item in enumerate(as_list(value)):
-        yield f"{path}[{index}]", item
+        yield f"{path}[{index}]" if isinstance(value, list) else path, item
 
 
 def missing(message: str, urn: str = "", path: str = "") -> Judgement:
@@ -86,34 +100,13 @@ def missing(message: str, urn: str = "", path: str = "") -> Judgement:
     return Judgement(verdict=Verdict.BROKEN, path=path, message=message, urn=urn)
 
 
-def sources(graph: Graph, node: Node, name: str, *types: str) -> tuple[Node, ...]:
-    """The resources of these types that a property's value comes from."""
-    urns = node.property_dependencies.get(name.partition(".")[0].partition("[")[0], ())
-    return tuple(graph[urn] for urn in urns if urn in graph and graph[urn].type in types)
+def answer(value: Any, holds: Callable[[Any], bool]) -> Answer:
+    """What `holds` says of a value, None where the value is unknown or hidden as a secret."""
+    return None if value in (UNKNOWN, SECRET) else holds(value)
 
 
-def refers(graph: Graph, node: Node, name: str, target: Node) -> bool:
-    """Whether a property names a resource: by where its value comes from, or by the value itself."""
-    if target.urn in node.property_dependencies.get(name, ()):
-        return True
-    value = look(node.inputs, name)
-    return isinstance(value, str) and value in identities(target)
-
-
-def identities(node: Node) -> set[str]:
-    """What other resources may call it: its id, its ARN and its name."""
-    found = (node.id, node.outputs.get("arn"), node.outputs.get("name"), node.outputs.get("bucket"))
-    return {text for text in found if isinstance(text, str) and text and text != SECRET and not is_unknown(text)}
-
-
-def referring(graph: Graph, type_: str, name: str, target: Node) -> tuple[Node, ...]:
-    """The resources of a type whose property names the target."""
-    return tuple(node for node in graph.of_type(type_) if refers(graph, node, name, target))
-
-
-def unclear(graph: Graph, type_: str, name: str) -> bool:
-    """Whether a resource of a type may refer to anything: its property is unknown and nobody says where it is from."""
-    return any(
-        is_unknown(look(node.inputs, name)) and not node.property_dependencies.get(name)
-        for node in graph.of_type(type_)
-    )
+def elements(value: Any) -> list[Any]:
+    """The elements of a list; `[UNKNOWN]` where the list is unknown, nothing where there is none."""
+    if isinstance(value, list):
+        return value
+    return [UNKNOWN] if value in (UNKNOWN, SECRET) else []

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops.plan.graph import Graph, Node
-from mlops.plan.values import UNKNOWN
+from mlops.plan.values import SECRET, UNKNOWN
+from policies.answers import as_list, is_unknown
 from policies.model import ABSENT, Answer, Judgement, look, say
 
 _NAMING = ("bucket", "name", "arn", "identifier", "clusterIdentifier")
@@ -77,7 +78,7 @@ def names_of(node: Node) -> Iterator[str]:
     for values in (node.inputs, node.outputs):
         for key in _NAMING:
             value = values.get(key)
-            if isinstance(value, str) and value and value != UNKNOWN:
+            if isinstance(value, str) and value and value != SECRET and not is_unknown(value):
                 yield value
 
 
@@ -93,3 +94,30 @@ def _named(names: dict[str, set[str]], value: Any) -> Iterator[str]:
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, str) and one is not ABSENT:
             yield from names.get(one, ())
+
+
+def sources(graph: Graph, node: Node, name: str, *types: str) -> tuple[Node, ...]:
+    """The resources of these types that a property's value comes from."""
+    urns = node.property_dependencies.get(name.partition(".")[0].partition("[")[0], ())
+    return tuple(graph[urn] for urn in urns if urn in graph and graph[urn].type in types)
+
+
+def refers(graph: Graph, node: Node, name: str, target: Node) -> bool:
+    """Whether a property names a resource: by where its value comes from, or by the value itself."""
+    if target.urn in node.property_dependencies.get(name, ()):
+        return True
+    value = look(node.inputs, name)
+    return bool({one for one in as_list(value) if isinstance(one, str)}.intersection(names_of(target)))
+
+
+def referring(graph: Graph, type_: str, name: str, target: Node) -> tuple[Node, ...]:
+    """The resources of a type whose property names the target."""
+    return tuple(node for node in graph.of_type(type_) if refers(graph, node, name, target))
+
+
+def unclear(graph: Graph, type_: str, name: str) -> bool:
+    """Whether a resource of a type may refer to anything: its property is unknown and nobody says where it is from."""
+    return any(
+        is_unknown(look(node.inputs, name)) and not node.property_dependencies.get(name)
+        for node in graph.of_type(type_)
+    )

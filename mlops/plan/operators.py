@@ -1,0 +1,211 @@
+"""Pods in the words of operators: custom resources that do not write them as Kubernetes does."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlops.plan.values import UNKNOWN
+
+_PREDICTORS = (
+    *("model", "sklearn", "xgboost", "tensorflow", "pytorch", "triton"),
+    *("onnx", "huggingface", "pmml", "lightgbm", "paddle"),
+)
+"""Where an InferenceService writes its model's container. Source: KServe's CRD, `serving.kserve.io/v1beta1`."""
+_KSERVE_RESOURCES = {"cpu": "1", "memory": "2Gi"}
+"""What KServe gives a model that asks for nothing. Source: its `inferenceservice-config`, key `inferenceService`."""
+_ROUTER_RESOURCES = {"requests": {"cpu": "100m", "memory": "100Mi"}, "limits": {"memory": "500Mi"}}
+"""What KServe gives a router. Source: its `inferenceservice-config`, key `router`."""
+_SHARED = ("securityContext", "serviceAccountName", "automountServiceAccountToken", "volumes", "hostNetwork")
+_PLACED = ("hostNetwork", "nodeSelector", "tolerations", "affinity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A pod in a custom resource."""
+
+    path: str
+    spec: Any
+    labels: Any = None
+    replicas: Any = 1
+    containers: Mapping[str, str] | None = None
+    """Container's path in the pod -> its path in the resource, where that has a place of its own."""
+
+
+def _inference_service(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """KServe's own containers are filled in from a serving runtime, which the graph need not hold: what the service
+    does not state about them is unknown."""
+    spec = inputs.get("spec")
+    if not isinstance(spec, Mapping):
+        yield Found(path="spec", spec=UNKNOWN)
+        return
+    roles = [(f"spec.{role}", spec[role], role) for role in ("predictor", "transformer", "explainer") if role in spec]
+    canaries = spec.get("canary") if isinstance(spec.get("canary"), list) else []
+    for index, row in enumerate(canaries or ()):
+        if isinstance(row, Mapping) and "predictor" in row:
+            roles.append((f"spec.canary[{index}].predictor", row["predictor"], "predictor"))
+    for path, part, role in roles:
+        labels = {"component": role, "serving.kserve.io/inferenceservice": _name(inputs)}
+        yield _of_role(path, part, labels)
+        worker = part.get("workerSpec") if isinstance(part, Mapping) else None
+        if isinstance(worker, Mapping):
+            yield _of_role(f"{path}.workerSpec", worker, labels)
+
+
+def _of_role(path: str, part: Any, labels: Mapping[str, Any]) -> Found:
+    if not isinstance(part, Mapping):
+        return Found(path=path, spec=UNKNOWN, labels=labels)
+    own = [key for key in _PREDICTORS if isinstance(part.get(key), Mapping)]
+    written = part.get("containers")
+    written = written if isinstance(written, list) else []
+    filled = [_filled_in(part[key], part.get("securityContext")) for key in own]
+    if not own and not written:
+        filled = [_filled_in({}, part.get("securityContext"))]
+    moved = {f"containers[{len(written) + index}]": f"{path}.{key}" for index, key in enumerate(own)}
+    replicas = part.get("minReplicas", 1)
+    return Found(
+        path=path,
+        spec={**part, "containers": [*written, *filled]},
+        labels={**labels, **(part.get("labels") or {})},
+        replicas=replicas,
+        containers=moved,
+    )
+
+
+def _filled_in(container: Mapping[str, Any], pods: Any) -> dict[str, Any]:
+    """A container of which the runtime states the rest."""
+    rest = {"image": UNKNOWN, "readinessProbe": UNKNOWN, "livenessProbe": UNKNOWN}
+    resources = container.get("resources") or {}
+    asked = resources if isinstance(resources, Mapping) else {"requests": UNKNOWN, "limits": UNKNOWN}
+    given = {
+        "requests": asked.get("requests") or asked.get("limits") or _KSERVE_RESOURCES,
+        "limits": asked.get("limits") or asked.get("requests") or _KSERVE_RESOURCES,
+    }
+    security = container.get("securityContext")
+    known = security if isinstance(security, Mapping) else {}
+    return {
+        "name": "kserve-container",
+        **rest,
+        **container,
+        "resources": given,
+        "securityContext": UNKNOWN if security is None and not pods else {**_unsaid(pods), **known},
+    }
+
+
+def _unsaid(pods: Any) -> dict[str, Any]:
+    """The settings of a container that neither it nor its pod states."""
+    names = ("allowPrivilegeEscalation", "readOnlyRootFilesystem", "runAsNonRoot", "capabilities", "seccompProfile")
+    return {name: UNKNOWN for name in names if not (isinstance(pods, Mapping) and name in pods)}
+
+
+def _inference_graph(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """The router in front of models. Its image and security are KServe's own (`inferenceservice-config`, key
+    `router`; `reconcilers/../inferencegraph`), and not in the resource."""
+    spec = inputs.get("spec")
+    if not isinstance(spec, Mapping):
+        yield Found(path="spec", spec=UNKNOWN)
+        return
+    router = {
+        "name": "router",
+        "image": UNKNOWN,
+        "securityContext": UNKNOWN,
+        "resources": spec.get("resources")
+        or {"requests": {"cpu": "100m", "memory": "100Mi"}, "limits": {"memory": "500Mi"}},
+    }
+    kept = {key: spec[key] for key in ("affinity", "tolerations", "nodeSelector", "serviceAccountName") if key in spec}
+    labels = {"serving.kserve.io/inferencegraph": _name(inputs)}
+    yield Found(path="spec", spec={**kept, "containers": [router]}, labels=labels, replicas=spec.get("minReplicas", 1))
+
+
+def _workflow(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """Argo writes one container a step: `container`, `script` or a set of them."""
+    for path, spec in (("spec", inputs.get("spec")), ("spec.workflowSpec", _down(inputs, "spec", "workflowSpec"))):
+        if not isinstance(spec, Mapping):
+            continue
+        shared = {
+            key: spec[key]
+            for key in (
+                "securityContext",
+                "serviceAccountName",
+                "automountServiceAccountToken",
+                "volumes",
+                "hostNetwork",
+            )
+            if key in spec
+        }
+        for index, step in enumerate(spec.get("templates") or ()):
+            where = f"{path}.templates[{index}]"
+            written = [key for key in ("container", "script") if isinstance(_down(step, key), Mapping)]
+            if written:
+                containers = [step[key] for key in written] + list(step.get("sidecars") or ())
+                moved = {f"containers[{place}]": f"{where}.{key}" for place, key in enumerate(written)}
+                own = {key: step[key] for key in (*shared, "initContainers", "nodeSelector") if key in step}
+                yield Found(path=where, spec={**shared, **own, "containers": containers}, containers=moved)
+
+
+def _spark(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """Spark names what its driver and executors need in words of its own."""
+    for base in ("spec", "spec.template"):
+        spec = _down(inputs, *base.split("."))
+        if not isinstance(spec, Mapping):
+            continue
+        for role in ("driver", "executor"):
+            part = spec.get(role)
+            if isinstance(part, Mapping):
+                asked = {"cpu": part.get("coreRequest", part.get("cores", 1)), "memory": part.get("memory", "1g")}
+                container = {
+                    "name": role,
+                    "image": part.get("image", spec.get("image", UNKNOWN)),
+                    "env": part.get("env") or [],
+                    "resources": {"requests": _spark_units(asked), "limits": _spark_units(asked)},
+                    **({"securityContext": part["securityContext"]} if "securityContext" in part else {}),
+                }
+                pod = {
+                    **({"securityContext": part["podSecurityContext"]} if "podSecurityContext" in part else {}),
+                    **{
+                        key: part[key]
+                        for key in ("hostNetwork", "nodeSelector", "tolerations", "affinity")
+                        if key in part
+                    },
+                    **({"serviceAccountName": part["serviceAccount"]} if "serviceAccount" in part else {}),
+                    **({"volumes": spec["volumes"]} if "volumes" in spec else {}),
+                    "containers": [container],
+                }
+                where = f"{base}.{role}"
+                yield Found(
+                    path=where, spec=pod, replicas=part.get("instances", 1), containers={"containers[0]": where}
+                )
+
+
+def _spark_units(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Spark's `g` and `m` are Kubernetes' `Gi` and `Mi`."""
+    memory = str(asked["memory"])
+    return {"cpu": asked["cpu"], "memory": f"{memory[:-1]}{memory[-1].upper()}i" if memory[-1:] in "gmGM" else memory}
+
+
+def _task(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """Tekton's steps are the containers of one pod."""
+    for base in ("spec", "spec.taskSpec"):
+        steps = _down(inputs, *base.split("."), "steps")
+        if isinstance(steps, list):
+            moved = {f"containers[{index}]": f"{base}.steps[{index}]" for index in range(len(steps))}
+            yield Found(path=base, spec={"containers": steps}, containers=moved)
+
+
+def _down(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _name(inputs: Mapping[str, Any]) -> Any:
+    return _down(inputs, "metadata", "name") or UNKNOWN
+
+
+READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Found]]] = {
+    "InferenceService": _inference_service,
+    "InferenceGraph": _inference_graph,
+    **dict.fromkeys(("Workflow", "CronWorkflow", "WorkflowTemplate", "ClusterWorkflowTemplate"), _workflow),
+    **dict.fromkeys(("SparkApplication", "ScheduledSparkApplication"), _spark),
+    **dict.fromkeys(("Task", "ClusterTask", "TaskRun"), _task),
+}
+"""Kinds that write pods in words of their own. Sources: their CRDs (KServe, Argo Workflows, Spark operator, Tekton)."""

@@ -1,0 +1,56 @@
+"""Trainings: when the worker trained last, what it cost, how it ended, and when it may train again.
+
+Kept in the lake: a worker that starts again, or runs elsewhere the next time, waits as long as this one would.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from pipelines.decide import Triggers
+from pipelines.lake import Lake
+
+_PLACE = "monitoring/trainings.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainings:
+    """What is known of the trainings so far."""
+
+    ended: str = ""
+    """When the last one ended, ISO 8601; empty before the first."""
+    seconds: float = 0.0
+    """How long it took."""
+    refused: int = 0
+    """How many in a row ended without a new champion."""
+    events: int = -1
+    """New events that the last refused one knew: a gate that is asked about the same ones says the same."""
+
+    def next(self, rules: Triggers) -> datetime | None:
+        """Before this moment no training starts; None before the first."""
+        if not self.ended:
+            return None
+        wait = timedelta(minutes=rules.least_interval_minutes)
+        if self.refused:
+            # Capped before it is multiplied: after some thousand refusals 2 to that power is no number of minutes.
+            doubled = timedelta(minutes=rules.backoff_minutes * 2 ** min(self.refused - 1, 20))
+            wait = max(wait, min(doubled, timedelta(hours=rules.most_backoff_hours)))
+        return datetime.fromisoformat(self.ended) + wait
+
+    def after(self, now: datetime, seconds: float, *, promoted: bool, events: int) -> "Trainings":
+        """With one more training."""
+        refused = 0 if promoted else self.refused + 1
+        return Trainings(
+            ended=now.isoformat(), seconds=round(seconds, 1), refused=refused, events=-1 if promoted else events
+        )
+
+
+def last(lake: Lake) -> Trainings:
+    """What is known."""
+    stored = lake.get("artifacts", _PLACE)
+    return Trainings(**json.loads(stored)) if stored else Trainings()
+
+
+def keep(lake: Lake, trainings: Trainings) -> None:
+    """Write it down."""
+    lake.put_json("artifacts", _PLACE, asdict(trainings))

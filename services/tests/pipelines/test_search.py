@@ -1,0 +1,77 @@
+"""The search takes what guesses best, looks at nothing that is held out, and stays within its bounds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from pipelines import search as searching
+from pipelines import snapshots
+from pipelines.generator import Sample, generate
+from pipelines.matrices import Interactions
+from pipelines.search import CANDIDATES, SearchRules, search
+from pipelines.similarity import Hyperparameters
+
+END = datetime(2026, 11, 1, 12, tzinfo=UTC)
+GOOD, BAD = Hyperparameters(), Hyperparameters(neighbours=1, shrinkage=1e9)
+
+
+def pairs(**sample: object) -> Interactions:
+    wanted = {"users": 200, "products": 60, "events": 6_000, "seed": 4, "end": END, **sample}
+    return Interactions.of(snapshots.canonical(generate(Sample(**wanted)).events))  # type: ignore[arg-type]
+
+
+def test_the_better_one_is_taken_wherever_it_stands() -> None:
+    for candidates in ([GOOD, BAD], [BAD, GOOD]):
+        chosen, trials = search(pairs(), candidates, SearchRules())
+        assert chosen == GOOD
+        assert [trial.hyperparameters for trial in trials] == candidates
+        figures = {trial.hyperparameters: trial.ndcg for trial in trials}
+        assert figures[GOOD].low > figures[BAD].low
+
+
+def test_what_is_held_out_is_neither_learnt_nor_known_nor_asked() -> None:
+    found = pairs()
+    learnt, history, asked = found.validation()
+    for part in (learnt, history, asked):
+        assert part.any()
+        assert not (part & found.held_out()).any()
+    assert not (history & asked).any()
+
+
+def test_one_moment_parts_what_is_learnt_from_what_is_asked() -> None:
+    found = pairs()
+    learnt, history, asked = found.validation()
+    assert found.order[learnt].max() < found.order[asked].min()
+    # Who is asked is known by what came before, for each of them.
+    for user in np.unique(found.user[asked]):
+        assert found.order[history & (found.user == user)].max() < found.order[asked & (found.user == user)].min()
+
+
+def test_the_same_data_chooses_the_same() -> None:
+    assert search(pairs(), CANDIDATES, SearchRules()) == search(pairs(), CANDIDATES, SearchRules())
+
+
+def test_too_few_users_try_nothing_and_take_the_plainest() -> None:
+    assert search(pairs(users=8, events=60), CANDIDATES, SearchRules()) == (CANDIDATES[0], ())
+    assert search(pairs(), [BAD], SearchRules()) == (BAD, ())
+
+
+def test_of_a_large_catalogue_and_many_users_a_part_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def watched(matrix: object, wanted: Hyperparameters) -> object:
+        seen.append(matrix.shape)  # type: ignore[attr-defined]
+        return learnt_by(matrix, wanted)  # type: ignore[arg-type]
+
+    learnt_by = searching.learn
+    monkeypatch.setattr(searching, "learn", watched)
+    search(pairs(), [GOOD, BAD], replace(SearchRules(), most_products=20, most_learnt=100, least_users=1))
+    assert all(users <= 100 and products <= 20 for users, products in seen)
+
+
+def test_a_catalogue_beyond_ease_is_left_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.similarity.MOST_EASE_PRODUCTS", 30)
+    _, trials = search(pairs(), CANDIDATES, SearchRules())
+    assert {trial.hyperparameters.algorithm for trial in trials} == {"cosine", "als"}
