@@ -41,8 +41,8 @@ def status(
     parts, pods = stack.parts(), _pods(options.project_root())
     if as_json:
         state = {"strays": stack.strays(), "stack": stack.owner(), "stranded": list(stranded(options.project_root()))}
-        state["pods"] = [asdict(pod) for pod in pods]
-        ui.print_json({**as_data(parts, stack.served(), stack.memory()), **state})
+        on_cluster = {"pods": [asdict(pod) for pod in pods]}
+        ui.print_json({**as_data(parts, stack.served(), stack.memory()), **state, **on_cluster})
     elif not parts and not pods:
         ui.out().print("There is no local stack. `mlops up -s local` (or `make up`) makes it.")
     elif not parts:
