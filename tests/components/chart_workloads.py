@@ -56,7 +56,7 @@ def chart(node: Node) -> str:
 
 def _part(name: str, values: Values, **known: Any) -> Workload:
     requests = (values.get("resources") or {}).get("requests") or {}
-    own = {"requests": bool(requests.get("cpu") and requests.get("memory")), "group": _group(values)}
+    own: dict[str, Any] = {"requests": bool(requests.get("cpu") and requests.get("memory")), "group": _group(values)}
     return Workload(name=name, **{**own, **known})
 
 

@@ -177,9 +177,9 @@ def test_the_autoscaler_may_remove_every_node_that_nobody_needs(settings: str) -
     if not autoscalers:
         pytest.skip("Its groups are of one size.")
     flags = autoscalers[0].inputs["values"]["extraArgs"]
-    templates = [node.inputs["spec"]["template"] for node in graph.of_type(DEPLOYMENT)]
+    templates: list[Mapping[str, Any]] = [node.inputs["spec"]["template"] for node in graph.of_type(DEPLOYMENT)]
     # What KServe adds to a model's pod for the model that it fetches.
-    model = {"volumes": [{"name": "kserve-provision-location", "emptyDir": {}}]}
+    model: Mapping[str, Any] = {"volumes": [{"name": "kserve-provision-location", "emptyDir": {}}]}
     held = [
         template
         for template in [*templates, {"metadata": {}, "spec": model}]
