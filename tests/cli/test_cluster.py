@@ -12,7 +12,7 @@ from tests.localcloud.fake_api_server import FakeApiServer, serving
 
 pytestmark = pytest.mark.engine
 
-UP = ("up", "-s", "qa", "--here", "--cluster")
+UP = ("up", "-s", "qa", "--infrastructure-only", "--cluster")
 
 
 @pytest.fixture
@@ -39,23 +39,23 @@ def test_a_stack_goes_onto_a_marked_cluster_and_leaves_it_as_it_was(mlops: Run, 
     elsewhere = mlops(*UP, "other", **there)
     assert elsewhere.code == 2
     assert "qa is on cluster fake. Destroy it there" in elsewhere.err
-    assert mlops("destroy", "-s", "qa", "--here", "--yes").code == 0
+    assert mlops("destroy", "-s", "qa", "--yes").code == 0
     assert server.objects == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--here", "--cluster", "kind"), "--cluster kind needs kind, which is not on PATH"),
-        (("--here", "--cluster", "nowhere"), 'has no context "nowhere"; it has: fake'),
-        (("--cluster", "fake"), "add --here"),
+        ((*UP, "kind"), "--cluster kind needs kind, which is not on PATH"),
+        ((*UP, "nowhere"), 'has no context "nowhere"; it has: fake'),
+        (("up", "-s", "dev", "--cluster", "fake"), "add --here"),
     ],
 )
 def test_a_cluster_that_cannot_be_had_is_said_before_anything_is_made(
     mlops: Run, server: FakeApiServer, tmp_path: Path, arguments: tuple[str, ...], expected: str
 ) -> None:
     executable(tmp_path / "empty" / "true", "exit 0")
-    answer = mlops("up", "-s", "qa", *arguments, KUBECONFIG=str(server.kubeconfig), PATH=str(tmp_path / "empty"))
+    answer = mlops(*arguments, KUBECONFIG=str(server.kubeconfig), PATH=str(tmp_path / "empty"))
     assert answer.code == 2
     assert expected in answer.text
     assert server.sent == []
