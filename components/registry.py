@@ -116,7 +116,9 @@ class Registry(Component[RegistryOutputs]):
                 f"{name}-{image}-lifecycle",
                 repository=repository.name,
                 policy=json.dumps(lifecycle_policy(config.keep_images, config.untagged_days)),
-                opts=self.child,
+                # Another policy is another resource, and a repository has one: deleting the old one last would
+                # take the new one along.
+                opts=self.child_with(delete_before_replace=True),
             )
             repositories[image] = repository
         self.publish(

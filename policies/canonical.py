@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mlops.plan.behind import NATIVE, behind, group
+from mlops.plan.behind import behind, is_workload
 from mlops.plan.graph import Graph, Node
 from policies.answers import is_unknown
 from policies.inline import stated
@@ -86,7 +86,7 @@ def readings(node: Node) -> Iterator[Node]:
 
 def may_read_as(type_: str, types: Collection[str]) -> bool:
     """Whether a resource of a type, or something that it states in itself, can be of one of these types."""
-    carries = type_.startswith("kubernetes:") and group(type_) not in NATIVE
+    carries = type_.startswith("kubernetes:") and not is_workload(type_)
     return carries or type_.startswith("aws:s3/bucket") or current_type(type_) in types
 
 

@@ -17,9 +17,7 @@ from policies.patterns import every_resource, has_wildcard, is_open, matches
 
 _PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 
-_NARROWING = frozenset(
-    ("stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress", "bool")
-)
+_NARROWING = frozenset(("stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"))
 _ARN_KEYS = frozenset(("aws:sourcearn", "aws:principalarn", "lambda:functionarn"))
 _SUBJECTS = re.compile(r"^(?:repo|system:serviceaccount|project_path|organization|project):")
 """What subjects of many issuers start with, whoever comes: GitHub, Kubernetes, GitLab, HCP Terraform."""

@@ -14,6 +14,20 @@ _ARNS = (
     "arn:aws:kms:us-east-1:000000000000:key/any",
     "arn:aws:sns:us-east-1:000000000000:any",
 )
+_ONE_OF_A_KIND = tuple(
+    f"arn:aws:{service}:us-east-1:000000000000:{section}"
+    for service, section in (
+        ("iam", "role/q7-z9"),
+        ("iam", "user/q7-z9"),
+        ("iam", "policy/q7-z9"),
+        ("iam", "group/q7-z9"),
+        ("kms", "key/q7-z9"),
+        ("lambda", "function:q7-z9"),
+        ("dynamodb", "table/q7-z9"),
+        ("secretsmanager", "secret:q7-z9"),
+    )
+)
+"""Resources whose names nobody gives: a pattern that takes one takes all of its kind."""
 _ARN_PARTS = 6
 _NAMED_BY_THEIR_START = frozenset({"s3", "sns", "sqs"})
 """Services whose ARNs start with the resource's own name, not with its kind."""
@@ -52,13 +66,20 @@ def whole_service(pattern: str) -> bool:
 
 def every_resource(pattern: str) -> bool:
     """Whether a pattern takes the resources of every service: `*`, `arn:aws:*`, `arn:*:*:*:*:*`."""
-    anywhere = ":".join("*" if part.isdigit() else part for part in pattern.split(":"))
-    return all(matches(anywhere, arn) for arn in _ARNS)
+    return all(matches(_anywhere(pattern), arn) for arn in _ARNS)
+
+
+def _anywhere(pattern: str) -> str:
+    """A pattern for every account and region."""
+    parts = pattern.split(":", _ARN_PARTS - 1)
+    if len(parts) < _ARN_PARTS:
+        return pattern
+    return ":".join([*parts[:3], "*", "*", parts[5]])
 
 
 def every_resource_of_a_kind(pattern: str) -> bool:
     """Whether a pattern takes everything of some kind in an account: `arn:aws:kms:*:*:key/*`, `arn:aws:s3:::*`."""
-    if every_resource(pattern):
+    if every_resource(pattern) or any(matches(_anywhere(pattern), arn) for arn in _ONE_OF_A_KIND):
         return True
     parts = pattern.split(":", _ARN_PARTS - 1)
     if len(parts) < _ARN_PARTS:

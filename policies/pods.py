@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops.plan.graph import Node
-from mlops.plan.values import UNKNOWN
+from mlops.plan.values import SECRET, UNKNOWN
 from policies.facts import facts
 from policies.model import ABSENT, look
 
@@ -62,11 +62,11 @@ def pod_labels(node: Node) -> Any:
 
 def selects(selector: Any, labels: Any) -> bool | None:
     """Whether a label selector takes pods with these labels; None where one of the two is not known."""
-    if UNKNOWN in (selector, labels):
+    if any(one in (UNKNOWN, SECRET) for one in (selector, labels)):
         return None
     wanted = selector.get("matchLabels") or {} if selector else {}
     given = labels or {}
     expressions = selector.get("matchExpressions") or [] if selector else []
-    if UNKNOWN in wanted.values() or expressions:
+    if wanted == SECRET or UNKNOWN in wanted.values() or expressions:
         return None
     return wanted.items() <= given.items()

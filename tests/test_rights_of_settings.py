@@ -1,6 +1,7 @@
 """No setting can widen a policy: whatever a stack file says, a right reaches what the setting names and no further."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ from components.serving.kubernetes import KubernetesServingConfig
 from components.serving.kubernetes.kserve import split_uri
 from mlops.core.fields import aws
 from mlops.plan.graph import Graph
+from mlops.tiers import TIERS
 from tests.core.test_fields import form, takes
 from tests.platforms import platform
 
@@ -74,7 +76,9 @@ def expected(graph: Graph, models: list[str], keys: list[str]) -> set[Allowed]:
             rights |= {("s3:GetBucketLocation", own, nobody)}
             continue
         arn = f"arn:aws:s3:::{bucket}"
-        within = json.dumps([None, {"StringLike": {"s3:prefix": [path, f"{path}/*"]}}])
+        beside = sorted({split_uri(other)[1] for other in models if split_uri(other)[0] == bucket})
+        prefixes = [prefix for one in beside for prefix in (one, f"{one}/*")]
+        within = json.dumps([None, {"StringLike": {"s3:prefix": prefixes}}])
         rights |= {("s3:GetObject", f"{arn}/{path}/*", nobody), ("s3:GetBucketLocation", arn, nobody)}
         rights |= {("s3:ListBucket", arn, within)}
     return rights
@@ -126,6 +130,26 @@ def test_a_place_that_iam_takes_for_several_is_refused(uri: str) -> None:
         ModelConfig(name="fraud", storage_uri=uri)
     with pytest.raises(ValidationError, match="IAM takes for more than one folder"):
         ModelConfig(name="fraud", storage_uri="s3://lab/fraud", canary_percent=5, canary_storage_uri=uri)
+
+
+def test_more_models_than_a_roles_policy_holds_are_refused() -> None:
+    def models(count: int) -> list[dict[str, Any]]:
+        uris = [f"s3://models-of-team-{number}/fraud/{number}" for number in range(count)]
+        return [{"name": f"m{number}", "storage_uri": uri} for number, uri in enumerate(uris)]
+
+    assert KubernetesServingConfig.model_validate({"models": models(20)})
+    with pytest.raises(ValidationError, match="IAM takes 10240"):
+        KubernetesServingConfig.model_validate({"models": models(200)})
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_the_policies_within_a_role_are_no_longer_than_iam_takes(tier: str) -> None:
+    """10,240 characters in all, without spaces (IAM quotas)."""
+    many = [{"name": f"m{number}", "format": "sklearn", "storage_uri": f"artifacts/m/{number}"} for number in range(50)]
+    lengths: Counter[str] = Counter()
+    for node in platform(tier, {"serving": {"models": many}}).of_type("aws:iam/rolePolicy:RolePolicy"):
+        lengths[node.inputs["role"]] += len(json.dumps(json.loads(node.inputs["policy"]), separators=(",", ":")))
+    assert max(lengths.values()) <= 10_240
 
 
 @pytest.mark.parametrize("key", ["*", "arn:aws:kms:*:*:key/*", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/x"])

@@ -229,28 +229,28 @@ def patterns() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield name, field, inner
 
 
-def test_every_setting_with_a_pattern_says_in_words_how_it_is_written() -> None:
-    found = list(patterns())
-    assert len(found) > 20
-    mute = [(name, field) for name, field, node in found if len(str(node.get("description", "")).split()) < 3]
-    assert mute == []
-
-
 @pytest.mark.parametrize("given", ["?", "Not This!", "a b", "é", " "])
 def test_no_message_is_a_regular_expression(given: str) -> None:
     classes = {one.__name__: one for one in _models(PlatformConfig.__mro__[1])}
     shown = 0
     for name, field, node in patterns():
         for wrong in (given, [given], {given: given}):
-            with pytest.raises(ValidationError) as error:
-                TypeAdapter(classes[name]).validate_python({field: wrong})
-            lines = [one.text for one in problems.explain(error.value, classes[name], {field: wrong})]
-            about = [line for line in lines if line.startswith(field)]
+            about = [line for line in refusals(classes[name], {field: wrong}) if line.startswith(field)]
             shown += len(about)
             for line in about:
                 assert not any(f"{pattern}" in line for pattern in _texts(node, "pattern")), line
                 assert "pattern" not in line, line
+                assert len(line.split()) > 6, line
     assert shown > 50
+
+
+def refusals(model: Any, given: dict[str, Any]) -> list[str]:
+    """What is said of settings; nothing where they can be used."""
+    try:
+        TypeAdapter(model).validate_python(given)
+    except ValidationError as error:
+        return [one.text for one in problems.explain(error, model, given)]
+    return []
 
 
 def _models(kind: type) -> Iterator[type]:

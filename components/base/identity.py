@@ -8,7 +8,7 @@ than the contracts that it uses.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -162,24 +162,36 @@ def irsa_trust(args: IdentityArgs) -> pulumi.Output[str]:
 
 
 def policy_document(statements: Sequence[Statement]) -> pulumi.Output[str]:
-    """An IAM policy of Allow statements; equal statements are written once."""
+    """An IAM policy of Allow statements; what allows the same under the same conditions is one statement."""
 
-    def document(values: list[dict[str, object]]) -> str:
-        unique = {json.dumps(value, sort_keys=True): value for value in values}
-        return json.dumps({"Version": "2012-10-17", "Statement": list(unique.values())})
+    def document(values: list[dict[str, Any]]) -> str:
+        return json.dumps({"Version": "2012-10-17", "Statement": together(values)})
 
     return pulumi.Output.all(*map(_allow, statements)).apply(document)
 
 
-def _allow(statement: Statement) -> pulumi.Output[dict[str, object]]:
-    return pulumi.Output.all(*statement.resources).apply(
-        lambda resources: {
-            "Effect": "Allow",
-            "Action": sorted(statement.actions),
-            "Resource": sorted(resources),
-            **({"Condition": statement.conditions} if statement.conditions else {}),
-        }
-    )
+def together(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Statements that differ by their resources alone, as one: IAM counts the characters of a role's policies."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        key = json.dumps([row["Action"], row.get("Condition")], sort_keys=True)
+        merged = found.setdefault(key, {**row, "Resource": []})
+        merged["Resource"] = sorted({*merged["Resource"], *row["Resource"]})
+    return list(found.values())
+
+
+def _allow(statement: Statement) -> pulumi.Output[dict[str, Any]]:
+    return pulumi.Output.all(*statement.resources).apply(lambda resources: allow(statement, resources))
+
+
+def allow(statement: Statement, resources: Sequence[str]) -> dict[str, Any]:
+    """One row of a policy, once its resources are known."""
+    return {
+        "Effect": "Allow",
+        "Action": sorted(statement.actions),
+        "Resource": sorted(resources),
+        **({"Condition": statement.conditions} if statement.conditions else {}),
+    }
 
 
 def network_policy(

@@ -89,13 +89,14 @@ def _content(file: Path, error: type[EntryError]) -> Any:
     # Loaded only where there is a file: a command without one starts sooner.
     if not file.is_file():
         return None
-    import yaml
+    from mlops.core.yaml_reader import YamlError, read
 
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        reason = " ".join(str(getattr(problem, "problem", None) or problem).split())
-        raise error(f"{file.name} cannot be read: {reason}. Mend it and run this again.") from None
+        return read(file.read_text(encoding="utf-8"), dates=True).value
+    except (OSError, UnicodeDecodeError) as problem:
+        raise error(f"{file.name} cannot be read: {problem}. Mend it and run this again.") from None
+    except YamlError as problem:
+        raise error(f"{file.name} cannot be read: it {problem}. Mend it and run this again.") from None
 
 
 def _checked(entry: Entry, keys: Sequence[str]) -> Entry:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from mlops.core.budget import BudgetConfig
 from mlops.core.merge import merge
 from mlops.core.problems import SettingsError, explain
 from mlops.core.usage import BY_TIER, UsageConfig
+from mlops.core.yaml_reader import YamlError
+from mlops.core.yaml_reader import read as read_yaml
 from mlops.cost.demand import DERIVED, is_said
 from mlops.plan.plan import Choice
 
@@ -49,11 +50,11 @@ def read(file: Path) -> Mapping[str, Any]:
         SettingsError: there is no such file, or it is no mapping.
     """
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = read_yaml(file.read_text(encoding="utf-8")).value
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} cannot be read: {error}.") from None
-    except yaml.YAMLError:
-        raise SettingsError(f"{file.name} is not YAML. A usage file looks like `traffic: {{nat_gb: 200}}`.") from None
+    except YamlError as error:
+        raise SettingsError(f"{file.name} {error}. A usage file looks like `traffic: {{nat_gb: 200}}`.") from None
     if not isinstance(content or {}, Mapping):
         raise SettingsError(f"{file.name} must hold a mapping like `traffic: {{nat_gb: 200}}`.")
     return content or {}

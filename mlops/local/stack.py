@@ -117,8 +117,7 @@ class LocalStack:
         Raises:
             LocalStackError: they are another stack's.
         """
-        other = self.owner()
-        if other not in (name, None):
+        if (other := self.owner()) not in (name, None):
             raise LocalStackError(
                 f"The services on this machine are those of the stack {other}. Take it down first "
                 f"(`mlops destroy -s {other}`), or bring {name} up with --infrastructure-only."
@@ -286,8 +285,7 @@ class LocalStack:
         pid = state.pid if state else 0
         health = look(program, pid)
         word, detail = _word(program, state, health.ok, health.detail)
-        if word == "hangs" and seen.get("starting") and seen.get("pid") == pid:
-            word = "starts"
+        word = "starts" if word == "hangs" and seen.get("starting") and seen.get("pid") == pid else word
         if word == "fails":
             detail = self._last_line(program.name) or detail
         return Part(

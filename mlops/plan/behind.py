@@ -11,6 +11,7 @@ from typing import Any
 
 from mlops.plan.graph import Node
 from mlops.plan.operators import READERS, Found
+from mlops.plan.values import UNKNOWN
 
 DEPLOYMENT, JOB = "kubernetes:apps/v1:Deployment", "kubernetes:batch/v1:Job"
 _POD = "spec.template.spec"
@@ -29,6 +30,12 @@ _SELDOM = ("Job", "Workflow", "WorkflowTemplate", "Task", "Run", "Application")
 """Ends of kinds whose pods run to completion."""
 
 
+_KINDS = frozenset(
+    (
+        *("CronJob", "DaemonSet", "Deployment", "Job", "Pod"),
+        *("ReplicaSet", "ReplicationController", "StatefulSet"),
+    )
+)
 CARRYING = frozenset(
     (
         *("serving.kserve.io", "serving.knative.dev", "ray.io", "kubeflow.org", "sparkoperator.k8s.io", "tekton.dev"),
@@ -51,13 +58,26 @@ class Part:
 
 def behind(node: Node) -> tuple[Part, ...]:
     """The workloads that operators make of a resource; none where it makes none, or does not write them out."""
-    if not node.type.startswith("kubernetes:"):
-        return ()
-    if group(node.type) in NATIVE:
+    if not node.type.startswith("kubernetes:") or is_workload(node.type):
         return ()
     kind = node.type.rpartition(":")[2]
-    reader = READERS.get(kind, _written_out)
-    return tuple(_part(node, found, kind) for found in reader(node.inputs))
+    found = list(READERS.get(kind, _written_out)(node.inputs))
+    if not found and group(node.type) in CARRYING and _hides(node.inputs.get("spec")):
+        # Its pods are in what only the deployment will tell.
+        found = [Found(path="spec", spec=UNKNOWN)]
+    return tuple(_part(node, one, kind) for one in found)
+
+
+def _hides(value: Any) -> bool:
+    """Whether something in a structure is known only after the deployment."""
+    if isinstance(value, Mapping):
+        return any(map(_hides, value.values()))
+    return any(map(_hides, value)) if isinstance(value, list) else value == UNKNOWN
+
+
+def is_workload(type_: str) -> bool:
+    """Whether a type is one of Kubernetes' own whose pods stand where everybody knows."""
+    return group(type_) in NATIVE and type_.rpartition(":")[2].removesuffix("Patch") in _KINDS
 
 
 def group(type_: str) -> str:

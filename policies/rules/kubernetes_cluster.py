@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlops.plan.graph import Graph, Node
-from mlops.plan.values import UNKNOWN
+from mlops.plan.values import SECRET, UNKNOWN
 from policies.addresses import is_internet
 from policies.answers import all_of, as_list, is_set, negated
 from policies.model import ABSENT, Judgement, Verdict, judge, look, say
@@ -29,7 +29,7 @@ _INTERNAL = "service.beta.kubernetes.io/aws-load-balancer-internal"
 def pod_security_label(node: Node) -> Iterator[Judgement]:
     """Restricted or, for what carries the platform, baseline."""
     labels = look(node.inputs, "metadata.labels")
-    value = labels if labels == UNKNOWN else (labels or {}).get(_ENFORCE)
+    value = UNKNOWN if labels in (UNKNOWN, SECRET) else (labels or {}).get(_ENFORCE)
     yield Judgement(
         verdict=_verdict(value, value in ("restricted", "baseline")),
         path=f'metadata.labels["{_ENFORCE}"]',

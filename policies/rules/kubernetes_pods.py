@@ -1,10 +1,10 @@
 """What a pod may do to its node: the Kubernetes Pod Security Standards and the CIS and NSA guides' own additions."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from mlops.plan.graph import Node
-from policies.model import Judgement, judge
+from policies.model import Judgement, judge, look, say
 from policies.pods import containers, entries, inherited, spec_path
 from policies.registry import resource_rule
 
@@ -107,7 +107,9 @@ def no_host_path(node: Node) -> Iterator[Judgement]:
 @resource_rule("k8s-volume-types")
 def volume_types(node: Node) -> Iterator[Judgement]:
     for volume in entries(node, f"{spec_path(node)}.volumes"):
-        yield judge(node, volume, lambda value: value.keys() - {"name"} <= VOLUME_TYPES, "a volume of another type")
+        value = look(node.inputs, volume)
+        known = value.keys() - {"name"} <= VOLUME_TYPES if isinstance(value, Mapping) else None
+        yield say(node, volume, known, "a volume of another type")
 
 
 @resource_rule("k8s-no-host-ports")

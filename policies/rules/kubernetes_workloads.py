@@ -196,7 +196,9 @@ def _leaves_room(name: str, value: Any, copies: int) -> bool:
 def replicas_and_spread(graph: Graph) -> Iterator[Judgement]:
     for workload in graph.of_type("kubernetes:apps/v1:Deployment"):
         owner, path = _copies(graph, workload)
-        yield judge(owner, path, lambda value: value >= 2, "one copy: a lost node is an outage")
+        copies = look(owner.inputs, path)
+        enough = None if copies in (UNKNOWN, SECRET) else copies is not ABSENT and copies >= 2
+        yield say(owner, path, enough, "one copy: a lost node is an outage")
         spec = spec_path(workload)
         message = "all copies may run in one zone"
         spread, affinity = f"{spec}.topologySpreadConstraints", f"{spec}.affinity.podAntiAffinity"

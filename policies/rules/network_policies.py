@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mlops.plan.graph import Graph, Node
-from mlops.plan.values import UNKNOWN
+from mlops.plan.values import SECRET, UNKNOWN
 from policies.addresses import is_internet
 from policies.answers import all_of, any_of, as_list, holds_unknown, is_unknown, negated
 from policies.model import ABSENT, Answer, Judgement, Verdict, look
@@ -85,7 +85,7 @@ def _is_of(spec: Mapping[str, Any], direction: str) -> Answer:
 
 
 def _takes_all(selector: Any) -> Answer:
-    if holds_unknown(selector):
+    if holds_unknown(selector) or selector == SECRET:
         return None
     return not any((selector or {}).get(key) for key in ("matchLabels", "matchExpressions"))
 

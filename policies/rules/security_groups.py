@@ -1,6 +1,6 @@
 """Security groups and network ACLs: what the internet may reach."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ DATA_PORTS = (
 ALL_PROTOCOLS = ("-1",)
 PORTS = ("tcp", "udp")
 """Protocols that have ports."""
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+LAST_PORT = 65_535
 NEARLY_ALL = 60_000
 """So many ports in one rule are every port, less a few."""
 
@@ -61,24 +63,29 @@ class Opening:
             return True
         if self.protocol not in PORTS:
             return False
-        if is_unknown(self.first) or is_unknown(self.last):
+        ports = self._ports
+        return None if ports is None else ports[1] - ports[0] >= NEARLY_ALL
+
+    @property
+    def _ports(self) -> tuple[int, int] | None:
+        """The first and the last port; None where they are not known. -1 is every port; so is 0 alone."""
+        if not (isinstance(self.first, int) and isinstance(self.last, int)):
             return None
-        numbers = isinstance(self.first, int) and isinstance(self.last, int)
-        return numbers and self.last - self.first >= NEARLY_ALL
+        every = -1 in (self.first, self.last) or (self.first, self.last) == (0, 0)
+        return (0, LAST_PORT) if every else (self.first, self.last)
 
     def covers(self, *ports: int) -> Answer:
         """Whether one of the ports is open."""
+        if not ports:
+            return False
         if self._protocol_unknown:
             return None
         if self.protocol in ALL_PROTOCOLS:
             return True
         if self.protocol not in PORTS:
             return False
-        if is_unknown(self.first) or is_unknown(self.last):
-            return None
-        if not (isinstance(self.first, int) and isinstance(self.last, int)):
-            return False
-        return any(self.first <= port <= self.last for port in ports)
+        own = self._ports
+        return None if own is None else any(own[0] <= port <= own[1] for port in ports)
 
 
 def openings(node: Node, direction: str = "ingress") -> list[Opening] | None:
@@ -173,22 +180,42 @@ def network_acl_without_remote_login(node: Node) -> Iterator[Judgement]:
         path, wrong = "cidrBlock", _acl_rule(node)
         yield say(node, path, negated(wrong), message)
         return
-    answers = [(path, _acl_entry(row)) for path, row in rows(node, "ingress")]
+    entries = [(path, row) for path, row in rows(node, "ingress")]
+    answers = [(path, _acl_entry(row, _refused_before(row, entries))) for path, row in entries]
     offender = next((f"{path}.cidrBlock" for path, answer in answers if answer), "ingress")
     yield say(node, offender, negated(any_of(answer for _, answer in answers)), message)
 
 
-def _acl_entry(row: Any) -> Answer:
-    if row == UNKNOWN:
-        return None
-    opening = Opening(
+def _refused_before(row: Any, entries: Iterable[tuple[str, Any]]) -> frozenset[int]:
+    """The ports that an entry with a smaller number refuses to the whole internet: AWS takes the first that matches."""
+    number = look(row, "ruleNo")
+    family = "cidrBlock" if look(row, "ipv6CidrBlock") in (ABSENT, "") else "ipv6CidrBlock"
+    before = (
+        one
+        for _, one in entries
+        if isinstance(number, int) and isinstance(own := look(one, "ruleNo"), int) and own < number
+        if look(one, "action") == "deny" and look(one, family) in EVERYWHERE
+    )
+    openings_ = [_opening_of_acl(one) for one in before]
+    return frozenset(port for port in ACL_ADMIN_PORTS if any(one.covers(port) for one in openings_))
+
+
+def _opening_of_acl(row: Mapping[str, Any]) -> Opening:
+    return Opening(
         path="",
         cidrs=(*as_list(row.get("cidrBlock")), *as_list(row.get("ipv6CidrBlock"))),
         protocol=row.get("protocol"),
         first=row.get("fromPort"),
         last=row.get("toPort"),
     )
-    return all_of([is_one(row.get("action"), "allow"), opening.to_internet, opening.covers(*ACL_ADMIN_PORTS)])
+
+
+def _acl_entry(row: Any, refused: Collection[int] = ()) -> Answer:
+    if row == UNKNOWN:
+        return None
+    opening = _opening_of_acl(row)
+    ports = [port for port in ACL_ADMIN_PORTS if port not in refused]
+    return all_of([is_one(row.get("action"), "allow"), opening.to_internet, opening.covers(*ports)])
 
 
 def _acl_rule(node: Node) -> Answer:

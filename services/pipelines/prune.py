@@ -27,7 +27,7 @@ class Lifetimes:
     """Shapes of rows that could not be read, and the records of files of users and products."""
     derived_days: int = 30
     """Snapshots, features and results of runs that no kept version comes from."""
-    reports_days: int = 365
+    reports_days: int = 90
     """Quality reports, which hold counts only."""
     versions: int = 5
     """Versions of the model that are kept besides those that serve or are tried: to go back to."""
@@ -48,7 +48,9 @@ def prune(raw: RawLake, tracking: Tracking, rules: Lifetimes, now: datetime) -> 
     for zone, used, prefix in places:
         # A folder is as old as the newest of its files, so that a run in work is whole.
         young = {_folder(key, prefix) for key in raw.lake.keys(zone, prefix, since=limit)}
-        folders = {_folder(key, prefix) for key in raw.lake.keys(zone, prefix)} - young - used - {"quality"}
+        folders = (
+            {_folder(key, prefix) for key in raw.lake.keys(zone, prefix)} - young - used - {"quality", "refreshed"}
+        )
         gone += sum(raw.lake.delete_below(zone, f"{prefix}{folder}/") for folder in sorted(folders))
     return gone
 

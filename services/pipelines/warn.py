@@ -17,6 +17,8 @@ class Limits:
     """Age of the newest event: nobody came, or what sends events is dead."""
     feature_minutes: float | None = 60.0
     """Age of the features."""
+    refresh_minutes: float | None = 45.0
+    """Age at which the worker computes the features anew; None leaves that to trainings."""
     p95_ms: float | None = 250.0
     """The recommender's answers within the last minutes."""
     champion_days: float | None = 30.0

@@ -15,9 +15,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from pipelines import trainings
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
+from pipelines.ingest import Ingested
 from pipelines.loop import Context, LoopOptions, take_in
 from pipelines.monitor import Monitored, monitor
 from pipelines.prune import prune
+from pipelines.refresh import due, refresh
 from pipelines.runner import alone, run_loop
 from pipelines.settings import Settings
 from pipelines.trainings import Trainings
@@ -65,6 +67,7 @@ class Worker:
             "mlops_warning", "1 where somebody has to look: no training helps.", ("kind",), registry=self._registry
         )
         self._warned: set[Kind] = set()
+        self._seen: Monitored | None = None
         self._failures = 0
         self._pruned = datetime.now(UTC)
 
@@ -87,6 +90,8 @@ class Worker:
         Errors are said, never raised: a process that dies of one comes back to the same one, and looks alive.
         """
         outcome = self._look()
+        if self._seen is not None:
+            self._warn(self._seen)
         self._failures = self._failures + 1 if outcome in {"failed", "crashed"} else 0
         return outcome
 
@@ -156,9 +161,19 @@ class Worker:
             self._pruned = now
         if not taken.rows:
             return Decision(retrain=False, reasons=()), 0
+        if due(context.raw, self._options.limits.refresh_minutes, now):
+            self._refresh(context, taken)
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
-        self._warn(seen)
+        self._seen = seen
         return decide(seen, self._options.triggers), seen.new_events
+
+    def _refresh(self, context: Context, taken: Ingested) -> None:
+        used = {version.tags.get("data_version", "") for version in context.tracking.versions()}
+        try:
+            refresh(context.raw, context.store, taken, self._options.quality, used, context.now())
+        except GateError as stop:
+            # They grow old, and a warning says so: bad data is no reason not to watch.
+            self._say(f"the features are not refreshed: {stop}")
 
     def _warn(self, seen: Monitored) -> None:
         """Show what exceeds its limit, and say it once."""

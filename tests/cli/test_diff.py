@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Answer, Run, stack_file
+from tests.cli.test_output import conforms
 
 SMALL = "config:\n  mlops:tier: local\n  mlops:platform: {network: {cidr: 10.50.0.0/16}}\n"
 WITHOUT_STREAM = SMALL.replace("{network", "{data_pipeline: null, network")
@@ -68,6 +69,7 @@ def test_a_change_without_loss_ends_with_0(mlops: Run, repository: Path) -> None
 def test_an_acknowledged_loss_may_happen(mlops: Run, repository: Path) -> None:
     stack_file(repository, WITHOUT_STREAM)
     found = mlops("diff", "-s", "qa", "--base", "HEAD", "--json").json()
+    conforms(found, "diff")
     entries = [{**LOST, "resource": name} for name in found["blocking"]]
     (repository / "acknowledged.yaml").write_text(json.dumps(entries))
     answer = mlops("diff", "-s", "qa", "--base", "HEAD")

@@ -172,7 +172,9 @@ def test_a_rehearsal_shows_what_each_step_did_and_leaves_nothing(mlops: Run, eng
 def test_a_change_of_tier_is_rehearsed_as_an_update(mlops: Run, engine: Path) -> None:
     small(engine, "dev", tier="dev", zones=2)
     small(engine, "prod", tier="prod", zones=3)
-    steps = mlops("rehearse", "-s", "prod", "--from", "dev", "--json").json()["steps"]
+    document = mlops("rehearse", "-s", "prod", "--from", "dev", "--json").json()
+    conforms(document, "rehearse")
+    steps = document["steps"]
     assert [step["step"] for step in steps][:2] == ["up as dev", "change to prod"]
     assert steps[1]["counts"]["create"] > 0
     assert steps[1]["counts"]["update"] > 0
@@ -190,6 +192,7 @@ def test_one_failure_of_every_type_heals_with_the_next_up(mlops: Run, engine: Pa
 def test_one_resource_is_made_to_fail_by_its_name(mlops: Run, engine: Path) -> None:
     small(engine, "local")
     result = mlops("rehearse", "-s", "local", "--fault", "network-vpc", "--json").json()
+    conforms(result, "rehearse-fault")
     assert result["healed"] == 1
     assert result["ups"][0]["struck"][0].endswith("::network-vpc")
     assert result["ups"][1]["struck"] == []

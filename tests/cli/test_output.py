@@ -55,7 +55,7 @@ ELSEWHERE = {
     "rightsize",
     "up",
 }
-"""Documents that need a repository, an engine, a usage export or the services; tests of those hold them to it too."""
+"""Documents that need a repository, an engine, a usage export or the services to be printed."""
 SHARED = {"problem", "node", "finding", "rule", "operation", "part", "services"}
 
 

@@ -1,7 +1,7 @@
 """The pack as the real engine asks it, on the stand-in cloud.
 
-The engine starts a pack through a small program of its distribution, `pulumi-analyzer-policy-python`; a script of two
-lines stands in for that one, everything else is the engine's own.
+The engine starts a pack through the Python language host, else through a small program of older distributions,
+`pulumi-analyzer-policy-python`; a script of two lines stands in for that one, everything else is the engine's own.
 """
 
 import json

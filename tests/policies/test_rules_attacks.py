@@ -17,6 +17,14 @@ BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 NETWORK = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 SSH = {"fromPort": "22", "toPort": "22"}
+REFUSED = {
+    "ruleNo": 10,
+    "action": "deny",
+    "protocol": "tcp",
+    "cidrBlock": "0.0.0.0/0",
+    "fromPort": 0,
+    "toPort": 65535,
+}
 EVERYTHING = {"action": "allow", "protocol": "-1", "cidrBlock": "0.0.0.0/0", "fromPort": 0, "toPort": 0}
 
 
@@ -71,7 +79,13 @@ CASES: list[Case] = [
         ("one half of the internet", opened(cidrBlocks=["0.0.0.0/1"])),
         ("IPv6 written out", opened(cidrBlocks=[], ipv6CidrBlocks=["0:0::0/0"])),
     ),
-    *of("sg-no-all-ports-from-internet", WRONG, ("all ports but the first two", opened(fromPort=2, toPort=65535))),
+    *of(
+        "sg-no-all-ports-from-internet",
+        WRONG,
+        ("all ports but the first two", opened(fromPort=2, toPort=65535)),
+        ("-1 for every port", opened(fromPort=-1, toPort=-1)),
+        ("0 for every port", opened(fromPort=0, toPort=0)),
+    ),
     *of(
         "nacl-no-admin-ports-from-internet",
         WRONG,
@@ -89,6 +103,37 @@ CASES: list[Case] = [
                     ]
                 },
             ),
+        ),
+    ),
+    *of(
+        "sg-no-all-ports-from-internet",
+        WRONG,
+        ("-1 for every port", opened(fromPort=-1, toPort=-1)),
+        ("0 for every port", opened(fromPort=0, toPort=0)),
+    ),
+    *of(
+        "nacl-no-admin-ports-from-internet",
+        RIGHT,
+        ("an earlier entry refuses", resource(ACL, {"ingress": [REFUSED, {**EVERYTHING, "ruleNo": 20}]})),
+    ),
+    *of(
+        "nacl-no-admin-ports-from-internet",
+        WRONG,
+        ("a later entry refuses", resource(ACL, {"ingress": [REFUSED, {**EVERYTHING, "ruleNo": 5}]})),
+        (
+            "only IPv4 is refused before",
+            resource(
+                ACL,
+                {"ingress": [REFUSED, {"action": "allow", "protocol": "-1", "ipv6CidrBlock": "::/0", "ruleNo": 20}]},
+            ),
+        ),
+    ),
+    *of(
+        "k8s-no-privilege-escalation",
+        WRONG,
+        (
+            "a pod in a template of its own",
+            resource("kubernetes:core/v1:PodTemplate", {"template": {"spec": {"containers": [{"name": "main"}]}}}),
         ),
     ),
     *of(

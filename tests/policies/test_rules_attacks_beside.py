@@ -7,6 +7,7 @@ import pytest
 
 from mlops.core.audit_events import WATCHED
 from mlops.plan.graph import Node
+from mlops.plan.values import UNKNOWN
 from policies.model import Verdict
 from tests.nodes import resource
 from tests.policies.aws_resources import Case, allow, document, of
@@ -195,3 +196,9 @@ def test_a_finding_about_a_pod_names_the_resource_that_carries_it() -> None:
     service = resource("kubernetes:serving.kserve.io/v1beta1:InferenceService", {"spec": spec})
     (found,) = [one for one in judgements("k8s-no-privileged", service) if one.verdict is Verdict.BROKEN]
     assert (found.urn, found.path) == (service.urn, "spec.predictor.model.securityContext.privileged")
+
+
+@pytest.mark.parametrize("spec", [UNKNOWN, {"headGroupSpec": UNKNOWN}, {"headGroupSpec": {"template": UNKNOWN}}])
+def test_pods_that_only_the_deployment_will_tell_are_unknown(spec: Any) -> None:
+    cluster = resource("kubernetes:ray.io/v1:RayCluster", {"spec": spec})
+    assert verdict("k8s-run-as-non-root", cluster) is Verdict.UNKNOWN

@@ -56,6 +56,8 @@ CASES: list[Case] = [
         ("a question mark", permits("iam:Pass?ole")),
         ("a star inside", permits("iam:*Role")),
         ("every role of the account", permits("iam:PassRole", on=f"arn:aws:iam::{ACCOUNT}:role/*")),
+        ("every role by a part of its kind", permits("iam:PassRole", on=f"arn:aws:iam::{ACCOUNT}:r*")),
+        ("every role in another partition", permits("iam:PassRole", on=f"arn:aws-cn:iam::{ACCOUNT}:role/*")),
         ("any ARN", permits("sts:AssumeRole", on="arn:aws:*")),
         *((action, permits(f"iam:{action}")) for action in ("AttachUserPolicy", "PutGroupPolicy", "CreateAccessKey")),
         *((action, permits(f"iam:{action}")) for action in ("UpdateAssumeRolePolicy", "SetDefaultPolicyVersion")),

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 from pydantic import Field, model_validator
 
 from components.base.component import Component
-from components.base.identity import Grant, Identity, IdentityArgs, Statement, network_policy
+from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.kubernetes.objects import (
@@ -27,7 +27,7 @@ from components.kubernetes.objects import (
 )
 from components.ml_platform import MlPlatformOutputs
 from components.serving import ModelConfig, ServingConfig, ServingOutputs
-from components.serving.kubernetes import kserve
+from components.serving.kubernetes import kserve, places
 from components.serving.kubernetes.charts import KServe, KServeArgs
 from components.workloads.recommender import (
     REPOSITORIES,
@@ -136,23 +136,25 @@ class KubernetesServingConfig(ServingConfig):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _rights_fit_into_a_role(self) -> "KubernetesServingConfig":
+        length = kserve.policy_length(self.models, self.storage_key_arns)
+        if length > kserve.MOST_POLICY:
+            raise ValueError(
+                f"the models lie in so many folders that their role's policy would have {length} characters, and IAM "
+                f"takes {kserve.MOST_POLICY}; use fewer folders, or shorter paths"
+            )
+        return self
+
     def group_of(self, model: ModelConfig) -> str | None:
         """Node group of a model; None leaves it to the scheduler."""
         return model.node_group or (None if model.gpus else self.node_group)
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """GPU models need nodes with GPUs, and whatever names a node group one that is there."""
-        wrong: list[str] = []
-        if self.gpu_models and not stack.gpus:
-            wrong.append(
-                f"{', '.join(self.gpu_models)} asks for GPUs, and no node group of the cluster has any; "
-                "add a group with `gpu: true` to cluster.node_groups, or set the model's gpus to 0"
-            )
-        for model in self.models:
-            wrong += stack.misplaced(f"model {model.name}", self.group_of(model), gpus=model.gpus > 0)
-        if self.recommender:
-            wrong += stack.misplaced("the recommender", self.recommender.node_group)
-        return tuple(wrong)
+        groups = {model.name: self.group_of(model) for model in self.models}
+        recommender = self.recommender.node_group if self.recommender else None
+        return places.conflicts(self.models, groups, recommender, stack)
 
     def build(
         self,
@@ -213,10 +215,7 @@ class KubernetesServing(Component[ServingOutputs]):
                 opts=self.child_with(depends_on=[*cluster.ready, base.controller]),
             )
         )
-        grants = [self._read(uri) for uri in kserve.storage_uris(config.models)]
-        if config.storage_key_arns:
-            decrypt = Statement(actions=("kms:Decrypt",), resources=config.storage_key_arns)
-            grants.append(Grant(resource="foreign buckets", access="decrypt", statements=(decrypt,)))
+        grants = kserve.reading(config.models, config.storage_key_arns, foundation.storage)
         identity = Identity(
             f"{name}-identity",
             IdentityArgs(
@@ -234,12 +233,6 @@ class KubernetesServing(Component[ServingOutputs]):
                 egress=(to_services(foundation.network, kserve.SERVICE_PORTS),),
             )
         )
-
-    def _read(self, uri: str) -> Grant:
-        bucket, path = kserve.split_uri(uri)
-        if bucket is None:
-            return self._foundation.storage.read("artifacts", f"{path}/")
-        return kserve.read_foreign(bucket, path)
 
     def _close(self, name: str, selector: dict[str, str], grants: Sequence[Grant]) -> "k8s.networking.v1.NetworkPolicy":
         return network_policy(

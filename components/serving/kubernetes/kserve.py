@@ -8,15 +8,17 @@ only adds a Deployment and a Service; and `canaryTrafficPercent` shares requests
 a model deployed for the first time would send all of them to its canary.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi
 
-from components.base.identity import Grant, Statement
+from components.base.identity import Grant, Statement, allow, together
 from components.kubernetes.placement import SYSTEM_NODES
 from components.serving import ModelConfig
+from components.storage import StorageOutputs
 
 Mode = Literal["Standard", "Knative"]
 Metric = Literal["cpu", "memory", "concurrency", "rps"]
@@ -197,10 +199,14 @@ def spread(model: str) -> Mapping[str, object]:
     }
 
 
-def storage_uris(models: Sequence[ModelConfig]) -> list[str]:
-    """Every folder that some model or canary lies in, once."""
-    uris = [uri for model in models for uri in (model.storage_uri, model.canary_storage_uri) if uri]
-    return sorted(set(uris))
+def folders(models: Sequence[ModelConfig]) -> dict[str | None, list[str]]:
+    """Every folder that some model or canary lies in, once, by bucket; None is the platform's own of artifacts."""
+    found: dict[str | None, set[str]] = {}
+    for model in models:
+        for uri in filter(None, (model.storage_uri, model.canary_storage_uri)):
+            bucket, path = split_uri(uri)
+            found.setdefault(bucket, set()).add(path)
+    return {bucket: sorted(found[bucket]) for bucket in sorted(found, key=str)}
 
 
 def split_uri(uri: str) -> tuple[str | None, str]:
@@ -211,18 +217,45 @@ def split_uri(uri: str) -> tuple[str | None, str]:
     return bucket, path.strip("/")
 
 
-def read_foreign(bucket: str, path: str) -> Grant:
-    """Read one folder of a bucket that the platform does not own, and see what is in it. `path` holds nothing that IAM
+MOST_POLICY = 10_240
+"""Characters, without spaces, of all policies within one role. Source: IAM quotas."""
+
+
+def policy_length(models: Sequence[ModelConfig], key_arns: Sequence[str]) -> int:
+    """Characters that the policy of the models' role has at most; names of the platform's own bucket are longest."""
+    statements = [Statement(actions=("kms:Decrypt",), resources=tuple(key_arns))]
+    for bucket, paths in folders(models).items():
+        statements += read_foreign(bucket or "x" * 63, paths).statements
+    rows = together([allow(statement, [str(one) for one in statement.resources]) for statement in statements])
+    return len(json.dumps({"Version": "2012-10-17", "Statement": rows}, separators=(",", ":")))
+
+
+def reading(models: Sequence[ModelConfig], key_arns: Sequence[str], storage: StorageOutputs) -> list[Grant]:
+    """What the models' role needs to read them: their folders, and the keys of foreign buckets."""
+    grants: list[Grant] = []
+    for bucket, paths in folders(models).items():
+        if bucket is None:
+            grants += [storage.read("artifacts", f"{path}/") for path in paths]
+        else:
+            grants.append(read_foreign(bucket, paths))
+    if key_arns:
+        decrypt = Statement(actions=("kms:Decrypt",), resources=tuple(key_arns))
+        grants.append(Grant(resource="foreign buckets", access="decrypt", statements=(decrypt,)))
+    return grants
+
+
+def read_foreign(bucket: str, paths: Sequence[str]) -> Grant:
+    """Read folders of a bucket that the platform does not own, and see what is in them. A path holds nothing that IAM
     takes for more than itself: the type of the settings sees to it."""
     arn = f"arn:aws:s3:::{bucket}"
-    own = {"StringLike": {"s3:prefix": [path, f"{path}/*"]}}
+    own = {"StringLike": {"s3:prefix": [prefix for path in paths for prefix in (path, f"{path}/*")]}}
     return Grant(
         resource=f"s3/{bucket}",
         access="read",
         statements=(
             Statement(actions=("s3:GetBucketLocation",), resources=(arn,)),
             Statement(actions=("s3:ListBucket",), resources=(arn,), conditions=own),
-            Statement(actions=("s3:GetObject",), resources=(f"{arn}/{path}/*",)),
+            Statement(actions=("s3:GetObject",), resources=tuple(f"{arn}/{path}/*" for path in paths)),
         ),
     )
 

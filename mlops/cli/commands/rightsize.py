@@ -53,7 +53,7 @@ def rightsize(
 
 
 def _print(found: "Rightsizing") -> None:
-    from mlops.cost.report import money
+    from mlops.cost.report import money, total_text
 
     console = ui.out()
     if not found.proposals:
@@ -73,7 +73,8 @@ def _print(found: "Rightsizing") -> None:
         columns = ("Today", "Proposed", ("Saves a month", "right"), "Risk", "Why")
         console.print(ui.table("Proposals", "Setting", *columns, rows=rows))
         change = found.after.total - found.before.total
-        console.print(f"{money(found.before.total)} → {money(found.after.total)} a month ({money(change, sign=True)}).")
+        before, after = total_text(found.before), total_text(found.after)
+        console.print(f"{before} → {after} a month ({money(change, sign=True)}).")
         if text := as_yaml(found):
             console.print("\nFor the stack file, below `platform`:\n")
             console.print(text, markup=False, highlight=False)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from mlops import stacks
 from mlops.cli import options, ui
 
 FILE = Path("schema", "stack.schema.json")
@@ -36,6 +35,8 @@ def schema(
     mlops schema
     mlops schema --write
     """
+    from mlops import stacks
+
     content = stack_schema(stacks.project_name(options.project_root()))
     if not write:
         ui.print_schema(content)

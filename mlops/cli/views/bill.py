@@ -5,7 +5,7 @@ from mlops.cli.errors import BadInputError
 from mlops.core.problems import closest
 from mlops.cost.bills import BILLS, Comparison, compare
 from mlops.cost.book import load
-from mlops.cost.report import amount, grouped, money, total, unit_price
+from mlops.cost.report import amount, grouped, money, total, total_text, unit_price
 
 
 def print_bill(name: str, *, as_json: bool) -> None:
@@ -29,7 +29,7 @@ def print_bill(name: str, *, as_json: bool) -> None:
     title = "What it forgot" if found.lines else "What such a fleet costs"
     columns = (("Quantity", "right"), ("Price", "right"), ("Monthly", "right"))
     console.print(ui.table(title, "Line", *columns, rows=rows))
-    console.print(f"[bold]{money(found.estimate.total)} a month[/] by the rules, {money(bill.total_usd)} published.")
+    console.print(f"[bold]{total_text(found.estimate)} a month[/] by the rules, {money(bill.total_usd)} published.")
 
 
 def _print_named(found: Comparison) -> None:

@@ -31,7 +31,7 @@ Profile = Annotated[
     str,
     Form(r"[\p{L}\p{N}._@+:/-]+(?: [\p{L}\p{N}._@+:/-]+)*", "a profile's name from ~/.aws/config", most=128),
 ]
-RegionName = Annotated[str, Form(_REGION, "the name of an AWS region, `eu-west-1`", most=32)]
+RegionName = Annotated[str, Form(_REGION, "the name of an AWS region, `us-east-1` or `eu-west-1`", most=32)]
 ZoneName = Annotated[
     str,
     Form(

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from pipelines import features, snapshots
+from pipelines import refresh as refreshing
 from pipelines.errors import GateError
 from pipelines.features import require_fresh
+from pipelines.quality import QualityRules
 from pipelines.schema import PRODUCT_VIEW, USER_VIEW
 from pipelines.search import SearchRules
 from pipelines.similarity import Hyperparameters
@@ -54,6 +56,28 @@ def test_another_machine_finds_the_features_in_the_lake(shop: Shop, tmp_path_fac
     assert elsewhere.offline(built, USER_VIEW, "user_id", people, ["events"])["events"].min() >= 1
     assert elsewhere.online(built, USER_VIEW, "user_id", people, ["events"])["events"].min() >= 1
     assert features.latest(shop.context().lake) == built
+
+
+def test_features_are_refreshed_on_their_own_schedule_and_leave_nothing_behind(shop: Shop) -> None:
+    shop.fill(made(events=300))
+    found = shop.context()
+    assert not refreshing.due(found.raw, 45, NOW), "before the first there is nothing to keep fresh"
+    learnt = shop.validate().snapshot.data_version
+    found.store.build(learnt, NOW)
+    versions = [learnt]
+    for minutes in (50, 100, 150):
+        now = NOW + timedelta(minutes=minutes)
+        assert refreshing.due(found.raw, 45, now)
+        assert not refreshing.due(found.raw, None, now)
+        shop.fill(made(events=100, events_seed=minutes, first_event=minutes * 1_000))
+        built = refreshing.refresh(found.raw, found.store, shop.ingest(), QualityRules(), {learnt}, now)
+        assert features.latest(found.lake) == built
+        require_fresh(built, now)
+        versions.append(built.data_version)
+    assert len(set(versions)) == 4
+    assert snapshots.versions(found.lake) == sorted([learnt, versions[-1]])
+    again = refreshing.refresh(found.raw, found.store, shop.ingest(), QualityRules(), {learnt}, now)
+    assert again.data_version == versions[-1], "nothing new: the same data, known to be current"
 
 
 def test_features_are_fresh_for_an_hour(shop: Shop) -> None:

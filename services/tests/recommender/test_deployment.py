@@ -30,7 +30,7 @@ class StandIn:
         }
         self.loads: list[str] = []
         self.kept: set[str] = set()
-        self.cached: Version | None = None
+        self.cached: Wanted | None = None
 
     async def look(self) -> Wanted:
         if isinstance(self.wish, Exception):
@@ -117,10 +117,12 @@ def test_a_registry_that_is_down_changes_nothing_but_is_shown(deployment: Deploy
 def test_a_service_that_starts_while_the_registry_is_down_serves_what_it_served(
     deployment: Deployment, source: StandIn
 ) -> None:
-    source.cached = TWO
+    source.cached = Wanted(TWO, suppressed=frozenset({"u"}))
     look(deployment, RegistryError("MLflow does not answer."), source)
     assert served(deployment) == {"champion": "2"}
+    assert "u" in deployment._suppressed, "who was to be forgotten then is forgotten now"
     look(deployment, Wanted(THREE), source)
+    assert "u" not in deployment._suppressed
     assert served(deployment) == {"champion": "3"}
 
 
@@ -243,7 +245,7 @@ def test_aliases_and_tags_say_what_is_served(aliases: dict, tags: dict, expected
 
 
 def test_without_a_champion_there_is_one_clear_sentence() -> None:
-    with pytest.raises(RegistryError, match='No version of "recommender" carries the alias "champion"'):
+    with pytest.raises(RegistryError, match='no version of "recommender" carries the alias "champion"'):
         wanted({"challenger": "2"}, {"2": ("t2", {})}, SETTINGS)
 
 

@@ -19,6 +19,8 @@ from bench.registry import NAME, mlflow_server, promote, register
 from recommender import child
 from recommender.manifest import ModelError
 from recommender.model import Model
+from recommender.registry import HttpRegistry, RegistryError
+from recommender.settings import Settings
 
 KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
@@ -226,6 +228,17 @@ def test_a_model_deep_inside_of_an_mlflow_model_is_found(mlflow: str, tmp_path: 
 def test_a_registry_that_refuses_is_an_error_that_may_pass(mlflow: str, tmp_path: Path) -> None:
     with pytest.raises(child.FetchError, match="404"):
         fetch(mlflow, "no-such-model", tmp_path / "to")
+
+
+def test_a_registry_without_the_model_says_so_in_words(mlflow: str) -> None:
+    """Not with the path of an API: this is what `mlops local status` shows before the first loop."""
+    settings = Settings.model_validate({"MLFLOW_TRACKING_URI": mlflow, "MLOPS_MODEL_NAME": "no-such-model"})
+
+    async def look() -> None:
+        await HttpRegistry(settings).look()
+
+    with pytest.raises(RegistryError, match=r'There is no model yet: MLflow knows none by the name "no-such-model"\.'):
+        asyncio.run(look())
 
 
 def test_a_fetch_that_hangs_is_stopped_and_leaves_no_process(tmp_path: Path) -> None:
