@@ -43,6 +43,15 @@ test: setup services lint types ## Lint, types and every test, the platform's an
 test-long: services test-spark ## Tests that want a machine of their own: the local stack's processes killed and healed
 	@$(BIN)/pytest -m long $(ARGS)
 
+.PHONY: images
+images: setup ## Build the services' images by docker, podman or buildah; ARGS="--load kind" hands them to the cluster
+	@$(BIN)/python tools/images.py -s $(STACK) $(ARGS)
+
+.PHONY: test-node
+test-node: setup ## Rehearsals and the local stack on a real Kubernetes of one node; needs root and Linux, else it says why not
+	@cd tools && ../$(BIN)/python -m node build || true
+	@$(BIN)/pytest -m long tests/node -rs $(ARGS)
+
 .PHONY: test-spark
 test-spark: setup ## Batch scoring on Spark tells the same as on one machine; needs Java
 	@cd services/spark && UV=$$(command -v uv || echo ../../.tools/uv/bin/uv) && $$UV sync --locked -q && .venv/bin/python -m pytest -q

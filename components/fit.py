@@ -96,10 +96,13 @@ def _needs(config: "PlatformConfig") -> Iterator[str]:
 
 
 def _conflicts(config: "PlatformConfig") -> Iterator[str]:
+    groups = config.cluster.groups if config.cluster else {}
     facts = StackFacts(
         region=config.region,
         zones=len(config.zones),
-        gpus=bool(config.cluster and any(group.gpu for group in config.cluster.node_groups.values())),
+        gpus=any(group.gpu for group in groups.values()),
+        node_groups=frozenset(groups),
+        gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
     )
     for slot, module in config.modules.items():

@@ -1,8 +1,9 @@
 """The official Kubernetes client, reduced to what is asked of a real API server: objects, told apart by key and uid."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from localcloud.kubernetes_objects import ObjectKey
@@ -29,10 +30,22 @@ class Live:
         return str(self.key)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pod:
+    """A pod as somebody would want to see it."""
+
+    namespace: str
+    name: str
+    state: str
+    """Its phase, or why a container of it does not run: `Running`, `ImagePullBackOff`."""
+    ready: bool
+    restarts: int
+
+
 class ApiClient:
     """One API server. Every method raises RefusedError with the server's own words, or because it does not answer."""
 
-    def __init__(self, kubeconfig: Path, cache_folder: Path, context: str | None = None) -> None:
+    def __init__(self, kubeconfig: Path, context: str | None = None) -> None:
         """Connect and read which kinds the server knows.
 
         Args:
@@ -49,7 +62,8 @@ class ApiClient:
         client: Any = dynamic.DynamicClient
         if not kubeconfig.exists():
             raise RefusedError(f"There is no kubeconfig at {kubeconfig}.")
-        cache_folder.mkdir(parents=True, exist_ok=True)
+        # Gone with this object; left to itself, the client keeps what it discovers in the machine's own folder.
+        self._cache = TemporaryDirectory(prefix="mlops-api-server-")
         try:
             known, current = contexts(config_file=str(kubeconfig))
             names = [str(one["name"]) for one in known]
@@ -58,7 +72,7 @@ class ApiClient:
                 raise RefusedError(f'{kubeconfig} has no context "{context}"; it has: {", ".join(names)}.')
             api = connect(config_file=str(kubeconfig), context=self.context)
             self.server = str(api.configuration.host)
-            self._client: Any = client(api, cache_file=str(cache_folder / "discovery.json"))
+            self._client: Any = client(api, cache_file=f"{self._cache.name}/discovery.json")
         except RefusedError:
             raise
         except Exception as error:  # the client raises whatever its transport raises
@@ -120,14 +134,27 @@ class ApiClient:
         found = self._listed(namespace=namespace)
         return [live for live in found if not live.derived and (live.key.kind, live.key.name) not in given]
 
+    def pods(self, namespaces: Sequence[str]) -> list[Pod]:
+        """The pods of some namespaces, in order of their names."""
+        kind = self._resource(ObjectKey(api_version="v1", kind="Pod", namespace="", name=""))
+        found = [
+            _pod(item)
+            for namespace in namespaces
+            for item in (self._call(self._client.get, kind, namespace=namespace)["items"] if kind else ())
+        ]
+        return sorted(found, key=lambda pod: (pod.namespace, pod.name))
+
     def _listed(self, **how: Any) -> Iterator[Live]:
         """Lists every kind that can be listed; kinds that one may not list are passed over."""
-        from kubernetes.dynamic.resource import Resource
+        from kubernetes.dynamic.resource import Resource, ResourceList
 
         seen: set[str] = set()
         for resource in self._client.resources:
             for kind in resource if isinstance(resource, list) else [resource]:
-                if not isinstance(kind, Resource) or not {"list", "delete"} <= set(kind.verbs or ()):
+                # Beside each kind the client has one for lists of it, `EventList`.
+                if not isinstance(kind, Resource) or isinstance(kind, ResourceList):
+                    continue
+                if not {"list", "delete"} <= set(kind.verbs or ()):
                     continue
                 if kind.kind in _PASSING or ("namespace" in how and not kind.namespaced):
                     continue
@@ -228,4 +255,20 @@ def _live(found: Mapping[str, Any], key: ObjectKey | None = None) -> Live:
         uid=str(metadata.get("uid", "")),
         labels=metadata.get("labels") or {},
         derived=bool(metadata.get("ownerReferences")),
+    )
+
+
+def _pod(found: Mapping[str, Any]) -> Pod:
+    status = found.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    waiting = [
+        one["state"]["waiting"].get("reason", "") for one in containers if (one.get("state") or {}).get("waiting")
+    ]
+    conditions = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    return Pod(
+        namespace=str(found["metadata"]["namespace"]),
+        name=str(found["metadata"]["name"]),
+        state=next((reason for reason in waiting if reason != "PodInitializing"), "") or str(status.get("phase", "")),
+        ready=conditions.get("Ready") == "True" or status.get("phase") == "Succeeded",
+        restarts=sum(int(one.get("restartCount") or 0) for one in containers),
     )

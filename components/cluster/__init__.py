@@ -19,8 +19,10 @@ from components.base.logs import log_group
 from components.cluster.addons import Addons
 from components.cluster.base import ClusterBase, ClusterBaseArgs
 from components.cluster.config import ClusterConfig, short_name
+from components.cluster.node_config import node_places
 from components.cluster.node_groups import NodeGroup, NodeGroupArgs
 from components.keys import KeysOutputs
+from components.kubernetes.placement import Controllers, NodePlaces
 from components.network import NetworkOutputs
 
 __all__ = ["Cluster", "ClusterArgs", "ClusterConfig", "ClusterOutputs"]
@@ -61,6 +63,10 @@ class ClusterOutputs(ControlPlane):
     """IAM role name of External Secrets. Whoever brings a secret attaches the right to read exactly that one."""
     kubernetes: pulumi.ProviderResource = field(metadata=INTERNAL)
     """Provider for what runs on the cluster; Platform hands it to modules, no module names it."""
+    places: NodePlaces = field(metadata=INTERNAL)
+    """The groups of nodes, for workloads that name one."""
+    controllers: Controllers = field(metadata=INTERNAL)
+    """How many there are of each controller, for charts of modules."""
     running: tuple[pulumi.Resource, ...] = field(metadata=INTERNAL)
     """What pods need to start: nodes and names. Enough for a controller."""
     certificates: pulumi.Resource = field(metadata=INTERNAL)
@@ -103,6 +109,7 @@ class Cluster(Component[ClusterOutputs]):
             opts=self.child,
         )
         running = (*nodes, addons.of_pods(nodes))
+        controllers = Controllers(replicas=2 if config.high_availability else 1)
         furnished = (*running, *addons.of_cluster(nodes, args.tags, args.keys.cluster))
         base_args = ClusterBaseArgs(
             control_plane=control_plane,
@@ -111,6 +118,7 @@ class Cluster(Component[ClusterOutputs]):
             region=args.region,
             key_arn=args.keys.cluster,
             tags=args.tags,
+            controllers=controllers,
             running=running,
         )
         base = ClusterBase(f"{name}-base", config, base_args, self.child_with(providers=[kubernetes])).outputs
@@ -128,6 +136,8 @@ class Cluster(Component[ClusterOutputs]):
                 secret_store=base.secret_store,
                 external_secrets_role=base.external_secrets_role,
                 kubernetes=kubernetes,
+                places=node_places(config.groups),
+                controllers=controllers,
                 running=running,
                 certificates=base.certificates,
                 ready=(*furnished, *base.ready),

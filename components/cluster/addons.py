@@ -15,6 +15,7 @@ from components.base.control_plane import ControlPlane
 from components.base.identity import Grant, Identity, IdentityArgs
 from components.cluster.config import AddonName
 from components.cluster.policies import encrypt_volumes
+from components.kubernetes.placement import SYSTEM_NODES, requested
 
 _NAMESPACE = "kube-system"
 MANAGED_POLICIES = {"vpc-cni": "AmazonEKS_CNI_Policy", "ebs-csi": "service-role/AmazonEBSCSIDriverPolicy"}
@@ -39,7 +40,7 @@ class Addons:
         return (
             self._addon("vpc-cni", vpc_cni(), after=network),
             self._addon("kube-proxy"),
-            self._addon("eks-pod-identity-agent"),
+            self._addon("eks-pod-identity-agent", {"resources": requested("eks-pod-identity-agent")}),
         )
 
     def of_pods(self, nodes: Sequence[pulumi.Resource]) -> pulumi.Resource:
@@ -56,7 +57,7 @@ class Addons:
             grants=[encrypt_volumes(key_arn)],
         )
         return (
-            self._addon("metrics-server", after=nodes),
+            self._addon("metrics-server", {"nodeSelector": SYSTEM_NODES}, after=nodes),
             self._addon("aws-ebs-csi-driver", ebs_csi(tags), after=[*nodes, *volumes]),
         )
 
@@ -119,9 +120,9 @@ def vpc_cni() -> dict[str, object]:
 
 def coredns() -> dict[str, object]:
     """EKS adapts the number of replicas to nodes and cores. Source: EKS user guide, "Scale CoreDNS Pods"."""
-    return {"autoScaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10}}
+    return {"autoScaling": {"enabled": True, "minReplicas": 2, "maxReplicas": 10}, "nodeSelector": SYSTEM_NODES}
 
 
 def ebs_csi(tags: Mapping[str, str]) -> dict[str, object]:
     """Volumes made from inside the cluster carry the stack's tags, which no provider gives them."""
-    return {"controller": {"extraVolumeTags": dict(tags)}}
+    return {"controller": {"extraVolumeTags": dict(tags), "nodeSelector": SYSTEM_NODES}}

@@ -17,6 +17,7 @@ from components.cluster.addons import bind, role_name
 from components.cluster.config import ClusterConfig
 from components.cluster.policies import manage_load_balancers, scale_node_groups
 from components.kubernetes.objects import SECRETS_ALLOWED, name_of, namespace, release
+from components.kubernetes.placement import Controllers
 from mlops.core import versions
 
 STORAGE_CLASS = "gp3"
@@ -36,6 +37,7 @@ class ClusterBaseArgs:
     key_arn: pulumi.Output[str]
     """Encrypts volumes."""
     tags: dict[str, str]
+    controllers: Controllers
     running: tuple[pulumi.Resource, ...]
     """Nodes and names, which controllers run on, and which have to outlive them."""
 
@@ -69,7 +71,7 @@ class ClusterBase(Component[ClusterBaseOutputs]):
             region=args.region,
             vpc_id=args.vpc_id,
             tags=args.tags,
-            replicas=2 if config.high_availability else 1,
+            controllers=args.controllers,
         )
         self._running = self.child_with(depends_on=list(args.running))
         storage_class = self._storage_class()

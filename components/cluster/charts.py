@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.cluster.config import AutoscalerConfig
+from components.kubernetes.placement import Controllers, on_system_nodes, requested
 from mlops.core.versions import AUTOSCALER_IMAGES
 
 
@@ -17,37 +18,37 @@ class Place:
     region: str
     vpc_id: pulumi.Output[str]
     tags: Mapping[str, str]
-    replicas: int
-    """Of each controller; with more than one comes a disruption budget."""
-
-    @property
-    def budget(self) -> dict[str, object]:
-        """Switch of a disruption budget; with a single replica it would only block node upgrades."""
-        return {"enabled": self.replicas > 1}
+    controllers: Controllers
 
 
 def cert_manager(place: Place) -> dict[str, object]:
     """cert-manager with its CRDs; its start-up check holds the release back until the webhook answers."""
-    part = {"replicaCount": place.replicas, "podDisruptionBudget": place.budget}
+    own = on_system_nodes("cert-manager")
+    part = {"replicaCount": place.controllers.replicas, "podDisruptionBudget": place.controllers.budget, **own}
     return {
         **part,
         "webhook": part,
         "cainjector": part,
         "crds": {"enabled": True, "keep": True},
         "global": {"leaderElection": {"namespace": "cert-manager"}},
-        "startupapicheck": {"enabled": True},
+        "startupapicheck": {"enabled": True, **own},
     }
 
 
 def external_secrets(place: Place, service_account: pulumi.Output[str]) -> dict[str, object]:
     """External Secrets, for reading only: it pushes nothing, and writes no secret into several namespaces."""
+    part = {
+        "replicaCount": place.controllers.replicas,
+        "podDisruptionBudget": place.controllers.budget,
+        **on_system_nodes("external-secrets"),
+    }
     return {
+        **part,
         "installCRDs": True,
-        "replicaCount": place.replicas,
-        "leaderElect": place.replicas > 1,
-        "podDisruptionBudget": place.budget,
+        "leaderElect": place.controllers.replicas > 1,
         "serviceAccount": {"create": True, "name": service_account},
-        "webhook": {"replicaCount": place.replicas, "podDisruptionBudget": place.budget},
+        "webhook": part,
+        "certController": part,
         "processPushSecret": True,
         "processClusterPushSecret": False,
         "processClusterExternalSecret": False,
@@ -62,8 +63,9 @@ def load_balancer_controller(place: Place, service_account: pulumi.Output[str]) 
         "region": place.region,
         "vpcId": place.vpc_id,
         "serviceAccount": {"create": True, "name": service_account},
-        "replicaCount": place.replicas,
-        "podDisruptionBudget": {"maxUnavailable": 1} if place.replicas > 1 else {},
+        "replicaCount": place.controllers.replicas,
+        "podDisruptionBudget": {"maxUnavailable": 1} if place.controllers.replicas > 1 else {},
+        **on_system_nodes("aws-load-balancer-controller"),
         "enableServiceMutatorWebhook": False,
         "enableShield": False,
         "enableWaf": False,
@@ -83,13 +85,18 @@ def cluster_autoscaler(
         "autoDiscovery": {"clusterName": place.cluster},
         "fullnameOverride": "cluster-autoscaler",
         "image": {"tag": AUTOSCALER_IMAGES[version]},
-        "replicaCount": place.replicas,
+        "replicaCount": place.controllers.replicas,
+        **on_system_nodes("cluster-autoscaler"),
         "rbac": {"serviceAccount": {"create": True, "name": service_account}},
         "extraArgs": {
             "balance-similar-node-groups": True,
             "expander": "least-waste",
             "max-nodes-total": config.max_nodes,
             "scale-down-unneeded-time": f"{config.idle_minutes}m",
+            # MLflow, the recommender and every model have an emptyDir, and by default their nodes would never go. What
+            # is in it can be fetched or made again; a pod for which that is not so says
+            # `cluster-autoscaler.kubernetes.io/safe-to-evict: "false"`.
+            "skip-nodes-with-local-storage": False,
             "skip-nodes-with-system-pods": False,
         },
     }
@@ -102,4 +109,5 @@ def nvidia_device_plugin() -> dict[str, object]:
         "nodeSelector": {"nvidia.com/gpu.present": "true", "mlops.platform/os": "al2023"},
         # Whatever keeps pods off a GPU group must not keep its GPUs from being offered.
         "tolerations": [{"operator": "Exists"}],
+        "resources": requested("nvidia-device-plugin"),
     }

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from components.cluster.auto_shutdown import AutoShutdownConfig
 from components.cluster.node_config import NodeGroupConfig
+from components.kubernetes.placement import SYSTEM_GROUP
 from mlops.core import clock, versions
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
@@ -23,8 +24,6 @@ AddonVersion = Annotated[
     str,
     Form(r"v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+", "the version of an EKS add-on, `v1.20.4-eksbuild.1`", most=40),
 ]
-
-SYSTEM_GROUP = "system"
 
 
 class EndpointConfig(Config):
@@ -104,14 +103,16 @@ class ClusterConfig(Config):
     protect: bool = True
     """Pulumi refuses to delete the cluster."""
     high_availability: bool = True
-    """Two replicas of every controller, and disruption budgets. Needs two system nodes."""
+    """Two replicas of every controller, and disruption budgets. Needs two system nodes. KServe's controller and the
+    Knative operator's two are the exception: their charts have no setting for it, so that each runs once and may be
+    moved any time. Models answer meanwhile; none is made or changed."""
     system: NodeGroupConfig = NodeGroupConfig(instance_types=("m7i.large", "m6i.large"), min_size=2, max_size=4)
-    """Nodes that run the controllers and whatever asks for no group."""
+    """Nodes that run the controllers, and of the rest what asks for no group."""
     node_groups: dict[GroupName, NodeGroupConfig] = Field(
         default_factory=dict, max_length=99, json_schema_extra=_null_too
     )
-    """Further groups by name. Pods choose one with the node label `mlops.platform/group`. A tier's group is left out
-    with null."""
+    """Further groups by name. Models, MLflow and the recommender choose one with `node_group`, other pods with the
+    node label `mlops.platform/group`. A tier's group is left out with null."""
     autoscaler: AutoscalerConfig = AutoscalerConfig()
     """Bounds of autoscaling."""
     auto_shutdown: AutoShutdownConfig | None = None

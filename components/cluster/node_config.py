@@ -1,12 +1,14 @@
 """What is decided about a group of nodes, and what follows from it: AMI, sizes, disks, labels, taints."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from components.cluster.instances import Architecture, InstanceType, describe
+from components.kubernetes.placement import GROUP_LABEL, NodePlaces, Taint
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import InstanceTypeName
@@ -196,13 +198,23 @@ def own_labels(config: NodeGroupConfig, group: str) -> dict[str, str]:
     """Node labels that the platform sets. The accelerator label is how the Cluster Autoscaler knows that a node still
     waits for its GPUs; `nvidia.com/gpu.present` is what the device plugin's chart selects by."""
     gpu = {"k8s.amazonaws.com/accelerator": "nvidia", "nvidia.com/gpu.present": "true"} if config.gpu else {}
-    return {"mlops.platform/group": group, "mlops.platform/os": config.os, **gpu}
+    return {GROUP_LABEL: group, "mlops.platform/os": config.os, **gpu}
 
 
 def taints(config: NodeGroupConfig) -> tuple[TaintConfig, ...]:
     """Taints of the nodes; pods without GPUs stay off GPU nodes."""
     gpu = (TaintConfig(key=GPU_TAINT_KEY, value="present"),) if config.gpu else ()
     return (*gpu, *config.taints)
+
+
+def node_places(groups: Mapping[str, NodeGroupConfig]) -> NodePlaces:
+    """The groups as pods see them."""
+    return NodePlaces(
+        taints={
+            name: tuple(Taint(key=taint.key, value=taint.value, effect=taint.effect) for taint in taints(group))
+            for name, group in groups.items()
+        }
+    )
 
 
 def node_template_tags(config: NodeGroupConfig, group: str) -> dict[str, str]:

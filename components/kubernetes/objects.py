@@ -27,6 +27,10 @@ CONTAINER_SECURITY: dict[str, object] = {
 }
 """Together they pass the Pod Security Standard `restricted`."""
 
+OUT_OF_ENDPOINTS: dict[str, object] = {"preStop": {"sleep": {"seconds": 5}}}
+"""Lifecycle of a container that answers requests: out of the endpoints before connections are refused. Without a
+program of the image's, for not every image has one that sleeps."""
+
 WAIT_FOR_READY = {"pulumi.com/waitFor": "condition=Ready"}
 """Annotation: the object counts as made once its operator says so."""
 

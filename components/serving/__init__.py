@@ -16,7 +16,7 @@ from components.workloads.recommender import RecommenderOutputs
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
 from mlops.core.fields.aws import ModelUri
-from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, Memory, ShortName
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, ShortName
 from mlops.core.module import SlotConfig
 
 ModelFormat = Annotated[str, Form("[a-z][a-z0-9-]*", "the name of a model format in lower case, `sklearn`", most=40)]
@@ -38,6 +38,8 @@ class ModelConfig(Config):
     """Memory of a replica (Kubernetes quantity)."""
     gpus: int = Field(default=0, ge=0, le=8)
     """Whole GPUs a replica."""
+    node_group: GroupName | None = None
+    """Node group that its replicas run on, taints or not, where models run on nodes; null takes the serving layer's."""
     min_replicas: int = Field(default=1, ge=0, le=MOST_REPLICAS)
     """Fewest replicas. Zero needs a mode that can start from nothing."""
     max_replicas: int = Field(default=3, ge=1, le=MOST_REPLICAS)

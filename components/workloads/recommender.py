@@ -32,7 +32,7 @@ from components.ml_platform import MlPlatformOutputs
 from components.storage import ZONES
 from components.workloads import recommender_pods as pods
 from mlops.core.config import Config
-from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, ImageTag, Memory
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, ImageTag, Memory
 
 REPOSITORIES = ("recommender", "pipelines")
 """What the images are called in the platform's registry; both come from `services/Dockerfile`."""
@@ -60,6 +60,8 @@ class RecommenderConfig(Config):
     """CPU use, in percent of `cpu`, above which a replica is added."""
     scratch_gb: int = Field(default=2, ge=1, le=16384)
     """Room for fetched models in each replica, GB: three times the largest."""
+    node_group: GroupName | None = None
+    """Node group that it and the loop run on, taints or not; null leaves them to any node without taints."""
     loop_cpu: Cpu = "500m"
     """CPU of the loop's worker (Kubernetes quantity)."""
     loop_memory: Memory = "2Gi"
@@ -258,6 +260,7 @@ class Recommender(Component[RecommenderOutputs]):
             cpu=cpu,
             memory=memory,
             scratch_gb=scratch_gb,
+            place=self._args.foundation.cluster.places.of(self._config.node_group),
         )
 
     def _deployment(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY
 from components.ml_platform.mlflow.auth import from_secret
 
 NAMESPACE = "recommender"
@@ -43,6 +43,8 @@ class PodParts:
     cpu: str
     memory: str
     scratch_gb: int
+    place: Mapping[str, object]
+    """The fields of a pod that bring it into its node group."""
 
 
 def labels(part: str) -> dict[str, str]:
@@ -60,13 +62,13 @@ def recommender(
         "startupProbe": _probe("/health", PORT, period=2, failures=30),
         "livenessProbe": _probe("/health", PORT, period=20, failures=3),
         "readinessProbe": _probe("/ready", PORT, period=5, failures=2),
-        # Out of the endpoints before connections are refused.
-        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        "lifecycle": OUT_OF_ENDPOINTS,
     }
     pod = _pod(parts, container)
     if spread:
         pod["topologySpreadConstraints"] = [_spread("topology.kubernetes.io/zone"), _spread("kubernetes.io/hostname")]
-    return _template(parts, pod)
+    scrape = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
+    return _template(parts, pod, scrape)
 
 
 def worker(
@@ -83,7 +85,8 @@ def worker(
         "livenessProbe": _probe("/health", port, period=20, failures=3),
         "readinessProbe": _probe("/health", port, period=10, failures=3),
     }
-    return _template(parts, _pod(parts, container))
+    # No scraper is told of its metrics: the network lets nobody in but pods of its own namespace.
+    return _template(parts, _pod(parts, container), {})
 
 
 def deployment_spec(part: str, template: Mapping[str, object], replicas: int | None) -> dict[str, object]:
@@ -104,14 +107,13 @@ def service_spec() -> dict[str, object]:
     return {"type": "ClusterIP", "selector": labels("recommender"), "ports": [port]}
 
 
-def _template(parts: PodParts, spec: dict[str, object]) -> dict[str, object]:
-    port = str(PORTS[parts.part])
-    scrape = {"prometheus.io/scrape": "true", "prometheus.io/port": port, "prometheus.io/path": "/metrics"}
-    return {"metadata": {"labels": labels(parts.part), "annotations": scrape}, "spec": spec}
+def _template(parts: PodParts, spec: dict[str, object], annotations: dict[str, str]) -> dict[str, object]:
+    return {"metadata": {"labels": labels(parts.part), "annotations": annotations}, "spec": spec}
 
 
 def _pod(parts: PodParts, container: dict[str, object]) -> dict[str, object]:
     return {
+        **parts.place,
         "serviceAccountName": parts.service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -54,9 +54,18 @@ def brought(graph: Graph) -> Iterator[Pods]:
         elif node.type == RELEASE:
             rows, values = _tables()["charts"].get(_chart(node)), node.at("values")
         else:
-            rows, values = _tables()["operators"].get(node.type.rpartition(":")[2]), reading(None)
+            rows = _tables()["operators"].get(node.type.rpartition(":")[2])
+            yield from (_from_row(row, module, _workload(node, row["name"])) for row in rows or ())
+            continue
         yield from (_from_row(row, module, values) for row in rows or ())
     yield from _agents(graph)
+
+
+def _workload(node: Node, name: str) -> Reading:
+    """How an operator's resource wants a workload that it brings: replicas, place, requests."""
+    told = next((one.value for one in node.at("spec.workloads") if one.at("name").text() == name), None)
+    replicas = node.at("spec.high-availability.replicas").value
+    return reading({"replicas": replicas, **(told if isinstance(told, Mapping) else {})})
 
 
 def _agents(graph: Graph) -> Iterator[Pods]:
@@ -105,7 +114,8 @@ def _from_row(row: Mapping[str, Any], module: str, values: Reading) -> Pods:
     """Pods of a chart or add-on: what its values say, else what it says itself."""
     own = _at(values, row.get("at", ""))
     given = _requests(own)
-    replicas = next((one for name in ("replicaCount", "replicas") if (one := own.at(name))), None)
+    named = (row.get("replicas_at", "replicaCount"), "replicas")
+    replicas = next((one for name in named if (one := own.at(name))), None)
     placed = {key: own.at(key).value for key in ("nodeSelector", "tolerations", "affinity") if own.at(key)}
     made = Pods(
         name=row["name"],

@@ -30,6 +30,19 @@ class StackFacts:
     """Whether some node group has GPUs."""
     private_subnets: bool = True
     """Whether there are subnets without a way in from the internet, where internal load balancers lie."""
+    node_groups: frozenset[str] = frozenset()
+    """Names of the cluster's node groups."""
+    gpu_groups: frozenset[str] = frozenset()
+    """Those with GPUs."""
+
+    def misplaced(self, what: str, group: str | None, *, gpus: bool = False) -> tuple[str, ...]:
+        """Why pods cannot go to the node group that they name, one sentence; nothing when they can, or name none."""
+        if group is None or group in (self.gpu_groups if gpus else self.node_groups):
+            return ()
+        lacks = "has no GPUs" if group in self.node_groups else "the cluster does not have"
+        allowed = ", ".join(sorted(self.gpu_groups if gpus else self.node_groups)) or "none"
+        sentence = f"{what} goes to node group {group}, which {lacks}; allowed: {allowed}. Or leave node_group out"
+        return (sentence,)
 
 
 class SlotConfig(Config):

@@ -104,9 +104,10 @@ EXTERNAL_SECRETS = Chart(name="external-secrets", version="2.9.0", repo="https:/
 KSERVE_CRD = Chart(name="oci://ghcr.io/kserve/charts/kserve-crd", version="v0.20.0")
 KSERVE_RESOURCES = Chart(name="oci://ghcr.io/kserve/charts/kserve-resources", version="v0.20.0")
 KSERVE_RUNTIMES = Chart(name="oci://ghcr.io/kserve/charts/kserve-runtime-configs", version="v0.20.0")
-KNATIVE_OPERATOR = Chart(name="knative-operator", version="v1.23.0", repo="https://knative.github.io/operator")
+KNATIVE_OPERATOR = Chart(name="knative-operator", version="v1.21.1", repo="https://knative.github.io/operator")
 KNATIVE_SERVING = "1.21.1"
-"""The release that KServe 0.20 is tested with (its kserve-deps.env)."""
+"""Operator and release are those that KServe 0.20 is tested with (its kserve-deps.env). The operator carries every
+patch of its minor versions and takes the newest unless it is told which."""
 ISTIO_BASE = Chart(name="base", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIOD = Chart(name="istiod", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")

@@ -52,5 +52,5 @@ CONFIG = PlatformConfig(
     ),
     data_pipeline=KinesisConfig(delivery=DeliveryConfig(log_retention_days=7), protect=False),
     ml_platform=MlflowConfig(),
-    serving=KubernetesServingConfig(recommender=RecommenderConfig()),
+    serving=KubernetesServingConfig(node_group="models", recommender=RecommenderConfig()),
 )

@@ -79,6 +79,6 @@ CONFIG = PlatformConfig(
         protect=True,
     ),
     ml_platform=MlflowConfig(min_replicas=3, max_replicas=9, auth=BasicAuth()),
-    serving=KubernetesServingConfig(),
+    serving=KubernetesServingConfig(node_group="models"),
     account_baseline=AccountBaselineConfig(audit_days=2557),
 )

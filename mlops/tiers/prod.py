@@ -69,6 +69,6 @@ CONFIG = PlatformConfig(
         protect=True,
     ),
     ml_platform=MlflowConfig(min_replicas=2, max_replicas=4, auth=BasicAuth()),
-    serving=KubernetesServingConfig(),
+    serving=KubernetesServingConfig(node_group="models"),
     account_baseline=AccountBaselineConfig(),
 )

@@ -126,7 +126,7 @@ def test_knative_stands_before_the_controller_that_looks_for_it_once() -> None:
         assert waits_for(graph, serving, only(graph, RELEASE, f"serving-kserve-knative-{name}"))
     assert waits_for(graph, release(graph, "controller"), serving)
     assert serving.inputs["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
-    assert versions.KNATIVE_SERVING.startswith(serving.inputs["spec"]["version"] + ".")
+    assert serving.inputs["spec"]["version"] == versions.KNATIVE_SERVING
 
 
 def test_knative_opens_no_load_balancer() -> None:

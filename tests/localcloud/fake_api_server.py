@@ -21,6 +21,7 @@ _RESOURCES = {
         {"name": "namespaces", "kind": "Namespace", "namespaced": False},
         {"name": "configmaps", "kind": "ConfigMap", "namespaced": True},
         {"name": "secrets", "kind": "Secret", "namespaced": True},
+        {"name": "events", "kind": "Event", "namespaced": True},
     ],
     "/apis/storage.k8s.io/v1": [{"name": "storageclasses", "kind": "StorageClass", "namespaced": False}],
 }

@@ -25,8 +25,8 @@ def api_server(tmp_path: Path) -> Iterator[FakeApiServer]:
 
 
 @pytest.fixture
-def real(tmp_path: Path, api_server: FakeApiServer) -> RealApiServer:
-    return RealApiServer(ApiClient(api_server.kubeconfig, tmp_path / "cache"), MARK)
+def real(api_server: FakeApiServer) -> RealApiServer:
+    return RealApiServer(ApiClient(api_server.kubeconfig), MARK)
 
 
 @pytest.fixture
@@ -107,6 +107,14 @@ def test_deleting_reaches_the_server_and_what_is_gone_there_is_fine(cloud: Cloud
     cloud.delete(again)
 
 
+def test_what_comes_with_a_namespace_does_not_keep_it(cloud: Cloud, api_server: FakeApiServer) -> None:
+    namespace = cloud.namespace("apps")
+    api_server.make("ConfigMap", "kube-root-ca.crt", "apps")
+    api_server.make("Event", "settings.18ec09664dd0dd42", "apps")
+    cloud.delete(namespace)
+    assert api_server.objects == {}
+
+
 def test_what_took_an_objects_place_is_not_deleted(cloud: Cloud, api_server: FakeApiServer) -> None:
     namespace = cloud.namespace("apps")
     api_server.objects.clear()
@@ -136,14 +144,14 @@ def test_what_other_people_hold_of_the_same_names_is_found_beforehand(
 
 
 def test_cleaning_up_deletes_what_an_earlier_process_made_and_nothing_else(
-    tmp_path: Path, cloud: Cloud, api_server: FakeApiServer
+    cloud: Cloud, api_server: FakeApiServer
 ) -> None:
     cloud.namespace("apps")
     config_map(cloud, level="info")
     theirs = api_server.make("Namespace", "elsewhere")
-    later = RealApiServer(ApiClient(api_server.kubeconfig, tmp_path / "cache"), MARK)
+    later = RealApiServer(ApiClient(api_server.kubeconfig), MARK)
     assert [str(live) for live in later.remains()] == ['Namespace "apps"', 'ConfigMap "apps/settings"']
-    other = RealApiServer(ApiClient(api_server.kubeconfig, tmp_path / "cache"), mark("rehearsal", PROJECT, "other"))
+    other = RealApiServer(ApiClient(api_server.kubeconfig), mark("rehearsal", PROJECT, "other"))
     assert other.clean_up(1) == []
     assert len(api_server.objects) == 3
     assert later.clean_up(1) == []
@@ -168,11 +176,11 @@ def test_a_release_stays_in_the_pretend_cloud_with_what_only_it_would_bring(
 
 def test_a_kubeconfig_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="There is no kubeconfig at"):
-        ApiClient(tmp_path / "none", tmp_path)
+        ApiClient(tmp_path / "none")
     with serving(tmp_path) as fake, pytest.raises(RefusedError, match='no context "mine"; it has: fake'):
-        ApiClient(fake.kubeconfig, tmp_path / "cache", "mine")
+        ApiClient(fake.kubeconfig, "mine")
     with pytest.raises(RefusedError, match="does not answer"):
-        ApiClient(fake.kubeconfig, tmp_path / "cache")
+        ApiClient(fake.kubeconfig)
 
 
 @pytest.mark.engine

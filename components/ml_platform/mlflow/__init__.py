@@ -42,7 +42,7 @@ from components.ml_platform.mlflow.auth import (
 )
 from mlops.core.config import Card
 from mlops.core.fields.aws import CertificateArn
-from mlops.core.fields.kubernetes import Cpu, HostName, Image, Memory
+from mlops.core.fields.kubernetes import Cpu, GroupName, HostName, Image, Memory
 from mlops.core.module import Need, StackFacts
 from mlops.core.versions import MLFLOW_IMAGE
 
@@ -81,6 +81,8 @@ class MlflowConfig(MlPlatformConfig):
     """CPU request of a server (Kubernetes quantity)."""
     memory: Memory = "1Gi"
     """Memory request and limit of a server (Kubernetes quantity)."""
+    node_group: GroupName | None = None
+    """Node group that it runs on, taints or not; null leaves it to any node without taints."""
     scratch_gb: int = Field(default=10, ge=1, le=500)
     """Room for artifacts on their way to S3, GiB: each passes through the server's disk."""
     auth: Auth = NoAuth()
@@ -125,14 +127,15 @@ class MlflowConfig(MlPlatformConfig):
         return self
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
-        """An internal load balancer lies in private subnets."""
+        """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
+        misplaced = stack.misplaced("MLflow", self.node_group)
         if self.host is None or stack.private_subnets:
-            return ()
+            return misplaced
         sentence = (
             f"host is {self.host}, which is reached through an internal load balancer, and network.mode public has no "
             "private subnet for it. Set network.mode to private, or leave host out"
         )
-        return (sentence,)
+        return (*misplaced, sentence)
 
     def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[MlPlatformOutputs]:
         """Make the server."""
@@ -181,6 +184,7 @@ class Mlflow(Component[MlPlatformOutputs]):
             ),
             self.child,
         ).outputs
+        self._place = foundation.cluster.places.of(config.node_group)
         self._account = service_account(f"{name}-service-account", identity, namespace=self._namespace, opts=self.child)
         closed(f"{name}-closed", self._namespace, self.child)
         policy = network_policy(
@@ -237,7 +241,9 @@ class Mlflow(Component[MlPlatformOutputs]):
             metadata=self._metadata(
                 "mlflow-migration", labels=server.MIGRATION, annotations={"pulumi.com/replaceUnready": "true"}
             ),
-            spec=manifest(server.migration_spec(self._config.image, self._database, self._account, users=users)),
+            spec=manifest(
+                server.migration_spec(self._config.image, self._database, self._account, self._place, users=users)
+            ),
             opts=self.child_with(custom_timeouts=pulumi.CustomTimeouts(create=_MIGRATION_TIMEOUT)),
         )
 
@@ -258,6 +264,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 host=config.host,
                 hosts=server.allowed_hosts(_SERVICE, _NAMESPACE, config.host),
                 auth=auth,
+                place=self._place,
             )
         )
         # With an autoscaler the number is the autoscaler's: stating it here would reset it with every `up`.

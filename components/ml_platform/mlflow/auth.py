@@ -14,7 +14,7 @@ from pydantic import Field
 
 from components.base.identity import Statement, policy_document
 from components.cluster import ClusterOutputs
-from components.kubernetes.objects import CONTAINER_SECURITY, generated_secret, stored_secret
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, generated_secret, stored_secret
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
 from mlops.core.fields.aws import KeyArn, SecretArn
@@ -244,6 +244,7 @@ def oidc_parts(config: OidcAuth, host: str, secret: pulumi.Input[str], client: p
         ],
         "ports": [{"name": "http", "containerPort": PORT}],
         "readinessProbe": {"httpGet": {"path": "/ping", "port": PORT}, "periodSeconds": 10},
+        "lifecycle": OUT_OF_ENDPOINTS,
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
         "securityContext": CONTAINER_SECURITY,
     }

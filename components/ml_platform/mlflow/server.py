@@ -3,12 +3,12 @@
 Pure: manifests in the API server's own spelling. Flags and variables were read in MLflow 3.17.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY
 from components.ml_platform.mlflow.auth import PORT, AuthParts
 
 WORKLOAD = {"app.kubernetes.io/part-of": "mlflow"}
@@ -40,6 +40,8 @@ class ServerParts:
     host: str | None
     hosts: tuple[str, ...]
     auth: AuthParts
+    place: Mapping[str, object]
+    """The fields of a pod that bring it into its node group."""
 
 
 def allowed_hosts(service: str, namespace: str, host: str | None) -> tuple[str, ...]:
@@ -57,7 +59,7 @@ def pod_template(parts: ServerParts) -> dict[str, object]:
     auth = parts.auth
     scrape = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
     spec: dict[str, object] = {
-        **_pod(parts.service_account),
+        **_pod(parts.service_account, parts.place),
         "terminationGracePeriodSeconds": 60,
         "initContainers": list(auth.init_containers),
         "containers": [_server(parts), *auth.sidecars],
@@ -73,7 +75,12 @@ def pod_template(parts: ServerParts) -> dict[str, object]:
 
 
 def migration_spec(
-    image: str, database: dict[str, object], service_account: pulumi.Input[str], *, users: bool
+    image: str,
+    database: dict[str, object],
+    service_account: pulumi.Input[str],
+    place: Mapping[str, object],
+    *,
+    users: bool,
 ) -> dict[str, object]:
     """A Job that brings the schema up to the image's version before a server of that version starts.
 
@@ -85,7 +92,7 @@ def migration_spec(
         upgrade = ["python", "-m", "mlflow.server.auth", "db", "upgrade", "--url", address]
         steps.append(_step("users", image, upgrade, database))
     spec = {
-        **_pod(service_account),
+        **_pod(service_account, place),
         "restartPolicy": "OnFailure",
         "initContainers": steps[:-1],
         "containers": steps[-1:],
@@ -130,8 +137,9 @@ def ingress_annotations(certificate_arn: str) -> dict[str, str]:
     }
 
 
-def _pod(service_account: pulumi.Input[str]) -> dict[str, object]:
+def _pod(service_account: pulumi.Input[str], place: Mapping[str, object]) -> dict[str, object]:
     return {
+        **place,
         "serviceAccountName": service_account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -175,7 +183,7 @@ def _server(parts: ServerParts) -> dict[str, object]:
         "startupProbe": _probe(period=5, failures=36),
         "readinessProbe": _probe(period=10, failures=3),
         "livenessProbe": _probe(period=20, failures=3),
-        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        "lifecycle": OUT_OF_ENDPOINTS,
         "resources": {
             "requests": {"cpu": parts.cpu, "memory": parts.memory},
             "limits": {"memory": parts.memory},

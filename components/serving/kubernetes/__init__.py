@@ -18,8 +18,8 @@ from components.foundation import Foundation
 from components.kubernetes.objects import (
     SERVING_ALLOWED,
     custom_object,
+    disruption_budget,
     from_namespaces,
-    manifest,
     name_of,
     namespace,
     service_account,
@@ -27,7 +27,7 @@ from components.kubernetes.objects import (
 )
 from components.ml_platform import MlPlatformOutputs
 from components.serving import ModelConfig, ServingConfig, ServingOutputs
-from components.serving.kubernetes import kserve
+from components.serving.kubernetes import kserve, places
 from components.serving.kubernetes.charts import KServe, KServeArgs
 from components.workloads.recommender import (
     REPOSITORIES,
@@ -39,7 +39,7 @@ from components.workloads.recommender import (
 from mlops.core.config import Card
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import KeyArn
-from mlops.core.fields.kubernetes import ImageTag
+from mlops.core.fields.kubernetes import GroupName, ImageTag
 from mlops.core.module import Need, StackFacts
 
 
@@ -66,7 +66,8 @@ class KubernetesServingConfig(ServingConfig):
     """Value at which a replica is added: percent of the request for cpu and memory, requests a replica for the
     others. Null takes 70 percent, and Knative's own for the others."""
     timeout_seconds: int | None = Field(default=None, ge=1, le=3600)
-    """Longest request, in mode Knative; Standard has nothing between client and model that would cut one off."""
+    """Longest request, in mode Knative; Standard has nothing between client and model that would cut one off. One that
+    takes more than 600 seconds is cut off after these where the node of Knative's activator is drained meanwhile."""
     concurrent_requests: int | None = Field(default=None, ge=1, le=1000)
     """Most requests that a replica works on at once, in mode Knative; the rest wait."""
     mlserver_tag: ImageTag = "1.7.1"
@@ -75,6 +76,9 @@ class KubernetesServingConfig(ServingConfig):
     storage_key_arns: Annotated[tuple[KeyArn, ...], Unique(most=50)] = ()
     """KMS keys of foreign buckets that models lie in. The platform's own bucket needs none; a foreign one that is
     encrypted with a key of its own cannot be read without it."""
+    node_group: GroupName | None = None
+    """Node group that models run on unless they name another, taints or not. Null leaves them to any node without
+    taints, and models with GPUs always to nodes that have some."""
     recommender: RecommenderConfig | None = None
     """The reference workload: a recommender and the loop that trains its model; null deploys neither."""
 
@@ -142,15 +146,15 @@ class KubernetesServingConfig(ServingConfig):
             )
         return self
 
+    def group_of(self, model: ModelConfig) -> str | None:
+        """Node group of a model; None leaves it to the scheduler."""
+        return model.node_group or (None if model.gpus else self.node_group)
+
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
-        """GPU models need nodes with GPUs."""
-        if not self.gpu_models or stack.gpus:
-            return ()
-        sentence = (
-            f"{', '.join(self.gpu_models)} asks for GPUs, and no node group of the cluster has any; "
-            "add a group with `gpu: true` to cluster.node_groups, or set the model's gpus to 0"
-        )
-        return (sentence,)
+        """GPU models need nodes with GPUs, and whatever names a node group one that is there."""
+        groups = {model.name: self.group_of(model) for model in self.models}
+        recommender = self.recommender.node_group if self.recommender else None
+        return places.conflicts(self.models, groups, recommender, stack)
 
     def build(
         self,
@@ -198,12 +202,7 @@ class KubernetesServing(Component[ServingOutputs]):
         self._config = config
         self._foundation = foundation
         cluster = foundation.cluster
-        kserve_args = KServeArgs(
-            mode=config.mode,
-            mlserver_tag=config.mlserver_tag,
-            running=cluster.running,
-            certificates=cluster.certificates,
-        )
+        kserve_args = KServeArgs(scaling=config.scaling, mlserver_tag=config.mlserver_tag, cluster=cluster)
         base = KServe(f"{name}-kserve", kserve_args, self.child).outputs
         self._namespace = name_of(
             namespace(
@@ -255,20 +254,14 @@ class KubernetesServing(Component[ServingOutputs]):
 
     def _inference_service(self, model: ModelConfig, service: str, uri: str) -> pulumi.Output[str]:
         config = self._config
-        spec = kserve.predictor(model, self._location(uri), self._account, config.scaling)
-        several = model.min_replicas > 1
-        if several:
+        spec = kserve.predictor(model, self._location(uri), self._account, config.scaling, self._place(model))
+        if model.min_replicas > 1:
             spec["topologySpreadConstraints"] = [kserve.spread(service)]
-        if several and config.mode == "Standard":
-            k8s.policy.v1.PodDisruptionBudget(
+        if model.min_replicas > 1 and config.mode == "Standard":
+            disruption_budget(
                 f"{self.name}-{service}-disruption-budget",
-                metadata={"name": service, "namespace": self._namespace},
-                spec=manifest(
-                    {
-                        "maxUnavailable": 1,
-                        "selector": {"matchLabels": {"serving.kserve.io/inferenceservice": service}},
-                    }
-                ),
+                k8s.meta.v1.ObjectMetaArgs(name=service, namespace=self._namespace),
+                {"serving.kserve.io/inferenceservice": service},
                 opts=self.child,
             )
         return self._kserve_object(
@@ -283,12 +276,8 @@ class KubernetesServing(Component[ServingOutputs]):
     def _split(
         self, model: ModelConfig, percent: int, stable: pulumi.Output[str], canary: pulumi.Output[str]
     ) -> pulumi.Output[str]:
-        name = f"{model.name}-split"
-        to_models = Grant(
-            resource="serving",
-            access="invoke",
-            egress=(to_services(self._foundation.network, kserve.SERVICE_PORTS),),
-        )
+        name, way = f"{model.name}-split", to_services(self._foundation.network, kserve.SERVICE_PORTS)
+        to_models = Grant(resource="serving", access="invoke", egress=(way,))
         self._close(f"{self.name}-{name}-network-policy", {"serving.kserve.io/inferencegraph": name}, [to_models])
         replicas = min(model.min_replicas, 2)
         spec = kserve.splitter(
@@ -296,10 +285,10 @@ class KubernetesServing(Component[ServingOutputs]):
             kserve.inference_url(model, canary, self._namespace),
             percent,
             replicas,
+            self._place(model),
         )
-        graph = self._kserve_object(
-            f"{self.name}-{name}", "v1alpha1", "InferenceGraph", name, spec, scales=replicas < 2
-        )
+        kind = ("v1alpha1", "InferenceGraph")
+        graph = self._kserve_object(f"{self.name}-{name}", *kind, name, spec, scales=replicas < 2)
         return kserve.base_url(graph, self._namespace)
 
     def _kserve_object(
@@ -321,6 +310,9 @@ class KubernetesServing(Component[ServingOutputs]):
             ),
         )
         return name_of(made)
+
+    def _place(self, model: ModelConfig) -> dict[str, object]:
+        return self._foundation.cluster.places.of(self._config.group_of(model))
 
     def _location(self, uri: str) -> pulumi.Input[str]:
         bucket, path = kserve.split_uri(uri)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.base.component import INTERNAL, Component
+from components.cluster import ClusterOutputs
 from components.kubernetes.objects import name_of, namespace, release
 from components.serving.kubernetes import kserve
-from components.serving.kubernetes.knative import Knative
+from components.serving.kubernetes.knative import Knative, KnativeArgs
 from mlops.core import versions
 
 
@@ -15,12 +16,10 @@ from mlops.core import versions
 class KServeArgs:
     """How models will be run, and what has to stand before its pods."""
 
-    mode: kserve.Mode
+    scaling: kserve.Scaling
     mlserver_tag: str
-    running: tuple[pulumi.Resource, ...]
-    """Nodes and names."""
-    certificates: pulumi.Resource
-    """cert-manager, which its webhooks have their certificates from."""
+    cluster: ClusterOutputs
+    """Nodes and names, cert-manager for its webhooks' certificates, and how many of each controller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +51,15 @@ class KServe(Component[KServeOutputs]):
             values={},
             opts=self.child,
         )
-        below = Knative(f"{name}-knative", args.running, self.child).outputs.ready if args.mode == "Knative" else ()
+        below = self._knative(args) if args.scaling.mode == "Knative" else ()
         controller = release(
             f"{name}-controller",
             versions.KSERVE_RESOURCES,
             namespace=own,
             release_name="kserve",
-            values=kserve.controller_values(args.mode),
+            values=kserve.controller_values(args.scaling.mode),
             # It looks for Knative's kinds once, when it starts.
-            opts=self.child_with(depends_on=[crds, args.certificates, *args.running, *below]),
+            opts=self.child_with(depends_on=[crds, args.cluster.certificates, *args.cluster.running, *below]),
         )
         runtimes = release(
             f"{name}-runtimes",
@@ -71,3 +70,11 @@ class KServe(Component[KServeOutputs]):
             opts=self.child_with(depends_on=[controller]),
         )
         self.publish(KServeOutputs(controller=controller, ready=(runtimes,)))
+
+    def _knative(self, args: KServeArgs) -> tuple[pulumi.Resource, ...]:
+        knative_args = KnativeArgs(
+            running=args.cluster.running,
+            controllers=args.cluster.controllers,
+            timeout_seconds=args.scaling.timeout_seconds,
+        )
+        return Knative(f"{self.name}-knative", knative_args, self.child).outputs.ready

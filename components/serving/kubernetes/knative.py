@@ -10,11 +10,37 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.kubernetes.objects import SERVING_ALLOWED, WAIT_FOR_READY, custom_object, name_of, namespace, release
+from components.kubernetes.placement import GROUP_LABEL, SYSTEM_GROUP, SYSTEM_NODES, Controllers
 from mlops.core import versions
 
 _ISTIO = "istio-system"
 """Where Knative's Istio integration looks for the gateway."""
 _SERVING = "knative-serving"
+_LONGEST_SECONDS = 600
+"""Knative's own bound of a request (ConfigMap config-defaults, `max-revision-timeout-seconds`)."""
+_WORKLOADS = (
+    "activator",
+    "autoscaler",
+    "autoscaler-hpa",
+    "controller",
+    "net-istio-controller",
+    "net-istio-webhook",
+    "webhook",
+)
+"""Deployments of Knative Serving 1.21 over Istio (knative/operator, cmd/operator/kodata)."""
+_BUDGETS = ("activator-pdb", "webhook-pdb")
+"""Disruption budgets that Serving brings: 80 percent, which no pod of one or two replicas may ever be taken from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnativeArgs:
+    """What Knative stands on, and what models want of it."""
+
+    running: tuple[pulumi.Resource, ...]
+    """Nodes and names."""
+    controllers: Controllers
+    timeout_seconds: int | None
+    """Longest request that a model may take; None leaves Knative's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +55,9 @@ class Knative(Component[KnativeOutputs]):
 
     token = "mlops:index:Knative"
 
-    def __init__(
-        self, name: str, running: tuple[pulumi.Resource, ...], opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: KnativeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
+        running = args.running
         istio = self._namespace("istio", _ISTIO)
         base = release(
             f"{name}-istio-base",
@@ -47,7 +72,7 @@ class Knative(Component[KnativeOutputs]):
             versions.ISTIOD,
             namespace=istio,
             release_name="istiod",
-            values={},
+            values=istiod_values(args.controllers),
             opts=self.child_with(depends_on=[base, *running]),
         )
         gateway = release(
@@ -56,7 +81,7 @@ class Knative(Component[KnativeOutputs]):
             namespace=istio,
             # The label `istio: ingressgateway`, by which Knative finds its pods, follows from this name.
             release_name="istio-ingressgateway",
-            values={"service": {"type": "ClusterIP"}},
+            values=gateway_values(args.controllers),
             opts=self.child_with(depends_on=[istiod]),
         )
         operator = release(
@@ -64,7 +89,7 @@ class Knative(Component[KnativeOutputs]):
             versions.KNATIVE_OPERATOR,
             namespace=self._namespace("operator", "knative-operator"),
             release_name="knative-operator",
-            values={},
+            values=operator_values(),
             opts=self.child_with(depends_on=list(running)),
         )
         serving = custom_object(
@@ -76,7 +101,7 @@ class Knative(Component[KnativeOutputs]):
                 "namespace": self._namespace("serving", _SERVING),
                 "annotations": WAIT_FOR_READY,
             },
-            spec=serving_spec(versions.KNATIVE_SERVING),
+            spec=serving_spec(versions.KNATIVE_SERVING, args.controllers, args.timeout_seconds),
             opts=self.child_with(depends_on=[operator, gateway]),
         )
         self.publish(KnativeOutputs(ready=(serving,)))
@@ -93,18 +118,47 @@ class Knative(Component[KnativeOutputs]):
         )
 
 
-def serving_spec(version: str) -> dict[str, object]:
-    """Spec of KnativeServing. The operator carries one patch of each minor version: only the minor is named."""
+def istiod_values(controllers: Controllers) -> dict[str, object]:
+    """Istio's control plane. Its chart makes a disruption budget, for one pod less, from two replicas on."""
+    return {"autoscaleMin": controllers.replicas, "nodeSelector": SYSTEM_NODES}
+
+
+def gateway_values(controllers: Controllers) -> dict[str, object]:
+    """The gateway that requests to models pass. Its chart leaves the budget out where there is one replica."""
     return {
-        "version": ".".join(version.split(".")[:2]),
-        "ingress": {"istio": {"enabled": True}},
-        "config": {
-            "network": {"ingress-class": "istio.ingress.networking.knative.dev"},
-            "features": {
-                "kubernetes.podspec-nodeselector": "enabled",
-                "kubernetes.podspec-tolerations": "enabled",
-                "kubernetes.podspec-topologyspreadconstraints": "enabled",
-                "secure-pod-defaults": "enabled",
-            },
+        "service": {"type": "ClusterIP"},
+        "autoscaling": {"enabled": True, "minReplicas": controllers.replicas},
+        "podDisruptionBudget": {"maxUnavailable": 1},
+        "nodeSelector": SYSTEM_NODES,
+    }
+
+
+def operator_values() -> dict[str, object]:
+    """The Knative operator. Its chart knows no node selector and no number of replicas."""
+    system = {"matchExpressions": [{"key": GROUP_LABEL, "operator": "In", "values": [SYSTEM_GROUP]}]}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [system]}}}
+    return {"knative_operator": {part: {"affinity": affinity} for part in ("knative_operator", "operator_webhook")}}
+
+
+def serving_spec(version: str, controllers: Controllers, timeout_seconds: int | None) -> dict[str, object]:
+    """Spec of KnativeServing. Of each controller but one pod may be taken away on purpose, of a single one that one."""
+    config: dict[str, object] = {
+        "network": {"ingress-class": "istio.ingress.networking.knative.dev"},
+        "features": {
+            "kubernetes.podspec-nodeselector": "enabled",
+            "kubernetes.podspec-tolerations": "enabled",
+            "kubernetes.podspec-topologyspreadconstraints": "enabled",
+            "secure-pod-defaults": "enabled",
         },
+    }
+    if timeout_seconds and timeout_seconds > _LONGEST_SECONDS:
+        # A revision with a longer one is refused.
+        config["defaults"] = {"max-revision-timeout-seconds": str(timeout_seconds)}
+    return {
+        "version": version,
+        "ingress": {"istio": {"enabled": True}},
+        "high-availability": {"replicas": controllers.replicas},
+        "podDisruptionBudgets": [{"name": budget, "minAvailable": controllers.replicas - 1} for budget in _BUDGETS],
+        "workloads": [{"name": workload, "nodeSelector": SYSTEM_NODES} for workload in _WORKLOADS],
+        "config": config,
     }

@@ -11,11 +11,12 @@ a model deployed for the first time would send all of them to its canary.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 
 from components.base.identity import Grant, Statement, allow, together
+from components.kubernetes.placement import SYSTEM_NODES
 from components.serving import ModelConfig
 from components.storage import StorageOutputs
 
@@ -71,7 +72,7 @@ def controller_values(mode: Mode) -> dict[str, object]:
         "domain": "svc.cluster.local",
         "domainTemplate": "{{ .Name }}-predictor.{{ .Namespace }}.{{ .IngressDomain }}",
     }
-    return {"kserve": {"controller": {"deploymentMode": mode, "gateway": gateway}}}
+    return {"kserve": {"controller": {"deploymentMode": mode, "gateway": gateway, "nodeSelector": SYSTEM_NODES}}}
 
 
 def runtime_values(mlserver_tag: str) -> dict[str, object]:
@@ -91,10 +92,14 @@ class Scaling:
 
 
 def predictor(
-    model: ModelConfig, storage_uri: pulumi.Input[str], service_account: pulumi.Input[str], scaling: Scaling
+    model: ModelConfig,
+    storage_uri: pulumi.Input[str],
+    service_account: pulumi.Input[str],
+    scaling: Scaling,
+    place: Mapping[str, object],
 ) -> dict[str, object]:
-    """`spec.predictor` of a model. CPU has a limit because the runtimes bring one of a core, which a larger request
-    would exceed."""
+    """`spec.predictor` of a model, with the fields of a pod that bring it to its place. CPU has a limit because the
+    runtimes bring one of a core, which a larger request would exceed."""
     runtime = RUNTIMES[model.format]
     resources: dict[str, object] = {"cpu": model.cpu, "memory": model.memory}
     spec: dict[str, object] = {
@@ -120,10 +125,13 @@ def predictor(
         "containerConcurrency": scaling.concurrent_requests,
     }
     spec |= {key: value for key, value in bounds.items() if value is not None}
-    if runtime.x86_only:
-        spec["nodeSelector"] = {"kubernetes.io/arch": "amd64"}
     if model.gpus:
         spec["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    # A group's own tolerations hold that for GPUs, where it has some.
+    spec |= place
+    if runtime.x86_only:
+        selector: Any = place.get("nodeSelector") or {}
+        spec["nodeSelector"] = {**selector, "kubernetes.io/arch": "amd64"}
     if scaling.mode == "Standard":
         # Knative sets a pod's security itself (feature `secure-pod-defaults`).
         spec["securityContext"] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
@@ -147,7 +155,13 @@ VISIBILITY = {
 """Labels that keep a model inside the cluster."""
 
 
-def splitter(stable: pulumi.Input[str], canary: pulumi.Input[str], percent: int, replicas: int) -> dict[str, object]:
+def splitter(
+    stable: pulumi.Input[str],
+    canary: pulumi.Input[str],
+    percent: int,
+    replicas: int,
+    place: Mapping[str, object],
+) -> dict[str, object]:
     """Spec of an InferenceGraph that gives each of two inference URLs its share of the requests. It takes whatever
     path it is asked under for a request to infer, and passes on the body but no headers (KServe, cmd/router)."""
     steps = [
@@ -155,6 +169,7 @@ def splitter(stable: pulumi.Input[str], canary: pulumi.Input[str], percent: int,
         {"name": "canary", "serviceUrl": canary, "weight": percent},
     ]
     return {
+        **place,
         "nodes": {"root": {"routerType": "Splitter", "steps": steps}},
         "minReplicas": replicas,
         "maxReplicas": max(replicas, 2),

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from mlops.cli import options
 
 if TYPE_CHECKING:
+    from localcloud.api_client import Pod
     from mlops.local.stack import LocalStack
 
 local_app = typer.Typer(
@@ -32,15 +35,18 @@ def status(
     from mlops.cli import ui
     from mlops.cli.errors import FailedError
     from mlops.cli.local.stranded import hint, stranded
-    from mlops.cli.views.local import as_data, parts_table
+    from mlops.cli.views.local import as_data, parts_table, pods_table
 
     stack = _stack()
-    parts = stack.parts()
+    parts, pods = stack.parts(), _pods(options.project_root())
     if as_json:
         state = {"strays": stack.strays(), "stack": stack.owner(), "stranded": list(stranded(options.project_root()))}
-        ui.print_json({**as_data(parts, stack.served(), stack.memory()), **state})
-    elif not parts:
+        on_cluster = {"pods": [asdict(pod) for pod in pods]}
+        ui.print_json({**as_data(parts, stack.served(), stack.memory()), **state, **on_cluster})
+    elif not parts and not pods:
         ui.out().print("There is no local stack. `mlops up -s local` (or `make up`) makes it.")
+    elif not parts:
+        pass
     elif watch and ui.out().is_terminal:
         with Live(parts_table(parts, stack.memory()), console=ui.out(), auto_refresh=False) as live:
             while True:
@@ -52,6 +58,8 @@ def status(
             if part.state in ("fails", "hangs"):
                 ui.out().print(f"{part.name}: {part.detail}", markup=False, soft_wrap=True)
         ui.out().print(_serving(stack.served()), markup=False)
+    if pods and not as_json:
+        ui.out().print(pods_table(pods))
     if words := hint(options.project_root()):
         ui.note(words)
     if strays := stack.strays():
@@ -193,6 +201,19 @@ def _stack() -> "LocalStack":
     from mlops.local.stack import LocalStack
 
     return LocalStack(options.project_root())
+
+
+def _pods(root: Path) -> "list[Pod]":
+    """Of the stacks that are on a cluster too; none where none is."""
+    noted = sorted((root / ".local" / "stacks").glob("*/cluster.json"))
+    if not noted:
+        return []
+    from mlops import stacks
+    from mlops.cli.local import cluster as clusters
+
+    project = stacks.project_name(root)
+    places = [(file.parent.name, clusters.Cluster.noted(file.parent)) for file in noted]
+    return [pod for stack, place in places if place for pod in clusters.pods(place, project, stack)]
 
 
 def _serving(served: Mapping[str, object]) -> str:

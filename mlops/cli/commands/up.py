@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from mlops.cli import options
+from mlops.cli.errors import BadInputError
 
 
 def up(
@@ -14,6 +15,14 @@ def up(
     infrastructure_only: Annotated[
         bool, typer.Option("--infrastructure-only", help="On this machine: no services, no loop.")
     ] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="kind|k3d|CONTEXT",
+            help="On this machine: put the Kubernetes objects onto this cluster.",
+        ),
+    ] = None,
     port: Annotated[
         list[str] | None,
         typer.Option("--port", metavar="PART=NNN", help="On this machine: port of a part, as recommender=8001."),
@@ -31,6 +40,10 @@ def up(
     come up too: MLflow, the recommender, the loop, which runs once, on AWS's
     APIs emulated on loopback; [bold]mlops local status[/] looks after them.
 
+    With --cluster the Kubernetes objects go to a real cluster as well: one that
+    kind or k3d makes for the stack, or a context of your kubeconfig that is
+    marked as the platform's own. Destroy takes all of it away again.
+
     Any other stack is checked and planned; then your own `pulumi up` runs,
     with your backend and your AWS credentials. The first time, make the stack
     in your backend: pulumi stack init dev.
@@ -38,6 +51,7 @@ def up(
     \b
     mlops up -s local
     mlops up -s local --port recommender=8001
+    mlops up -s local --cluster kind
     mlops up -s prod --here           production's shape, on this machine
     mlops up -s dev                   AWS; pulumi shows a preview and asks
     mlops up -s dev --yes -- --diff   what follows -- is pulumi's
@@ -45,17 +59,19 @@ def up(
     from mlops.cli.planning import planned
 
     target = options.target(stack)
+    if cluster and not options.is_local(target, here=here):
+        raise BadInputError(f"--cluster is for stacks on this machine, and {target.stack} is in the cloud; add --here.")
     if not infrastructure_only and options.belongs_here(target):
         from mlops.cli.local.up import bring_everything_up
 
-        bring_everything_up(target, asked_ports=port or (), as_json=as_json)
+        bring_everything_up(target, asked_ports=port or (), as_json=as_json, cluster=cluster)
         return
     plan = planned(target)
     if options.is_local(target, here=here):
         from mlops.cli import ui
         from mlops.cli.local.infrastructure import bring_up
 
-        up = bring_up(target, plan, as_json=as_json)
+        up = bring_up(target, plan, as_json=as_json, cluster=cluster)
         if as_json:
             ui.print_json(up.data)
         return

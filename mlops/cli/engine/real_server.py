@@ -34,19 +34,18 @@ class OnServer:
 
 
 @contextmanager
-def opened(on: OnServer, graphs: Sequence[Graph], folder: Path) -> Generator["RealApiServer"]:
+def opened(on: OnServer, graphs: Sequence[Graph]) -> Generator["RealApiServer"]:
     """The server, once it is sure that nothing of somebody else's is in the way and the user agrees. Whatever was
     made there is gone afterwards, however it ends.
 
     Args:
         graphs: what the rehearsal will make at one time or another.
-        folder: for what is known of the server.
 
     Raises:
         BadInputError: the server cannot be used, holds objects of those names, or nobody agreed.
         FailedError: something is left there.
     """
-    server = _connected(on, graphs[-1], folder)
+    server = _connected(on, graphs[-1])
     where = f"{server.server} (context {server.context} of {on.kubeconfig})"
     try:
         foreign, old = server.foreign(graphs), server.remains()
@@ -54,7 +53,7 @@ def opened(on: OnServer, graphs: Sequence[Graph], folder: Path) -> Generator["Re
         raise BadInputError(f"--kubeconfig {on.kubeconfig}: {error}") from None
     if foreign:
         raise BadInputError(
-            f"{where} holds {_listed(foreign)}, which a rehearsal did not make. A rehearsal makes objects of these "
+            f"{where} holds {listed(foreign)}, which a rehearsal did not make. A rehearsal makes objects of these "
             "names and deletes them with all that is in them, so it takes nothing over. Rehearse on an empty cluster "
             "of your own (kind, k3d, minikube)."
         )
@@ -68,12 +67,12 @@ def opened(on: OnServer, graphs: Sequence[Graph], folder: Path) -> Generator["Re
     _clean(server, where, "the rehearsal")
 
 
-def _connected(on: OnServer, graph: Graph, folder: Path) -> "RealApiServer":
+def _connected(on: OnServer, graph: Graph) -> "RealApiServer":
     try:
         from localcloud.api_client import ApiClient
         from localcloud.api_server import RealApiServer, mark
 
-        return RealApiServer(ApiClient(on.kubeconfig, folder), mark("rehearsal", graph.project, graph.stack))
+        return RealApiServer(ApiClient(on.kubeconfig), mark("rehearsal", graph.project, graph.stack))
     except ImportError:
         raise BadInputError(
             "--kubeconfig needs the kubernetes client, which is not installed: `uv sync`, or `pip install kubernetes`."
@@ -97,7 +96,7 @@ def _agree(where: str, graphs: Sequence[Graph], old: "Sequence[Live]", *, yes: b
     if any(is_release(node.type) for graph in graphs for node in graph):
         says.append("Helm releases are not sent.")
     if old:
-        says.append(f"An earlier rehearsal has left {_listed(old)}, which is deleted first.")
+        says.append(f"An earlier rehearsal has left {listed(old)}, which is deleted first.")
     ui.note(" ".join(says))
     if yes:
         return
@@ -121,6 +120,7 @@ def _clean_after_failure(server: "RealApiServer", where: str) -> None:
         ui.problem(str(error))
 
 
-def _listed(found: "Sequence[Live]") -> str:
+def listed(found: "Sequence[Live]") -> str:
+    """Some of them by name, the rest counted."""
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return ", ".join(str(live) for live in found[:NAMED]) + more

@@ -89,7 +89,7 @@ def rehearsal(target: Target, *graphs: Graph, on: OnServer | None = None) -> Gen
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlops-rehearsal-")))
-        server = stack.enter_context(opened(on, graphs, folder / "api-server")) if on else None
+        server = stack.enter_context(opened(on, graphs)) if on else None
         cloud = stack.enter_context(cloud_for(target, folder / "cloud", api_server=server, throwaway=True))
         yield Rehearsal(target=target, cloud=cloud, left_out=server.left_out if server else ())
 

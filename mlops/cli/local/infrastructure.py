@@ -17,7 +17,9 @@ from mlops.cli import ui
 from mlops.cli.engine import protection
 from mlops.cli.engine.driver import as_data, cloud_for, demand, operate, stack_in
 from mlops.cli.errors import BadInputError, FailedError
+from mlops.cli.local import cluster as clusters
 from mlops.cli.options import Target, belongs_here
+from mlops.cli.planning import planned
 from mlops.cli.views.board import tally
 from mlops.local.stack import LocalStack
 from mlops.plan.graph import Graph, Node
@@ -43,19 +45,27 @@ class Up:
     """The same for a machine."""
 
 
-def bring_up(target: Target, plan: Plan, *, as_json: bool) -> Up:
+def bring_up(target: Target, plan: Plan, *, as_json: bool, cluster: str | None = None) -> Up:
     """Bring the stack up and show what there is; with `as_json` only its progress.
+
+    Args:
+        cluster: where its Kubernetes objects go besides the files; None for where they are already, if anywhere.
 
     Raises:
         FailedError: a resource failed; with `as_json` the result was printed.
+        BadInputError: the cluster cannot be used.
     """
-    with cloud_for(target, folder(target)) as cloud:
+    place = clusters.chosen(target, folder(target), cluster)
+    server = clusters.opened(target, place, plan.graph, folder(target)) if place else None
+    with cloud_for(target, folder(target), api_server=server) as cloud:
         stack = stack_in(cloud, target)
         result, board = operate(f"up {target.stack}", plan.graph, stack.up)
         graph = stack.graph()
         kubernetes = cloud.kubernetes_folder
         things = tuple(cloud.world)
     data = {"stack": target.stack, **as_data(result, board), "outputs": result.outputs}
+    if place and server:
+        data |= {"cluster": place.context, "left_out": sorted(set(server.left_out))}
     if as_json and not result.ok:
         ui.print_json(data)
     demand(result, f"Bringing {target.stack} up", _goes_on("up", target))
@@ -76,6 +86,14 @@ def bring_up(target: Target, plan: Plan, *, as_json: bool) -> Up:
         )
     shown = kubernetes.relative_to(target.root)
     console.print(f"  Kubernetes objects as YAML: {shown}. Down again: {_command('destroy', target)}", markup=False)
+    if place and server:
+        console.print(
+            f"  The objects are on cluster {place.context} as well; `mlops local status` shows their pods.",
+            markup=False,
+        )
+        if server.left_out:
+            left_out = ", ".join(sorted(set(server.left_out)))
+            console.print(f"  Not sent (Helm installs these, or the kinds they need): {left_out}", markup=False)
     return up
 
 
@@ -90,7 +108,9 @@ def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bo
         _report({"stack": target.stack, "existed": False}, f"{target.stack} is not up; nothing to destroy.", as_json)
         _tell_stranded(target)
         return
-    with cloud_for(target, folder(target)) as cloud:
+    place = clusters.Cluster.noted(folder(target))
+    server = clusters.opened(target, place, planned(target).graph, folder(target)) if place else None
+    with cloud_for(target, folder(target), api_server=server) as cloud:
         stack = stack_in(cloud, target)
         graph = stack.graph()
         protected = protection.check(target, graph, exclude=exclude_protected, up=_command("up", target))
@@ -105,6 +125,8 @@ def take_down(target: Target, *, yes: bool, exclude_protected: bool, as_json: bo
     if left and not protected:
         names = ", ".join(sorted({one.name for one in left}))
         raise FailedError(f"{target.stack} is destroyed, but something is left over: {names}.")
+    if place and not left:
+        clusters.left_behind(target, place, graph.project)
     if not left:
         _remove(target)
     done = f"{tally(board.counts)} in {result.seconds:.1f} s"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.live import Live
 from rich.markup import escape
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from mlops.cli import ui
 from mlops.local.stack import Part
+
+if TYPE_CHECKING:
+    from localcloud.api_client import Pod
 
 NOTHING: Mapping[str, int] = {}
 ROOMY_COLUMNS = 110
@@ -42,6 +45,12 @@ def parts_table(parts: Sequence[Part], memory: Mapping[str, int] = NOTHING) -> T
             cells += [held, f"[dim]{escape(part.detail or part.what)}[/]"]
         table.add_row(*cells)
     return table
+
+
+def pods_table(pods: "Sequence[Pod]") -> Table:
+    """The pods of a stack that is on a cluster too."""
+    rows = [(pod.namespace, pod.name, pod.state, "yes" if pod.ready else "no", str(pod.restarts or "")) for pod in pods]
+    return ui.table("On the cluster", "Namespace", "Pod", "State", "Ready", ("Restarts", "right"), rows=rows)
 
 
 def as_data(parts: Sequence[Part], served: Mapping[str, Any], memory: Mapping[str, int]) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Where pods run and what they ask of a node: controllers on the system nodes, workloads in the group they name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+GROUP_LABEL = "mlops.platform/group"
+"""Label of every node: the group that it belongs to."""
+SYSTEM_GROUP = "system"
+SYSTEM_NODES = {GROUP_LABEL: SYSTEM_GROUP}
+"""Node selector of controllers: not on spot nodes that are bought for models, nor on those with GPUs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taint:
+    """What keeps pods off a node unless they tolerate it, in Kubernetes' own words."""
+
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePlaces:
+    """The cluster's groups of nodes, with their taints."""
+
+    taints: Mapping[str, tuple[Taint, ...]]
+
+    def of(self, group: str | None) -> dict[str, object]:
+        """The fields of a pod that bring it into a group, taints or not; without a group nothing, which leaves it to
+        the scheduler and to nodes without taints."""
+        if group is None:
+            return {}
+        tolerations = [
+            {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect}
+            for taint in self.taints[group]
+        ]
+        return {"nodeSelector": {GROUP_LABEL: group}, **({"tolerations": tolerations} if tolerations else {})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controllers:
+    """How many there are of each controller that the platform installs."""
+
+    replicas: int
+
+    @property
+    def budget(self) -> dict[str, object]:
+        """Switch of a disruption budget; with a single replica it would only block node upgrades."""
+        return {"enabled": self.replicas > 1}
+
+
+_REQUESTS = {
+    # values.yaml at v1.21.1, the example beside `resources` of each part.
+    "cert-manager": ("10m", "32Mi"),
+    # values.yaml at helm-chart-2.9.0, the example beside `resources` of each part.
+    "external-secrets": ("10m", "32Mi"),
+    # aws/eks-charts, stable/aws-load-balancer-controller/values.yaml at 3.5.0, the example beside `resources`.
+    "aws-load-balancer-controller": ("100m", "128Mi"),
+    # kubernetes/autoscaler, charts/cluster-autoscaler/values.yaml, the example beside `resources`.
+    "cluster-autoscaler": ("100m", "300Mi"),
+    # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
+    # values.yaml, `node.resources`.
+    "nvidia-device-plugin": ("10m", "40Mi"),
+    # Its chart only has Helm's own example of 100m, for the proxy of a node's credentials; the same as above.
+    "eks-pod-identity-agent": ("10m", "40Mi"),
+}
+"""CPU and memory by project, from its own advice. Charts that request by themselves are left alone."""
+
+
+def requested(project: str) -> dict[str, object]:
+    """`resources` of a project's containers: what it asks of a node. No limits: a controller that reaches one is killed
+    when the cluster grows, and not before."""
+    cpu, memory = _REQUESTS[project]
+    return {"requests": {"cpu": cpu, "memory": memory}}
+
+
+def on_system_nodes(project: str) -> dict[str, object]:
+    """Where a controller runs and what it asks for, under the keys that charts have in common."""
+    return {"nodeSelector": SYSTEM_NODES, "resources": requested(project)}

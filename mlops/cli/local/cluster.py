@@ -1,0 +1,208 @@
+"""A real cluster under a stack on this machine: which one, whose it is, and what the stack has on it."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from localcloud.kubernetes_objects import ObjectKey
+from localcloud.provider import RefusedError
+from mlops.cli import ui
+from mlops.cli.engine.real_server import listed
+from mlops.cli.errors import BadInputError, FailedError
+from mlops.cli.options import Target
+from mlops.plan.graph import Graph
+
+if TYPE_CHECKING:
+    from localcloud.api_client import ApiClient, Pod
+    from localcloud.api_server import RealApiServer
+
+OWN = "mlops"
+"""Name of a cluster that a tool makes for the stack."""
+MARK = ObjectKey(api_version="v1", kind="ConfigMap", namespace="kube-system", name="mlops-platform")
+"""Object by which a cluster is known as the platform's own."""
+_GONE_SECONDS = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A program that makes clusters in containers."""
+
+    make: Sequence[str]
+    delete: Sequence[str]
+    context: str
+    """That it adds to the kubeconfig."""
+    home: str
+
+
+TOOLS = {
+    "kind": Tool(
+        make=("kind", "create", "cluster", "--name", OWN, "--wait", "120s"),
+        delete=("kind", "delete", "cluster", "--name", OWN),
+        context=f"kind-{OWN}",
+        home="https://kind.sigs.k8s.io",
+    ),
+    "k3d": Tool(
+        make=("k3d", "cluster", "create", OWN, "--wait"),
+        delete=("k3d", "cluster", "delete", OWN),
+        context=f"k3d-{OWN}",
+        home="https://k3d.io",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """The cluster that a stack is on."""
+
+    kubeconfig: str
+    context: str
+    made_by: str = ""
+    """Tool that made it for this stack, and takes it away again."""
+
+    @classmethod
+    def noted(cls, folder: Path) -> "Cluster | None":
+        """The one that a stack was brought up on, if it was one."""
+        note = folder / "cluster.json"
+        return cls(**json.loads(note.read_text())) if note.exists() else None
+
+    def note(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cluster.json").write_text(json.dumps(asdict(self)))
+
+
+def chosen(target: Target, folder: Path, name: str | None) -> Cluster | None:
+    """The cluster that a stack goes to: the one that was asked for, else the one that it is on already.
+
+    Args:
+        folder: of the stack's state.
+        name: `kind`, `k3d`, or a context of the user's kubeconfig; None for whatever the stack is on.
+
+    Raises:
+        BadInputError: it is somewhere else already, or there is no such cluster.
+    """
+    before = Cluster.noted(folder)
+    if name is None:
+        return before
+    context = TOOLS[name].context if name in TOOLS else name
+    if before and before.context != context:
+        raise BadInputError(
+            f"{target.stack} is on cluster {before.context}. Destroy it there before it moves: {_destroy(target)}"
+        )
+    if before is None and folder.exists():
+        raise BadInputError(
+            f"{target.stack} is up without a cluster. Destroy it before it moves to one: {_destroy(target)}"
+        )
+    return before or _found(name, context)
+
+
+def opened(target: Target, cluster: Cluster, graph: Graph, folder: Path) -> "RealApiServer":
+    """The cluster's API server, for the stack's objects.
+
+    Raises:
+        BadInputError: it does not answer, is not the platform's own, or holds somebody else's objects of those names.
+    """
+    from localcloud.api_server import RealApiServer, mark
+
+    client = _client(cluster)
+    server = RealApiServer(client, mark("local", graph.project, target.stack))
+    try:
+        if cluster.made_by and client.get(MARK) is None:
+            client.create({"apiVersion": MARK.api_version, "kind": MARK.kind, "metadata": {"name": MARK.name}}, MARK)
+        if client.get(MARK) is None:
+            raise BadInputError(
+                f"Cluster {cluster.context} ({server.server}) is not marked as the platform's own, and nothing is put "
+                f"onto somebody else's. If it is yours for this: kubectl --context {cluster.context} -n "
+                f"{MARK.namespace} create configmap {MARK.name}"
+            )
+        foreign = server.foreign([graph])
+    except RefusedError as error:
+        raise BadInputError(f"Cluster {cluster.context}: {error}") from None
+    if foreign:
+        raise BadInputError(f"Cluster {cluster.context} holds {listed(foreign)}, which {target.stack} did not make.")
+    cluster.note(folder)
+    return server
+
+
+def left_behind(target: Target, cluster: Cluster, project: str) -> None:
+    """Take everything of the stack off its cluster, and the cluster where it was made for the stack.
+
+    Raises:
+        FailedError: something is left.
+    """
+    from localcloud.api_server import RealApiServer, mark
+
+    server = RealApiServer(_client(cluster), mark("local", project, target.stack))
+    left = server.clean_up(_GONE_SECONDS)
+    if left:
+        lines = [f"On cluster {cluster.context} something of {target.stack} is left:", *(f"  {line}" for line in left)]
+        raise FailedError("\n".join(lines))
+    if cluster.made_by:
+        _run(TOOLS[cluster.made_by].delete)
+
+
+def pods(cluster: Cluster, project: str, stack: str) -> "list[Pod]":
+    """The pods in the stack's namespaces.
+
+    Raises:
+        FailedError: the cluster does not answer.
+    """
+    from localcloud.api_server import LABEL, mark
+
+    try:
+        client = _client(cluster)
+        made = client.labelled(LABEL, mark("local", project, stack))
+        return client.pods(sorted({live.key.name for live in made if live.key.kind == "Namespace"}))
+    except (RefusedError, BadInputError) as error:
+        raise FailedError(str(error)) from None
+
+
+def _client(cluster: Cluster) -> "ApiClient":
+    try:
+        from localcloud.api_client import ApiClient
+
+        return ApiClient(Path(cluster.kubeconfig), cluster.context)
+    except ImportError:
+        raise BadInputError(
+            "--cluster needs the kubernetes client, which is not installed: `uv sync`, or `pip install kubernetes`."
+        ) from None
+    except RefusedError as error:
+        raise BadInputError(f"Cluster {cluster.context}: {error}") from None
+
+
+def _found(name: str, context: str) -> Cluster:
+    kubeconfig = os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or str(Path.home() / ".kube" / "config")
+    if name not in TOOLS:
+        return Cluster(kubeconfig=kubeconfig, context=context)
+    tool = TOOLS[name]
+    if context in _contexts(Path(kubeconfig)):
+        return Cluster(kubeconfig=kubeconfig, context=context)
+    if not shutil.which(name):
+        raise BadInputError(
+            f"--cluster {name} needs {name}, which is not on PATH ({tool.home}). Or name a context of your kubeconfig, "
+            "or leave --cluster out: the services then run as processes."
+        )
+    ui.note(f"$ {' '.join(tool.make)}")
+    _run(tool.make)
+    return Cluster(kubeconfig=kubeconfig, context=context, made_by=name)
+
+
+def _contexts(kubeconfig: Path) -> list[str]:
+    content = yaml.safe_load(kubeconfig.read_text()) if kubeconfig.exists() else None
+    return [str(one["name"]) for one in (content or {}).get("contexts") or ()]
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise FailedError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def _destroy(target: Target) -> str:
+    return f"mlops destroy -s {target.given}" + ("" if target.stack == "local" else " --here")

@@ -1,0 +1,33 @@
+"""`make images`: the services' images under the names that manifests ask for."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, executable
+
+
+def images(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools" / "images.py"), *arguments]
+    return subprocess.run(command, env={**os.environ, "PATH": str(path)}, capture_output=True, text=True, timeout=120)
+
+
+def test_without_a_builder_it_says_which_would_do(tmp_path: Path) -> None:
+    answer = images(tmp_path)
+    assert answer.returncode == 2
+    assert "none of docker, podman, buildah is on PATH" in answer.stderr
+
+
+@pytest.mark.parametrize(("tool", "verb"), [("docker", "build"), ("podman", "build"), ("buildah", "bud")])
+def test_each_image_is_built_under_the_name_that_the_manifests_have(tmp_path: Path, tool: str, verb: str) -> None:
+    asked = tmp_path / "asked"
+    executable(tmp_path / "bin" / tool, f'echo "$@" >>{asked}')
+    answer = images(tmp_path / "bin", "-s", "dev")
+    assert answer.returncode == 0, answer.stderr
+    registry = "000000000000.dkr.ecr.us-east-1.amazonaws.com/mlops-dev"
+    assert [line.rpartition(" ")[0] for line in asked.read_text().splitlines()] == [
+        f"{verb} --target {part} --tag {registry}/{part}:0.1.0" for part in ("recommender", "pipelines")
+    ]

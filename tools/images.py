@@ -1,0 +1,109 @@
+"""Builds the services' images under the names that a stack's manifests ask for, and hands them to its cluster.
+
+    .venv/bin/python tools/images.py                  stack local, with docker, podman or buildah, whichever is there
+    .venv/bin/python tools/images.py -s dev --load kind
+
+Nothing is pushed: a registry on AWS is filled by a pipeline that may write to it.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from set_up import ROOT, SERVICES
+from steps import StepError, run
+
+PARTS = ("recommender", "pipelines")
+"""Targets of services/Dockerfile, and repositories of the platform's registry."""
+TOOLS = ("docker", "podman", "buildah")
+"""What can build, in the order in which it is looked for."""
+CLUSTER = "mlops"
+"""Cluster that `mlops up --cluster kind` or `k3d` makes."""
+
+
+@dataclass(frozen=True)
+class Image:
+    part: str
+    name: str
+    """With registry and tag, as the manifests have it."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description="Build the services' images and hand them to a stack's cluster.")
+    parser.add_argument("-s", "--stack", default="local", help="whose manifests name them (local)")
+    parser.add_argument("--load", choices=("kind", "k3d"), help="hand them to the cluster that this tool made")
+    given = parser.parse_args(arguments)
+    tool = next((name for name in TOOLS if shutil.which(name)), None)
+    if tool is None:
+        return _ended(f"none of {', '.join(TOOLS)} is on PATH, and one of them has to build the images.", 2)
+    if given.load and not shutil.which(given.load):
+        return _ended(f"--load {given.load} needs {given.load}, which is not on PATH.", 2)
+    try:
+        images = wanted(given.stack)
+        for image in images:
+            run(f"build {image.name} with {tool}", build_command(tool, image))
+            if given.load:
+                _load(tool, given.load, image)
+    except StepError as failure:
+        return _ended(str(failure), 1)
+    return 0
+
+
+def wanted(stack: str) -> list[Image]:
+    """The services' images as the stack's plan names them; none where it deploys no recommender.
+
+    Raises:
+        StepError: the stack cannot be planned.
+    """
+    command = [sys.executable, "-m", "mlops.cli", "plan", "-s", stack, "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise StepError(done.stderr.strip().removeprefix("Error: "))
+    names: dict[str, str] = {}
+    for node in json.loads(done.stdout)["nodes"]:
+        if node["type"] != "kubernetes:apps/v1:Deployment":
+            continue
+        for container in node["inputs"]["spec"]["template"]["spec"]["containers"]:
+            part = str(container["image"]).rpartition("/")[2].partition(":")[0]
+            if part in PARTS:
+                names[part] = container["image"]
+    if not names:
+        raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no serving.recommender.")
+    return [Image(part, names[part]) for part in PARTS if part in names]
+
+
+def build_command(tool: str, image: Image) -> list[str]:
+    """The command that builds one image; buildah has the same arguments under another name."""
+    verb = "bud" if tool == "buildah" else "build"
+    return [tool, verb, "--target", image.part, "--tag", image.name, str(SERVICES)]
+
+
+def _load(tool: str, cluster: str, image: Image) -> None:
+    """By an archive, which both take whatever built the image."""
+    with tempfile.TemporaryDirectory(prefix="mlops-image-") as folder:
+        archive = Path(folder) / f"{image.part}.tar"
+        if tool == "buildah":
+            save = ["buildah", "push", image.name, f"docker-archive:{archive}:{image.name}"]
+        else:
+            save = [tool, "save", "--output", str(archive), image.name]
+        run(f"save {image.name}", save)
+        load = {
+            "kind": ["kind", "load", "image-archive", str(archive), "--name", CLUSTER],
+            "k3d": ["k3d", "image", "import", str(archive), "--cluster", CLUSTER],
+        }
+        run(f"hand {image.name} to {cluster}", load[cluster])
+
+
+def _ended(message: str, code: int) -> int:
+    print(f"images: {message}", file=sys.stderr)  # noqa: T201
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
