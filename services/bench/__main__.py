@@ -1,9 +1,10 @@
 """Measure what is promised: `python -m bench`, about half an hour; `python -m bench load --quick` for a minute.
 
 Parts: load (latencies and swaps under Poisson arrivals), locust (the same load by Locust), loop (the loop on 5,000
-events), bulk (on 5 million). In the part load two figures say whether the others are the service's own: `others` is how
-many cores everything else on the machine used (MLflow and the fetching child included), `late` how late the generator
-itself came to send, p99. Where it is late by more than a few milliseconds, the machine was too busy to measure on.
+events), bulk (on 5 million), ratings (quality on real people's ratings, which are fetched from PyPI). In the part load
+two figures say whether the others are the service's own: `others` is how many cores everything else on the machine used
+(MLflow and the fetching child included), `late` how late the generator itself came to send, p99. Where it is late by
+more than a few milliseconds, the machine was too busy to measure on.
 """
 
 import argparse
@@ -17,13 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import loop, visitors
+from bench import loop, ratings, visitors
 from bench.rows import Row
 from bench.scenarios import LARGE, SMALL, Result, Size, folder_swaps, registry_swaps, steady
 
 P95_MS = 10.0
 P99_MS = 25.0
-PARTS = ("load", "locust", "loop", "bulk")
+PARTS = ("load", "locust", "loop", "bulk", "ratings")
 
 
 def main() -> int:
@@ -61,6 +62,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         ("locust", partial(visitors.rows, options.rate, options.seconds)),
         ("loop", partial(loop.rows, loop.SAMPLE)),
         ("bulk", partial(loop.rows, loop.BULK)),
+        ("ratings", ratings.rows),
     ):
         if name in parts:
             with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -151,14 +151,14 @@ def als(matrix: Csr, wanted: Hyperparameters) -> Csr:
     from implicit.cpu.als import AlternatingLeastSquares
     from threadpoolctl import threadpool_limits
 
-    model = AlternatingLeastSquares(
-        factors=wanted.factors,
-        regularization=wanted.factor_regularization,
-        iterations=wanted.iterations,
-        random_state=_SEED,
-    )
     # The library runs threads of its own; linear algebra's below them would fight for the same cores.
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=wanted.factors,
+            regularization=wanted.factor_regularization,
+            iterations=wanted.iterations,
+            random_state=_SEED,
+        )
         model.fit(sparse.csr_matrix(matrix.astype(np.float32)), show_progress=False)
     factors = np.asarray(model.item_factors, np.float64)
     ridge = factors.T @ factors + wanted.factor_regularization * np.eye(factors.shape[1])

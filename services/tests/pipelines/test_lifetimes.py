@@ -106,7 +106,9 @@ def test_what_was_delivered_as_it_came_is_taken_in_once_and_removed(shop: Shop) 
     first = next(batch for batch in taken.batches if batch.source.endswith("stream-1.gz"))
     assert (first.rows, first.repeated, first.without_consent, first.quarantined) == (5, 5, 1, 1)
     assert lake.keys("raw", "delivered/") == lake.keys("raw", "events/dt=") == []
-    assert not [name for name, body in shop.objects() if b"e99" in body or b'"cy"' in body]
+    holding = {name.rpartition("-")[2] for name in shop.naming(shop.person("cy"))}
+    assert holding == {"raw/users.parquet"}, "her refusal, and nothing else of hers"
+    assert not [name for name, body in shop.objects() if b'"cy"' in body]
     assert shop.ingest() == taken
     assert reject(shop.context().raw, first.name) > 0
 

@@ -40,8 +40,8 @@ def test_rows_of_als_rank_as_the_library_itself_ranks() -> None:
     matrix = taken(products=40)
     wanted = Hyperparameters(algorithm="als", neighbours=40, factors=8, factor_regularization=1.0)
     scores = (matrix @ learn(matrix, wanted)).toarray()
-    model = AlternatingLeastSquares(factors=8, regularization=1.0, iterations=15, random_state=3, use_cg=False)
     with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(factors=8, regularization=1.0, iterations=15, random_state=3, use_cg=False)
         model.fit(sparse.csr_matrix(matrix), show_progress=False)
     scores[matrix.toarray() > 0] = -np.inf
     people = sparse.csr_matrix(matrix)

