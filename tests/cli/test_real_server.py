@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run, stack_file
-from tests.localcloud.fake_api_server import FakeApiServer, serving
+from tests.localcloud.fake_api_server import FakeApiServer, Object, serving
 
 pytestmark = pytest.mark.engine
 
@@ -80,13 +80,19 @@ def test_a_rehearsal_that_fails_takes_away_what_it_made_and_says_so(mlops: Run, 
 
 
 def test_what_cannot_be_taken_away_is_named(mlops: Run, server: FakeApiServer) -> None:
-    server.refusal, server.refused_kind = "no more storage classes", "StorageClass"
-    server.on_create = lambda made: (
-        made["kind"] == "Namespace" and server.make("Secret", "mine", made["metadata"]["name"])
-    )
+    filled: list[str] = []
+
+    def fill(made: Object) -> None:
+        """Somebody puts something into the first namespace; from then on nothing more can be made."""
+        if made["kind"] == "Namespace" and not filled:
+            filled.append(made["metadata"]["name"])
+            server.make("Secret", "mine", filled[0])
+            server.refusal = "quota exceeded"
+
+    server.on_create = fill
     code, text = rehearse(mlops, server, "--yes")
     assert code == 1
-    assert 'Namespace "cert-manager" stays: somebody else put Secret "cert-manager/mine" into it' in text
+    assert f'Namespace "{filled[0]}" stays: somebody else put Secret "{filled[0]}/mine" into it' in text
     assert "is deleted again" not in text
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from node import certificates, images, settings
 from node.places import (
-    API_PORT,
-    DNS_SERVICE,
     INSIDE,
     NAMESPACE,
     NODE,
@@ -247,6 +245,3 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise NodeError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
-
-
-__all__ = ["API_PORT", "DNS_SERVICE", "NodeError", "down", "enter", "kubectl", "lacking", "up"]
