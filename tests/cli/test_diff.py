@@ -184,7 +184,7 @@ def test_options_that_cannot_be_used_are_refused_in_a_sentence(
 @pytest.mark.usefixtures("engine")
 def test_what_runs_on_this_machine_is_the_base_when_none_is_named(mlops: Run, project: Path) -> None:
     stack_file(project, SMALL)
-    assert mlops("up", "-s", "qa", "--here").code == 0
+    assert mlops("up", "-s", "qa", "--here", "--infrastructure-only").code == 0
     same = mlops("diff", "-s", "qa")
     assert (same.code, same.out.splitlines()[0]) == (0, "qa: nothing changes"), same.text
     stack_file(project, WITHOUT_STREAM)

@@ -61,7 +61,7 @@ def test_up_without_credentials_is_refused_before_pulumi_runs(mlops: Run, pulumi
 def test_the_profile_that_a_stack_names_must_be_in_the_aws_files(
     mlops: Run, project: Path, tmp_path: Path, pulumi: dict[str, str]
 ) -> None:
-    text = "config:\n  mlops:tier: local\n  mlops:platform: {account: {profile: team}}\n"
+    text = "config:\n  mlops:tier: dev\n  mlops:platform: {account: {profile: team}}\n"
     (project / "Pulumi.dev.yaml").write_text(text)
     answer = mlops("up", "-s", "dev", **pulumi, **CREDENTIALS)
     assert answer.code == 2

@@ -76,7 +76,7 @@ def test_two_stacks_are_told_apart(mlops: Run) -> None:
     assert "Only in prod" in answer.out
     assert "instanceClass" in answer.out
     found = mlops("plan", "-s", "prod", "--against", "dev", "--json").json()
-    assert {"added", "removed", "changed"} == set(found)
+    assert {"version", "added", "removed", "changed"} == set(found)
     assert "data-pipeline-brokers" in {node["name"] for node in found["added"]}
 
 

@@ -32,7 +32,7 @@ def test_settings_that_one_stack_cannot_come_to_from_another_are_refused_with_th
 
 @pytest.mark.usefixtures("stacks")
 def test_a_network_that_moves_is_refused_for_what_cannot_follow(mlops: Run) -> None:
-    found = mlops("validate", "-s", "moved", "--from", "start", "--json").json()
+    found = mlops("validate", "-s", "moved", "--from", "start", "--json").json()["stacks"]
     assert "different VPC" in found[0]["problem"]
     assert "not in the same Vpc" in found[0]["problem"]
 
