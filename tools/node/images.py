@@ -31,7 +31,7 @@ int main(void) {
 
 def pause(home: Home) -> Path:
     """The archive of the image that every pod begins with."""
-    folder = home.path / "images"
+    folder = home.images
     archive = folder / "pause.tar"
     if archive.exists():
         return archive

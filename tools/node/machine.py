@@ -4,12 +4,13 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from node import certificates, images, settings
 from node.places import (
+    CLOUD_ADDRESS,
+    DATABASE_ADDRESS,
     INSIDE,
     NAMESPACE,
     NODE,
@@ -19,16 +20,10 @@ from node.places import (
     SOCKET,
     Home,
 )
+from node.processes import NAMESPACE_FILE, NodeError, end, enter, start, wait
 from node.programs import missing
 
 NEEDED = ("containerd", "runc", "ctr", "ip", "iptables", "ipset", "nsenter", "openssl", "gcc", "mount")
-_NAMESPACE_FILE = Path("/run/netns") / NAMESPACE
-_ENTER = ("nsenter", f"--net={_NAMESPACE_FILE}")
-_PARTS = ("etcd", "apiserver", "manager", "scheduler", "containerd", "kubelet", "proxy", "dns", "policies")
-
-
-class NodeError(Exception):
-    """The node does not come up, or cannot here. One sentence with what was said."""
 
 
 def lacking(home: Home) -> list[str]:
@@ -66,35 +61,35 @@ def up(home: Home, say: Callable[[str], object]) -> None:
     certificates.make(home)
     settings.write(home)
     say("etcd, API server")
-    _start(home, "etcd", settings.etcd(home))
-    _wait(home, "etcd", ["curl", "-fsS", "http://127.0.0.1:2379/health"], 30)
-    _start(home, "apiserver", settings.api_server(home))
-    _wait(home, "apiserver", [*_kubectl(home), "get", "--raw", "/readyz"], 240)
+    start(home, "etcd", settings.etcd(home))
+    wait(home, "etcd", ["curl", "-fsS", "http://127.0.0.1:2379/health"], 30)
+    start(home, "apiserver", settings.api_server(home))
+    wait(home, "apiserver", [*_kubectl(home), "get", "--raw", "/readyz"], 240)
     say("controllers, scheduler, containerd")
-    _start(home, "manager", settings.manager(home))
-    _start(home, "scheduler", settings.scheduler(home))
+    start(home, "manager", settings.manager(home))
+    start(home, "scheduler", settings.scheduler(home))
     Path(SOCKET).parent.mkdir(parents=True, exist_ok=True)
-    _start(home, "containerd", ["containerd", "--config", str(home.run / "containerd.toml")])
-    _wait(home, "containerd", ["ctr", "--address", SOCKET, "version"], 30)
+    start(home, "containerd", ["containerd", "--config", str(home.run / "containerd.toml")])
+    wait(home, "containerd", ["ctr", "--address", SOCKET, "version"], 30)
     images.load(images.pause(home))
     say("kubelet, proxy, names, network policies")
-    _start(home, "kubelet", settings.kubelet(home))
-    _start(home, "proxy", [home.program("kube-proxy"), "--config", str(home.run / "proxy.yaml")])
-    _wait(home, "kubelet", [*_kubectl(home), "wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=1s"], 120)
+    start(home, "kubelet", settings.kubelet(home))
+    start(home, "proxy", [home.program("kube-proxy"), "--config", str(home.run / "proxy.yaml")])
+    wait(home, "kubelet", [*_kubectl(home), "wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=1s"], 120)
     kubectl(home, "apply", "-f", str(home.run / "dns.yaml"))
-    _start(home, "dns", [home.program("coredns"), "-conf", str(home.run / "Corefile")])
+    start(home, "dns", [home.program("coredns"), "-conf", str(home.run / "Corefile")])
     inside = str(home.run / "inside.kubeconfig")
-    _start(home, "policies", [home.program("netpol"), inside, NODE, SERVICE_RANGE])
+    start(home, "policies", [home.program("netpol"), inside, NODE, SERVICE_RANGE])
     say("ready")
 
 
 def down(home: Home) -> None:
     """End all of it, by process id, then mounts, cgroups and the namespace."""
-    for part in ("policies", "dns", "proxy", "kubelet"):
-        _end(home, part)
+    for part in ("cloud", "database", "policies", "dns", "proxy", "kubelet"):
+        end(home, part)
     _end_pods()
     for part in ("containerd", "scheduler", "manager", "apiserver", "etcd"):
-        _end(home, part)
+        end(home, part)
     _end_shims()
     for point in _mounts(home):
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
@@ -118,17 +113,12 @@ def kubectl(home: Home, *arguments: str, given: str | None = None) -> str:
     return done.stdout
 
 
-def enter(*command: str) -> list[str]:
-    """A command that runs in the node's network."""
-    return [*_ENTER, *command]
-
-
 def _kubectl(home: Home) -> list[str]:
     return [home.program("kubectl"), "--kubeconfig", str(home.kubeconfig)]
 
 
 def _network() -> None:
-    if not _NAMESPACE_FILE.exists():
+    if not NAMESPACE_FILE.exists():
         _run("ip", "netns", "add", NAMESPACE)
         _run("ip", "link", "add", "mlopsnode0", "type", "veth", "peer", "name", "eth0", "netns", NAMESPACE)
         _run("ip", "addr", "add", f"{OUTSIDE}/30", "dev", "mlopsnode0")
@@ -140,68 +130,14 @@ def _network() -> None:
             ("link", "add", "cni0", "type", "bridge"),
             ("addr", "add", f"{NODE_ADDRESS}/24", "dev", "cni0"),
             ("link", "set", "cni0", "up"),
+            ("addr", "add", f"{DATABASE_ADDRESS}/32", "dev", "lo"),
+            ("addr", "add", f"{CLOUD_ADDRESS}/32", "dev", "lo"),
             # Services have addresses that exist nowhere; the filter turns them into pods' on their way out.
             ("route", "replace", SERVICE_RANGE, "dev", "cni0", "src", NODE_ADDRESS),
         ):
             _run(*enter("ip", *arguments))
     for name in ("net/ipv4/ip_forward", "net/bridge/bridge-nf-call-iptables", "net/ipv4/conf/all/route_localnet"):
         subprocess.run(enter("sh", "-c", f"echo 1 >/proc/sys/{name}"), check=False, capture_output=True)
-
-
-def _start(home: Home, part: str, command: Sequence[str]) -> None:
-    if _alive(home, part):
-        return
-    with (home.run / "logs" / f"{part}.log").open("ab") as log:
-        environment = {**os.environ, "PATH": f"{home.programs}:{os.environ.get('PATH', '')}"}
-        process = subprocess.Popen(
-            enter(*command),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment,
-            start_new_session=True,
-        )
-    (home.run / f"{part}.pid").write_text(str(process.pid))
-
-
-def _alive(home: Home, part: str) -> bool:
-    file = home.run / f"{part}.pid"
-    try:
-        os.kill(int(file.read_text()), 0)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _wait(home: Home, part: str, command: Sequence[str], seconds: float) -> None:
-    """Until a question is answered, or the part that it is put to has died."""
-    until = time.monotonic() + seconds
-    asked = command if command[0].startswith("/") else enter(*command)
-    while subprocess.run(asked, capture_output=True).returncode:
-        if not _alive(home, part) or time.monotonic() > until:
-            lines = (home.run / "logs" / f"{part}.log").read_text(errors="replace").splitlines()
-            raise NodeError(f"{part} does not start: {' / '.join(lines[-3:])}")
-        time.sleep(0.5)
-
-
-def _end(home: Home, part: str) -> None:
-    if not _alive(home, part):
-        return
-    process = int((home.run / f"{part}.pid").read_text())
-    os.kill(process, signal.SIGTERM)
-    for _ in range(50):
-        if not _running(process):
-            return
-        time.sleep(0.1)
-    os.kill(process, signal.SIGKILL)
-
-
-def _running(process: int) -> bool:
-    """Whether it runs, and is not only waiting to be collected by whoever started it."""
-    try:
-        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
 
 
 def _end_pods() -> None:

@@ -128,8 +128,10 @@ def write(home: Home) -> None:
     }
     for name, content in (("kubelet.yaml", kubelet_settings), ("proxy.yaml", proxy), ("dns.yaml", _dns_service())):
         (run / name).write_text(json.dumps(content))
+    home.hosts.touch()
     (run / "Corefile").write_text(
-        f".:53 {{\n  bind {NODE_ADDRESS}\n  errors\n  kubernetes cluster.local in-addr.arpa {{\n"
+        f".:53 {{\n  bind {NODE_ADDRESS}\n  errors\n  hosts {home.hosts} {{\n    reload 1s\n    fallthrough\n  }}\n"
+        f"  kubernetes cluster.local in-addr.arpa {{\n"
         f"    kubeconfig {run / 'inside.kubeconfig'} node\n  }}\n  cache 5\n}}\n"
     )
 

@@ -1,0 +1,157 @@
+"""The images that a stack's objects ask for, made on this machine under those very names: a Debian that stands in for
+the public bases, MLflow, and the services by their own Dockerfile. By debootstrap and buildah, without a registry."""
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from node import images
+from node.places import CLOUD_URL, Home
+from node.processes import NodeError
+
+NEEDED = ("buildah", "debootstrap")
+_PYTHON, _UV = "docker.io/library/python:3.11-slim", "ghcr.io/astral-sh/uv:0.9"
+_DEBIAN = "bookworm"
+"""Its Python is 3.11."""
+_PACKAGES = ("python3", "python3-venv", "ca-certificates", "postgresql-client")
+_POSTGRES_USER = "postgres:x:70:70::/nonexistent:/bin/sh\n"
+"""As the public image of PostgreSQL on Alpine has it; psql wants to know the user that it runs as."""
+_LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "dev", "proc")
+_CLOUD = {"AWS_ENDPOINT_URL": CLOUD_URL, "AWS_ACCESS_KEY_ID": "node", "AWS_SECRET_ACCESS_KEY": "node"}
+"""In the images rather than in the objects, which stay as the stack makes them."""
+_CERTIFICATES = ("/etc/ssl/certs", "/usr/local/share/ca-certificates")
+_MLFLOW = f"""FROM {_PYTHON}
+COPY --from={_UV} /uv /usr/local/bin/uv
+RUN --mount=type=cache,target=/root/.cache/uv UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 sh -c \
+"uv venv --python python3 /opt/mlflow && uv pip install --python /opt/mlflow/bin/python \
+'mlflow[db]~=VERSION' boto3 prometheus-flask-exporter"
+ENV PATH=/opt/mlflow/bin:/usr/local/bin:/usr/bin:/bin
+"""
+
+
+def make(home: Home, wanted: Sequence[str], project: Path) -> list[Path]:
+    """The archives of the images that can be made here; what has been made is kept.
+
+    Args:
+        wanted: names of images, as a stack's objects have them.
+        project: the project's folder.
+
+    Raises:
+        NodeError: one cannot be made.
+    """
+    made = []
+    for name in wanted:
+        repository, _, tag = name.rpartition("/")[2].partition(":")
+        archive = home.images / f"{repository}-{tag}.tar"
+        if repository == "postgres":
+            if not archive.exists():
+                images.write(archive, [name], {"Cmd": ["psql"]}, [_debian(home)])
+        elif repository in ("recommender", "pipelines"):
+            _services(home, archive, name, repository, project / "services")
+        elif repository == "mlflow":
+            if not archive.exists():
+                recipe = home.images / "mlflow.Dockerfile"
+                version = re.search(r"\d+\.\d+\.\d+", tag)
+                recipe.write_text(_MLFLOW.replace("VERSION", version[0] if version else "3"))
+                _built(home, archive, name, ["--file", str(recipe), str(_empty(home))])
+        else:
+            continue
+        made.append(archive)
+    return made
+
+
+def _services(home: Home, archive: Path, name: str, target: str, folder: Path) -> None:
+    """Made again where anything in the folder is newer."""
+    sources = [folder / "uv.lock", folder / "Dockerfile", *(folder / "recommender").rglob("*.py")]
+    sources += (folder / "pipelines").rglob("*.py")
+    if archive.exists() and archive.stat().st_mtime > max(file.stat().st_mtime for file in sources):
+        return
+    _built(home, archive, name, ["--target", target, str(folder)])
+
+
+def _built(home: Home, archive: Path, name: str, what: Sequence[str]) -> None:
+    _bases(home)
+    settings = home.images / "uv"
+    settings.mkdir(exist_ok=True)
+    # The machine may know authorities that the base does not.
+    (settings / "uv.toml").write_text("native-tls = true\n")
+    mounts = [(path, path) for path in _CERTIFICATES if Path(path).exists()] + [(str(settings), "/etc/uv")]
+    volumes = [f"--volume={there}:{inside}:ro" for there, inside in mounts]
+    environment = [f"--env={key}={value}" for key, value in _CLOUD.items()]
+    alone = ["--isolation", "chroot", "--network", "host", "--pull-never", "--format", "docker"]
+    _buildah(home, "bud", *alone, *volumes, *environment, "--tag", name, *what)
+    archive.unlink(missing_ok=True)
+    _buildah(home, "push", name, f"docker-archive:{archive}:{name}")
+
+
+def _bases(home: Home) -> None:
+    """What the Dockerfiles begin with, handed to buildah."""
+    known = _buildah(home, "images", "--format", "{{.Name}}:{{.Tag}}").split()
+    if _PYTHON not in known:
+        archive = home.images / "python.tar"
+        images.write(archive, [_PYTHON], {"Env": ["LANG=C.UTF-8"], "Cmd": ["python3"]}, [_debian(home)])
+        _buildah(home, "pull", f"docker-archive:{archive}")
+    if _UV not in known:
+        uv = shutil.which("uv", path=os.pathsep.join((str(_project_tools()), os.environ.get("PATH", ""))))
+        if uv is None:
+            raise NodeError("The services' images need uv: `make setup` brings it.")
+        layer, archive = home.images / "uv.layer.tar", home.images / "uv.tar"
+        with tarfile.open(layer, "w") as tar:
+            tar.add(uv, arcname="uv")
+        images.write(archive, [_UV], {}, [layer])
+        _buildah(home, "pull", f"docker-archive:{archive}")
+
+
+def _debian(home: Home) -> Path:
+    """A small Debian as one layer."""
+    layer, folder = home.images / "debian.layer.tar", home.images / "debian"
+    if layer.exists():
+        return layer
+    home.images.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(["debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", _DEBIAN, str(folder)])
+    return _layer(folder, layer)
+
+
+def _layer(folder: Path, layer: Path) -> Path:
+    with (folder / "etc" / "passwd").open("r+") as users:
+        if _POSTGRES_USER.partition(":")[0] + ":x:70" not in users.read():
+            users.write(_POSTGRES_USER)
+    python = folder / "usr" / "bin" / "python"
+    if not python.is_symlink():
+        python.symlink_to("python3")
+
+    def kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if any(member.name.startswith(f"./{path}/") for path in _LEFT_OUT) else member
+
+    partial = layer.with_suffix(".partial")
+    with tarfile.open(partial, "w") as tar:
+        tar.add(folder, arcname=".", filter=kept)
+    partial.rename(layer)
+    return layer
+
+
+def _empty(home: Home) -> Path:
+    folder = home.images / "empty"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _project_tools() -> Path:
+    return Path(__file__).resolve().parents[2] / ".tools" / "uv" / "bin"
+
+
+def _buildah(home: Home, *arguments: str) -> str:
+    own = ["--root", str(home.path / "buildah"), "--runroot", "/run/mlops-node-buildah", "--storage-driver", "overlay"]
+    return _run(["buildah", *own, *arguments])
+
+
+def _run(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise NodeError(f"`{' '.join(command[:6])} …` failed: {done.stderr.strip()[-1500:]}")
+    return done.stdout
