@@ -2,74 +2,14 @@
 node's programs, and says what is lacking where it cannot run."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from node import machine
-from node.places import Home
 
-from tests.cli.conftest import executable
+from tests.node.conftest import HOME, Mlops, kubectl, listed, namespaces
 
 pytestmark = [pytest.mark.long, pytest.mark.engine]
 
-ROOT = Path(__file__).resolve().parents[2]
-HOME = Home.found()
 GIVEN = {"default", "kube-node-lease", "kube-public", "kube-system"}
-Mlops = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="session")
-def node() -> Iterator[None]:
-    """The node. One that was up before stays up."""
-    if why := machine.lacking(HOME):
-        pytest.skip(" ".join(why))
-    before = HOME.kubeconfig.exists()
-    machine.up(HOME, lambda _: None)
-    yield
-    if not before:
-        machine.down(HOME)
-
-
-@pytest.fixture
-def theirs(node: None) -> Iterator[str]:
-    """A namespace of somebody else's, with something in it."""
-    kubectl("create", "namespace", "thesis")
-    kubectl("--namespace", "thesis", "create", "configmap", "chapters", "--from-literal", "first=written")
-    yield "thesis"
-    kubectl("delete", "namespace", "thesis")
-
-
-@pytest.fixture
-def mlops(tmp_path: Path) -> Mlops:
-    """Run the project's own stacks, from a copy of its folder."""
-    for name in ("Pulumi.yaml", "__main__.py", *(path.name for path in ROOT.glob("Pulumi.*.yaml"))):
-        (tmp_path / name).write_text((ROOT / name).read_text())
-    executable(tmp_path / ".tools/pulumi/bin/pulumi", f'exec {ROOT}/.tools/pulumi/bin/pulumi "$@"')
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(HOME.kubeconfig)}
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mlops.cli", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200)
-
-    return run
-
-
-def kubectl(*arguments: str) -> str:
-    return machine.kubectl(HOME, *arguments)
-
-
-def listed(*arguments: str) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = json.loads(kubectl("get", *arguments, "-o", "json"))["items"]
-    return items
-
-
-def namespaces() -> set[str]:
-    return {one["metadata"]["name"] for one in listed("namespaces")}
 
 
 def test_the_node_is_ready_and_names_resolve_to_services(node: None) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from node import certificates, images, settings
@@ -64,7 +64,7 @@ def up(home: Home, say: Callable[[str], object]) -> None:
     start(home, "etcd", settings.etcd(home))
     wait(home, "etcd", ["curl", "-fsS", "http://127.0.0.1:2379/health"], 30)
     start(home, "apiserver", settings.api_server(home))
-    wait(home, "apiserver", [*_kubectl(home), "get", "--raw", "/readyz"], 240)
+    wait(home, "apiserver", kubectl_command(home, "get", "--raw", "/readyz"), 240)
     say("controllers, scheduler, containerd")
     start(home, "manager", settings.manager(home))
     start(home, "scheduler", settings.scheduler(home))
@@ -75,7 +75,7 @@ def up(home: Home, say: Callable[[str], object]) -> None:
     say("kubelet, proxy, names, network policies")
     start(home, "kubelet", settings.kubelet(home))
     start(home, "proxy", [home.program("kube-proxy"), "--config", str(home.run / "proxy.yaml")])
-    wait(home, "kubelet", [*_kubectl(home), "wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=1s"], 120)
+    wait(home, "kubelet", kubectl_command(home, "wait", "--for=condition=Ready", f"node/{NODE}", "--timeout=1s"), 120)
     kubectl(home, "apply", "-f", str(home.run / "dns.yaml"))
     start(home, "dns", [home.program("coredns"), "-conf", str(home.run / "Corefile")])
     inside = str(home.run / "inside.kubeconfig")
@@ -107,14 +107,14 @@ def kubectl(home: Home, *arguments: str, given: str | None = None) -> str:
     Raises:
         NodeError: it failed; with what it said.
     """
-    done = subprocess.run([*_kubectl(home), *arguments], input=given, capture_output=True, text=True)
+    done = subprocess.run(kubectl_command(home, *arguments), input=given, capture_output=True, text=True)
     if done.returncode:
         raise NodeError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
 
 
-def _kubectl(home: Home) -> list[str]:
-    return [home.program("kubectl"), "--kubeconfig", str(home.kubeconfig)]
+def kubectl_command(home: Home, *arguments: str) -> list[str]:
+    return [home.program("kubectl"), "--kubeconfig", str(home.kubeconfig), *arguments]
 
 
 def _network() -> None:

@@ -33,6 +33,14 @@ ENV PATH=/opt/mlflow/bin:/usr/local/bin:/usr/bin:/bin
 """
 
 
+def lacking() -> list[str]:
+    """Why images cannot be made here, a sentence; nothing when they can."""
+    absent = [name for name in NEEDED if not shutil.which(name)]
+    if not absent:
+        return []
+    return [f"The images need {' and '.join(absent)} on PATH (Debian: {' '.join(absent)})."]
+
+
 def make(home: Home, wanted: Sequence[str], project: Path) -> list[Path]:
     """The archives of the images that can be made here; what has been made is kept.
 
@@ -62,6 +70,17 @@ def make(home: Home, wanted: Sequence[str], project: Path) -> list[Path]:
             continue
         made.append(archive)
     return made
+
+
+def load(home: Home, archives: Sequence[Path]) -> None:
+    """Hand images to the running node, those that it does not have yet."""
+    notes = home.run / "loaded"
+    notes.mkdir(exist_ok=True)
+    for archive in archives:
+        note = notes / archive.name
+        if not note.exists() or note.stat().st_mtime < archive.stat().st_mtime:
+            images.load(archive)
+            note.touch()
 
 
 def _services(home: Home, archive: Path, name: str, target: str, folder: Path) -> None:
