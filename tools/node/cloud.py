@@ -20,6 +20,7 @@ unix_socket_directories = '{folder}'
 ssl = on
 fsync = off
 shared_buffers = 64MB
+log_statement = all
 """
 _ROLES = f"""
 CREATE ROLE rds_superuser;
