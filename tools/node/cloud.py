@@ -63,7 +63,9 @@ def up(home: Home, nodes: Described, project: Path) -> None:
     home.hosts.write_text(f"{CLOUD_ADDRESS} {CLOUD_NAME}\n" + "".join(f"{DATABASE_ADDRESS} {name}\n" for name in names))
     _database(home)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    start(home, "cloud", [str(_services(project, "moto_server")), "-H", CLOUD_ADDRESS, "-p", "443"])
+    # Else moto takes the first part of its own name for a bucket's.
+    path_style = ["env", "S3_IGNORE_SUBDOMAIN_BUCKETNAME=true"]
+    start(home, "cloud", [*path_style, str(_services(project, "moto_server")), "-H", CLOUD_ADDRESS, "-p", "443"])
     wait(home, "cloud", ["curl", "-fsS", f"http://{CLOUD_ADDRESS}:443/moto-api/"], 90)
     own = {"AWS_ENDPOINT_URL": f"http://{CLOUD_ADDRESS}:443", "AWS_DEFAULT_REGION": "us-east-1"}
     keys = {"AWS_ACCESS_KEY_ID": "node", "AWS_SECRET_ACCESS_KEY": "node"}
