@@ -14,6 +14,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
 from node import product, recipes
+from node.provider import NAME
 
 from localcloud.engine import LocalCloud, LocalStack, Result
 from mlops import toolchain
@@ -21,7 +22,6 @@ from tests.node.conftest import HOME, ROOT, described, listed, namespaces
 
 pytestmark = [pytest.mark.long, pytest.mark.engine]
 
-NAME = "pulumi-resource-kubernetes"
 IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 READY_SECONDS = 6
 Operation = Callable[[LocalStack], Result]
@@ -39,10 +39,10 @@ class Attached(LocalCloud):
 @contextmanager
 def provider() -> Iterator[str]:
     """Its port. A process serves one operation: after that its context is cancelled."""
-    path = os.pathsep.join((str(HOME.programs), str(ROOT / ".tools" / "bin"), os.environ.get("PATH", "")))
+    path = os.pathsep.join((str(HOME.programs), os.environ.get("PATH", "")))
     binary = shutil.which(NAME, path=path)
     if binary is None:
-        pytest.skip(f"{NAME} is neither on PATH nor in {HOME.programs}.")
+        pytest.skip(f"{NAME} is neither on PATH nor in {HOME.programs}: `python -m node provider` in tools/ builds it.")
     # It tells its port, and speaks to the engine only when that asks.
     with subprocess.Popen([binary, "127.0.0.1:1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
         try:

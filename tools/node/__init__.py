@@ -1,6 +1,7 @@
 """A Kubernetes of one node on a plain Linux machine, without a container engine: what `make test-node` runs on.
 
     python -m node build      the programs, from their Go modules: minutes the first time
+    python -m node provider   the Pulumi Kubernetes provider, for the tests that attach it: minutes too
     python -m node up         the node, ready in about twenty seconds
     python -m node down       all of it away, by process id
 

@@ -5,18 +5,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from node import machine, programs
+from node import machine, programs, provider
 from node.places import Home
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m node", description="A Kubernetes of one node on this machine.")
-    parser.add_argument("action", choices=("build", "up", "down", "check"), help="check says what is lacking here")
+    parser.add_argument(
+        "action",
+        choices=("build", "provider", "up", "down", "check"),
+        help="provider builds the Pulumi Kubernetes provider; check says what is lacking here",
+    )
     action = parser.parse_args(arguments).action
     home = Home.found()
     try:
         if action == "build":
             programs.build(home, _say)
+        elif action == "provider":
+            provider.build(home)
         elif action == "up":
             machine.up(home, _say)
             _say(f"KUBECONFIG={home.kubeconfig}")

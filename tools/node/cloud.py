@@ -49,7 +49,7 @@ def lacking(project: Path) -> list[str]:
     if _postgres() is None:
         why.append("The stand-in for RDS needs PostgreSQL (Debian: postgresql postgresql-client).")
     if not _services(project, "moto_server").exists():
-        why.append("The stand-in for AWS needs the services' environment: `make setup ARGS=--services`.")
+        why.append("The stand-in for AWS needs the services' environment: `make services`.")
     return why
 
 

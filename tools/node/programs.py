@@ -181,7 +181,7 @@ def _kube(home: Home, name: str) -> None:
     """Kubernetes' own module points its parts into its own tree, which only the main module may; ours points them at
     their published versions."""
     module = "k8s.io/kubernetes"
-    answer = json.loads(_go(["mod", "download", "-json", f"{module}@v{KUBERNETES}"], Path("/")))
+    answer = json.loads(run_go(["mod", "download", "-json", f"{module}@v{KUBERNETES}"], Path("/")))
     text = Path(answer["GoMod"]).read_text()
     parts = "v0." + KUBERNETES.split(".", 1)[1]
     text = re.sub(r"(k8s\.io/\S+) => \./staging/\S+", rf"\1 => \1 {parts}", text)
@@ -191,23 +191,23 @@ def _kube(home: Home, name: str) -> None:
     major, minor, _ = KUBERNETES.split(".")
     stamps = {"gitVersion": f"v{KUBERNETES}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     linked = " ".join(f"-X {_STAMP}.{key}={value}" for key, value in stamps.items())
-    _compile(home, name, _KUBE, {}, text, linked)
+    compile_go(home, name, _KUBE, {}, text, linked)
 
 
 def _etcd(home: Home, name: str) -> None:
-    _compile(home, name, _ETCD, {"go.etcd.io/etcd/server/v3": ETCD})
+    compile_go(home, name, _ETCD, {"go.etcd.io/etcd/server/v3": ETCD})
 
 
 def _coredns(home: Home, name: str) -> None:
     client = "v0." + KUBERNETES.split(".", 1)[1]
     wanted = {f"k8s.io/{part}": client for part in ("api", "apimachinery", "client-go")}
-    _compile(home, name, _COREDNS, {"github.com/coredns/coredns": COREDNS, **wanted})
+    compile_go(home, name, _COREDNS, {"github.com/coredns/coredns": COREDNS, **wanted})
 
 
 def _policies(home: Home, name: str) -> None:
     """On the node's own client, so that compiled packages are shared."""
     module = (home.path / "build" / "kube" / "go.mod").read_text().replace("module node/kube", "module node/netpol")
-    _compile(home, name, _POLICIES, {"github.com/cloudnativelabs/kube-router/v2": ROUTER}, module)
+    compile_go(home, name, _POLICIES, {"github.com/cloudnativelabs/kube-router/v2": ROUTER}, module)
 
 
 _PROGRAMS: Mapping[str, Callable[[Home, str], None]] = {
@@ -218,20 +218,35 @@ _PROGRAMS: Mapping[str, Callable[[Home, str], None]] = {
 }
 
 
-def _compile(
+def compile_go(
     home: Home, name: str, source: str, modules: Mapping[str, str], module_file: str = "", linked: str = ""
 ) -> None:
+    """Compile a program of one file.
+
+    Args:
+        modules: that it needs, to their versions.
+        module_file: its go.mod, where it has to say more than that.
+        linked: flags for the linker.
+
+    Raises:
+        BuildError: with what the toolchain said.
+    """
     folder = home.path / "build" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "main.go").write_text(source)
     (folder / "go.mod").write_text(module_file or f"module node/{name}\n")
     if modules:
-        _go(["get", *(f"{module}@{version}" for module, version in modules.items())], folder)
-    _go(["mod", "tidy", "-e"], folder)
-    _go(["build", "-ldflags", f"-s -w {linked}", "-o", home.program(name), "."], folder)
+        run_go(["get", *(f"{module}@{version}" for module, version in modules.items())], folder)
+    run_go(["mod", "tidy", "-e"], folder)
+    run_go(["build", "-ldflags", f"-s -w {linked}", "-o", home.program(name), "."], folder)
 
 
-def _go(arguments: list[str], folder: Path) -> str:
+def run_go(arguments: list[str], folder: Path) -> str:
+    """What the toolchain says.
+
+    Raises:
+        BuildError: it failed.
+    """
     environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod -buildvcs=false"}
     done = subprocess.run(["go", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
