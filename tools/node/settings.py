@@ -1,6 +1,7 @@
 """What each part of the node is told: command lines, and files in the folder of the running node."""
 
 import json
+from pathlib import Path
 
 from node.places import (
     API_PORT,
@@ -127,13 +128,19 @@ def write(home: Home) -> None:
         "conntrack": {"maxPerCore": 0},
     }
     for name, content in (("kubelet.yaml", kubelet_settings), ("proxy.yaml", proxy), ("dns.yaml", _dns_service())):
-        (run / name).write_text(json.dumps(content))
+        _kept(run / name, json.dumps(content))
     home.hosts.touch()
     (run / "Corefile").write_text(
         f".:53 {{\n  bind {NODE_ADDRESS}\n  errors\n  hosts {home.hosts} {{\n    reload 1s\n    fallthrough\n  }}\n"
         f"  kubernetes cluster.local in-addr.arpa {{\n"
         f"    kubeconfig {run / 'inside.kubeconfig'} node\n  }}\n  cache 5\n}}\n"
     )
+
+
+def _kept(path: Path, text: str) -> None:
+    """Written only where it differs: kube-proxy ends itself when somebody touches its settings."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
 
 
 def _containerd(home: Home) -> str:
