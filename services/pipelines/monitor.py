@@ -1,10 +1,11 @@
 """Monitor: latency, drift, data quality, freshness and hits, as Prometheus metrics and as one record."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -53,6 +54,8 @@ class Monitored:
     """What the evaluation promised of the same: the next product of each user, and no other."""
     erased_since_training: int
     """Erasures that the champion's arrays do not know of."""
+    personal: dict[str, int] = field(default_factory=dict)
+    """Personal data that the last validated rows brought, and that was masked or put aside, by kind."""
 
 
 def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, state: Path, now: datetime) -> Monitored:
@@ -62,6 +65,7 @@ def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, s
     requests, p95 = _latency(recommender, state, now)
     latest = features.latest(raw.lake)
     newest = [batch.newest for batch in raw.batches() if batch.newest]
+    validated = _validated(raw)
     monitored = Monitored(
         at=now.isoformat(),
         champion=champion.number if champion else None,
@@ -71,7 +75,8 @@ def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, s
         p95_seconds=p95,
         new_events=fresh.num_rows,
         drift=_drift(raw, champion, fresh),
-        quality=_quality(raw),
+        quality=validated.get("score"),
+        personal=validated.get("personal", {}),
         feature_age_seconds=latest.age(now).total_seconds() if latest else None,
         newest_event_age_seconds=max(0.0, (now - datetime.fromisoformat(max(newest))).total_seconds())
         if newest
@@ -147,9 +152,11 @@ def _drift(raw: RawLake, champion: Version | None, fresh: pa.Table) -> drift.Dri
     )
 
 
-def _quality(raw: RawLake) -> float | None:
+def _validated(raw: RawLake) -> dict[str, Any]:
+    """The last report on the data's quality; empty where there is none."""
     reports = raw.lake.keys("curated", "quality/")
-    return float(json.loads(raw.lake.need("curated", reports[-1]))["score"]) if reports else None
+    found: dict[str, Any] = json.loads(raw.lake.need("curated", reports[-1])) if reports else {}
+    return found
 
 
 def _hits(tracking: Tracking, champion: Version | None, fresh: pa.Table) -> Interval | None:
@@ -207,6 +214,9 @@ def write_metrics(monitored: Monitored, path: Path) -> None:
     distance = Gauge("mlops_drift_distance", "Distance of a column.", ("column", "method"), registry=registry)
     for column in monitored.drift.columns if monitored.drift else ():
         distance.labels(column.name, column.method).set(column.distance)
+    personal = Gauge("mlops_personal_data", "Personal data found in the last rows.", ("kind",), registry=registry)
+    for kind, count in monitored.personal.items():
+        personal.labels(kind).set(count)
     champion = Gauge("mlops_champion_info", "1 for the model that serves.", ("version", "kind"), registry=registry)
     if monitored.champion:
         champion.labels(monitored.champion, monitored.champion_kind or "").set(1)

@@ -153,15 +153,15 @@ def estimated(
     Raises:
         BadInputError: the file, the usage or the region cannot be used.
     """
-    from mlops.cli.planning import graph_in, planned
+    from mlops.cli.planning import graph_in, planned, tier_of
     from mlops.cost.book import BookError, load
     from mlops.cost.estimate import estimate
     from mlops.cost.usage import budget_of, usage_of
 
     try:
         if graph and not stack:
-            book = load()
-            return estimate(graph_in(graph, state), usage_of("", (), usage), book), book, None
+            book, found = load(), graph_in(graph, state)
+            return estimate(found, usage_of(tier_of(found), (), usage), book), book, None
         target = options.target(stack)
         plan = planned(target)
         book = load(target.root)

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,7 @@ from pipelines.erase import erase
 from pipelines.errors import GateError, ServiceError
 from pipelines.loop import LoopOptions
 from pipelines.metrics import Interval
-from pipelines.monitor import Monitored, _latency, last, monitor
+from pipelines.monitor import Monitored, _latency, last, monitor, write_metrics
 from pipelines.runner import alone
 from pipelines.trainings import Trainings
 from pipelines.warn import Limits, warnings
@@ -52,6 +53,13 @@ def moved(*distances: float) -> Drift:
 def watched(shop: Shop) -> Monitored:
     found = shop.context()
     return monitor(found.raw, found.tracking, found.recommender, shop.settings.state, shop.now)
+
+
+def test_personal_data_is_counted_by_kind_for_whoever_watches(tmp_path: Path) -> None:
+    write_metrics(replace(QUIET, personal={"card number": 3, "e-mail address": 1}), tmp_path / "loop.prom")
+    lines = (tmp_path / "loop.prom").read_text().splitlines()
+    assert 'mlops_personal_data{kind="card number"} 3.0' in lines
+    assert 'mlops_personal_data{kind="e-mail address"} 1.0' in lines
 
 
 def test_nothing_fires_while_all_is_well() -> None:
