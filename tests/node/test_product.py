@@ -134,7 +134,9 @@ def test_the_loop_runs_in_a_pod_and_the_recommender_becomes_ready_with_its_model
         assert deployment["status"]["readyReplicas"] == 1
     ask = "import urllib.request,sys; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
     answer = json.loads(inside("recommender", "deploy/pipelines", "python", "-c", ask, ASKED))
-    assert len(answer["items"]) == 5
+    assert len(answer["recommendations"]) == 5
+    assert not answer["cold"]
+    assert answer["model"]["role"] == "champion"
 
 
 TARGETS = ("MLflow", "recommender", "worker", "database", "AWS", "DNS")
