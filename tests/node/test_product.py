@@ -195,7 +195,7 @@ def test_a_rolling_restart_under_load_drops_nothing(trained: None, visitors: dic
     product.ready(HOME, "recommender", "recommender")
     before = {pod["metadata"]["uid"] for pod in _recommenders()}
     namespace, name = visitors["friend"]
-    command = command_of("--namespace", namespace, "exec", name, "--", "python3", "-c", LOAD, ASKED, "60")
+    command = command_of("--namespace", namespace, "exec", name, "--", "python3", "-c", LOAD, ASKED, "40")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
         time.sleep(3)
         kubectl("--namespace", "recommender", "rollout", "restart", "deployment/recommender")

@@ -42,7 +42,7 @@ def up(home: Home, nodes: Described, say: Callable[[str], object]) -> None:
     first = [one for one in made if one["kind"] == "Namespace"]
     rest = [one for one in made if one["kind"] not in ("Namespace", *_WAITED_FOR)]
     machine.kubectl(home, "apply", "-f", "-", given=_listed(first))
-    machine.kubectl(home, "apply", "-f", "-", given=_listed([*rest, *secrets_of(nodes)]))
+    machine.kubectl(home, "apply", "-f", "-", given=_listed([*rest, *_new(home, secrets_of(nodes))]))
     jobs = sorted((one for one in made if one["kind"] == "Job"), key=lambda one: one["metadata"]["name"])
     for job in jobs:
         say(f"job {job['metadata']['name']}")
@@ -84,6 +84,13 @@ def secrets_of(nodes: Described) -> Iterator[Manifest]:
             values = {key: _filled(text, values) for key, text in template.items()}
         name = {"name": spec["target"]["name"], "namespace": place}
         yield {"apiVersion": "v1", "kind": "Secret", "metadata": name, "stringData": values}
+
+
+def _new(home: Home, made: Iterator[Manifest]) -> list[Manifest]:
+    """Those that are not there yet: what began with a password or a salt goes on with it."""
+    there = json.loads(machine.kubectl(home, "get", "secrets", "--all-namespaces", "-o", "json"))["items"]
+    known = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in there}
+    return [one for one in made if (one["metadata"]["namespace"], one["metadata"]["name"]) not in known]
 
 
 def _read(spec: Manifest, kept: dict[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
