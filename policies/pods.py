@@ -1,6 +1,6 @@
 """Pods in Kubernetes objects: where their specs and containers stand, and what a container inherits from its pod."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlops.plan.graph import Node
@@ -67,6 +67,8 @@ def selects(selector: Any, labels: Any) -> bool | None:
     wanted = selector.get("matchLabels") or {} if selector else {}
     given = labels or {}
     expressions = selector.get("matchExpressions") or [] if selector else []
-    if wanted == SECRET or UNKNOWN in wanted.values() or expressions:
+    if not isinstance(wanted, Mapping) or not isinstance(given, Mapping) or expressions:
+        return None
+    if any(one in (UNKNOWN, SECRET) for one in (*wanted.values(), *(given.get(key) for key in wanted))):
         return None
     return wanted.items() <= given.items()
