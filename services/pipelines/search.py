@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 
-from pipelines.exam import Exam
-from pipelines.matrices import Interactions, popularity
+from pipelines.exam import Exam, learnt_from
+from pipelines.matrices import Interactions
 from pipelines.metrics import Interval, interval
-from pipelines.similarity import Hyperparameters, learn
-from recommender.model import Model
+from pipelines.similarity import Hyperparameters
 
 _ALS = Hyperparameters(algorithm="als", neighbours=2_000)
 CANDIDATES = (
@@ -63,14 +61,10 @@ def search(
     if len(exam.users) < rules.least_users:
         return able[0], ()
     matrix = known.matrix(learnt)
-    popular = popularity(matrix)
-    nobody = sparse.csr_array((0, len(known.products)), dtype=np.float32)
     trials = []
     for one in able:
-        model = Model.collaborative([], known.products, nobody, learn(matrix, one), popular)
-        trials.append(
-            Trial(hyperparameters=one, ndcg=interval(exam.sit(model, "collaborative", rules.k).ndcg)),
-        )
+        found = exam.sit(learnt_from(matrix, known.products, one), "collaborative", rules.k)
+        trials.append(Trial(hyperparameters=one, ndcg=interval(found.ndcg)))
     return max(trials, key=lambda trial: trial.ndcg.low).hyperparameters, tuple(trials)
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from scipy import sparse
 
 from pipelines import snapshots
+from pipelines.exam import learnt_from
 from pipelines.features import Features, FeatureStore, require_fresh
 from pipelines.lake import Lake
-from pipelines.matrices import Interactions, popularity
+from pipelines.matrices import Interactions
 from pipelines.provenance import code_version, runtime
 from pipelines.schema import PRODUCT_VIEW
 from pipelines.search import SearchRules, Trial, search
@@ -82,16 +82,7 @@ def train(
         created=now.isoformat(timespec="seconds"),
         pseudonyms=pseudonyms,
     )
-    learnt = pairs.matrix(~held)
-    # What was learnt, without anybody's history: evaluation adds the histories of its own day.
-    evaluation = Model.collaborative(
-        [],
-        pairs.products,
-        sparse.csr_array((0, len(pairs.products)), dtype=np.float32),
-        learn(learnt, hyperparameters),
-        popularity(learnt),
-        data_version=snapshot.data_version,
-    )
+    evaluation = learnt_from(pairs.matrix(~held), pairs.products, hyperparameters, snapshot.data_version)
     candidate = _name(snapshot.data_version, hyperparameters)
     _forget_others(lake, candidate)
     run = tracking.run(loop_run)

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from pipelines import search as searching
-from pipelines import snapshots
+from pipelines import exam, snapshots
 from pipelines.generator import Sample, generate
 from pipelines.matrices import Interactions
 from pipelines.search import CANDIDATES, SearchRules, search
@@ -65,9 +64,10 @@ def test_of_a_large_catalogue_and_many_users_a_part_is_tried(monkeypatch: pytest
         seen.append(matrix.shape)  # type: ignore[attr-defined]
         return learnt_by(matrix, wanted)  # type: ignore[arg-type]
 
-    learnt_by = searching.learn
-    monkeypatch.setattr(searching, "learn", watched)
+    learnt_by = exam.learn
+    monkeypatch.setattr(exam, "learn", watched)
     search(pairs(), [GOOD, BAD], replace(SearchRules(), most_products=20, most_learnt=100, least_users=1))
+    assert len(seen) == 2
     assert all(users <= 100 and products <= 20 for users, products in seen)
 
 
