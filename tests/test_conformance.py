@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from components.base.component import Component
 from components.platform import PlatformConfig
 from mlops.core.config import Config
-from mlops.core.module import SlotConfig, kind_of, slots, variants
+from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
 from policies.engine import judge
@@ -42,7 +42,7 @@ def built(slot: str, variant: type[SlotConfig]) -> tuple[Graph, Component[Any]]:
         base = foundation(opts, cluster="cluster" in variant.needs, database="database" in variant.needs)
         arguments: dict[str, Any] = {"foundation": base, "opts": module_options(base, opts)}
         arguments |= {other: stand_in(SLOTS[other]) for other in signature(variant).parameters if other in SLOTS}
-        made.append(variant().build(NAME, **arguments))  # type: ignore[attr-defined]
+        made.append(exemplary(variant).build(NAME, **arguments))  # type: ignore[attr-defined]
 
     return recorded(build), made[0]
 
@@ -115,7 +115,7 @@ def test_every_resource_of_a_variant_has_an_explicit_provider(slot: str, variant
 
 @each_variant
 def test_settings_survive_being_written_down_and_read_again(slot: str, variant: type[SlotConfig]) -> None:
-    config = variant()
+    config = exemplary(variant)
     assert variant.model_validate(config.model_dump(mode="json")) == config
 
 
