@@ -1,6 +1,10 @@
 """How a version takes over: what a section of a stack file may say, and what it comes to."""
 
 import json
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args
 
 import pytest
@@ -72,3 +76,45 @@ def test_the_schema_is_one_that_a_validator_takes_and_takes_what_the_type_takes(
         validator.validate(json.loads(ReleaseConfig(strategy=strategy).model_dump_json()))
     assert not validator.is_valid({"strategy": "canary", "steps": [{"percent": 101}]})
     assert not validator.is_valid({"strategie": "canary"})
+
+
+def _services() -> ModuleType:
+    """The services' own model: they have a lock of their own, and this file of theirs needs pydantic alone."""
+    path = Path(__file__).parents[2] / "services" / "recommender" / "release.py"
+    spec = spec_from_file_location("release_of_the_services", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    # Annotations are looked up by the module's name.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _bare(schema: Any) -> Any:
+    """A schema without names and texts, references resolved."""
+    definitions = schema.get("$defs", {})
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, list):
+            return [walk(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            return walk(definitions[node["$ref"].rsplit("/", 1)[-1]])
+        # "title" is a text, and a property of that name would be a mapping.
+        texts = {name for name in ("title", "description") if isinstance(node.get(name), str)}
+        return {name: walk(value) for name, value in node.items() if name not in texts | {"$defs"}}
+
+    return walk(schema)
+
+
+def test_the_services_read_the_section_by_the_same_schema_and_take_the_same_steps() -> None:
+    services = _services()
+    assert _bare(services.Release.model_json_schema()) == _bare(ReleaseConfig.model_json_schema())
+    assert services.VARIABLE == VARIABLE
+    for strategy in get_args(Strategy):
+        release = ReleaseConfig(strategy=strategy, significance=0.01)
+        read = services.Release.model_validate_json(release.environment[VARIABLE])
+        assert read.model_dump() == release.model_dump()
+        assert [step.model_dump() for step in read.stages] == [step.model_dump() for step in release.stages]
