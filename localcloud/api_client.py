@@ -84,7 +84,7 @@ class ApiClient:
 
     def get(self, key: ObjectKey) -> Live | None:
         """The object of that key, if it is there."""
-        found = self._raw(key)
+        found = self.raw(key)
         return _live(found, key) if found else None
 
     def create(self, manifest: Mapping[str, Any], key: ObjectKey) -> Live:
@@ -144,6 +144,20 @@ class ApiClient:
         ]
         return sorted(found, key=lambda pod: (pod.namespace, pod.name))
 
+    def pods_of(self, deployment: Mapping[str, Any]) -> list[str]:
+        """Names of the running pods that a Deployment means, the newest last."""
+        kind = self._resource(ObjectKey(api_version="v1", kind="Pod", namespace="", name=""))
+        if not deployment or not kind:
+            return []
+        labels = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"]["matchLabels"].items())
+        place = {"namespace": deployment["metadata"]["namespace"], "label_selector": labels}
+        running = [
+            pod["metadata"]
+            for pod in self._call(self._client.get, kind, **place)["items"]
+            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+        ]
+        return [str(one["name"]) for one in sorted(running, key=lambda one: str(one["creationTimestamp"]))]
+
     def _listed(self, **how: Any) -> Iterator[Live]:
         """Lists every kind that can be listed; kinds that one may not list are passed over."""
         from kubernetes.dynamic.resource import Resource, ResourceList
@@ -184,7 +198,8 @@ class ApiClient:
             raise RefusedError(f'no matches for kind "{key.kind}" of {key.api_version} on the API server.')
         return resource
 
-    def _raw(self, key: ObjectKey) -> dict[str, Any] | None:
+    def raw(self, key: ObjectKey) -> dict[str, Any] | None:
+        """The object of that key with all that the server says of it, if it is there."""
         from kubernetes.dynamic.exceptions import NotFoundError
 
         resource = self._resource(key)
@@ -200,7 +215,7 @@ class ApiClient:
     def _own_fields(self, key: ObjectKey) -> None:
         """Let the fields with which an object was made count as applied, so that an apply without them removes them.
         What client-go calls csaupgrade: the server keeps making and applying apart."""
-        found = self._raw(key) or {}
+        found = self.raw(key) or {}
         fields = found.get("metadata", {}).get("managedFields") or []
         ours = [one for one in fields if one.get("manager") == FIELD_MANAGER and one.get("operation") == "Update"]
         if not ours:

@@ -7,7 +7,7 @@ left out is listed, so that nobody takes silence for success.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from localcloud.api_client import ApiClient, Live
@@ -34,7 +34,7 @@ class RealApiServer:
             mark: value of the label by which this user of the server knows its own objects.
         """
         self._client = client
-        self._mark = mark
+        self.mark = mark
         self._made: dict[ObjectKey, Live] = {}
         self.left_out: list[str] = []
         """What was not sent to the server, a name each."""
@@ -57,7 +57,7 @@ class RealApiServer:
 
     def remains(self) -> list[Live]:
         """Everything on the server that this user made, now or earlier."""
-        return self._client.labelled(LABEL, self._mark)
+        return self._client.labelled(LABEL, self.mark)
 
     def create(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
         """Make an object, marked as one's own.
@@ -69,10 +69,31 @@ class RealApiServer:
         Raises:
             RefusedError: with the server's own words; it is there already, or its kind is not known.
         """
-        if self._leaves_out(thing, brought):
+        if is_release(thing.type):
+            self.left_out.append(str(thing))
             return
-        key = key_of(thing)
-        self._made[key] = self._client.create(self._manifest(thing, inputs), key)
+        manifest = self.sent(thing, inputs)
+        key = _key(manifest)
+        if not self._leaves_out(thing, key, brought):
+            self._made[key] = self._client.create(manifest, key)
+
+    def keep(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Make an object that no resource stands for, as one's own; one's own that is there stays as it is.
+
+        Returns:
+            The object as the server has it.
+
+        Raises:
+            RefusedError: with the server's own words; or it is there and somebody else's.
+        """
+        marked = self._marked(manifest)
+        key = _key(marked)
+        live = self._client.get(key)
+        if live is None:
+            self._client.create(marked, key)
+        elif not self._is_own(live):
+            raise RefusedError(f"{key} is there already, and is somebody else's.")
+        return self._client.raw(key) or {}
 
     def change(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
         """Change an object of one's own.
@@ -80,13 +101,17 @@ class RealApiServer:
         Raises:
             RefusedError: with the server's own words; or it is gone, or somebody else's by now.
         """
-        if self._leaves_out(thing, brought):
+        if is_release(thing.type):
+            self.left_out.append(str(thing))
             return
-        key = key_of(thing)
+        manifest = self.sent(thing, inputs)
+        key = _key(manifest)
+        if self._leaves_out(thing, key, brought):
+            return
         own = self._own(key)
         if own is None:
             raise RefusedError(f"{key} is not on the API server any more, or is not the one that was made there.")
-        self._client.apply(self._manifest(thing, inputs), key, own.uid)
+        self._client.apply(manifest, key, own.uid)
 
     def delete(self, thing: Thing) -> None:
         """Delete an object of one's own and wait until it has gone; one that is not there is fine. A namespace
@@ -97,7 +122,7 @@ class RealApiServer:
         """
         if is_release(thing.type):
             return
-        key = key_of(thing)
+        key = _key(self.sent(thing, thing.outputs))
         own = self._own(key)
         if own:
             self._delete(own)
@@ -147,43 +172,38 @@ class RealApiServer:
         return live if _same(self._made.get(key, live), live) else None
 
     def _is_own(self, live: Live) -> bool:
-        return live.labels.get(LABEL) == self._mark
+        return live.labels.get(LABEL) == self.mark
 
     def _from_last(self, found: Iterable[Live]) -> list[Live]:
         """What is in a namespace before the namespace, and else what was made last first."""
         place = {live.uid: number for number, live in enumerate(self._made.values())}
         return sorted(found, key=lambda live: (live.key.kind == "Namespace", -place.get(live.uid, -1)))
 
-    def _leaves_out(self, thing: Thing, brought: frozenset[str]) -> bool:
-        if not is_release(thing.type):
-            key = key_of(thing)
-            if self._client.serves(key):
-                return False
-            kind = f"{key.kind}.{key.group}"
-            if kind not in brought:
-                raise RefusedError(f'no matches for kind "{kind}" on the API server, which {thing} needs.')
+    def _leaves_out(self, thing: Thing, key: ObjectKey, brought: frozenset[str]) -> bool:
+        if self._client.serves(key):
+            return False
+        kind = f"{key.kind}.{key.group}"
+        if kind not in brought:
+            raise RefusedError(f'no matches for kind "{kind}" on the API server, which {thing} needs.')
         self.left_out.append(str(thing))
         return True
 
-    def _manifest(self, thing: Thing, inputs: Properties) -> dict[str, Any]:
+    def sent(self, thing: Thing, inputs: Properties) -> dict[str, Any]:
         """The object as the program described it, with the name and namespace that it got, and our label."""
         given: dict[str, Any] = unwrapped(inputs)
         made = thing.outputs["metadata"]
         named = {key: made[key] for key in ("name", "namespace") if key in made}
-        labels = {**((given.get("metadata") or {}).get("labels") or {}), LABEL: self._mark}
-        metadata = {**(given.get("metadata") or {}), **named, "labels": labels}
         head = {key: thing.outputs[key] for key in ("apiVersion", "kind")}
-        return {**head, **given, "metadata": metadata}
+        return self._marked({**head, **given, "metadata": {**(given.get("metadata") or {}), **named}})
+
+    def _marked(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        labels = {**(manifest["metadata"].get("labels") or {}), LABEL: self.mark}
+        return {**manifest, "metadata": {**manifest["metadata"], "labels": labels}}
 
 
 def keys_of(graph: Graph) -> list[ObjectKey]:
     """The objects that a graph would make on a cluster."""
     return [_key(node.outputs) for node in graph if node.package == "kubernetes" and not is_release(node.type)]
-
-
-def key_of(thing: Thing) -> ObjectKey:
-    """Which object a resource stands for."""
-    return _key(thing.outputs)
 
 
 def mark(purpose: str, project: str, stack: str) -> str:
