@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 from localcloud.kubernetes_objects import ObjectKey
@@ -62,7 +63,9 @@ class ApiClient:
         client: Any = dynamic.DynamicClient
         if not kubeconfig.exists():
             raise RefusedError(f"There is no kubeconfig at {kubeconfig}.")
+        self.kubeconfig = kubeconfig
         # Gone with this object; left to itself, the client keeps what it discovers in the machine's own folder.
+        self._discovery = Lock()
         self._cache = TemporaryDirectory(prefix="mlops-api-server-")
         try:
             known, current = contexts(config_file=str(kubeconfig))
@@ -188,7 +191,9 @@ class ApiClient:
         # Without the prefix a core kind is ambiguous as soon as an operator brings one of its name, as Knative does.
         prefix = "apis" if key.group else "api"
         try:
-            return self._client.resources.get(prefix=prefix, api_version=key.api_version, kind=key.kind)
+            # The client looks again for a kind that it does not know, and forgets all others while it does.
+            with self._discovery:
+                return self._client.resources.get(prefix=prefix, api_version=key.api_version, kind=key.kind)
         except ResourceNotFoundError:
             return None
 

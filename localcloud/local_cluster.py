@@ -3,15 +3,17 @@ External Secrets would make them."""
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from localcloud import emulated_aws
-from localcloud.api_client import ApiClient
+from localcloud.api_client import ApiClient, Live
 from localcloud.api_server import RealApiServer
 from localcloud.emulated_aws import EmulatedAws
 from localcloud.world import Thing
 from mlops.plan.values import Properties
 
+_EXTERNAL = "ExternalSecret"
 _MASTER = ":secret:rds!"
 """In the name of a secret that RDS keeps its master's password in."""
 
@@ -19,20 +21,24 @@ _MASTER = ":secret:rds!"
 class LocalCluster(RealApiServer):
     """The API server of such a cluster."""
 
-    def __init__(self, client: ApiClient, mark: str, emulated: EmulatedAws) -> None:
-        super().__init__(client, mark)
+    def __init__(self, client: ApiClient, mark: str, emulated: EmulatedAws, plugin: Path | None = None) -> None:
+        super().__init__(client, mark, plugin)
         self._emulated = emulated
 
-    def create(self, thing: Thing, inputs: Properties, brought: frozenset[str]) -> None:
-        super().create(thing, inputs, brought)
-        if thing.type == "kubernetes:core/v1:Namespace":
-            self.keep(emulated_aws.way_out(str(thing.outputs["metadata"]["name"])))
+    def note(self, live: Live) -> None:
+        super().note(live)
+        if live.key.kind == "Namespace":
+            self.keep(emulated_aws.way_out(live.key.name))
+
+    def takes(self, type_: str, inputs: Properties) -> bool:
+        return not type_.endswith(f":{_EXTERNAL}") and super().takes(type_, inputs)
 
     def sent(self, thing: Thing, inputs: Properties) -> dict[str, Any]:
         manifest = super().sent(thing, inputs)
-        if manifest["kind"] == "ExternalSecret":
-            return self._marked(secret_of(manifest, self._emulated))
-        return with_emulated_aws(manifest, self._emulated)
+        return self.led(secret_of(manifest, self._emulated)) if manifest["kind"] == _EXTERNAL else manifest
+
+    def led(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        return with_emulated_aws(super().led(manifest), self._emulated)
 
 
 def secret_of(external: Mapping[str, Any], emulated: EmulatedAws) -> dict[str, Any]:
@@ -49,7 +55,7 @@ def secret_of(external: Mapping[str, Any], emulated: EmulatedAws) -> dict[str, A
 def master_secret(manifests: Iterator[Mapping[str, Any]]) -> tuple[str, str] | None:
     """Key and property that the database master's password is read from, if something reads it."""
     for manifest in manifests:
-        for entry in (manifest.get("spec") or {}).get("data", ()) if manifest.get("kind") == "ExternalSecret" else ():
+        for entry in (manifest.get("spec") or {}).get("data", ()) if manifest.get("kind") == _EXTERNAL else ():
             remote = entry["remoteRef"]
             if _MASTER in remote["key"] and remote.get("property") == "password":
                 return remote["key"], remote["property"]

@@ -16,7 +16,7 @@ import yaml
 from localcloud.kubernetes_objects import ObjectKey
 from localcloud.provider import RefusedError
 from mlops.cli import ui
-from mlops.cli.engine.real_server import listed
+from mlops.cli.engine.real_server import kubernetes_plugin, listed
 from mlops.cli.errors import BadInputError, FailedError
 from mlops.cli.options import Target
 from mlops.plan.graph import Graph
@@ -157,7 +157,7 @@ def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph) -> "Re
         seed=base64.b64decode(made["Secret"]["data"]["seed"]).decode(),
         databases=[str(node.outputs["address"]) for node in graph if node.type == "aws:rds/instance:Instance"],
     )
-    return LocalCluster(client, server.mark, emulated)
+    return LocalCluster(client, server.mark, emulated, kubernetes_plugin())
 
 
 def left_behind(target: Target, cluster: Cluster, project: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud import emulated_aws
+from localcloud.api_server import SKIP_AWAIT
 from localcloud.kubernetes_objects import ObjectKey
 from localcloud.mirror import Mirror, MirrorError
 from localcloud.pod_access import PodAccess
@@ -189,7 +190,7 @@ def _waited_for(things: Iterable[Thing]) -> list[ObjectKey]:
         for thing in things
         if (kind := thing.type.rpartition(":")[2]) in ("Job", "Deployment") and thing.type.startswith("kubernetes:")
         for meta in [thing.outputs["metadata"]]
-        if "pulumi.com/skipAwait" not in (meta.get("annotations") or {})
+        if SKIP_AWAIT not in (meta.get("annotations") or {})
     ]
 
 
