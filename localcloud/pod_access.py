@@ -38,15 +38,15 @@ class PodAccess:
             call = self._core().connect_get_namespaced_pod_exec
             told = {"stdout": True, "stderr": True, "stdin": False, "tty": False, "_preload_content": False}
             running = opened(call, pod, namespace, command=[*command], **told)
-            rest = ""
+            rest = {"stdout": "", "stderr": ""}
             while running.is_open():
                 running.update(timeout=_LOOK_SECONDS)
-                rest += running.read_all()
-                *lines, rest = rest.split("\n")
-                for line in lines:
-                    say(line)
-            if rest:
-                say(rest)
+                for channel, read in (("stdout", running.read_stdout), ("stderr", running.read_stderr)):
+                    *lines, rest[channel] = (rest[channel] + (read(timeout=0) or "")).split("\n")
+                    for line in lines:
+                        say(line)
+            for line in filter(None, rest.values()):
+                say(line)
             return int(running.returncode)
         except Exception as error:  # the client raises whatever its transport raises
             raise RefusedError(f'Pod "{namespace}/{pod}" cannot run {" ".join(command[:4])}: {error}') from None

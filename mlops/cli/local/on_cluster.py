@@ -3,12 +3,12 @@ answer. The services are the cluster's pods then, and no process of this machine
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud import emulated_aws
-from localcloud.api_server import SKIP_AWAIT
+from localcloud.api_server import LABEL, SKIP_AWAIT, mark
 from localcloud.kubernetes_objects import ObjectKey
 from localcloud.mirror import Mirror, MirrorError
 from localcloud.pod_access import PodAccess
@@ -53,17 +53,16 @@ def bring_everything_up(target: Target, *, as_json: bool, cluster: str | None) -
     started = time.monotonic()
     plan = planned(target)
     up = infrastructure.bring_up(target, plan, as_json=as_json, cluster=cluster, working=True)
-    place = clusters.Cluster.noted(infrastructure.folder(target))
-    assert place
-    on = _OnCluster(place, target, plan.graph.project)
+    on = OnCluster.of(target)
+    assert on
     try:
         region = settings.resolve(stacks.read(target.stack, target.root)).platform.region
         on.emulate(up.things, region)
         on.wait_for(_waited_for(up.things), _READY_SECONDS)
-        trained = on.train(up.things)
-        answer = on.ask(up.things)
+        trained = on.train()
+        answer = on.ask()
     except (RefusedError, MirrorError) as error:
-        raise FailedError(f"On cluster {place.context}: {error}") from None
+        raise FailedError(f"On cluster {on.context}: {error}") from None
     seconds = time.monotonic() - started
     pods = on.pods()
     if as_json:
@@ -73,7 +72,7 @@ def bring_everything_up(target: Target, *, as_json: bool, cluster: str | None) -
     console = ui.out()
     console.print(pods_table(pods))
     console.print("[bold]Ask[/]")
-    forward = f"kubectl --context {place.context} -n {on.place_of(up.things, RECOMMENDER)} port-forward"
+    forward = f"kubectl --context {on.context} -n {on.deployment(RECOMMENDER).namespace} port-forward"
     console.print(f"  $ {forward} deploy/{RECOMMENDER} {_RECOMMENDER_PORT}", markup=False, soft_wrap=True)
     console.print(f"  $ curl -s 'http://127.0.0.1:{_RECOMMENDER_PORT}{_QUESTION}'", markup=False, soft_wrap=True)
     console.print(as_lines(answer), markup=False, soft_wrap=True)
@@ -82,23 +81,29 @@ def bring_everything_up(target: Target, *, as_json: bool, cluster: str | None) -
     console.print(f"  mlops local status. Down again: mlops destroy -s {target.stack}")
 
 
-class _OnCluster:
-    def __init__(self, place: clusters.Cluster, target: Target, project: str) -> None:
+class OnCluster:
+    """A stack whose services are pods."""
+
+    def __init__(self, place: clusters.Cluster, target: Target) -> None:
         self._place = place
         self._target = target
-        self._project = project
+        self._project = stacks.project_name(target.root)
         self._client: ApiClient = clusters.client_of(place)
+        self._deployments: list[ObjectKey] = []
+        self.context = place.context
         self._access = PodAccess(Path(place.kubeconfig), place.context)
+
+    @classmethod
+    def of(cls, target: Target) -> "OnCluster | None":
+        """The stack, if it is on a cluster."""
+        place = clusters.Cluster.noted(infrastructure.folder(target))
+        return cls(place, target) if place else None
 
     def emulate(self, things: Iterable[Thing], region: str) -> None:
         """Make the deployed buckets, streams and the like in the emulated AWS, once its pod is ready."""
-        key = _deployment(emulated_aws.NAMESPACE, emulated_aws.NAME)
-        self.wait_for([key], _READY_SECONDS)
-        pod = self._pod(key)
-        # A new pod has forgotten all of it: notes are of one pod.
-        notes = infrastructure.folder(self._target) / f"mirrored-{pod}.json"
-        with self._access.port(emulated_aws.NAMESPACE, pod, emulated_aws.AWS_PORT) as port:
-            Mirror(f"http://127.0.0.1:{port}", region, notes).reconcile(things)
+        self.wait_for([_AWS], _READY_SECONDS)
+        with self._access.port(emulated_aws.NAMESPACE, self._pod(_AWS), emulated_aws.AWS_PORT) as port:
+            Mirror(f"http://127.0.0.1:{port}", region, self._note("mirrored")).reconcile(things)
 
     def wait_for(self, keys: Sequence[ObjectKey], seconds: float) -> None:
         """Until Jobs are complete and Deployments available.
@@ -119,37 +124,42 @@ class _OnCluster:
                 ui.note(f"waiting for {told}")
             time.sleep(_LOOK_SECONDS)
 
-    def train(self, things: Sequence[Thing]) -> bool:
+    def train(self) -> bool:
         """Run the loop in the worker's pod, unless a model is served already; whether it ran."""
-        if self._serves(things):
+        if self._serves():
             return False
-        worker = _deployment(self.place_of(things, WORKER), WORKER)
-        for words in (["generate"], ["run-loop"]):
-            self._command(worker, words)
+        sample = self._note("sample")
+        if not sample.exists():
+            self.run(["generate"], _say)
+            sample.touch()
+        self.run(["run-loop"], _say)
         until = time.monotonic() + _MODEL_SECONDS
-        while not self._serves(things):
+        while not self._serves():
             if time.monotonic() > until:
                 raise FailedError("The loop has ended, but the recommender is not ready: `mlops local status`.")
             time.sleep(_LOOK_SECONDS)
         return True
 
-    def ask(self, things: Sequence[Thing]) -> dict[str, Any]:
+    def ask(self) -> dict[str, Any]:
         """What the recommender answers."""
-        recommender = _deployment(self.place_of(things, RECOMMENDER), RECOMMENDER)
+        recommender = self.deployment(RECOMMENDER)
         with self._access.port(recommender.namespace, self._pod(recommender), _RECOMMENDER_PORT) as port:
             _, body = fetch(f"http://127.0.0.1:{port}{_QUESTION}", 30)
         answer: dict[str, Any] = json.loads(body)
         return answer
 
-    def place_of(self, things: Iterable[Thing], name: str) -> str:
-        """Namespace of a Deployment of the stack.
+    def deployment(self, name: str) -> ObjectKey:
+        """A Deployment of the stack.
 
         Raises:
             FailedError: it has none of that name.
         """
-        for thing in things:
-            if thing.type == "kubernetes:apps/v1:Deployment" and thing.outputs["metadata"]["name"] == name:
-                return str(thing.outputs["metadata"]["namespace"])
+        if not self._deployments:
+            made = self._client.labelled(LABEL, mark("local", self._project, self._target.stack))
+            self._deployments = [live.key for live in made if live.key.kind == "Deployment"]
+        for key in self._deployments:
+            if key.name == name:
+                return key
         raise FailedError(
             f"The stack runs no {name}, so that there is no loop to run: it has no serving.recommender. "
             f"`mlops up -s {self._target.stack} --infrastructure-only --cluster …` makes its objects alone."
@@ -158,17 +168,27 @@ class _OnCluster:
     def pods(self) -> "list[Pod]":
         return clusters.pods(self._place, self._project, self._target.stack)
 
-    def _command(self, worker: ObjectKey, words: Sequence[str]) -> None:
+    def run(self, words: Sequence[str], say: Callable[[str], object]) -> None:
+        """Run a command of the loop in the worker's pod.
+
+        Raises:
+            FailedError: it ended with another exit code than 0.
+        """
+        worker = self.deployment(WORKER)
         pod = self._pod(worker)
-        code = self._access.run(worker.namespace, pod, ["python", "-m", "pipelines", *words], _say)
+        code = self._access.run(worker.namespace, pod, ["python", "-m", "pipelines", *words], say)
         if code:
             raise FailedError(
                 f"`pipelines {' '.join(words)}` in pod {worker.namespace}/{pod} ended with exit code {code}; above is "
                 "why. Everything else is up and what was finished is kept: the same command goes on from there."
             )
 
-    def _serves(self, things: Iterable[Thing]) -> bool:
-        key = _deployment(self.place_of(things, RECOMMENDER), RECOMMENDER)
+    def _note(self, what: str) -> Path:
+        """A file that says what the emulated AWS has. A new pod has forgotten all of it, so notes are of one pod."""
+        return infrastructure.folder(self._target) / f"{what}-{self._pod(_AWS)}.json"
+
+    def _serves(self) -> bool:
+        key = self.deployment(RECOMMENDER)
         return _done(key, self._client.raw(key) or {})
 
     def _pod(self, deployment: ObjectKey) -> str:
@@ -196,6 +216,9 @@ def _waited_for(things: Iterable[Thing]) -> list[ObjectKey]:
 
 def _deployment(namespace: str, name: str) -> ObjectKey:
     return ObjectKey(api_version="apps/v1", kind="Deployment", namespace=namespace, name=name)
+
+
+_AWS = _deployment(emulated_aws.NAMESPACE, emulated_aws.NAME)
 
 
 def _done(key: ObjectKey, found: Any) -> bool:
