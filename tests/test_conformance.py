@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pulumi
 import pytest
@@ -55,11 +55,17 @@ def stand_in(slot: type[SlotConfig]) -> object:
     """What another slot publishes, made up: an address for each output, nothing for what is optional."""
     contract = get_args(signature(slot).return_annotation)[0]
     made = {
-        field.name: pulumi.Output.from_input(f"https://{field.name}.test") if field.type == pulumi.Output[str] else ()
+        field.name: made_up(field.name, field.type)
         for field in fields(contract)
         if field.default is MISSING and field.default_factory is MISSING
     }
     return contract(**made)
+
+
+def made_up(name: str, kind: Any) -> object:
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    return pulumi.Output.from_input(f"https://{name}.test") if kind in (pulumi.Output[str], pulumi.Input[str]) else ()
 
 
 def own(graph: Graph) -> list[Node]:
