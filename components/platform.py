@@ -13,7 +13,7 @@ from components.account.config import AccountConfig, TagsConfig
 from components.base.component import Component
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.cluster.endpoints import of_cluster
-from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
+from components.data_pipeline import DataPipelineConfig
 from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
@@ -22,11 +22,13 @@ from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
+from components.workloads.declared import WorkloadsConfig
+from components.workloads.surroundings import Surroundings
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
-from mlops.core.module import OneOf, SlotConfig, kind_of
+from mlops.core.module import OneOf, SlotConfig
 from mlops.core.usage import UsageConfig
 
 
@@ -57,6 +59,8 @@ class PlatformConfig(Config):
     """Where experiments and models live."""
     serving: Annotated[ServingConfig, OneOf()] | None = None
     """How models answer."""
+    workloads: WorkloadsConfig = WorkloadsConfig()
+    """What runs on it: the reference workload, a team's own containers."""
     usage: UsageConfig = UsageConfig()
     """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
     budget: BudgetConfig | None = None
@@ -110,12 +114,14 @@ class PlatformOutputs:
     tracking_url: pulumi.Output[str] | None
     model_urls: dict[str, pulumi.Output[str]] | None
     recommender_url: pulumi.Output[str] | None
+    container_urls: dict[str, pulumi.Output[str]] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
         return {
             "buckets": self.buckets,
             "clusterName": self.cluster_name,
+            "containerUrls": self.container_urls or None,
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
             "modelUrls": self.model_urls,
@@ -193,12 +199,11 @@ class Platform(Component[PlatformOutputs]):
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
-        models = config.serving and config.serving.build("serving", foundation, tracking, module)
-        recommender = None
-        if config.serving and models:
-            recommender = config.serving.build_workload(
-                "serving-workload", foundation, tracking, self._kinesis(config, stream), models.child
-            )
+        serving = config.serving and config.serving.build("serving", foundation, tracking, module)
+        workloads = None
+        if serving:
+            around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
+            workloads = config.workloads.build("serving", around, serving.child)
 
         self.publish(
             PlatformOutputs(
@@ -211,15 +216,11 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
-                model_urls=models.outputs.endpoints if models else None,
-                recommender_url=recommender.outputs.url if recommender else None,
+                model_urls=serving.outputs.endpoints if serving else None,
+                recommender_url=workloads.recommender_url if workloads else None,
+                container_urls=workloads.container_urls if workloads else None,
             )
         )
-
-    @staticmethod
-    def _kinesis(config: PlatformConfig, stream: DataPipelineOutputs | None) -> DataPipelineOutputs | None:
-        """The stream, where it speaks what the services speak."""
-        return stream if config.data_pipeline and kind_of(type(config.data_pipeline)) == "kinesis" else None
 
     @staticmethod
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:
