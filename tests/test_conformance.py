@@ -65,7 +65,7 @@ def stand_in(slot: type[SlotConfig]) -> object:
 def made_up(name: str, kind: Any) -> object:
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
-    return pulumi.Output.from_input(f"https://{name}.test") if kind in (pulumi.Output[str], pulumi.Input[str]) else ()
+    return pulumi.Output.from_input(f"https://{name}.test") if kind == pulumi.Output[str] else ()
 
 
 def own(graph: Graph) -> list[Node]:

@@ -24,7 +24,7 @@ class DataPipelineOutputs:
     """The stream, and all that a client of it is configured with."""
 
     protocol: Protocol
-    topic: pulumi.Input[str]
+    topic: pulumi.Output[str]
     """What a client names: the stream of Kinesis, the topic of Kafka and Pulsar."""
     auth: Auth = "iam"
     secrets: Mapping[str, SecretValue] = field(default_factory=dict, metadata=INTERNAL)

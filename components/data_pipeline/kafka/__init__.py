@@ -121,7 +121,7 @@ class Kafka(Component[DataPipelineOutputs]):
         self.publish(
             DataPipelineOutputs(
                 protocol="kafka",
-                topic=config.topic,
+                topic=pulumi.Output.from_input(config.topic),
                 stream=cluster.arn,
                 endpoint=cluster.bootstrap_brokers_sasl_iam,
                 produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
