@@ -84,7 +84,8 @@ def source(slot: Slot, name: str) -> str:
         "from mlops.core.config import Card",
         "from mlops.core.fields.aws import LogDays",
     }
-    made = [_field(field.name, field.type, title, slot) for field in fields(contract) if field.default is MISSING]
+    required = [field for field in fields(contract) if field.default is field.default_factory is MISSING]
+    made = [_field(field.name, field.type, title, slot) for field in required]
     return _TEMPLATE.format(
         title=title,
         purpose=slot.purpose[:1].lower() + slot.purpose[1:].removesuffix("."),
