@@ -22,6 +22,8 @@ OF_SERVICE: Mapping[str, tuple[str, ...]] = {
     "logs": ("logs",),
     "redshift-data": ("redshift-data",),
     "redshift-serverless": ("redshift-serverless",),
+    "sagemaker": ("sagemaker.api", "sagemaker.runtime"),
+    "sagemaker-mlflow": ("sagemaker.experiments",),
     "secretsmanager": ("secretsmanager",),
     "ssm": ("ssm",),
     "ssmmessages": ("ssmmessages",),
@@ -48,6 +50,19 @@ OF_MANAGED_POLICY: Mapping[str, tuple[str, ...]] = {
 """AWS managed policy -> services that it lets call. Source: AWS managed policy reference."""
 ALWAYS = frozenset({"kms", "logs", "sts"})
 """Endpoints of every isolated network: encryption, logs, and asking who one is, which every SDK may do."""
+
+
+_SAGEMAKERS_OWN = ("notebook", "studio", "experiments")
+"""Endpoints that SageMaker names after itself. Source: SageMaker developer guide, "Connect to Amazon SageMaker Studio
+through an interface VPC endpoint", for Studio; that the MLflow servers' is named alike is from general knowledge."""
+
+
+def service_name(endpoint: str, region: str) -> str:
+    """The whole name of an endpoint's service: `com.amazonaws.us-east-1.kms`."""
+    service, _, part = endpoint.partition(".")
+    if service == "sagemaker" and part in _SAGEMAKERS_OWN:
+        return f"aws.sagemaker.{region}.{part}"
+    return f"com.amazonaws.{region}.{endpoint}"
 
 
 def of_actions(actions: Iterable[str]) -> frozenset[str]:
