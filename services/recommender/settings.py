@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from recommender.broker import Broker, BrokerError
 from recommender.pseudonyms import Pseudonyms
 
 
@@ -51,11 +52,13 @@ class Settings(BaseModel):
     state: Path | None = Field(None, validation_alias="MLOPS_STATE")
     """Folder for scratch of a loop on the same machine."""
     stream: str | None = Field(None, min_length=1, validation_alias="MLOPS_STREAM")
-    """Kinesis stream for events; without one POST /events answers 503."""
+    """What events go to, the stream of Kinesis, the topic of Kafka or Pulsar; without one POST /events answers 503."""
+    broker: Broker = Broker()
+    """Whom the stream is reached through; from the variables MLOPS_STREAM_*."""
     endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
     """Address of Kinesis where it is not AWS's own."""
     region: str | None = Field(None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
-    """AWS region of the stream."""
+    """AWS region of the stream, and of the tokens with which Kafka is asked."""
     event_queue: int = Field(10_000, ge=1, le=1_000_000, validation_alias="MLOPS_EVENT_QUEUE")
     """Events that may wait for the stream before POST /events answers 503."""
     flush_seconds: float = Field(10.0, ge=0, le=60, validation_alias="MLOPS_FLUSH_SECONDS")
@@ -74,7 +77,9 @@ class Settings(BaseModel):
         """
         given = {name: value for name, value in environment.items() if value}
         try:
-            settings = cls.model_validate(given)
+            settings = cls.model_validate({**given, "broker": Broker.from_environment(given)})
+        except BrokerError as error:
+            raise SettingsError(str(error)) from None
         except ValidationError as error:
             lines = [f"  {'/'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
             raise SettingsError("The service cannot start with this environment:\n" + "\n".join(lines)) from None
