@@ -110,7 +110,7 @@ def slots(settings: type[BaseModel]) -> dict[str, type[SlotConfig]]:
     return {
         name: slot
         for name, field in settings.model_fields.items()
-        for slot in _classes(field.annotation)
+        for slot in classes(field.annotation)
         if issubclass(slot, SlotConfig)
     }
 
@@ -120,12 +120,12 @@ def exemplary(variant: type[SlotT]) -> SlotT:
     return variant.model_validate({"kind": kind_of(variant), **variant.example})
 
 
-def _classes(annotation: Any) -> Iterator[type]:
+def classes(annotation: Any) -> Iterator[type]:
     """Every class within `Annotated[X, OneOf()] | None`."""
     if isinstance(annotation, type):
         yield annotation
     for inner in get_args(annotation):
-        yield from _classes(inner)
+        yield from classes(inner)
 
 
 class OneOf:
