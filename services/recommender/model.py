@@ -127,11 +127,14 @@ class Model(ModelArrays):
         seen, weights = self.interactions.row(row) if row is not None else (_NO_PRODUCTS, _NO_WEIGHTS)
         if not recent or name in self.suppressed:
             return seen, weights
-        stored = dict(zip(seen.tolist(), weights.tolist(), strict=True))
-        for product, weight in recent.items():
+        half_life = self.manifest.half_life or float("inf")
+        # What was taken lately came after everything that is stored, in the order in which it is given.
+        aged = 0.5 ** (len(recent) / half_life)
+        stored = dict(zip(seen.tolist(), (weights * aged).tolist(), strict=True))
+        for later, (product, weight) in enumerate(reversed(list(recent.items()))):
             column = self.products.row(product)
             if column is not None:
-                stored[column] = max(weight, stored.get(column, 0.0))
+                stored[column] = max(weight * 0.5 ** (later / half_life), stored.get(column, 0.0))
         columns = sorted(stored)
         return np.asarray(columns, np.int32), np.asarray([stored[column] for column in columns], weights.dtype)
 
