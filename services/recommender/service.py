@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from recommender.arrays import Mask
 from recommender.catalogue import EVERYTHING, Filters
 from recommender.deployment import Deployment, Role, Serving
-from recommender.events import KinesisStream, Record, Stream, Writer
+from recommender.events import Record, Stream, Writer, open_stream
 from recommender.metrics import Metrics
 from recommender.model import Model, Recommendation
 from recommender.online import Online
@@ -60,7 +60,7 @@ class Service:
         Without `watch` somebody else calls `refresh`.
         """
         if self._stream is None and self.settings.stream is not None:
-            self._stream = await asyncio.to_thread(KinesisStream, self.settings)
+            self._stream = await asyncio.to_thread(open_stream, self.settings)
         tasks = [asyncio.create_task(self._shadow.run())]
         if watch:
             tasks.append(asyncio.create_task(self.deployment.watch()))
