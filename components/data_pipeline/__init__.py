@@ -7,6 +7,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.watched import Watched
 from components.foundation import Foundation
 from mlops.core.module import SlotConfig
 
@@ -22,6 +23,8 @@ class DataPipelineOutputs:
     produce_statements: tuple[Statement, ...] = field(metadata=INTERNAL)
     consume_statements: tuple[Statement, ...] = field(metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def produce(self) -> Grant:
         """Write events."""

@@ -7,6 +7,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.watched import Watched
 from components.foundation import Foundation
 from mlops.core.module import SlotConfig
 
@@ -21,6 +22,8 @@ class MlPlatformOutputs:
     """s3:// URI below which model artifacts lie: what the serving slot loads from."""
     track_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def track(self) -> Grant:
         """Log runs and register models."""

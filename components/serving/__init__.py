@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
@@ -77,6 +78,8 @@ class ServingOutputs:
     """Inference protocol: `v2` (Open Inference Protocol) or `v1`."""
     invoke_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def invoke(self) -> Grant:
         """Ask a model."""
