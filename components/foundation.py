@@ -28,6 +28,8 @@ class Foundation:
     registry: RegistryOutputs
     optional_cluster: ClusterOutputs | None = None
     optional_database: DatabaseOutputs | None = None
+    log_retention_days: int = 365
+    """Days for which the tier keeps logs, for groups whose settings do not say."""
     scrapers: tuple[Mapping[str, str], ...] = ()
     """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
 

@@ -18,6 +18,7 @@ from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
 from components.ml_platform import MlPlatformConfig
+from components.monitoring import MonitoringConfig
 from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
@@ -57,6 +58,8 @@ class PlatformConfig(Config):
     """Where experiments and models live."""
     serving: Annotated[ServingConfig, OneOf()] | None = None
     """How models answer."""
+    monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
+    """Who watches the platform; null watches nothing."""
     usage: UsageConfig = UsageConfig()
     """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
     budget: BudgetConfig | None = None
@@ -110,14 +113,22 @@ class PlatformOutputs:
     tracking_url: pulumi.Output[str] | None
     model_urls: dict[str, pulumi.Output[str]] | None
     recommender_url: pulumi.Output[str] | None
+    metrics: pulumi.Output[str] | None
+    logs: pulumi.Output[str] | None
+    alerts: pulumi.Output[str] | None
+    dashboards: pulumi.Output[str] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
         return {
+            "alerts": self.alerts,
             "buckets": self.buckets,
             "clusterName": self.cluster_name,
+            "dashboards": self.dashboards,
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
+            "logs": self.logs,
+            "metrics": self.metrics,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -144,7 +155,14 @@ class Platform(Component[PlatformOutputs]):
         keys_args = KeysArgs(
             region=config.region,
             alias_prefix=args.prefix,
-            log_writers=LOG_WRITERS if config.account_baseline else (),
+            log_writers=tuple(
+                sorted(
+                    {
+                        *(LOG_WRITERS if config.account_baseline else ()),
+                        *(config.monitoring.key_users if config.monitoring else ()),
+                    }
+                )
+            ),
         )
         keys = Keys("keys", config.keys, keys_args, self.child).outputs
         network = Network("network", config.network, self._network_args(config, keys.logs), self.child).outputs
@@ -189,8 +207,11 @@ class Platform(Component[PlatformOutputs]):
             registry=registry,
             optional_cluster=cluster,
             optional_database=database,
+            log_retention_days=config.storage.log_retention_days,
+            scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
+        watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
         models = config.serving and config.serving.build("serving", foundation, tracking, module)
@@ -199,6 +220,10 @@ class Platform(Component[PlatformOutputs]):
             recommender = config.serving.build_workload(
                 "serving-workload", foundation, tracking, self._kinesis(config, stream), models.child
             )
+        if config.monitoring and watcher:
+            parts = (database, stream, tracking, models and models.outputs, recommender and recommender.outputs)
+            watched = [one for part in parts if part for one in part.watched]
+            config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
         self.publish(
             PlatformOutputs(
@@ -213,6 +238,10 @@ class Platform(Component[PlatformOutputs]):
                 tracking_url=tracking.tracking_uri if tracking else None,
                 model_urls=models.outputs.endpoints if models else None,
                 recommender_url=recommender.outputs.url if recommender else None,
+                metrics=watcher.outputs.metrics if watcher else None,
+                logs=watcher.outputs.logs if watcher else None,
+                alerts=watcher.outputs.alerts if watcher else None,
+                dashboards=watcher.outputs.dashboards if watcher else None,
             )
         )
 

@@ -5,7 +5,7 @@ resources of which CloudWatch has metrics (`components.base.watched`). Nobody ke
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -34,6 +34,8 @@ class MonitoringOutputs:
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
     topics: dict[str, pulumi.Output[str]] = field(default_factory=dict, metadata=INTERNAL)
     """ARN of the topic by severity, where alarms are CloudWatch's."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """What of the monitoring itself CloudWatch has metrics of."""
     ready: tuple[pulumi.Resource, ...] = field(default=(), metadata=INTERNAL)
     """What has to stand before rules and dashboards: the kinds of its operator."""
 
@@ -60,8 +62,18 @@ class MonitoringConfig(SlotConfig):
 
     @property
     def scrapers(self) -> tuple[str, ...]:
-        """Namespaces whose pods fetch the metrics of others; network policies let them in."""
+        """Namespaces whose pods fetch the metrics of others."""
         return ()
+
+    @property
+    def key_users(self) -> tuple[str, ...]:
+        """Services that have to use the logs' key for it."""
+        return ()
+
+    @property
+    def scraper_labels(self) -> tuple[Mapping[str, str], ...]:
+        """The labels of these that Kubernetes itself sets, for the network policies that let them in."""
+        return tuple({"kubernetes.io/metadata.name": namespace} for namespace in self.scrapers)
 
     @abstractmethod
     def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[MonitoringOutputs]:

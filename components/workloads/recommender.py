@@ -4,15 +4,16 @@ Both run the images of `services/` under roles of their own. They are deployed b
 pods come once the images are pushed, and the recommender takes requests once the loop has promoted a model.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
 from pydantic import Field, model_validator
 
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.kubernetes.objects import (
@@ -100,6 +101,8 @@ class RecommenderOutputs:
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -147,7 +150,7 @@ class Recommender(Component[RecommenderOutputs]):
         grants = [args.foundation.storage.read("artifacts", _MODELS), args.ml_platform.track()]
         grants += [args.stream.produce()] if args.stream else []
         role, account = self._identity("recommender", grants)
-        policy = self._close("recommender", grants, from_anywhere_allowed=True)
+        policy = self._close("recommender", grants, SERVING_ALLOWED)
         pod = pods.recommender(
             self._pod("recommender", account, config.cpu, config.memory, config.scratch_gb),
             {**self._common(), "MLOPS_MODEL_CACHE": "/tmp/models"},
@@ -193,7 +196,7 @@ class Recommender(Component[RecommenderOutputs]):
         )
         grants = [*lake, stream.consume(), args.ml_platform.track(), ask]
         role, account = self._identity("pipelines", grants)
-        policy = self._close("pipelines", grants, from_anywhere_allowed=False)
+        policy = self._close("pipelines", grants)
         buckets = args.foundation.storage.buckets
         variables: dict[str, pulumi.Input[str]] = {
             **self._common(),
@@ -209,6 +212,7 @@ class Recommender(Component[RecommenderOutputs]):
             {**variables, "MLOPS_STATE": "/tmp/state", "HOST": "0.0.0.0"},
             self._secret,
             config.look_seconds,
+            scraped=bool(args.foundation.scrapers),
         )
         self._deployment("pipelines", pods.deployment_spec("pipelines", pod, 1), policy)
         return role
@@ -219,7 +223,7 @@ class Recommender(Component[RecommenderOutputs]):
             "AWS_REGION": args.foundation.region,
             "MLFLOW_TRACKING_URI": args.ml_platform.tracking_uri,
         }
-        return {**known, "MLOPS_STREAM": args.stream.stream} if args.stream else known
+        return {**known, **args.stream.client_variables()} if args.stream else known
 
     def _identity(self, part: str, grants: Sequence[Grant]) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         """ARN of the role, and the service account that has it."""
@@ -239,7 +243,7 @@ class Recommender(Component[RecommenderOutputs]):
         return identity.role_arn, account
 
     def _close(
-        self, part: str, grants: Sequence[Grant], *, from_anywhere_allowed: bool
+        self, part: str, grants: Sequence[Grant], *allowed: Mapping[str, str]
     ) -> "k8s.networking.v1.NetworkPolicy":
         return network_policy(
             f"{self.name}-{part}-network-policy",
@@ -247,7 +251,7 @@ class Recommender(Component[RecommenderOutputs]):
             selector=pods.labels(part),
             grants=grants,
             ingress_ports=[pods.PORTS[part]],
-            ingress_from=from_namespaces(*([SERVING_ALLOWED] if from_anywhere_allowed else [])),
+            ingress_from=from_namespaces(*allowed, *self._args.foundation.scrapers),
             opts=self.child,
         )
 

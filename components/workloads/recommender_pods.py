@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, announced
 from components.ml_platform.mlflow.auth import from_secret
 
 NAMESPACE = "recommender"
@@ -67,12 +67,16 @@ def recommender(
     pod = _pod(parts, container)
     if spread:
         pod["topologySpreadConstraints"] = [_spread("topology.kubernetes.io/zone"), _spread("kubernetes.io/hostname")]
-    scrape = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
-    return _template(parts, pod, scrape)
+    return _template(parts, pod, announced(PORT))
 
 
 def worker(
-    parts: PodParts, variables: Mapping[str, pulumi.Input[str]], secret: pulumi.Input[str], look_seconds: int
+    parts: PodParts,
+    variables: Mapping[str, pulumi.Input[str]],
+    secret: pulumi.Input[str],
+    look_seconds: int,
+    *,
+    scraped: bool,
 ) -> dict[str, object]:
     """The pod that takes events in, watches, decides, and runs the loop when a trigger fires."""
     port = PORTS["pipelines"]
@@ -85,8 +89,9 @@ def worker(
         "livenessProbe": _probe("/health", port, period=20, failures=3),
         "readinessProbe": _probe("/health", port, period=10, failures=3),
     }
-    # No scraper is told of its metrics: the network lets nobody in but pods of its own namespace.
-    return _template(parts, _pod(parts, container), {})
+    # Where nobody watches, the network lets in pods of its own namespace alone: no scraper is told of what it may not
+    # reach.
+    return _template(parts, _pod(parts, container), announced(port) if scraped else {})
 
 
 def deployment_spec(part: str, template: Mapping[str, object], replicas: int | None) -> dict[str, object]:

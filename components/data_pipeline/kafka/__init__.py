@@ -15,6 +15,7 @@ from components.base.component import Component
 from components.base.identity import Egress, Statement
 from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.kafka.arguments import (
     grow_at_percent,
@@ -30,6 +31,7 @@ from components.data_pipeline.kafka.brokers import (
     ProvisionedBrokers,
     ServerlessBrokers,
     StandardBrokers,
+    TopicName,
 )
 from components.foundation import Foundation
 from mlops.core.config import Card
@@ -58,6 +60,8 @@ class KafkaConfig(DataPipelineConfig):
         StandardBrokers()
     )
     """The kind of brokers. It cannot be changed in place: another kind is another cluster."""
+    topic: TopicName = "events"
+    """Topic of events: what the platform's own workloads write to and read. `brokers.topics` makes it."""
     client_security_groups: Annotated[tuple[SecurityGroupId, ...], Unique(most=MOST_CLIENTS)] = ()
     """Security groups that may connect besides the cluster's (sg-0123456789abcdef0)."""
     protect: bool = True
@@ -117,11 +121,17 @@ class Kafka(Component[DataPipelineOutputs]):
                 self._growing_storage(brokers.max_storage_gb, cluster)
         self.publish(
             DataPipelineOutputs(
+                protocol="kafka",
+                topic=pulumi.Output.from_input(config.topic),
                 stream=cluster.arn,
                 endpoint=cluster.bootstrap_brokers_sasl_iam,
                 produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
                 consume_statements=consume(cluster.arn),
                 egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=(IAM_PORT,)),),
+                # A serverless one has no brokers to be looked after.
+                watched=()
+                if isinstance(brokers, ServerlessBrokers)
+                else (Watched(what="kafka", namespace="AWS/Kafka", dimensions={"Cluster Name": cluster.cluster_name}),),
             )
         )
 

@@ -80,8 +80,10 @@ class PrometheusConfig(MonitoringConfig):
     """Memory request and limit of Prometheus (Kubernetes quantity): about 8 KiB for each series that it holds."""
     scrape_seconds: int = Field(default=30, ge=5, le=300)
     """Between two looks at a pod."""
-    log_days: LogDays | None = 30
-    """Days for which CloudWatch Logs keeps what containers write; null collects no logs."""
+    logs: bool = True
+    """Bring what containers write to CloudWatch Logs."""
+    log_days: LogDays | None = None
+    """Days for which it is kept there; null as long as the tier keeps logs."""
     grafana: GrafanaConfig = GrafanaConfig()
     """Where people look."""
     alerts: AlertsConfig = AlertsConfig()
@@ -222,12 +224,12 @@ class Prometheus(Component[MonitoringOutputs]):
 
     def _logs(self, closed: pulumi.Resource) -> "aws.cloudwatch.LogGroup | None":
         config, foundation = self._config, self._foundation
-        if config.log_days is None:
+        if not config.logs:
             return None
         group = log_group(
             f"{self.name}-logs",
             physical_name=f"/mlops/{foundation.prefix}/workloads",
-            days=config.log_days,
+            days=config.log_days or foundation.log_retention_days,
             key_arn=foundation.keys.logs,
             opts=self.child,
         )

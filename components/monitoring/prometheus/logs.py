@@ -4,6 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base.identity import Grant, Statement
+from components.kubernetes.objects import announced
 from components.kubernetes.placement import requested
 
 ACCOUNT = "fluent-bit"
@@ -49,7 +50,9 @@ def fluent_bit_values(account: pulumi.Input[str], group: pulumi.Output[str], reg
     """Values of chart fluent-bit 0.58.1. One stream a container, named by namespace, pod and container; a line that is
     JSON stays so, for Logs Insights to read."""
     output = pulumi.Output.concat(
-        f"[OUTPUT]\n    Name cloudwatch_logs\n    Match kube.*\n    region {region}\n    log_group_name ", group, _STREAMS
+        f"[OUTPUT]\n    Name cloudwatch_logs\n    Match kube.*\n    region {region}\n    log_group_name ",
+        group,
+        _STREAMS,
     )
     return {
         "fullnameOverride": ACCOUNT,
@@ -57,10 +60,6 @@ def fluent_bit_values(account: pulumi.Input[str], group: pulumi.Output[str], reg
         "resources": requested("fluent-bit"),
         "tolerations": [{"operator": "Exists"}],
         "testFramework": {"enabled": False},
-        "podAnnotations": {
-            "prometheus.io/scrape": "true",
-            "prometheus.io/port": "2020",
-            "prometheus.io/path": "/api/v2/metrics/prometheus",
-        },
+        "podAnnotations": announced(2020, "/api/v2/metrics/prometheus"),
         "config": {"inputs": _INPUTS, "filters": _FILTERS, "outputs": output},
     }

@@ -11,6 +11,7 @@ from components.base.watched import Watched
 from components.watch.aws import BILL, REGION_OF_BILLS, SERVICES, AwsMetric
 from components.watch.rules import Rule
 
+
 class RuleGroup(TypedDict):
     """Alerts that are judged together, in Prometheus' own words."""
 

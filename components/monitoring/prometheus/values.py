@@ -161,6 +161,8 @@ def _alertmanager(replicas: int, alerts: Alerts) -> dict[str, object]:
 def _grafana(pages: Pages) -> dict[str, object]:
     """The administrator's password is never in the values: Grafana reads it from a Secret."""
     environment = {"GF_SECURITY_ADMIN_USER": "admin"}
+    # Who tells Grafana to load anew logs in for that.
+    sidecar = {"enabled": True, "searchNamespace": NAMESPACE, "env": {"REQ_USERNAME": "admin"}}
     values: dict[str, object] = {
         "replicas": pages.replicas,
         **on_system_nodes("grafana"),
@@ -176,8 +178,8 @@ def _grafana(pages: Pages) -> dict[str, object]:
         },
         "sidecar": {
             "resources": requested("grafana-sidecar"),
-            "dashboards": {"enabled": True, "label": DASHBOARD_LABEL, "searchNamespace": NAMESPACE},
-            "datasources": {"enabled": True, "searchNamespace": NAMESPACE},
+            "dashboards": {**sidecar, "label": DASHBOARD_LABEL},
+            "datasources": sidecar,
         },
         # One that replaces another waits for its volume; on the database they overlap.
         "deploymentStrategy": {"type": "RollingUpdate" if pages.database is not None else "Recreate"},

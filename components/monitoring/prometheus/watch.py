@@ -12,7 +12,7 @@ from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, Statement
 from components.base.watched import Watched
 from components.foundation import Foundation
-from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY, custom_object, release
+from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY, announced, custom_object, release
 from components.kubernetes.placement import on_system_nodes
 from components.monitoring import MonitoringOutputs, WatchOutputs
 from components.monitoring.prometheus import values
@@ -59,7 +59,9 @@ class PrometheusWatch(Component[WatchOutputs]):
                 data={f"{dashboard.name}.json": page(dashboard, watched)},
                 opts=self._after,
             )
-        self.publish(WatchOutputs(dashboards=tuple(dashboard.title for dashboard in DASHBOARDS), alerts=alert_names(groups)))
+        self.publish(
+            WatchOutputs(dashboards=tuple(dashboard.title for dashboard in DASHBOARDS), alerts=alert_names(groups))
+        )
 
     def _object(self, role: str, kind: str, spec: dict[str, object]) -> None:
         metadata = {"name": f"mlops-{role}", "namespace": values.NAMESPACE}
@@ -102,11 +104,7 @@ def exporter_values(account: pulumi.Input[str], config: pulumi.Input[str]) -> di
         "serviceAccount": {"create": True, "name": account, "automountServiceAccountToken": False},
         **on_system_nodes("cloudwatch-exporter"),
         "containerPort": _EXPORTER_PORT,
-        "podAnnotations": {
-            "prometheus.io/scrape": "true",
-            "prometheus.io/port": str(_EXPORTER_PORT),
-            "prometheus.io/path": "/metrics",
-        },
+        "podAnnotations": announced(_EXPORTER_PORT),
         "podSecurityContext": {**POD_SECURITY, "runAsUser": _USER},
         "securityContext": CONTAINER_SECURITY,
         "testConnection": False,
