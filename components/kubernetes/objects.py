@@ -135,10 +135,11 @@ def release(
     namespace: pulumi.Input[str],
     release_name: str,
     values: Mapping[str, object],
+    awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> "k8s.helm.v3.Release":
-    """A chart at its pinned version, done when its workloads are ready. A failed installation is taken back,
-    so that the next `up` begins cleanly."""
+    """A chart at its pinned version, done when its workloads are ready, or when it is written where these are not
+    `awaited`. A failed installation is taken back, so that the next `up` begins cleanly."""
     return k8s.helm.v3.Release(
         name,
         name=release_name,
@@ -147,7 +148,8 @@ def release(
         repository_opts={"repo": chart.repo} if chart.repo else None,
         namespace=namespace,
         values=dict(values),
-        atomic=True,
+        atomic=awaited,
+        skip_await=None if awaited else True,
         timeout=_TIMEOUT_SECONDS,
         opts=opts,
     )
@@ -204,6 +206,7 @@ def stored_secret(
     *,
     store: str,
     namespace: pulumi.Input[str],
+    awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """A Secret that follows the cluster's secret store, hour by hour; returns its name. `keys` leads from each key
@@ -214,7 +217,7 @@ def stored_secret(
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},
         "data": [{"secretKey": key, "remoteRef": dict(remote)} for key, remote in sorted(keys.items())],
     }
-    return _external_secret(name, physical, spec, namespace=namespace, opts=opts)
+    return _external_secret(name, physical, spec, namespace=namespace, awaited=awaited, opts=opts)
 
 
 def _external_secret(
@@ -223,9 +226,10 @@ def _external_secret(
     spec: Mapping[str, object],
     *,
     namespace: pulumi.Input[str],
+    awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY}
+    metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY if awaited else {}}
     spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner"}}
     return name_of(
         custom_object(

@@ -74,6 +74,12 @@ _REQUESTS = {
     "grafana-sidecar": ("50m", "50Mi"),
     # values.yaml at 0.47.0, the example beside `resources`.
     "cloudwatch-exporter": ("100m", "128Mi"),
+    # DataDog/helm-charts, charts/datadog/values.yaml at 3.240.0 and charts/datadog-operator: the examples beside
+    # `resources` of each container.
+    "datadog-agent": ("200m", "256Mi"),
+    "datadog-cluster-agent": ("200m", "256Mi"),
+    "datadog-operator": ("100m", "128Mi"),
+    "datadog-trace-agent": ("100m", "200Mi"),
     # aws/eks-charts, stable/aws-for-fluent-bit/values.yaml: what AWS asks for the same program.
     "fluent-bit": ("50m", "50Mi"),
 }

@@ -4,10 +4,10 @@ Both are reached with a secret, an integration key and the URL of a webhook. Set
 Secrets Manager and nothing of them; whoever delivers reads them there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from components.base.identity import Statement
+from components.base.secret import SecretValue
 from components.watch.rules import Severity
 from mlops.core.config import Config
 from mlops.core.fields.aws import KeyArn, SecretArn
@@ -20,6 +20,11 @@ class SecretConfig(Config):
     """Secrets Manager secret whose whole text is what is meant: a key, a password, the URL of a webhook."""
     key_arn: KeyArn | None = None
     """KMS key of that secret; null when it is the account's `aws/secretsmanager`."""
+
+    @property
+    def value(self) -> SecretValue:
+        """The reference by which it is read."""
+        return SecretValue(arn=self.secret_arn, key_arn=self.key_arn)
 
 
 class AlertsConfig(Config):
@@ -52,13 +57,3 @@ class Route:
     """`pagerduty` or `slack`."""
     secret: SecretConfig
     severities: tuple[Severity, ...]
-
-
-def secret_rights(secrets: Sequence[SecretConfig]) -> list[Statement]:
-    """What reading these secrets needs, and no more."""
-    if not secrets:
-        return []
-    keys = tuple(sorted({one.key_arn for one in secrets if one.key_arn}))
-    actions = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
-    read = Statement(actions=actions, resources=tuple(one.secret_arn for one in secrets))
-    return [read, Statement(actions=("kms:Decrypt",), resources=keys)] if keys else [read]

@@ -13,7 +13,7 @@ from components.base.logs import log_group
 from components.base.trust import service_trust
 from components.base.watched import Watched
 from components.foundation import Foundation
-from components.watch.routes import Route, secret_rights
+from components.watch.routes import Route
 
 _RUNTIME = "python3.13"
 _CODE = Path(__file__).with_name("notify.py")
@@ -50,7 +50,7 @@ class Notifier(Component[Watched]):
         )
         streams = pulumi.Output.concat(logs.arn, ":log-stream:*")
         write = Statement(actions=("logs:CreateLogStream", "logs:PutLogEvents"), resources=(streams,))
-        rights = secret_rights([route.secret for route in routes])
+        rights = [statement for route in routes for statement in route.secret.value.read()]
         policy = aws.iam.RolePolicy(
             f"{name}-policy", role=role.name, policy=policy_document([write, *rights]), opts=self.child
         )

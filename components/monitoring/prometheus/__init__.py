@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs
 from components.base.logs import log_group
+from components.base.secret import SecretValue
 from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
@@ -202,13 +203,13 @@ class Prometheus(Component[MonitoringOutputs]):
         given, name, key = self._config.grafana.admin_secret, f"{self.name}-grafana", "admin-password"
         if given is None:
             return generated_secret(name, "grafana", [key], namespace=self._namespace, opts=self.child)
-        return self._referred(name, "grafana", {key: given})
+        return self._referred(name, "grafana", {key: given.value})
 
     def _routes_secret(self) -> pulumi.Output[str] | None:
-        secrets = {route.name: route.secret for route in self._config.alerts.routes}
+        secrets = {route.name: route.secret.value for route in self._config.alerts.routes}
         return self._referred(f"{self.name}-routes", values.ROUTES_SECRET, secrets) if secrets else None
 
-    def _referred(self, name: str, physical: str, secrets: dict[str, SecretConfig]) -> pulumi.Output[str]:
+    def _referred(self, name: str, physical: str, secrets: dict[str, SecretValue]) -> pulumi.Output[str]:
         cluster = self._foundation.cluster
         return referred_secret(name, physical, secrets, cluster=cluster, namespace=self._namespace, opts=self.child)
 
