@@ -7,32 +7,17 @@ Secrets Manager and nothing of them; whoever delivers reads them there.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from components.base.secret import SecretValue
+from components.base.secret import SecretReference
 from components.watch.rules import Severity
 from mlops.core.config import Config
-from mlops.core.fields.aws import KeyArn, SecretArn
-
-
-class SecretConfig(Config):
-    """A secret that somebody else keeps: its place, and nothing of it."""
-
-    secret_arn: SecretArn
-    """Secrets Manager secret whose whole text is what is meant: a key, a password, the URL of a webhook."""
-    key_arn: KeyArn | None = None
-    """KMS key of that secret; null when it is the account's `aws/secretsmanager`."""
-
-    @property
-    def value(self) -> SecretValue:
-        """The reference by which it is read."""
-        return SecretValue(arn=self.secret_arn, key_arn=self.key_arn)
 
 
 class AlertsConfig(Config):
     """Where alerts go. Without a route those of its severity are on the dashboards only."""
 
-    pagerduty: SecretConfig | None = None
+    pagerduty: SecretReference | None = None
     """PagerDuty, which hears of what is critical; the secret is its integration key (Events API v2)."""
-    slack: SecretConfig | None = None
+    slack: SecretReference | None = None
     """Slack, which hears of warnings, and of what is critical where there is no PagerDuty; the secret is the URL of its
     incoming webhook."""
 
@@ -55,5 +40,5 @@ class Route:
 
     name: str
     """`pagerduty` or `slack`."""
-    secret: SecretConfig
+    secret: SecretReference
     severities: tuple[Severity, ...]

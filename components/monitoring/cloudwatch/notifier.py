@@ -89,7 +89,7 @@ def _code(routes: tuple[Route, ...], topics: Mapping[str, pulumi.Output[str]]) -
     def archive(arns: Mapping[str, str]) -> pulumi.AssetArchive:
         table = {
             arn: [
-                {"name": route.name, "secret_arn": route.secret.secret_arn}
+                {"name": route.name, "arn": route.secret.arn, "key": route.secret.key}
                 for route in routes
                 if severity in route.severities
             ]

@@ -15,11 +15,11 @@ _SECONDS = 10
 
 def handler(event: dict[str, Any], _context: object) -> None:
     """Hand on each message; raises where somebody did not take it, so that the topic sends it again."""
-    routes: dict[str, list[dict[str, str]]] = json.loads(Path(__file__).with_name("routes.json").read_text())
+    routes: dict[str, list[dict[str, Any]]] = json.loads(Path(__file__).with_name("routes.json").read_text())
     for record in event["Records"]:
         alarm, topic = json.loads(record["Sns"]["Message"]), record["Sns"]["TopicArn"]
         for route in routes.get(topic, ()):
-            secret = _secret(route["secret_arn"])
+            secret = _secret(route["arn"], route["key"])
             if route["name"] == "pagerduty":
                 _send(PAGERDUTY, pagerduty(alarm, secret))
             else:
@@ -48,11 +48,11 @@ def slack(alarm: dict[str, Any]) -> dict[str, Any]:
     return {"text": f"{mark} *{alarm['AlarmName']}*\n{alarm.get('AlarmDescription') or ''}"}
 
 
-def _secret(arn: str) -> str:
+def _secret(arn: str, key: str | None) -> str:
     import boto3  # type: ignore[import-not-found]  # the runtime's own
 
     text: str = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
-    return text.strip()
+    return str(json.loads(text)[key] if key else text).strip()
 
 
 def _send(url: str, body: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from pydantic import Field
 
 from components.base.component import Component
-from components.base.secret import SecretValue
+from components.base.secret import SecretReference, SecretValue
 from components.base.watched import Watched
 from components.foundation import Foundation
 from components.kubernetes.objects import SECRETS_ALLOWED, name_of, namespace, release
@@ -21,7 +21,6 @@ from components.monitoring.datadog import values
 from components.monitoring.datadog.integration import IntegrationConfig, integration_role
 from components.monitoring.datadog.network import close_agents
 from components.monitoring.datadog.watch import DatadogWatch
-from components.watch.routes import SecretConfig
 from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields import Form
@@ -68,10 +67,10 @@ class DatadogConfig(MonitoringConfig):
         "ap2.datadoghq.com",
     ] = "datadoghq.com"
     """Datadog's site: where the account was opened, and where the data goes."""
-    api_key: SecretConfig | None = None
+    api_key: SecretReference | None = None
     """API key with which agents send. Null makes an empty secret, `<stack>/datadog/api-key`; agents start once somebody
     has put the key there."""
-    app_key: SecretConfig | None = None
+    app_key: SecretReference | None = None
     """Application key with which dashboards and monitors are written. Null makes an empty secret beside the other."""
     logs: bool = True
     """Send what containers write; paid by volume."""

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs
 from components.base.logs import log_group
-from components.base.secret import SecretValue
+from components.base.secret import SecretReference, SecretValue
 from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
@@ -32,7 +32,7 @@ from components.monitoring.prometheus import values
 from components.monitoring.prometheus.logs import ACCOUNT, fluent_bit_values, write_into
 from components.monitoring.prometheus.network import close_agents, close_watchers
 from components.monitoring.prometheus.watch import PrometheusWatch
-from components.watch.routes import AlertsConfig, SecretConfig
+from components.watch.routes import AlertsConfig
 from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields.aws import LogDays
@@ -51,7 +51,7 @@ class GrafanaConfig(Config):
     """How many there are; two or more need the database, which they share."""
     storage_gb: int = Field(default=10, ge=1, le=1_000)
     """Its volume, GiB, where the stack has no database."""
-    admin_secret: SecretConfig | None = None
+    admin_secret: SecretReference | None = None
     """The password of Grafana's `admin`, which it takes when it first starts, and keeps. Null makes one in the cluster:
     key `admin-password` of the Secret `grafana` in namespace `monitoring`."""
 
