@@ -1,5 +1,6 @@
 """What somebody has to hear of, how soon, and what to do: the alerts, as data, for whoever raises them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,7 @@ Severity = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "info")
 Comparison = Literal[">", "<"]
 
+_WORDS = re.compile("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[^A-Za-z0-9]+")
 _HOUR, _DAY = 3_600, 86_400
 
 
@@ -56,6 +58,12 @@ class Rule:
         expression = self.query.promql
         whole = f"({expression})" if self.query.take in ("age", "until") else expression
         return f"{whole} {self.comparison} {self.threshold:.12g}"
+
+
+def physical(name: str) -> str:
+    """A name of people or of CloudWatch as names of resources are written: `GetRecords.IteratorAge` is
+    `get-records-iterator-age`."""
+    return _WORDS.sub("-", name).strip("-").lower()
 
 
 def rules(objectives: ObjectivesConfig) -> tuple[Rule, ...]:

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.watched import Watched
 from components.watch.aws import SERVICES, Statistic
-from components.watch.rules import Comparison, Rule
+from components.watch.rules import Comparison, Rule, physical
 from mlops.core.config import Config
 from mlops.core.fields import Form
 
@@ -91,13 +91,13 @@ def alarms(
         yield from _of_service(one)
     for rule in rules if cluster is not None else ():
         # A metric that is told apart by labels is many; an alarm is on one.
-        if rule.severity != "info" and rule.query.dimensions == ("ClusterName",):
+        if rule.severity != "info" and rule.query.dimensions and not rule.query.by:
             yield Alarm(
-                name=_words(rule.name),
+                name=physical(rule.name),
                 says=f"{rule.says} {rule.do}",
                 namespace=METRICS,
                 metric=rule.query.metric,
-                dimensions={"ClusterName": cluster or ""},
+                dimensions={"ClusterName": cluster or "", **rule.query.scope},
                 statistic=rule.query.statistic,
                 comparison=rule.comparison,
                 threshold=rule.threshold,
@@ -126,7 +126,7 @@ def _of_service(one: Watched) -> Iterator[Alarm]:
     for rule in service.rules if service else ():
         if rule.severity != "info":
             yield Alarm(
-                name=f"{one.what}-{_words(rule.metric.name)}",
+                name=f"{one.what}-{physical(rule.metric.name)}",
                 says=rule.says,
                 namespace=one.namespace,
                 metric=rule.metric.name,
@@ -166,13 +166,3 @@ def make(name: str, prefix: str, alarm: Alarm, topics: Mapping[str, pulumi.Input
 
 def _periods(minutes: int) -> int:
     return max(1, -(-minutes * 60 // _SECONDS))
-
-
-def _words(name: str) -> str:
-    """`GetRecords.IteratorAgeMilliseconds` as a name of resources has it: `get-records-iterator-age-milliseconds`."""
-    parts: list[str] = []
-    for character in name:
-        if character.isupper() and parts and parts[-1].islower():
-            parts.append("-")
-        parts.append(character.lower() if character.isalnum() else "-")
-    return "".join(parts)

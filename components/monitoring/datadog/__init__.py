@@ -53,8 +53,8 @@ class DatadogConfig(MonitoringConfig):
         best_for="a company that watches everything in Datadog already, traces included, and runs no monitoring",
         not_for="a small budget, or data that must not leave the account: logs and names of pods do",
         complexity="low",
-        trade_offs="each node costs $18 a month, $36 more with traces (datadoghq.com/pricing, by the month); metrics "
-        "of one's own beyond 100 a node are paid as well",
+        trade_offs="each node costs $15 a month billed annually ($18 by the month), and $31 more with traces "
+        "(datadoghq.com); metrics of one's own beyond 100 a node are paid as well",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
@@ -118,7 +118,7 @@ class Datadog(Component[MonitoringOutputs]):
         self._foundation = foundation
         self._namespace = name_of(
             namespace(
-                f"{name}-namespace",
+                f"{name}-nodes-namespace",
                 values.NAMESPACE,
                 # Agents read processes and disks of their nodes.
                 security="privileged",

@@ -14,7 +14,7 @@ from components.monitoring import MonitoringOutputs, WatchOutputs
 from components.monitoring.datadog.values import NAMESPACE
 from components.watch.aws import SERVICES, AwsMetric
 from components.watch.dashboards import DASHBOARDS, Dashboard
-from components.watch.rules import Comparison, ObjectivesConfig, rules
+from components.watch.rules import Comparison, ObjectivesConfig, physical, rules
 
 _OPERATED = "datadoghq.com/v1alpha1"
 _PRIORITIES = {"critical": 1, "warning": 3, "info": 5}
@@ -83,7 +83,7 @@ class DatadogWatch(Component[WatchOutputs]):
             )
         made = list(monitors(objectives, namespaces))
         for monitor in made:
-            physical = _words(monitor.name)
+            physical = physical(monitor.name)
             custom_object(
                 f"{name}-{physical}",
                 _OPERATED,
@@ -159,11 +159,6 @@ def _aws(namespace: str, metric: AwsMetric) -> str:
 
 def _snake(name: str) -> str:
     return re.sub("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).replace(".", "_").lower()
-
-
-def _words(name: str) -> str:
-    """A name of Kubernetes out of one of people."""
-    return re.sub("[^a-z0-9]+", "-", _snake(name)).strip("-").replace("_", "-")
 
 
 def _span(minutes: int) -> str:
