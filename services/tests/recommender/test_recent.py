@@ -35,8 +35,8 @@ def test_products_that_are_excluded_are_not_recommended(client: httpx.Client) ->
 
 
 def test_memory_is_bounded_and_forgets_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "_MOST_USERS", 3)
-    monkeypatch.setattr(recent, "_MOST_PRODUCTS", 2)
+    monkeypatch.setattr(recent, "MOST_USERS", 3)
+    monkeypatch.setattr(recent, "MOST_PRODUCTS", 2)
     now = [0.0]
     known = Recent(lambda: now[0])
     for user in "abcd":
