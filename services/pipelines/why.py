@@ -136,7 +136,9 @@ def lines(found: Why, most: int = 5) -> list[str]:
     if not found.known:
         text.append("It does not know this user, and recommends what is popular.")
     for one in found.products:
-        place = "had already" if one.had else f"place {one.place}" if one.place else f"not among the first {_FURTHEST:,}"
+        place = (
+            "had already" if one.had else f"place {one.place}" if one.place else f"not among the first {_FURTHEST:,}"
+        )
         text.append(f"{_label(one)}  {place}, score {one.score:.4f}")
         if not one.parts:
             text.append("    popular; nothing that the user took speaks for it or against it")
