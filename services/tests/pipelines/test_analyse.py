@@ -81,7 +81,7 @@ def test_the_champion_is_worse_where_it_was_made_to_be(live: Shop) -> None:
     found = analyse.of_version(context.lake, context.tracking, "champion", 10, 10_000, RULES)
     assert ("age band", "55+") in {(one.attribute, one.value) for one in found.worse}
     assert {one.attribute for one in found.slices} == {
-        "age band", "products before", "favourite category", "category", "price", "popularity", "hour (UTC)", "time",
+        "age band", "products before", "category", "price", "popularity", "hour (UTC)", "time",
     }  # fmt: skip
     assert found.ndcg == done["evaluate"].figures[done["evaluate"].passed].ndcg
     assert found.users == done["evaluate"].users
