@@ -19,6 +19,7 @@ from rich.console import Console
 from pipelines import lineage as lineages
 from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
+from pipelines.cli_insight import add as add_insight
 from pipelines.cli_rules import app as rules_app
 from pipelines.commands import Json, answer, make_context
 from pipelines.deploy import Strategy
@@ -42,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules_app, name="rules")
+add_insight(app)
 _notes = Console(stderr=True, highlight=False)
 
 Options = Annotated[
