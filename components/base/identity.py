@@ -34,6 +34,8 @@ class Egress:
 
     cidrs: tuple[pulumi.Input[str], ...]
     ports: tuple[int, ...]
+    group: pulumi.Input[str] | None = None
+    """Security group of what answers there, if it lets clients in by their own groups: a client that has one adds it."""
 
 
 @dataclass(frozen=True, kw_only=True)

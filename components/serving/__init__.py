@@ -92,7 +92,7 @@ Served = Literal["models", "containers", "workers"]
 class ServingConfig(SlotConfig):
     """How models answer."""
 
-    serves: ClassVar[frozenset[Served]]
+    serves: ClassVar[frozenset[Served]] = frozenset({"models"})
     """What it can serve."""
 
     models: Annotated[tuple[ModelConfig, ...], Unique(most=500, by="name")] = ()

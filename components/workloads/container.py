@@ -82,6 +82,9 @@ class ContainerConfig(Config):
     """Path that answers with 200 while requests may come."""
     start_seconds: int = Field(default=60, ge=5, le=3600)
     """Longest start, seconds."""
+    health_command: Annotated[tuple[Argument, ...], Field(max_length=100)] = ()
+    """Command within the image that ends with 0 while it is healthy, where nothing else asks: on Fargate without a load
+    balancer. None looks only whether the process is there."""
     user: int = Field(default=10_001, ge=1, le=65_534)
     """Number of the user that it runs as; 0 would be root."""
     node_group: GroupName | None = None
@@ -196,5 +199,6 @@ def described(config: ContainerConfig, args: Surroundings) -> Workload:
         },
         grants=tuple(granted(words, args) for words in config.grants),
         user=config.user,
+        health_command=config.health_command,
         probes=Probes(health=config.health_path, ready=config.ready_path, start_seconds=config.start_seconds),
     )

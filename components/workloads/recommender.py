@@ -10,7 +10,7 @@ import pulumi
 from pydantic import Field, model_validator
 
 from components.base.component import Component
-from components.base.workload import Application, Probes, Running, Shape, Workload
+from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
 from components.storage import ZONES
@@ -153,6 +153,7 @@ class Recommender(Component[RecommenderOutputs]):
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),
+            health_command=asked_by_python(PORT, "/health"),
             metrics="/metrics",
         )
 
@@ -175,6 +176,7 @@ class Recommender(Component[RecommenderOutputs]):
             secrets=stream.secrets,
             grants=(*lake, stream.consume(), self._ml_platform.track(), recommender.way),
             probes=Probes(ready="/health", start_seconds=180),
+            health_command=asked_by_python(LOOP_PORT, "/health"),
         )
 
     def _common(self) -> dict[str, pulumi.Input[str]]:
