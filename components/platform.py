@@ -11,17 +11,20 @@ from components.account.baseline import LOG_WRITERS, AccountBaseline, AccountBas
 from components.account.budget import Budget, BudgetArgs
 from components.account.config import AccountConfig, TagsConfig
 from components.base.component import Component
+from components.cache import CacheConfig
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.cluster.endpoints import of_cluster
 from components.data_pipeline import DataPipelineConfig
 from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
+from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
 from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
+from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from components.workloads.surroundings import Surroundings
 from mlops.core import regions
@@ -59,6 +62,12 @@ class PlatformConfig(Config):
     """Where experiments and models live."""
     serving: Annotated[ServingConfig, OneOf()] | None = None
     """How models answer."""
+    lake_query: Annotated[LakeQueryConfig, OneOf()] | None = None
+    """SQL over the lake, where its data lies."""
+    warehouse: Annotated[WarehouseConfig, OneOf()] | None = None
+    """Where tables are joined and reported on."""
+    cache: Annotated[CacheConfig, OneOf()] | None = None
+    """What is asked many times a second."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     usage: UsageConfig = UsageConfig()
@@ -114,16 +123,21 @@ class PlatformOutputs:
     tracking_url: pulumi.Output[str] | None
     model_urls: dict[str, pulumi.Output[str]] | None
     recommender_url: pulumi.Output[str] | None
+    lake_query_workgroup: pulumi.Output[str] | None
+    warehouse_endpoint: pulumi.Output[str] | None
+    cache_endpoint: pulumi.Output[str] | None
     container_urls: dict[str, pulumi.Output[str]] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
         return {
             "buckets": self.buckets,
+            "cacheEndpoint": self.cache_endpoint,
             "clusterName": self.cluster_name,
             "containerUrls": self.container_urls or None,
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
+            "lakeQueryWorkgroup": self.lake_query_workgroup,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -131,6 +145,7 @@ class PlatformOutputs:
             "stream": self.stream,
             "streamEndpoint": self.stream_endpoint,
             "trackingUrl": self.tracking_url,
+            "warehouseEndpoint": self.warehouse_endpoint,
         }
 
 
@@ -199,6 +214,9 @@ class Platform(Component[PlatformOutputs]):
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
+        lake_query = config.lake_query and config.lake_query.build("lake-query", foundation, module).outputs
+        warehouse = config.warehouse and config.warehouse.build("warehouse", foundation, module).outputs
+        cache = config.cache and config.cache.build("cache", foundation, module).outputs
         serving = config.serving and config.serving.build("serving", foundation, tracking, module)
         workloads = None
         if serving:
@@ -219,6 +237,9 @@ class Platform(Component[PlatformOutputs]):
                 model_urls=serving.outputs.endpoints if serving else None,
                 recommender_url=workloads.recommender_url if workloads else None,
                 container_urls=workloads.container_urls if workloads else None,
+                lake_query_workgroup=lake_query.workgroup if lake_query else None,
+                warehouse_endpoint=warehouse.endpoint if warehouse else None,
+                cache_endpoint=cache.endpoint if cache else None,
             )
         )
 
