@@ -35,7 +35,7 @@ class Egress:
     cidrs: tuple[pulumi.Input[str], ...]
     ports: tuple[int, ...]
     group: pulumi.Input[str] | None = None
-    """Security group of what answers there, if it lets clients in by their own groups: a client that has one adds it."""
+    """Security group of what answers there, where that lets clients in by their own: a client adds its group there."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,6 +123,11 @@ class ServingConfig(SlotConfig):
             )
         return given
 
+    @property
+    def balanced(self) -> bool:
+        """Whether it makes a load balancer, whose log lies in the platform's bucket of logs."""
+        return False
+
     def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
         """Why it cannot run a container, one sentence each; nothing when it can.
 

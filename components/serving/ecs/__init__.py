@@ -44,7 +44,7 @@ class EcsServingConfig(ServingConfig):
     spot_percent: int = Field(default=0, ge=0, le=100)
     """Share of the tasks beyond the first of each service that run on Fargate Spot, percent: two minutes' notice, at
     about a third of the price. Workers run on it from 100 percent on."""
-    log_retention_days: LogDays = 30
+    log_retention_days: LogDays = 365
     """Days for which what containers write is kept."""
     insights: Literal["disabled", "enabled", "enhanced"] = "enabled"
     """Container Insights: metrics of cluster and services; enhanced adds those of tasks and containers."""
@@ -82,10 +82,11 @@ class EcsServingConfig(ServingConfig):
         if self.domain is None or (stack.private_subnets and stack.zones > 1):
             return ()
         lacks = "has one zone" if stack.private_subnets else "has no private subnet"
-        return (
+        sentence = (
             f"domain is {self.domain}, which is reached through an internal load balancer in private subnets of two "
-            f"zones, and the network {lacks}. Set network.mode to private and network.zones to 2, or leave domain out",
+            f"zones, and the network {lacks}. Set network.mode to private and network.zones to 2, or leave domain out"
         )
+        return (sentence,)
 
     def build(
         self,

@@ -1,12 +1,14 @@
 """The internal load balancer before workloads on Fargate: TLS only, one name for each workload."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pulumi
 import pulumi_aws as aws
 
 from components.base.component import Component
 from components.foundation import Foundation
+from components.storage import BALANCER_LOGS
 
 _HTTPS = 443
 _TLS = "ELBSecurityPolicy-TLS13-1-2-2021-06"
@@ -68,7 +70,7 @@ class Balancer(Component[BalancerOutputs]):
             drop_invalid_header_fields=True,
             enable_deletion_protection=args.protected,
             access_logs=aws.lb.LoadBalancerAccessLogsArgs(
-                bucket=args.foundation.storage.log_bucket, prefix="workloads", enabled=True
+                bucket=args.foundation.storage.log_bucket, prefix=BALANCER_LOGS, enabled=True
             ),
             opts=self.child,
         )
@@ -113,6 +115,7 @@ class Balancer(Component[BalancerOutputs]):
         rule = aws.lb.ListenerRule(
             f"{name}-rule",
             listener_arn=self._listener.arn,
+            priority=priority(host),
             conditions=[
                 aws.lb.ListenerRuleConditionArgs(
                     host_header=aws.lb.ListenerRuleConditionHostHeaderArgs(values=[f"{host}.{self._args.domain}"])
@@ -142,3 +145,9 @@ class Balancer(Component[BalancerOutputs]):
             opts=opts,
         )
         return target, rule
+
+
+def priority(host: str) -> int:
+    """A rule's place among those of its listener, 1 to 50,000, each of which one rule has. Host names exclude one
+    another, so any will do; given by AWS, rules that are made at the same time would ask for the same."""
+    return int(sha256(host.encode()).hexdigest(), 16) % 50_000 + 1

@@ -86,18 +86,18 @@ class FargateRoom(Room):
             force_destroy=True,
             opts=self._opts,
         )
-        behind, after = None, list[pulumi.Resource]()
+        behind: pulumi.Output[str] | None = None
+        after: list[pulumi.Resource] = []
         if around.balancer:
             target, rule = around.balancer.put_behind(
                 named, workload.shape.name, workload.port, workload.probes.ready, group, self._opts
             )
-            behind, after = target.arn, [rule]
+            behind = target.arn
+            after.append(rule)
         service = self._service(workload, role_arn, group, tasks.rolling(), entry.arn, behind, after)
         if workload.shape.most > workload.shape.fewest:
             tasks.autoscaling(named, workload.shape, around.cluster_name, service.name, self._opts)
-        way = Egress(
-            cidrs=around.foundation.network.private_subnet_cidrs, ports=(workload.port,)
-        )
+        way = Egress(cidrs=around.foundation.network.private_subnet_cidrs, ports=(workload.port,))
         return Running(
             url=entry.name.apply(lambda name: f"http://{name}.{around.names}:{workload.port}"),
             role_arn=role_arn,

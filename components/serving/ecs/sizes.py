@@ -9,18 +9,17 @@ from collections.abc import Mapping
 from components.base.workload import Shape
 from mlops.core.fields.kubernetes import cores, mebibytes
 
-SIZES: Mapping[int, range] = {
-    256: range(512, 2048 + 1, 512),
-    512: range(1024, 4096 + 1, 1024),
-    1024: range(2048, 8192 + 1, 1024),
-    2048: range(4096, 16384 + 1, 1024),
-    4096: range(8192, 30720 + 1, 1024),
-    8192: range(16384, 61440 + 1, 4096),
-    16384: range(32768, 122880 + 1, 8192),
+SIZES: Mapping[int, tuple[int, ...]] = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4096 + 1, 1024)),
+    1024: tuple(range(2048, 8192 + 1, 1024)),
+    2048: tuple(range(4096, 16384 + 1, 1024)),
+    4096: tuple(range(8192, 30720 + 1, 1024)),
+    8192: tuple(range(16384, 61440 + 1, 4096)),
+    16384: tuple(range(32768, 122880 + 1, 8192)),
+    32768: (61440, 122880, 249856),
 }
-"""CPU units of a task (1,024 a vCPU) -> MiB of memory that it may have with them."""
-_NOT = {256: (1536,)}
-"""The one step that the ranges have and Fargate has not."""
+"""CPU units of a task (1,024 a vCPU) -> MiB of memory that it may have with them. 32 vCPU: cfn-lint 1.58.0, E3047."""
 FREE_SCRATCH_GB, MOST_SCRATCH_GB = 20, 200
 """GiB of scratch that every task has, and the most that it may ask for."""
 MOST_TASKS = 5_000
@@ -37,11 +36,6 @@ def mib(memory: str) -> int:
     return int(mebibytes(memory))
 
 
-def memory_of(cpu_units: int) -> tuple[int, ...]:
-    """MiB of memory that a task with these CPU units may have."""
-    return tuple(size for size in SIZES[cpu_units] if size not in _NOT.get(cpu_units, ()))
-
-
 def misfits(what: str, shape: Shape) -> tuple[str, ...]:
     """Why Fargate cannot run a workload, one sentence each."""
     found: list[str] = []
@@ -49,8 +43,8 @@ def misfits(what: str, shape: Shape) -> tuple[str, ...]:
     if cpu not in SIZES or cores(shape.cpu) * 1024 != cpu:
         allowed = ", ".join(_cpu(size) for size in SIZES)
         found.append(f"{what} asks for cpu {shape.cpu}, and Fargate has tasks of {allowed}; choose one of them")
-    elif memory not in memory_of(cpu) or mebibytes(shape.memory) != memory:
-        allowed = ", ".join(_memory(size) for size in memory_of(cpu))
+    elif memory not in SIZES[cpu] or mebibytes(shape.memory) != memory:
+        allowed = ", ".join(_memory(size) for size in SIZES[cpu])
         found.append(
             f"{what} asks for memory {shape.memory} with cpu {shape.cpu}, a size that Fargate does not have; with that "
             f"cpu it has {allowed}"
