@@ -4,12 +4,13 @@ Both run the images of `services/` under roles of their own, on whatever serves 
 there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pydantic import Field, model_validator
 
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
+from components.base.watched import Watched
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
@@ -107,6 +108,8 @@ class RecommenderOutputs:
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -137,7 +140,11 @@ class Recommender(Component[RecommenderOutputs]):
         room = args.serving.host.room(name, application, self.child)
         running = room.serve(self._recommender())
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
-        self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
+        self.publish(
+            RecommenderOutputs(
+                url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role, watched=running.watched
+            )
+        )
 
     def _recommender(self) -> Workload:
         stream = self._args.stream
@@ -177,6 +184,7 @@ class Recommender(Component[RecommenderOutputs]):
             grants=(*lake, stream.consume(), self._ml_platform.track(), recommender.way),
             probes=Probes(ready="/health", start_seconds=180),
             health_command=asked_by_python(LOOP_PORT, "/health"),
+            metrics="/metrics",
         )
 
     def _common(self) -> dict[str, pulumi.Input[str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 
+from recommender.broker import Broker, BrokerError
 from recommender.login_settings import LoginSettings
 from recommender.pseudonyms import Pseudonyms
 
@@ -51,11 +52,16 @@ class Settings(LoginSettings):
     state: Path | None = Field(None, validation_alias="MLOPS_STATE")
     """Folder for scratch of a loop on the same machine."""
     stream: str | None = Field(None, min_length=1, validation_alias="MLOPS_STREAM")
-    """Kinesis stream for events; without one POST /events answers 503."""
+    """What events go to, the stream of Kinesis, the topic of Kafka or Pulsar; without one POST /events answers 503."""
+    broker: Broker = Broker()
+    """Whom the stream is reached through; from the variables MLOPS_STREAM_*."""
     endpoint_url: str | None = Field(None, validation_alias="AWS_ENDPOINT_URL")
     """Address of Kinesis where it is not AWS's own."""
     region: str | None = Field(None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
-    """AWS region of the stream."""
+    """AWS region of the stream, and of the tokens with which Kafka is asked."""
+    bucket_artifacts: str | None = Field(None, min_length=3, validation_alias="MLOPS_BUCKET_ARTIFACTS")
+    """Bucket of the lake's zone of artifacts, where rules, the catalogue and what users did lately are read from;
+    without one there are no rules and no filters, and a replica knows only what it was told itself."""
     event_queue: int = Field(10_000, ge=1, le=1_000_000, validation_alias="MLOPS_EVENT_QUEUE")
     """Events that may wait for the stream before POST /events answers 503."""
     flush_seconds: float = Field(10.0, ge=0, le=60, validation_alias="MLOPS_FLUSH_SECONDS")
@@ -76,11 +82,13 @@ class Settings(LoginSettings):
         lines = []
         if not given.keys() & {"MLOPS_MODEL_PATH", "MLFLOW_TRACKING_URI"}:
             lines.append(
-                "there is no model to answer from: set MLFLOW_TRACKING_URI to the MLflow server whose registry holds it, "
-                "or MLOPS_MODEL_PATH to the folder of a saved model"
+                "there is no model to answer from: set MLFLOW_TRACKING_URI to the MLflow server whose registry holds "
+                "it, or MLOPS_MODEL_PATH to the folder of a saved model"
             )
         try:
-            settings = cls.model_validate(given)
+            settings = cls.model_validate({**given, "broker": Broker.from_environment(given)})
+        except BrokerError as error:
+            raise SettingsError(str(error)) from None
         except ValidationError as error:
             lines += [_line("/".join(map(str, issue["loc"])), issue["msg"]) for issue in error.errors()]
         if lines:

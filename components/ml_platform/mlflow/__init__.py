@@ -199,6 +199,7 @@ class Mlflow(Component[MlPlatformOutputs]):
             # An internal load balancer has addresses of the private subnets.
             ingress_from=from_namespaces(
                 TRACKING_ALLOWED,
+                *foundation.scrapers,
                 cidrs=foundation.network.private_subnet_cidrs if config.host or foundation.outside else (),
             ),
             opts=self.child,

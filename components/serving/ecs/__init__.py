@@ -44,8 +44,8 @@ class EcsServingConfig(ServingConfig):
     spot_percent: int = Field(default=0, ge=0, le=100)
     """Share of the tasks beyond the first of each service that run on Fargate Spot, percent: two minutes' notice, at
     about a third of the price. Workers run on it from 100 percent on."""
-    log_retention_days: LogDays = 365
-    """Days for which what containers write is kept."""
+    log_retention_days: LogDays | None = None
+    """Days for which what containers write is kept; null takes what holds for all logs (`storage.log_retention_days`)."""
     insights: Literal["disabled", "enabled", "enhanced"] = "enabled"
     """Container Insights: metrics of cluster and services; enhanced adds those of tasks and containers."""
     domain: HostName | None = None
@@ -151,6 +151,6 @@ class EcsServing(Component[ServingOutputs]):
             balancer=balancer,
             cpu_architecture=config.cpu_architecture,
             spot_percent=config.spot_percent,
-            log_days=config.log_retention_days,
+            log_days=config.log_retention_days or foundation.log_retention_days,
         )
         self.publish(ServingOutputs(endpoints={}, protocol="none", host=FargateHost(around)))
