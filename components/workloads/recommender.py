@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.watched import Watched
-from components.base.workload import Application, Probes, Running, Shape, Workload
+from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
 from components.storage import ZONES
@@ -160,6 +160,7 @@ class Recommender(Component[RecommenderOutputs]):
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),
+            health_command=asked_by_python(PORT, "/health"),
             metrics="/metrics",
         )
 
@@ -182,6 +183,7 @@ class Recommender(Component[RecommenderOutputs]):
             secrets=stream.secrets,
             grants=(*lake, stream.consume(), self._ml_platform.track(), recommender.way),
             probes=Probes(ready="/health", start_seconds=180),
+            health_command=asked_by_python(LOOP_PORT, "/health"),
             metrics="/metrics",
         )
 

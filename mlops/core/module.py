@@ -29,6 +29,8 @@ class StackFacts:
     zones: int
     gpus: bool
     """Whether some node group has GPUs."""
+    outside: bool = False
+    """Whether workloads run outside the cluster, and what runs on it must be reached from there."""
     private_subnets: bool = True
     """Whether there are subnets without a way in from the internet, where internal load balancers lie."""
     node_groups: frozenset[str] = frozenset()
