@@ -8,6 +8,7 @@ clusters with limited internet access".
 from collections.abc import Iterable, Mapping
 
 OF_SERVICE: Mapping[str, tuple[str, ...]] = {
+    "athena": ("athena",),
     "autoscaling": ("autoscaling",),
     "ec2": ("ec2",),
     "ec2messages": ("ec2messages",),
@@ -15,9 +16,12 @@ OF_SERVICE: Mapping[str, tuple[str, ...]] = {
     "eks": ("eks",),
     "eks-auth": ("eks-auth",),
     "elasticloadbalancing": ("elasticloadbalancing",),
+    "glue": ("glue",),
     "kinesis": ("kinesis-streams",),
     "kms": ("kms",),
     "logs": ("logs",),
+    "redshift-data": ("redshift-data",),
+    "redshift-serverless": ("redshift-serverless",),
     "sagemaker": ("sagemaker.api", "sagemaker.runtime"),
     "sagemaker-mlflow": ("sagemaker.experiments",),
     "secretsmanager": ("secretsmanager",),
@@ -30,6 +34,7 @@ WITHOUT: Mapping[str, str] = {
     "acm": "the platform names certificates by their ARN, so that the load balancer controller looks for none",
     "cognito-idp": "no listener of the platform logs people in",
     "dynamodb": "a gateway endpoint, which every network has",
+    "elasticache": "clients log in to the cache itself, which lies in the VPC",
     "iam": "it makes the service-linked role of load balancers, which AWS makes itself with the first of an account",
     "kafka-cluster": "the brokers lie in the VPC",
     "s3": "a gateway endpoint, which every network has",

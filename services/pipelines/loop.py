@@ -26,7 +26,7 @@ from pipelines.serving import Recommender
 from pipelines.settings import Settings
 from pipelines.similarity import Hyperparameters
 from pipelines.snapshots import users
-from pipelines.stream import Stream
+from pipelines.stream import Stream, open_stream
 from pipelines.tracking import Tracking
 from pipelines.train import Trained, train
 from pipelines.validate import Validated, validate
@@ -82,7 +82,7 @@ class Context:
     @cached_property
     def stream(self) -> Stream:
         """The event stream."""
-        return Stream(self.settings)
+        return open_stream(self.settings)
 
     @cached_property
     def store(self) -> FeatureStore:
@@ -184,6 +184,7 @@ def _register(context: Context, done: Done) -> Registered:
         done[Explained],
         context.settings.serving_url,
         context.run,
+        context.settings.admin_token,
     )
 
 

@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.errors import InputError
+from recommender.broker import Broker, BrokerError
 
 _REQUIRED = {
     "MLOPS_BUCKET_RAW": "bucket of raw data",
     "MLOPS_BUCKET_CURATED": "bucket of validated data",
     "MLOPS_BUCKET_FEATURES": "bucket of features",
     "MLOPS_BUCKET_ARTIFACTS": "bucket of artifacts and of the loop's own records",
-    "MLOPS_STREAM": "name of the Kinesis stream with events",
+    "MLOPS_STREAM": "name of the stream or topic with events",
     "MLFLOW_TRACKING_URI": "address of the MLflow server",
     "AWS_REGION": "AWS region",
     "MLOPS_STATE": "folder for scratch files",
@@ -37,18 +38,20 @@ class Settings:
     serving_url: str | None = None
     """Address of the recommender; without one a deployment ends with the alias."""
     admin_token: str | None = None
-    """Lets the recommender reload at once instead of at its next poll."""
+    """Lets the recommender reload at once instead of at its next poll, and is a key to it where it has a login."""
     pii_salt: str | None = None
     """Salt of masked values. Where S3 is AWS's own it must be given; else one is kept in `state`."""
     model_name: str = "recommender"
     """Name of the registered model."""
+    broker: Broker = field(default_factory=Broker)
+    """Whom the stream is reached through; from the variables MLOPS_STREAM_*."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the settings.
 
         Raises:
-            InputError: with every variable that is missing.
+            InputError: with every variable that is missing, or wrong.
         """
         values = os.environ if environment is None else environment
         missing = [f"  {name}  {what}" for name, what in _REQUIRED.items() if not values.get(name)]
@@ -57,6 +60,10 @@ class Settings:
                 "These environment variables are not set:\n" + "\n".join(missing) + "\nThey are outputs of the "
                 "platform's stack: `pulumi stack output --json` shows them."
             )
+        try:
+            broker = Broker.from_environment(values)
+        except BrokerError as error:
+            raise InputError(str(error)) from None
         return cls(
             bucket_raw=values["MLOPS_BUCKET_RAW"],
             bucket_curated=values["MLOPS_BUCKET_CURATED"],
@@ -71,4 +78,5 @@ class Settings:
             admin_token=values.get("MLOPS_ADMIN_TOKEN") or None,
             pii_salt=values.get("MLOPS_PII_SALT") or None,
             model_name=values.get("MLOPS_MODEL_NAME") or "recommender",
+            broker=broker,
         )
