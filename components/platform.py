@@ -1,5 +1,6 @@
 """The platform: the settings tree, and the one constructor that wires everything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -127,6 +128,7 @@ class PlatformOutputs:
     warehouse_endpoint: pulumi.Output[str] | None
     cache_endpoint: pulumi.Output[str] | None
     container_urls: dict[str, pulumi.Output[str]] | None
+    ml_roles: Mapping[str, pulumi.Output[str]] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
@@ -138,6 +140,7 @@ class PlatformOutputs:
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
             "lakeQueryWorkgroup": self.lake_query_workgroup,
+            "mlRoles": dict(self.ml_roles) if self.ml_roles else None,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -234,6 +237,7 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
+                ml_roles=tracking.roles if tracking else None,
                 model_urls=serving.outputs.endpoints if serving else None,
                 recommender_url=workloads.recommender_url if workloads else None,
                 container_urls=workloads.container_urls if workloads else None,

@@ -7,6 +7,7 @@ which the loop and every notebook speak, so the tracking server of the kind `mlf
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -99,7 +100,8 @@ class Kubeflow(Component[MlPlatformOutputs]):
             self.child,
         ).outputs
         closing = self._close(login.grant, tracking.track())
-        ready = [*self._identities(tracking.track()), *self._settings(), *closing]
+        identities = self._identities(tracking.track())
+        ready = [*identities.values(), *self._settings(), *closing]
         ready.append(self._pooler(login.secret_name, closing))
         k8s.kustomize.v2.Directory(
             f"{name}-manifests",
@@ -107,7 +109,7 @@ class Kubeflow(Component[MlPlatformOutputs]):
             directory=Path(os.path.relpath(_OVERLAY)).as_posix(),
             opts=self.child_with(depends_on=ready),
         )
-        self.publish(tracking)
+        self.publish(replace(tracking, roles={"jobs": identities[parts.RUNNER].outputs.role_arn}))
 
     def _close(self, database: Grant, tracking: Grant) -> "list[pulumi.Resource]":
         """Pods of the namespace reach each other, the tracking server, AWS and the API server; only what goes to the
@@ -135,7 +137,7 @@ class Kubeflow(Component[MlPlatformOutputs]):
     def _inside(self) -> Egress:
         return to_services(self._foundation.network, parts.PORTS)
 
-    def _identities(self, tracking: Grant) -> list[pulumi.Resource]:
+    def _identities(self, tracking: Grant) -> dict[str, Identity]:
         """Roles of the service accounts that the manifests bring; they are bound before there are pods."""
         storage = self._foundation.storage
         own = storage.write("artifacts", parts.ARTIFACTS)
@@ -144,10 +146,10 @@ class Kubeflow(Component[MlPlatformOutputs]):
             "ml-pipeline-ui": [storage.read("artifacts", parts.ARTIFACTS)],
             "argo": [own],
             # The steps of pipelines, the loop's above all.
-            "pipeline-runner": [*(storage.erase(zone) for zone in ZONES), tracking],
+            parts.RUNNER: [*(storage.erase(zone) for zone in ZONES), tracking],
         }
-        return [
-            Identity(
+        return {
+            account: Identity(
                 f"{self.name}-{account}-identity",
                 IdentityArgs(
                     cluster=self._foundation.cluster,
@@ -158,7 +160,7 @@ class Kubeflow(Component[MlPlatformOutputs]):
                 self.child,
             )
             for account, granted in grants.items()
-        ]
+        }
 
     def _settings(self) -> list[pulumi.Resource]:
         bucket, region = self._foundation.storage.buckets["artifacts"], self._foundation.region

@@ -19,6 +19,8 @@ from components.ml_platform.mlflow.auth import from_secret
 from mlops.core.versions import PGBOUNCER_IMAGE
 
 NAMESPACE = "kubeflow"
+RUNNER = "pipeline-runner"
+"""The service account that pipelines' steps run as unless they say otherwise."""
 ARTIFACTS = "kubeflow/"
 """Where its artifacts, logs and pipelines lie in the zone of artifacts."""
 DATABASE_PORT = 5432
