@@ -12,6 +12,7 @@ import pulumi
 
 from components.base.identity import Grant
 from components.base.secret import SecretValue
+from components.base.watched import Watched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,8 @@ class Running:
     role_arn: pulumi.Output[str]
     way: Grant
     """The right and the way to ask it."""
+    watched: tuple[Watched, ...] = ()
+    """Of what CloudWatch has metrics."""
 
 
 class Room(ABC):

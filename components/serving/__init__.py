@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.watched import Watched
 from components.base.workload import Host, NoHost, Shape
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
@@ -79,6 +80,8 @@ class ServingOutputs:
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
     host: Host = field(default_factory=NoHost, metadata=INTERNAL)
     """What containers run with."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def invoke(self) -> Grant:
         """Ask a model."""

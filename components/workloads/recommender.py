@@ -4,14 +4,15 @@ Both run the images of `services/` under roles of their own, on whatever serves 
 there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
 from components.base.identity import policy_document
+from components.base.watched import Watched
 from components.base.workload import Application, Probes, Running, Shape, Workload
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
@@ -109,6 +110,8 @@ class RecommenderOutputs:
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -141,7 +144,11 @@ class Recommender(Component[RecommenderOutputs]):
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
         if args.stream and "jobs" in ml_platform.roles:
             self._jobs(ml_platform.roles["jobs"], args.stream)
-        self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
+        self.publish(
+            RecommenderOutputs(
+                url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role, watched=running.watched
+            )
+        )
 
     def _recommender(self) -> Workload:
         stream = self._args.stream
@@ -179,6 +186,7 @@ class Recommender(Component[RecommenderOutputs]):
             secrets=stream.secrets,
             grants=(*lake, stream.consume(), self._ml_platform.track(), recommender.way),
             probes=Probes(ready="/health", start_seconds=180),
+            metrics="/metrics",
         )
 
     def _jobs(self, role: pulumi.Output[str], stream: DataPipelineOutputs) -> None:

@@ -195,7 +195,9 @@ class Mlflow(Component[MlPlatformOutputs]):
             ingress_ports=[PORT],
             # An internal load balancer has addresses of the private subnets.
             ingress_from=from_namespaces(
-                TRACKING_ALLOWED, cidrs=foundation.network.private_subnet_cidrs if config.host else ()
+                TRACKING_ALLOWED,
+                *foundation.scrapers,
+                cidrs=foundation.network.private_subnet_cidrs if config.host else (),
             ),
             opts=self.child,
         )
