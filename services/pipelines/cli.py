@@ -226,7 +226,7 @@ def workflow_command(
     chosen = TypeAdapter(LoopOptions).dump_json(options_from(options)).decode() if options else "{}"
     if to == "kubeflow":
         documents = pipeline(KubeflowSettings(image=image, options=chosen, variables=to_hand_on(os.environ)))
-        _answer(documents, as_json, lambda: yaml.safe_dump_all(documents, sort_keys=False).rstrip())
+        answer(documents, as_json, lambda: yaml.safe_dump_all(documents, sort_keys=False).rstrip())
         return
     if to == "sagemaker":
         if not (role and subnet and security_group):
