@@ -7,9 +7,11 @@ there is an image or a model: the recommender takes requests once the loop has p
 from dataclasses import dataclass, field
 
 import pulumi
+import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
+from components.base.identity import policy_document
 from components.base.watched import Watched
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
@@ -140,6 +142,8 @@ class Recommender(Component[RecommenderOutputs]):
         room = args.serving.host.room(name, application, self.child)
         running = room.serve(self._recommender())
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
+        if args.stream and "jobs" in ml_platform.roles:
+            self._jobs(ml_platform.roles["jobs"], args.stream)
         self.publish(
             RecommenderOutputs(
                 url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role, watched=running.watched
@@ -186,6 +190,17 @@ class Recommender(Component[RecommenderOutputs]):
             health_command=asked_by_python(LOOP_PORT, "/health"),
             metrics="/metrics",
         )
+
+    def _jobs(self, role: pulumi.Output[str], stream: DataPipelineOutputs) -> None:
+        """Pipelines of the ML platform may run the loop as well, and take events in as it does."""
+        statements = stream.consume().statements
+        if statements:
+            aws.iam.RolePolicy(
+                f"{self.name}-jobs-policy",
+                role=role.apply(lambda arn: arn.rpartition("/")[2]),
+                policy=policy_document(statements),
+                opts=self.child,
+            )
 
     def _common(self) -> dict[str, pulumi.Input[str]]:
         args = self._args

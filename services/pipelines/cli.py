@@ -5,11 +5,12 @@ Standard output holds the answer only (`--json` makes it JSON); progress goes to
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -28,11 +29,13 @@ from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
+from pipelines.kubeflow import KubeflowSettings, pipeline
 from pipelines.loop import STEPS, Context, LoopOptions, Step
 from pipelines.options import options_from
 from pipelines.reject import reject
 from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
-from pipelines.settings import Settings
+from pipelines.sagemaker import SageMakerSettings, rendered
+from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
 
 app = typer.Typer(
@@ -46,6 +49,7 @@ app.add_typer(rules_app, name="rules")
 add_insight(app)
 _notes = Console(stderr=True, highlight=False)
 
+Orchestrator = Literal["argo", "kubeflow", "sagemaker"]
 Options = Annotated[
     str, typer.Option("--options", help="Options that differ from the defaults: JSON, or a file that holds it.")
 ]
@@ -206,14 +210,42 @@ def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = F
 @app.command("workflow")
 def workflow_command(
     image: Annotated[str, typer.Option("--image", help="Image with this package.")],
-    namespace: str = "recommender",
-    service_account: str = "pipelines",
-    schedule: Annotated[str | None, typer.Option("--schedule", help="Cron expression: a CronWorkflow.")] = None,
+    to: Annotated[Orchestrator, typer.Option("--to", help="What runs it.")] = "argo",
+    namespace: Annotated[str, typer.Option(help="Argo: where it runs.")] = "recommender",
+    service_account: Annotated[str, typer.Option(help="Argo: as whom it runs.")] = "pipelines",
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Argo: cron expression, a CronWorkflow.")] = None,
+    role: Annotated[str, typer.Option(help="SageMaker: ARN of the jobs' role, `mlRoles.jobs` of the stack.")] = "",
+    subnet: Annotated[list[str] | None, typer.Option(help="SageMaker: a subnet of the jobs.")] = None,
+    security_group: Annotated[list[str] | None, typer.Option(help="SageMaker: a security group of the jobs.")] = None,
+    key: Annotated[str | None, typer.Option(help="SageMaker: ARN of the key of the jobs' volumes.")] = None,
     options: Options = "",
     as_json: Json = False,
 ) -> None:
-    """Render the loop for Argo Workflows."""
+    """Render the loop for Argo Workflows, Kubeflow Pipelines or SageMaker Pipelines.
+
+    The last two are given the loop's settings, which are read from the environment as for every command.
+    """
     chosen = TypeAdapter(LoopOptions).dump_json(options_from(options)).decode() if options else "{}"
+    if to == "kubeflow":
+        documents = pipeline(KubeflowSettings(image=image, options=chosen, variables=to_hand_on(os.environ)))
+        answer(documents, as_json, lambda: yaml.safe_dump_all(documents, sort_keys=False).rstrip())
+        return
+    if to == "sagemaker":
+        if not (role and subnet and security_group):
+            raise InputError(
+                "SageMaker runs jobs under a role and in a network: give --role, --subnet, --security-group."
+            )
+        jobs = SageMakerSettings(
+            image=image,
+            role=role,
+            subnets=subnet,
+            security_groups=security_group,
+            key=key,
+            options=chosen,
+            variables=to_hand_on(os.environ),
+        )
+        typer.echo(rendered(jobs))
+        return
     manifest = workflow(
         ArgoSettings(
             image=image, namespace=namespace, service_account=service_account, schedule=schedule, options=chosen

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, cast, get_args
 import httpx
 
 from recommender import child
-from recommender.artifacts import authentication
+from recommender.artifacts import connection, spoken_to
 from recommender.child import FetchError
 from recommender.manifest import ModelError
 from recommender.settings import Settings
@@ -77,11 +77,7 @@ class HttpRegistry:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
         self._settings = settings
-        self._client = httpx.AsyncClient(
-            base_url=f"{(settings.tracking_uri or '').rstrip('/')}/api/2.0/mlflow/",
-            timeout=10.0,
-            **authentication(environment),
-        )
+        self._client = httpx.AsyncClient(timeout=10.0, **connection(settings.tracking_uri or "", environment))
 
     async def look(self) -> Wanted:
         """See Registry."""
@@ -97,7 +93,7 @@ class HttpRegistry:
 
     async def _get(self, path: str, key: str, query: dict[str, str]) -> dict[str, object]:
         try:
-            answer = await self._client.get(path, params=query)
+            answer = await self._client.get(f"/api/2.0/mlflow/{path}", params=query)
             body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             reason = str(error) or type(error).__name__
@@ -144,8 +140,7 @@ class ChildRegistry:
 
 def registry(settings: Settings) -> Registry:
     """The registry behind MLFLOW_TRACKING_URI."""
-    is_http = (settings.tracking_uri or "").startswith(("http://", "https://"))
-    return HttpRegistry(settings) if is_http else ChildRegistry(settings)
+    return HttpRegistry(settings) if spoken_to(settings.tracking_uri or "") else ChildRegistry(settings)
 
 
 def wanted(
