@@ -1,7 +1,7 @@
 """Compare two groups while they grow, as often as anybody likes: the error is bounded over all looks together.
 
 Of the users who did what was hoped for, the share that had the new version is compared with the share that was to have
-it. Equal versions make each of them a coin of known bias, whatever the rate is and however it changes from hour to hour;
+it. Equal versions make each of them a coin of known bias, whatever the rate is and however it changes over time;
 the mixture of binomials over a Beta distribution is a martingale then, and ever exceeds 1/alpha with probability alpha
 at most (Ville). Method: Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data", NeurIPS 2022
 (https://arxiv.org/abs/2011.03567).

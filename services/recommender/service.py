@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import gc
 import logging
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from recommender.deployment import Deployment, Role, Serving
 from recommender.events import KinesisStream, Record, Stream, Writer
+from recommender.impressions import Impressions
 from recommender.metrics import Metrics
 from recommender.model import Model, Recommendation
 from recommender.recent import Recent
@@ -37,6 +40,7 @@ class Service:
         self._pseudonyms = settings.pseudonyms()
         self._recent = Recent()
         self._shadow = Shadow(self.metrics)
+        self.impressions = Impressions(settings, self.metrics, lambda: self.deployment.serving)
 
     @asynccontextmanager
     async def running(self, *, watch: bool = True) -> AsyncIterator[None]:
@@ -49,6 +53,7 @@ class Service:
         tasks = [asyncio.create_task(self._shadow.run())]
         if watch:
             tasks.append(asyncio.create_task(self.deployment.watch()))
+            tasks.append(asyncio.create_task(self.impressions.run()))
         if self._stream is not None:
             settings = self.settings
             self.writer = Writer(self._stream, self.metrics, settings.event_queue, settings.flush_seconds)
@@ -67,6 +72,7 @@ class Service:
                     await task
             if self.writer is not None:
                 self.writer.abandon()
+            await self.impressions.drain()
             await self._source.close()
 
     @property
@@ -104,13 +110,22 @@ class Service:
         """The model, its role, whether the user is cold, and the products."""
         serving = self.serving
         model, role = serving.choose(user_id)
-        recent = self.recent_of(user_id)
-        found = model.recommend(user_id, k, recent, without)
+        name = self._name(user_id)
+        recent = self._recent.of(name)
+        person = name if self._pseudonyms else None
+        started = time.perf_counter()
+        try:
+            found = model.recommend(user_id, k, recent, without)
+        except Exception:
+            self.impressions.failed(serving, model)
+            raise
+        request = self.impressions.answered(serving, model, person, found, time.perf_counter() - started)
         cold = not model.knows(user_id)
         self.metrics.recommendations.labels(model.version, role, "cold" if cold else "known").inc()
         challenger = serving.shadow(user_id)
         if challenger is not None:
             answered = [item.product_id for item in found]
-            name = model.name_of(user_id)
-            self._shadow.offer(Comparison(name, k, model, answered, challenger, recent, without))
+            note = partial(self.impressions.compared, serving, request, person)
+            asked = model.name_of(user_id)
+            self._shadow.offer(Comparison(asked, k, model, answered, challenger, recent, without, note))
         return model, role, cold, found
