@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pulumi
 import pytest
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from components.base.component import Component
 from components.platform import PlatformConfig
 from mlops.core.config import Config
-from mlops.core.module import SlotConfig, kind_of, slots, variants
+from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
 from policies.engine import judge
@@ -42,7 +42,7 @@ def built(slot: str, variant: type[SlotConfig]) -> tuple[Graph, Component[Any]]:
         base = foundation(opts, cluster="cluster" in variant.needs, database="database" in variant.needs)
         arguments: dict[str, Any] = {"foundation": base, "opts": module_options(base, opts)}
         arguments |= {other: stand_in(SLOTS[other]) for other in signature(variant).parameters if other in SLOTS}
-        made.append(variant().build(NAME, **arguments))  # type: ignore[attr-defined]
+        made.append(exemplary(variant).build(NAME, **arguments))  # type: ignore[attr-defined]
 
     return recorded(build), made[0]
 
@@ -55,11 +55,17 @@ def stand_in(slot: type[SlotConfig]) -> object:
     """What another slot publishes, made up: an address for each output, nothing for what is optional."""
     contract = get_args(signature(slot).return_annotation)[0]
     made = {
-        field.name: pulumi.Output.from_input(f"https://{field.name}.test") if field.type == pulumi.Output[str] else ()
+        field.name: made_up(field.name, field.type)
         for field in fields(contract)
         if field.default is MISSING and field.default_factory is MISSING
     }
     return contract(**made)
+
+
+def made_up(name: str, kind: Any) -> object:
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    return pulumi.Output.from_input(f"https://{name}.test") if kind == pulumi.Output[str] else ()
 
 
 def own(graph: Graph) -> list[Node]:
@@ -115,7 +121,7 @@ def test_every_resource_of_a_variant_has_an_explicit_provider(slot: str, variant
 
 @each_variant
 def test_settings_survive_being_written_down_and_read_again(slot: str, variant: type[SlotConfig]) -> None:
-    config = variant()
+    config = exemplary(variant)
     assert variant.model_validate(config.model_dump(mode="json")) == config
 
 

@@ -125,6 +125,8 @@ class Kinesis(Component[DataPipelineOutputs]):
             opts=self.child_with(protect=config.protect),
         )
         outputs = DataPipelineOutputs(
+            protocol="kinesis",
+            topic=stream.name,
             stream=stream.name,
             endpoint=pulumi.Output.from_input(f"https://kinesis.{foundation.region}.amazonaws.com"),
             produce_statements=produce(stream.arn, foundation.keys.data),

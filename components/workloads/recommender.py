@@ -219,7 +219,7 @@ class Recommender(Component[RecommenderOutputs]):
             "AWS_REGION": args.foundation.region,
             "MLFLOW_TRACKING_URI": args.ml_platform.tracking_uri,
         }
-        return {**known, "MLOPS_STREAM": args.stream.stream} if args.stream else known
+        return {**known, **args.stream.client_variables()} if args.stream else known
 
     def _identity(self, part: str, grants: Sequence[Grant]) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
         """ARN of the role, and the service account that has it."""

@@ -3,15 +3,15 @@
 import inspect
 import types
 from dataclasses import MISSING, fields
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pulumi
 
-from mlops.cli.catalogue import Slot
+from mlops.choice.catalogue import Slot
 
 _ADDRESS = "from mlops.core.fields import Address"
-_DEFAULTS = {"protocol": "v2"}
-"""Plain contract fields whose values are words of a protocol, and not addresses."""
+_DEFAULTS = {"protocol": "v2", "topic": "events"}
+"""Contract fields whose values are words, and not addresses."""
 
 _TEMPLATE = '''"""{title}: {purpose}.
 
@@ -84,7 +84,11 @@ def source(slot: Slot, name: str) -> str:
         "from mlops.core.config import Card",
         "from mlops.core.fields.aws import LogDays",
     }
-    made = [_field(field.name, field.type, title, slot) for field in fields(contract) if field.default is MISSING]
+    made = [
+        _field(field.name, field.type, title, slot)
+        for field in fields(contract)
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
     return _TEMPLATE.format(
         title=title,
         purpose=slot.purpose[:1].lower() + slot.purpose[1:].removesuffix("."),
@@ -104,6 +108,8 @@ def _field(name: str, kind: Any, title: str, slot: Slot) -> tuple[str, str]:
     words = name.replace("_", " ")
     default = _DEFAULTS.get(name, f"{title.lower().replace(' ', '-')}.example.com")
     knob = f'    {name}: Address = "{default}"\n    """The {words} of {title}."""\n'
+    if get_origin(kind) is Literal:
+        return "", f'{name}="{get_args(kind)[0]}"'
     if kind is str:
         return knob, f"{name}=config.{name}"
     if get_origin(kind) is pulumi.Output:

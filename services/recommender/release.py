@@ -1,6 +1,6 @@
 """How a new version takes over: what the stack file's section `release` says, read from one variable.
 
-The same schema as `components/serving/release.py`, which these packages do not import; a test holds both equal.
+The same schema as `components/base/release.py`, which these packages do not import; a test holds both equal.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mlops.choice.catalogue import knobs
+from mlops.choice.modules import modules
+from mlops.choice.reference import FILE, reference
 from mlops.cli import wizard
 from mlops.core.yaml_reader import read
 from mlops.tiers import TIERS
@@ -43,6 +46,30 @@ def test_what_is_not_in_the_catalogue_is_answered_with_what_is(
     answer = mlops("modules", *arguments)
     assert answer.code == 2
     assert expected in answer.err
+
+
+def test_the_committed_reference_of_modules_is_current() -> None:
+    assert (ROOT / FILE).read_text() == reference(ROOT), "run `mlops modules --write`"
+
+
+def test_the_reference_leads_to_every_module_and_explains_each_of_its_settings() -> None:
+    text = (ROOT / FILE).read_text()
+    for module in modules():
+        assert f"(#{module.slot}-{module.kind})" in text
+        assert f"\n### {module.slot} {module.kind}\n" in text
+        section = text.partition(f"\n### {module.slot} {module.kind}\n")[2].partition("\n### ")[0]
+        for name, _, _, meaning in knobs(module.config):
+            assert f"| `{name}` |" in section
+            assert meaning
+
+
+def test_the_catalogue_tells_what_each_module_would_cost_in_a_tier(mlops: Run) -> None:
+    rows = mlops("modules", "data_pipeline", "--prices", "dev", "--json").json()["variants"]
+    prices = {row["kind"]: row["monthly"] for row in rows}
+    assert 0 < prices["kinesis"] < prices["kafka"]
+    answer = mlops("modules", "--prices", "huge")
+    assert answer.code == 2
+    assert 'There is no tier "huge". Tiers: ' in answer.err
 
 
 def test_the_committed_schema_is_current(mlops: Run) -> None:

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from components.serving.release import STEPS, VARIABLE, ReleaseConfig, Strategy
+from components.base.release import STEPS, VARIABLE, ReleaseConfig, Strategy
 
 
 def test_without_a_word_a_version_takes_over_at_once() -> None:

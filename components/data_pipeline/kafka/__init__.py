@@ -30,6 +30,7 @@ from components.data_pipeline.kafka.brokers import (
     ProvisionedBrokers,
     ServerlessBrokers,
     StandardBrokers,
+    TopicName,
 )
 from components.foundation import Foundation
 from mlops.core.config import Card
@@ -58,6 +59,8 @@ class KafkaConfig(DataPipelineConfig):
         StandardBrokers()
     )
     """The kind of brokers. It cannot be changed in place: another kind is another cluster."""
+    topic: TopicName = "events"
+    """Topic of events: what the platform's own workloads write to and read. `brokers.topics` makes it."""
     client_security_groups: Annotated[tuple[SecurityGroupId, ...], Unique(most=MOST_CLIENTS)] = ()
     """Security groups that may connect besides the cluster's (sg-0123456789abcdef0)."""
     protect: bool = True
@@ -117,6 +120,8 @@ class Kafka(Component[DataPipelineOutputs]):
                 self._growing_storage(brokers.max_storage_gb, cluster)
         self.publish(
             DataPipelineOutputs(
+                protocol="kafka",
+                topic=pulumi.Output.from_input(config.topic),
                 stream=cluster.arn,
                 endpoint=cluster.bootstrap_brokers_sasl_iam,
                 produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
