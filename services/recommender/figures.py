@@ -49,7 +49,9 @@ class Figures:
             self.serving, self.versions, self.compared, self.overlap = serving, {}, 0, 0.0
         return self.versions.setdefault(version, Answers())
 
-    def document(self, replica: str, started: float, now: float, serving: Serving | None) -> Mapping[str, object]:
+    def document(
+        self, replica: str, started: float, now: float, serving: Serving | None, *, ended: bool
+    ) -> Mapping[str, object]:
         """For the lake; times in seconds since 1970."""
         if serving is not None:
             self.of(serving, serving.champion.version)
@@ -57,6 +59,7 @@ class Figures:
             "replica": replica,
             "started": started,
             "at": now,
+            "ended": ended,
             "mode": serving.mode if serving else "rolling",
             "percent": serving.percent if serving else 0.0,
             "serves": {role: model.version for role, model in serving.roles().items()} if serving else {},

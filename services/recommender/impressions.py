@@ -82,7 +82,7 @@ class Impressions:
         self._lake = lake
         self._clock = clock
         self._started = clock()
-        self._rows: deque[bytes] = deque()
+        self._rows: deque[tuple[str, bytes]] = deque()
         self._numbers = self._objects = 0
         self._written: tuple[float, Serving | None, int] | None = None
         self._flushed = self._started
@@ -151,7 +151,7 @@ class Impressions:
             "percent": serving.percent,
             "products": [item.product_id for item in found],
         }
-        self._rows.append(json.dumps(row, separators=(",", ":")).encode())
+        self._rows.append((user, json.dumps(row, separators=(",", ":")).encode()))
         self._metrics.impressions.labels("noted").inc()
 
     async def run(self) -> None:
@@ -169,7 +169,7 @@ class Impressions:
         if waited or swapped or len(self._rows) >= _MOST_ROWS:
             await self.flush()
 
-    async def flush(self) -> None:
+    async def flush(self, *, ended: bool = False) -> None:
         """Write what waits. What is not taken waits on, and is written with the next ones."""
         async with self._one_at_a_time:
             self._flushed = self._clock()
@@ -178,7 +178,7 @@ class Impressions:
                     self._lake = await asyncio.to_thread(S3Lake, self._settings)
                 while self._rows:
                     await self._write_rows(self._lake)
-                await self._write_figures(self._lake)
+                await self._write_figures(self._lake, ended=ended)
             except Exception as error:  # a client has many errors; each means: not written, try again
                 self._metrics.impressions.labels("retried").inc()
                 log.warning("the lake takes no impressions: %s", error)
@@ -188,7 +188,7 @@ class Impressions:
         if not self.wanted:
             return
         try:
-            await asyncio.wait_for(self.flush(), max(self._settings.flush_seconds, 0.001))
+            await asyncio.wait_for(self.flush(ended=True), max(self._settings.flush_seconds, 0.001))
         except TimeoutError:
             log.warning("the lake did not take the last impressions in time")
         if self._rows:
@@ -196,23 +196,28 @@ class Impressions:
 
     async def _write_rows(self, lake: Lake) -> None:
         rows = [self._rows.popleft() for _ in range(min(len(self._rows), _MOST_ROWS))]
+        serving = self._serving()
+        # Who was forgotten since they were shown something.
+        forgotten = serving.champion.suppressed if serving is not None else frozenset[str]()
+        lines = [line for user, line in rows if user not in forgotten]
         key = f"{IMPRESSIONS}{self.replica}-{self._objects:06}.jsonl.gz"
         try:
-            await asyncio.to_thread(lambda: lake.put(key, gzip.compress(b"\n".join(rows), 6)))
+            if lines:
+                await asyncio.to_thread(lambda: lake.put(key, gzip.compress(b"\n".join(lines), 6)))
         except BaseException:
             # Back to the front, in their order; the queue may be a little over its length for that.
             self._rows.extendleft(reversed(rows))
             raise
         self._objects += 1
-        self._metrics.impressions.labels("written").inc(len(rows))
+        self._metrics.impressions.labels("written").inc(len(lines))
 
-    async def _write_figures(self, lake: Lake) -> None:
+    async def _write_figures(self, lake: Lake, *, ended: bool) -> None:
         now, serving = self._clock(), self._serving()
         answers = sum(found.requests for found in self.figures.versions.values())
-        if self._written is not None:
+        if self._written is not None and not ended:
             at, served, known = self._written
             if serving is served and (answers == known or serving is None) and now - at < _HEARTBEAT_SECONDS:
                 return
-        document = json.dumps(self.figures.document(self.replica, self._started, now, serving)).encode()
-        await asyncio.to_thread(lake.put, f"{REPLICAS}{self.replica}.json", document)
+        document = self.figures.document(self.replica, self._started, now, serving, ended=ended)
+        await asyncio.to_thread(lake.put, f"{REPLICAS}{self.replica}.json", json.dumps(document).encode())
         self._written = now, serving, answers
