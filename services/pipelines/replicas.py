@@ -1,9 +1,8 @@
 """Replicas: every process that recommends, by the figures that each writes to the lake itself."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,6 +36,9 @@ class Replica:
     """What a process wrote last; times in seconds since 1970."""
 
     replica: str
+    model: str
+    """Registered model whose champion it follows."""
+    started: float
     at: float
     ended: bool
     mode: str
@@ -62,25 +64,25 @@ class Replica:
 _REPLICA = TypeAdapter(Replica)
 
 
-def seen(lake: Lake) -> tuple[Replica, ...]:
-    """All that have written, those that ended lately among them. What cannot be read is none of ours."""
+def seen(lake: Lake, model: str) -> tuple[Replica, ...]:
+    """All that follow a model, those that ended lately among them. What cannot be read is none of ours."""
     found = []
     for key in lake.keys("raw", REPLICAS):
         try:
             found.append(_REPLICA.validate_json(lake.get("raw", key) or b""))
         except ValidationError:
             continue
-    return tuple(found)
+    return tuple(one for one in found if one.model == model)
 
 
-def wait_for(lake: Lake, roles: Mapping[str, str | None], timeout_seconds: float) -> None:
+def wait_for(lake: Lake, model: str, roles: Mapping[str, str | None], timeout_seconds: float) -> None:
     """Wait until every replica that lives serves the roles by these versions; None: nobody may have the role.
 
     Raises:
         ServiceError: time is up; which of them serve what instead is in the message.
     """
     end = time.monotonic() + timeout_seconds
-    while others := _others(seen(lake), roles):
+    while others := _others(seen(lake, model), roles):
         if time.monotonic() > end:
             raise ServiceError(
                 f"Not every replica came to serve {dict(roles)} within {timeout_seconds:.0f} s: "
@@ -120,7 +122,3 @@ def p95_ms(histograms: Iterable[tuple[Sequence[float], Sequence[int]]]) -> float
         total += counts[bound]
         buckets.append((bound, total))
     return quantile(buckets, 0.95) * 1e3 if total else None
-
-
-Everywhere = Callable[[Mapping[str, Any]], None]
-"""Waits until all replicas serve these versions by role."""

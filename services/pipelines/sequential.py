@@ -8,7 +8,7 @@ at most (Ville). Method: Lindon and Malek, "Anytime-Valid Inference for Multinom
 """
 
 from dataclasses import dataclass
-from math import exp, inf, log
+from math import exp, log
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,8 @@ class Compared:
     lift: float | None
     """Rate of the new version by the old one's, less one; None while one of them had no success."""
     low: float
-    high: float
-    """Interval of the lift; infinite where nothing bounds it yet."""
+    high: float | None
+    """Interval of the lift; None where nothing bounds it yet."""
     p_value: float
     """Of "both are equal", valid at whichever look one stops."""
     alpha: float
@@ -43,11 +43,11 @@ class Compared:
     @property
     def worse(self) -> bool:
         """Clearly."""
-        return self.high < 0.0
+        return self.high is not None and self.high < 0.0
 
     def __str__(self) -> str:
         lift = "unknown" if self.lift is None else f"{self.lift:+.1%}"
-        high = "∞" if self.high == inf else f"{self.high:+.1%}"
+        high = "∞" if self.high is None else f"{self.high:+.1%}"
         return f"{lift} [{self.low:+.1%}, {high}], p {self.p_value:.3g}"
 
 
@@ -63,13 +63,13 @@ def compare(new: int, old: int, share: float, alpha: float) -> Compared:
     odds = share / (1.0 - share)
 
     def lift(theta: float) -> float:
-        return inf if theta >= 1.0 else theta / (1.0 - theta) / odds - 1.0
+        return theta / (1.0 - theta) / odds - 1.0
 
     low, high = _bounds(new, old, share, alpha)
     return Compared(
         lift=new / old / odds - 1.0 if new and old else None,
         low=lift(low),
-        high=lift(high),
+        high=lift(high) if high < 1.0 else None,
         p_value=min(1.0, exp(-float(evidence(new, old, share, share)))),
         alpha=alpha,
     )

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pipelines.errors import InputError
+from recommender.release import VARIABLE, Release
 
 _REQUIRED = {
     "MLOPS_BUCKET_RAW": "bucket of raw data",
@@ -42,6 +45,8 @@ class Settings:
     """Salt of masked values. Where S3 is AWS's own it must be given; else one is kept in `state`."""
     model_name: str = "recommender"
     """Name of the registered model."""
+    release: Release | None = None
+    """How a new version takes over; without it at once."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -71,4 +76,15 @@ class Settings:
             admin_token=values.get("MLOPS_ADMIN_TOKEN") or None,
             pii_salt=values.get("MLOPS_PII_SALT") or None,
             model_name=values.get("MLOPS_MODEL_NAME") or "recommender",
+            release=_release(values.get(VARIABLE) or ""),
         )
+
+
+def _release(text: str) -> Release | None:
+    try:
+        return Release.model_validate_json(text) if text else None
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, issue['loc'])) or 'all of it'}: {issue['msg']}" for issue in error.errors()]
+        raise InputError(
+            f"{VARIABLE} is not the section release of a stack file as JSON:\n" + "\n".join(lines)
+        ) from None

@@ -50,13 +50,14 @@ class Figures:
         return self.versions.setdefault(version, Answers())
 
     def document(
-        self, replica: str, started: float, now: float, serving: Serving | None, *, ended: bool
+        self, replica: str, model: str, started: float, now: float, serving: Serving | None, *, ended: bool
     ) -> Mapping[str, object]:
-        """For the lake; times in seconds since 1970."""
+        """For the lake; times in seconds since 1970. `model` is the registered one that is followed, or empty."""
         if serving is not None:
             self.of(serving, serving.champion.version)
         return {
             "replica": replica,
+            "model": model,
             "started": started,
             "at": now,
             "ended": ended,

@@ -218,6 +218,7 @@ class Impressions:
             at, served, known = self._written
             if serving is served and (answers == known or serving is None) and now - at < _HEARTBEAT_SECONDS:
                 return
-        document = self.figures.document(self.replica, self._started, now, serving, ended=ended)
+        model = self._settings.model_name if self._settings.model_path is None else ""
+        document = self.figures.document(self.replica, model, self._started, now, serving, ended=ended)
         await asyncio.to_thread(lake.put, f"{REPLICAS}{self.replica}.json", json.dumps(document).encode())
         self._written = now, serving, answers
