@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.measure import ROOT, Row
 from mlops import stacks
+from mlops.choice.trials import program
 from mlops.core.merge import merge
 from mlops.plan.graph import Graph
 from mlops.plan.recorder import record
-from mlops.choice.trials import program
 
 TIMES = (1, 10, 100)
 MOST_GROUPS = 98

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from bench.measure import ROOT, Row
 from mlops import stacks
+from mlops.choice.trials import program
 from mlops.plan.graph import Graph
 from mlops.plan.recorder import record
-from mlops.choice.trials import program
 from policies.engine import judge
 
 RESOURCES = 5000

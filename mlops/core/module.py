@@ -34,6 +34,8 @@ class StackFacts:
     """Names of the cluster's node groups."""
     gpu_groups: frozenset[str] = frozenset()
     """Those with GPUs."""
+    database: bool = False
+    """Whether there is a PostgreSQL instance."""
 
     def misplaced(self, what: str, group: str | None, *, gpus: bool = False) -> tuple[str, ...]:
         """Why pods cannot go to the node group that they name, one sentence; nothing when they can, or name none."""

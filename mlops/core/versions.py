@@ -114,6 +114,16 @@ ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-rele
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
 )
+KUBE_PROMETHEUS_STACK = Chart(
+    name="kube-prometheus-stack", version="88.5.3", repo="https://prometheus-community.github.io/helm-charts"
+)
+CLOUDWATCH_EXPORTER = Chart(
+    name="prometheus-yet-another-cloudwatch-exporter",
+    version="0.47.0",
+    repo="https://prometheus-community.github.io/helm-charts",
+)
+FLUENT_BIT = Chart(name="fluent-bit", version="0.58.1", repo="https://fluent.github.io/helm-charts")
+DATADOG = Chart(name="datadog", version="3.240.0", repo="https://helm.datadoghq.com")
 
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""

@@ -18,6 +18,7 @@ from pipelines.lake import Lake
 from pipelines.monitor import Monitored, monitor
 from pipelines.privacy import Masker, PrivacyRules
 from pipelines.prune import Lifetimes
+from pipelines.publish import publish
 from pipelines.quality import QualityRules
 from pipelines.raw import RawLake
 from pipelines.register import Registered, register
@@ -26,7 +27,7 @@ from pipelines.serving import Recommender
 from pipelines.settings import Settings
 from pipelines.similarity import Hyperparameters
 from pipelines.snapshots import users
-from pipelines.stream import Stream
+from pipelines.stream import Stream, open_stream
 from pipelines.tracking import Tracking
 from pipelines.train import Trained, train
 from pipelines.validate import Validated, validate
@@ -82,7 +83,7 @@ class Context:
     @cached_property
     def stream(self) -> Stream:
         """The event stream."""
-        return Stream(self.settings)
+        return open_stream(self.settings)
 
     @cached_property
     def store(self) -> FeatureStore:
@@ -128,10 +129,11 @@ class Step:
 
 
 def take_in(context: Context) -> Ingested:
-    """Take in what is new, and let everything know who is to be forgotten."""
+    """Take in what is new, and let everything know of it, and who is to be forgotten."""
     found = ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
     if context.raw.erasures.last() is not None:
         settle(context.raw, context.store, context.tracking, context.recommender, context.now())
+    publish(context.raw, context.now())
     return found
 
 
@@ -184,6 +186,7 @@ def _register(context: Context, done: Done) -> Registered:
         done[Explained],
         context.settings.serving_url,
         context.run,
+        context.settings.admin_token,
     )
 
 

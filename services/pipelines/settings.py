@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from pipelines.errors import InputError
+from recommender.broker import Broker, BrokerError
 from recommender.release import VARIABLE, Release
 
 _REQUIRED = {
@@ -15,7 +16,7 @@ _REQUIRED = {
     "MLOPS_BUCKET_CURATED": "bucket of validated data",
     "MLOPS_BUCKET_FEATURES": "bucket of features",
     "MLOPS_BUCKET_ARTIFACTS": "bucket of artifacts and of the loop's own records",
-    "MLOPS_STREAM": "name of the Kinesis stream with events",
+    "MLOPS_STREAM": "name of the stream or topic with events",
     "MLFLOW_TRACKING_URI": "address of the MLflow server",
     "AWS_REGION": "AWS region",
     "MLOPS_STATE": "folder for scratch files",
@@ -40,11 +41,13 @@ class Settings:
     serving_url: str | None = None
     """Address of the recommender; without one a deployment ends with the alias."""
     admin_token: str | None = None
-    """Lets the recommender reload at once instead of at its next poll."""
+    """Lets the recommender reload at once instead of at its next poll, and is a key to it where it has a login."""
     pii_salt: str | None = None
     """Salt of masked values. Where S3 is AWS's own it must be given; else one is kept in `state`."""
     model_name: str = "recommender"
     """Name of the registered model."""
+    broker: Broker = field(default_factory=Broker)
+    """Whom the stream is reached through; from the variables MLOPS_STREAM_*."""
     release: Release | None = None
     """How a new version takes over; without it at once."""
 
@@ -53,7 +56,7 @@ class Settings:
         """Read the settings.
 
         Raises:
-            InputError: with every variable that is missing.
+            InputError: with every variable that is missing, or wrong.
         """
         values = os.environ if environment is None else environment
         missing = [f"  {name}  {what}" for name, what in _REQUIRED.items() if not values.get(name)]
@@ -62,6 +65,10 @@ class Settings:
                 "These environment variables are not set:\n" + "\n".join(missing) + "\nThey are outputs of the "
                 "platform's stack: `pulumi stack output --json` shows them."
             )
+        try:
+            broker = Broker.from_environment(values)
+        except BrokerError as error:
+            raise InputError(str(error)) from None
         return cls(
             bucket_raw=values["MLOPS_BUCKET_RAW"],
             bucket_curated=values["MLOPS_BUCKET_CURATED"],
@@ -76,6 +83,7 @@ class Settings:
             admin_token=values.get("MLOPS_ADMIN_TOKEN") or None,
             pii_salt=values.get("MLOPS_PII_SALT") or None,
             model_name=values.get("MLOPS_MODEL_NAME") or "recommender",
+            broker=broker,
             release=_release(values.get(VARIABLE) or ""),
         )
 

@@ -59,7 +59,7 @@ class Function:
     async def _start(self) -> None:
         await self._stack.enter_async_context(self._service.running(watch=False))
         try:
-            await asyncio.wait_for(self._service.deployment.refresh(), _FIRST_MODEL_SECONDS)
+            await asyncio.wait_for(self._service.refresh(), _FIRST_MODEL_SECONDS)
         except TimeoutError:
             log.warning("no model after %g s; asked for again with the next requests", _FIRST_MODEL_SECONDS)
 
@@ -77,8 +77,8 @@ class Function:
         return self._loop.run_until_complete(self._answer(scope(event), body(event)))
 
     async def _answer(self, request: Scope, content: bytes) -> dict[str, object]:
-        if self._service.deployment.serving is None:
-            await self._service.deployment.refresh()
+        if self._service.current is None:
+            await self._service.refresh()
         sent: list[Message] = []
         received = False
 
@@ -98,7 +98,7 @@ class Function:
         await self._service.impressions.flush_if_due()
         if time.monotonic() - self._looked >= self._poll_seconds:
             self._looked = time.monotonic()
-            await self._service.deployment.refresh()
+            await self._service.refresh()
         return _response(sent)
 
 
@@ -164,7 +164,9 @@ def _response(messages: list[Message]) -> dict[str, object]:
 
 @cache
 def _function() -> Function:
-    return Function(Settings.from_environment(os.environ))
+    # Whatever stands in front of a function, it is not the network of a cluster.
+    exposed = os.environ.get("MLOPS_EXPOSED") or "true"
+    return Function(Settings.from_environment({**os.environ, "MLOPS_EXPOSED": exposed}))
 
 
 def handler(event: Mapping[str, Any], _: object = None) -> dict[str, object]:

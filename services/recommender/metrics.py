@@ -39,6 +39,15 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.turned_away = Counter(
+            "recommender_turned_away_total",
+            "Requests that were not let in; reason is login, scope or limit.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self.rules = Gauge(
+            "recommender_rules", "Rules about what may not be shown that are obeyed.", registry=self.registry
+        )
         self.recommendations = Counter(
             "recommender_recommendations_total",
             "Lists of recommendations; role is champion, canary or ab, user is known or cold.",

@@ -14,6 +14,7 @@ from mlops.cli import wizard
 from mlops.core.yaml_reader import read
 from mlops.tiers import TIERS
 from tests.cli.conftest import ROOT, Run
+from tests.cli.test_output import conforms
 
 
 def test_the_catalogue_shows_every_slot_and_variant_with_what_it_is_for(mlops: Run) -> None:
@@ -216,9 +217,9 @@ def test_a_new_module_passes_ruff_basedpyright_and_the_conformance_test_as_it_is
     mlops: Run, checkout: Path, environment: dict[str, str]
 ) -> None:
     for name, slot in NEW:
-        answer = mlops("new-module", slot, name, cwd=checkout, PYTHONPATH=str(checkout))
-        assert answer.code == 0, answer
-        assert f"components/{slot}/{name}.py" in answer.out
+        answer = mlops("new-module", slot, name, "--json", cwd=checkout, PYTHONPATH=str(checkout))
+        conforms(answer.json(), "new-module")
+        assert answer.json()["file"] == f"components/{slot}/{name}.py"
         assert mlops("modules", slot, name.replace("_", "-"), cwd=checkout, PYTHONPATH=str(checkout)).code == 0
     files = [f"components/{slot}/{name}.py" for name, slot in NEW]
     own = {**environment, "PYTHONPATH": str(checkout)}

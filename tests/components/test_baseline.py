@@ -7,7 +7,8 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from components.account.audit_trail import bucket_policy, topic_policy
+from components.account.audit_trail import bucket_policy
+from components.base.topic import topic_policy
 from components.account.baseline import AccountBaseline, AccountBaselineArgs, AccountBaselineConfig, ThreatFeature
 from components.keys import KeysOutputs, key_policy
 from components.storage import StorageOutputs

@@ -21,6 +21,7 @@ from components.kubernetes.objects import (
     closed,
     disruption_budget,
     from_namespaces,
+    from_secret,
     manifest,
     name_of,
     namespace,
@@ -37,7 +38,6 @@ from components.ml_platform.mlflow.auth import (
     LoginArgs,
     NoAuth,
     OidcAuth,
-    from_secret,
     login_parts,
 )
 from mlops.core.config import Card
@@ -195,7 +195,9 @@ class Mlflow(Component[MlPlatformOutputs]):
             ingress_ports=[PORT],
             # An internal load balancer has addresses of the private subnets.
             ingress_from=from_namespaces(
-                TRACKING_ALLOWED, cidrs=foundation.network.private_subnet_cidrs if config.host else ()
+                TRACKING_ALLOWED,
+                *foundation.scrapers,
+                cidrs=foundation.network.private_subnet_cidrs if config.host else (),
             ),
             opts=self.child,
         )

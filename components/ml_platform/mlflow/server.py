@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, announced
 from components.ml_platform.mlflow.auth import PORT, AuthParts
 
 WORKLOAD = {"app.kubernetes.io/part-of": "mlflow"}
@@ -57,7 +57,6 @@ def pod_template(parts: ServerParts) -> dict[str, object]:
     """The pod of the server. `enableServiceLinks` is off because a Service named mlflow would otherwise set
     MLFLOW_PORT to `tcp://…`, which MLflow takes for its own setting."""
     auth = parts.auth
-    scrape = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
     spec: dict[str, object] = {
         **_pod(parts.service_account, parts.place),
         "terminationGracePeriodSeconds": 60,
@@ -71,7 +70,7 @@ def pod_template(parts: ServerParts) -> dict[str, object]:
     }
     if parts.spread:
         spec["topologySpreadConstraints"] = [_spread("topology.kubernetes.io/zone"), _spread("kubernetes.io/hostname")]
-    return {"metadata": {"labels": SERVER, "annotations": scrape if auth.open_metrics else {}}, "spec": spec}
+    return {"metadata": {"labels": SERVER, "annotations": announced(PORT) if auth.open_metrics else {}}, "spec": spec}
 
 
 def migration_spec(
