@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import lineage, replicas, trials
+from pipelines import impressions, lineage, replicas, trials
 from pipelines.cli import app
 from pipelines.deploy import Deployed, DeployRules, deploy
 from pipelines.errors import GateError, InputError, ServiceError
@@ -102,14 +102,33 @@ def ask_both(shop: Any, users: list[str] = USERS) -> dict[str, str]:
     return found
 
 
-def judged(shop: Any) -> Tried:
-    """What an act says once the answers are in the lake and their time is over."""
-    time.sleep(2.5)
-    shop.ingest()
+def judged(shop: Any, answers: int) -> Tried:
+    """What is said and done once so many answers of this step are in the lake, and their time is over."""
     found = shop.context()
-    done = act(found.raw, found.tracking, found.recommender, DeployRules(requests=60), datetime.now(UTC))
-    assert done is not None
-    return done
+    step = trials.running(found.lake, found.tracking).trial
+    until = time.monotonic() + 120.0
+    while landed(shop, step.version, step.percent) < answers:
+        assert time.monotonic() < until, "the answers do not come"
+        time.sleep(0.2)
+        shop.now = datetime.now(UTC)
+        shop.ingest()
+    time.sleep(2 * QUICK.attribution_hours * 3600)
+    while True:
+        done = act(found.raw, found.tracking, found.recommender, DeployRules(requests=60), datetime.now(UTC))
+        assert done is not None
+        assert done.verdict is not None
+        if done.verdict.decision != "go on" or time.monotonic() > until:
+            return done
+        time.sleep(0.2)
+
+
+def landed(shop: Any, version: str, percent: float) -> int:
+    """Answers of a step that were taken in."""
+    return sum(
+        (row["trial"], row["percent"]) == (version, percent)
+        for table in impressions.since(shop.context().lake, datetime(2026, 1, 1, tzinfo=UTC), ["trial", "percent"])
+        for row in table.to_pylist()
+    )
 
 
 def champion(shop: Any) -> str:
@@ -126,7 +145,7 @@ def test_a_canary_grows_step_by_step_on_every_replica_and_takes_over(shop: Any, 
     roles = ask_both(shop)
     expected = {user for user in USERS if assigned(registered.version, shop.person(user), 30)}
     assert {user for user, role in roles.items() if role == "canary"} == expected
-    first = judged(shop)
+    first = judged(shop, 2 * len(USERS))
     assert first.verdict is not None
     assert (first.verdict.decision, first.trial.step) == ("next step", 1), first.verdict.reasons
     assert len(first.verdict.replicas) == 2
@@ -136,7 +155,7 @@ def test_a_canary_grows_step_by_step_on_every_replica_and_takes_over(shop: Any, 
 
     grown = ask_both_once_grown(shop, registered.version)
     assert expected <= {user for user, role in grown.items() if role == "canary"}, "who had it keeps it"
-    second = judged(shop)
+    second = judged(shop, 2 * len(USERS))
     assert second.verdict is not None
     assert second.verdict.decision == "promote", second.verdict.reasons
     assert champion(shop) == registered.version
@@ -171,7 +190,7 @@ def test_a_limit_that_breaks_on_one_replica_takes_the_version_back_on_all(shop: 
     everywhere(shop, champion=before, canary=registered.version)
     for user in USERS:
         shop.both[1].get(f"/recommendations/{user}")
-    done = judged(shop)
+    done = judged(shop, len(USERS))
     assert done.verdict is not None
     assert done.verdict.decision == "roll back"
     assert any("p95" in reason for reason in done.verdict.reasons)
@@ -204,7 +223,7 @@ def test_a_trial_that_fails_is_only_reported_where_rollback_is_manual(shop: Any,
     begin(shop, registered, QUICK.model_copy(update={"guards": limits, "rollback": "manual"}))
     everywhere(shop, champion=before, canary=registered.version)
     ask_both(shop)
-    done = judged(shop)
+    done = judged(shop, 2 * len(USERS))
     assert done.verdict is not None
     assert (done.verdict.decision, done.trial.ended) == ("roll back", "")
     everywhere(shop, champion=before, canary=registered.version)
