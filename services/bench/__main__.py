@@ -4,7 +4,7 @@ Parts: load (latencies and swaps under Poisson arrivals), locust (the same load 
 events), bulk (on 5 million), ratings (quality on real people's ratings, which are fetched from PyPI), trials (how often
 two versions are wrongly called different, and how often a better one is missed). In the part load two figures say
 whether the others are the service's own: `others` is how many cores everything else on the machine used (MLflow, S3 and
-the fetching child included), `late` how late the generator itself came to send, p99. Where it is late by more than a few
+the fetching child included), `late` how late the generator itself came to send, p99. Where it is late by more than some
 milliseconds, the machine was too busy to measure on.
 """
 

@@ -4,9 +4,9 @@ Where the platform has a section `release`, users decide over a canary, a shadow
 here, once the challenger answers, and `release` ends it. Without one it is over with the requests sent from here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -88,7 +88,7 @@ def deploy(
     rules: DeployRules,
     section: Release | None = None,
     lake: Lake | None = None,
-    now: datetime | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Deployed:
     """Promote the registered version, or begin its trial; what served before serves again where it fails.
 
@@ -110,12 +110,12 @@ def deploy(
     compared = recommender is not None and previous is not None and recommender.serves().get("champion") == previous
     strategy: Strategy = release.strategy if compared else "rolling"
     if recommender is not None and previous is not None and strategy != "rolling":
-        patient = lake is not None and now is not None and (section is not None or strategy == "ab")
+        patient = lake is not None and (section is not None or strategy == "ab")
         quick = rules.percent if rules.percent is not None else {"canary": 20.0}.get(strategy, 100.0)
         percent = release.stages[0].percent if patient else quick
         answers, overlap = _try(tracking, recommender, version, previous, asked, strategy, percent, rules)
-        if patient and lake is not None and now is not None:
-            trials.begin(lake, version, previous, release, now)
+        if patient and lake is not None:
+            trials.begin(lake, version, previous, release, now())
             return Deployed(
                 version=previous,
                 previous=previous,

@@ -201,7 +201,7 @@ def _deploy(context: Context, done: Done) -> Deployed:
         rules,
         context.settings.release,
         context.lake,
-        context.now(),
+        context.now,
     )
 
 

@@ -27,6 +27,8 @@ log = logging.getLogger("recommender")
 LANDING = "delivered/recommender/"
 """Where the recommender writes in the raw zone: nobody's data yet, and short-lived."""
 IMPRESSIONS, REPLICAS = f"{LANDING}impressions/", f"{LANDING}replicas/"
+LOOP_AGENT = "mlops-loop"
+"""User agent of requests by which the loop tries a version: nobody sees the answers, so they are no impressions."""
 _MOST_ROWS = 5_000
 """Impressions in one object."""
 _HEARTBEAT_SECONDS = 60.0

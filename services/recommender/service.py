@@ -142,9 +142,19 @@ class Service:
         return self._pseudonyms.of(user_id) if self._pseudonyms else user_id
 
     def recommend(
-        self, user_id: str, k: int, without: Collection[str] = (), filters: Filters = EVERYTHING
+        self,
+        user_id: str,
+        k: int,
+        without: Collection[str] = (),
+        filters: Filters = EVERYTHING,
+        *,
+        seen: bool = True,
     ) -> tuple[Model, Role, bool, list[Recommendation]]:
-        """The model, its role, whether the user is cold, and the products."""
+        """The model, its role, whether the user is cold, and the products.
+
+        Args:
+            seen: whether the user is shown the answer.
+        """
         serving = self.serving
         model, role = serving.choose(user_id)
         recent = self.recent_of(user_id)
@@ -156,7 +166,7 @@ class Service:
             self.impressions.failed(serving, model)
             raise
         seconds = time.perf_counter() - started
-        person = self.name_of(user_id) if self._pseudonyms else None
+        person = self.name_of(user_id) if self._pseudonyms and seen else None
         request = self.impressions.answered(serving, model, person, found, seconds)
         cold = not model.knows(user_id)
         self.metrics.recommendations.labels(model.version, role, "cold" if cold else "known").inc()

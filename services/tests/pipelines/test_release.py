@@ -84,7 +84,7 @@ def begin(shop: Any, registered: Registered, section: Release = QUICK) -> Deploy
     found = shop.context()
     rules = DeployRules(requests=60)
     asked = [shop.person(user) for user in USERS]
-    return deploy(found.tracking, found.recommender, registered, asked, rules, section, found.lake, datetime.now(UTC))
+    return deploy(found.tracking, found.recommender, registered, asked, rules, section, found.lake)
 
 
 def everywhere(shop: Any, **roles: str | None) -> None:

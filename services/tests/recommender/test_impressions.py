@@ -14,7 +14,7 @@ import pytest
 
 from bench.fixtures import service
 from recommender.deployment import Serving, assigned
-from recommender.impressions import IMPRESSIONS, REPLICAS, Impressions, S3Lake
+from recommender.impressions import IMPRESSIONS, LOOP_AGENT, REPLICAS, Impressions, S3Lake
 from recommender.metrics import Metrics
 from recommender.model import Model
 from recommender.pseudonyms import Pseudonyms
@@ -227,6 +227,9 @@ def test_a_service_writes_to_a_real_bucket_and_names_nobody(
         process.wait()
         for user in ("ana", "bo", "ana@example.com"):
             assert httpx.get(f"{process.url}/recommendations/{user}?k=2", trust_env=False).status_code == 200
+        # The loop tries a version on a user who sees nothing of it.
+        own = {"User-Agent": LOOP_AGENT}
+        assert httpx.get(f"{process.url}/recommendations/cy?k=2", headers=own, trust_env=False).status_code == 200
     found = client.list_objects_v2(Bucket=bucket)["Contents"]
     bodies = {item["Key"]: client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in found}
     lake = StandIn()
@@ -234,7 +237,7 @@ def test_a_service_writes_to_a_real_bucket_and_names_nobody(
     names = Pseudonyms(b"pepper")
     assert sorted(row["user"] for row in lake.rows()) == sorted(map(names.of, ("ana", "bo", "ana@example.com")))
     assert {row["version"] for row in lake.rows()} == {"7"}
-    assert lake.figures()["versions"]["7"]["requests"] == 3
+    assert lake.figures()["versions"]["7"]["requests"] == 4
     assert b"example.com" not in b"".join(gzip.decompress(data) for key, data in bodies.items() if key.endswith("gz"))
 
 
