@@ -14,6 +14,8 @@ from recommender.registry import SUPPRESSED_TAG, suppressed
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOOP_RUN_TAG = "mlops.loop_run"
+VERDICT_TAG, REASON_TAG = "release.verdict", "release.reason"
+"""How a version's trial ended, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)

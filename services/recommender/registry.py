@@ -17,7 +17,7 @@ from recommender.child import FetchError
 from recommender.manifest import ModelError
 from recommender.settings import Settings
 
-Mode = Literal["rolling", "canary", "shadow"]
+Mode = Literal["rolling", "canary", "shadow", "ab"]
 MODE_TAG = "deploy.mode"
 PERCENT_TAG = "deploy.percent"
 SUPPRESSED_TAG = "suppressed."
@@ -25,7 +25,7 @@ SUPPRESSED_TAG = "suppressed."
 any model is trained again."""
 _UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 """MLflow's code for a name that it does not know."""
-DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0}
+DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0, "ab": 50.0}
 
 
 class RegistryError(Exception):
@@ -53,7 +53,7 @@ class Wanted:
     challenger: Version | None = None
     mode: Mode = "rolling"
     percent: float = 0.0
-    """Share of users that the challenger answers (canary) or is compared on (shadow), in percent."""
+    """Share of users that the challenger answers (canary, ab) or is compared on (shadow), in percent."""
     suppressed: frozenset[str] = frozenset()
     """Pseudonyms of users who asked to be forgotten."""
 
