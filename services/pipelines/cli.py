@@ -19,6 +19,8 @@ from rich.console import Console
 from pipelines import lineage as lineages
 from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
+from pipelines.cli_rules import app as rules_app
+from pipelines.commands import Json, answer, make_context
 from pipelines.deploy import Strategy
 from pipelines.display import LoopProgress
 from pipelines.erase import erase
@@ -39,9 +41,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(rules_app, name="rules")
 _notes = Console(stderr=True, highlight=False)
 
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 Options = Annotated[
     str, typer.Option("--options", help="Options that differ from the defaults: JSON, or a file that holds it.")
 ]
@@ -86,7 +88,7 @@ def loop_command(
         results = run_loop(
             Settings.from_environment(), chosen, fresh=fresh, patience_seconds=LOOK_PATIENCE_SECONDS, progress=progress
         )
-    _answer(results, as_json, lambda: f"version {results['deploy'].version} serves")
+    answer(results, as_json, lambda: f"version {results['deploy'].version} serves")
 
 
 def _step_command(step: Step) -> Callable[..., None]:
@@ -98,7 +100,7 @@ def _step_command(step: Step) -> Callable[..., None]:
         context = Context(Settings.from_environment(), options_from(options), run)
         with LoopProgress(_notes) as progress:
             result = run_step(step.name, context, progress=progress)
-        _answer(result, as_json, lambda: step.tell(result))
+        answer(result, as_json, lambda: step.tell(result))
 
     command.__doc__ = (
         f"Step of the loop, after {' and '.join(step.needs)}." if step.needs else "First step of the loop."
@@ -131,7 +133,7 @@ def generate_command(
         write(made, folder, parquet=parquet)
         typer.echo(f"{events:,} events in {folder}")
         return
-    context = _context(LoopOptions())
+    context = make_context()
     import_tables(context, made, stream=stream, parquet=parquet)
     typer.echo(f"{events:,} events {'on the stream' if stream else 'in the inbox'}")
 
@@ -142,14 +144,14 @@ def import_command(
 ) -> None:
     """Put CSV or Parquet files into the inbox; the next run takes them in."""
     files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    keys = drop_files(_context(LoopOptions()).lake, files)
+    keys = drop_files(make_context().lake, files)
     typer.echo("\n".join(keys))
 
 
 @app.command("reject")
 def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key of a file in the inbox.")]) -> None:
     """Take a bad batch or file out of the lake, for good."""
-    context = _context(LoopOptions())
+    context = make_context()
     with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
         typer.echo(f"{reject(context.raw, name)} objects removed")
 
@@ -157,11 +159,11 @@ def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key
 @app.command("erase")
 def erase_command(user_id: str, as_json: Json = False) -> None:
     """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
-    context = _context(LoopOptions())
+    context = make_context()
     with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
         found = erase(context.raw, context.store, context.tracking, context.recommender, user_id, datetime.now(UTC))
     held = ", ".join(found.model_versions) or "none"
-    _answer(
+    answer(
         found,
         as_json,
         lambda: (
@@ -183,20 +185,20 @@ def lineage_command(
     """Show where a model or a prediction comes from: code, parameters, data, files."""
     if bool(model) == bool(prediction):
         raise InputError("Give either --model VERSION or --prediction FILE.")
-    context = _context(LoopOptions())
+    context = make_context()
     if model:
         found = lineages.of_version(context.lake, context.tracking, model)
     else:
         found = lineages.of_prediction(context.lake, context.tracking, context.raw.masker.pseudonyms, _text(prediction))
-    _answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
+    answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
 
 
 @app.command("batch-score")
 def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = False) -> None:
     """Recommend to every user that the champion knows, into the lake."""
-    context = _context(LoopOptions())
+    context = make_context()
     found = batch_score(context.lake, context.tracking, k)
-    _answer(found, as_json, lambda: f"{found.rows:,} rows below {context.lake.uri('artifacts', found.prefix)}")
+    answer(found, as_json, lambda: f"{found.rows:,} rows below {context.lake.uri('artifacts', found.prefix)}")
 
 
 @app.command("workflow")
@@ -215,7 +217,7 @@ def workflow_command(
             image=image, namespace=namespace, service_account=service_account, schedule=schedule, options=chosen
         )
     )
-    _answer(manifest, as_json, lambda: yaml.safe_dump(manifest, sort_keys=False).rstrip())
+    answer(manifest, as_json, lambda: yaml.safe_dump(manifest, sort_keys=False).rstrip())
 
 
 @app.command("worker")
@@ -240,10 +242,6 @@ def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -
         context.stream.put(made.events.to_pylist())
 
 
-def _context(options: LoopOptions) -> Context:
-    return Context(Settings.from_environment(), options, "none")
-
-
 def _text(path: str) -> str:
     if path == "-":
         return sys.stdin.read()
@@ -251,7 +249,3 @@ def _text(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _answer(value: object, as_json: bool, text: Callable[[], str]) -> None:
-    typer.echo(TypeAdapter(Any).dump_json(value, indent=1).decode() if as_json else text())

@@ -8,7 +8,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines import snapshots
+from pipelines import publish, snapshots
 from pipelines.batch import SCORES
 from pipelines.features import FeatureStore
 from pipelines.lake import parquet
@@ -83,6 +83,7 @@ def _derived(raw: RawLake, store: FeatureStore, users: pa.Array) -> Erased:
     training = snapshots.forget(raw.lake, users)
     # Candidates hold histories, and what was promoted is in the registry.
     raw.lake.delete_below("artifacts", "candidates/")
+    publish.forget(raw.lake)
     return Erased(
         raw_events=0,
         quarantined_rows=0,

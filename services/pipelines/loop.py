@@ -18,6 +18,7 @@ from pipelines.lake import Lake
 from pipelines.monitor import Monitored, monitor
 from pipelines.privacy import Masker, PrivacyRules
 from pipelines.prune import Lifetimes
+from pipelines.publish import publish
 from pipelines.quality import QualityRules
 from pipelines.raw import RawLake
 from pipelines.register import Registered, register
@@ -128,10 +129,11 @@ class Step:
 
 
 def take_in(context: Context) -> Ingested:
-    """Take in what is new, and let everything know who is to be forgotten."""
+    """Take in what is new, and let everything know of it, and who is to be forgotten."""
     found = ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
     if context.raw.erasures.last() is not None:
         settle(context.raw, context.store, context.tracking, context.recommender, context.now())
+    publish(context.raw, context.now())
     return found
 
 

@@ -22,7 +22,7 @@ from recommender.events import Stream
 from recommender.gate import V2, Gate
 from recommender.metrics import Metrics
 from recommender.schema import Problem
-from recommender.service import NotReadyError, Service
+from recommender.service import NoCatalogueError, NotReadyError, Service
 from recommender.settings import Settings
 from recommender.v2_schema import ErrorBody
 
@@ -61,6 +61,7 @@ def create_app(settings: Settings, stream: Stream | None = None) -> FastAPI:
     app.include_router(api.routes(service), responses=_turned_away(Problem))
     app.include_router(v2.routes(service), responses=_turned_away(ErrorBody))
     app.add_exception_handler(NotReadyError, _not_ready)
+    app.add_exception_handler(NoCatalogueError, _no_catalogue)
     app.add_exception_handler(v2.ProtocolError, v2.protocol_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
@@ -149,6 +150,10 @@ def _unforeseen(scope: Scope) -> JSONResponse:
 async def _not_ready(request: Request, _: Exception) -> Response:
     body = {"error": _NO_MODEL} if _speaks_v2(request) else {"detail": _NO_MODEL}
     return JSONResponse(body, 503, {"Retry-After": "1"})
+
+
+async def _no_catalogue(_: Request, __: Exception) -> Response:
+    return JSONResponse({"detail": "No catalogue is known here yet to filter by: the loop writes it."}, 409)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -20,6 +20,7 @@ Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 Weights = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 Array = Ints | Longs | Floats | Bytes | Weights
 
 

@@ -85,7 +85,14 @@ class Deployment:
         metrics: Metrics,
         poll_seconds: float,
         pseudonyms: Callable[[], Pseudonyms | None] = lambda: None,
+        prepare: Callable[[Model], None] = lambda _: None,
+        forget: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> None:
+        """
+        Args:
+            prepare: is done with every model before it answers; in a thread.
+            forget: is done with the pseudonyms of all who may not be known any more.
+        """
         self.serving: Serving | None = None
         self.problem: str | None = "No model has been looked for yet."
         """Why what is served is not what is wanted, or None."""
@@ -93,6 +100,8 @@ class Deployment:
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._pseudonyms = pseudonyms
+        self._prepare = prepare
+        self._forget_users = forget
         self._suppressed = Suppressed()
         self._loaded: dict[Version, Model] = {}
         self._champion: Version | None = None
@@ -134,7 +143,7 @@ class Deployment:
         self._metrics.registry_up.set(1)
         self._metrics.registry_seen.set(time.time())
         # At once, and whatever becomes of the models below.
-        self._suppressed.names = wanted.suppressed
+        self._suppress(wanted.suppressed)
         if wanted == self._wanted:
             return None
         problems: list[str] = []
@@ -150,11 +159,18 @@ class Deployment:
             self._failures = 0
         return " ".join(problems) or None
 
+    def _suppress(self, names: frozenset[str]) -> None:
+        if names - self._suppressed.names:
+            # Nobody goes back to a version that may hold them.
+            self._previous = None
+        self._suppressed.names = names
+        self._forget_users(names)
+
     async def _start_from_cache(self) -> None:
         last = await self._source.last()
         if last is None:
             return
-        self._suppressed.names = last.suppressed
+        self._suppress(last.suppressed)
         problems: list[str] = []
         model = await self._model(last.champion, problems)
         if model is not None:
@@ -169,6 +185,7 @@ class Deployment:
             return None
         try:
             model = (await self._source.load(version)).under(self._pseudonyms(), self._suppressed)
+            await asyncio.to_thread(self._prepare, model)
         except ModelError as error:
             self._metrics.refused.inc()
             self._refused[version] = f"Version {version.number} is refused: {error}"

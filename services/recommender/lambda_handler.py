@@ -58,7 +58,7 @@ class Function:
     async def _start(self) -> None:
         await self._stack.enter_async_context(self._service.running(watch=False))
         try:
-            await asyncio.wait_for(self._service.deployment.refresh(), _FIRST_MODEL_SECONDS)
+            await asyncio.wait_for(self._service.refresh(), _FIRST_MODEL_SECONDS)
         except TimeoutError:
             log.warning("no model after %g s; asked for again with the next requests", _FIRST_MODEL_SECONDS)
 
@@ -76,8 +76,8 @@ class Function:
         return self._loop.run_until_complete(self._answer(scope(event), body(event)))
 
     async def _answer(self, request: Scope, content: bytes) -> dict[str, object]:
-        if self._service.deployment.serving is None:
-            await self._service.deployment.refresh()
+        if self._service.current is None:
+            await self._service.refresh()
         sent: list[Message] = []
         received = False
 
@@ -96,7 +96,7 @@ class Function:
             await self._service.writer.drain()
         if time.monotonic() - self._looked >= self._poll_seconds:
             self._looked = time.monotonic()
-            await self._service.deployment.refresh()
+            await self._service.refresh()
         return _response(sent)
 
 

@@ -45,6 +45,9 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
+        self.rules = Gauge(
+            "recommender_rules", "Rules about what may not be shown that are obeyed.", registry=self.registry
+        )
         self.recommendations = Counter(
             "recommender_recommendations_total",
             "Lists of recommendations; role is champion or canary, user is known or cold.",

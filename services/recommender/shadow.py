@@ -6,9 +6,11 @@ The comparison waits in a bounded queue and yields to every request; under press
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from recommender.arrays import Mask
 from recommender.metrics import Metrics, overlap
 from recommender.model import Model
 
@@ -28,6 +30,8 @@ class Comparison:
     challenger: Model
     recent: Mapping[str, float] = field(default_factory=dict)
     without: Collection[str] = ()
+    shown: Mask | None = None
+    """Of the challenger's products."""
 
 
 class Shadow:
@@ -52,14 +56,16 @@ class Shadow:
             await asyncio.sleep(0)
             try:
                 self._compare(comparison)
-            except Exception:
-                log.exception("the challenger failed on user %r", comparison.user_id)
+            except Exception as error:
+                # Where, and not on whom.
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                log.error("the challenger failed: %s in %s, line %s", type(error).__name__, place.name, place.lineno)
                 self._metrics.shadowed.labels("failed").inc()
 
     def _compare(self, comparison: Comparison) -> None:
         started = time.perf_counter()
         answer = comparison.challenger.recommend(
-            comparison.user_id, comparison.k, comparison.recent, comparison.without
+            comparison.user_id, comparison.k, comparison.recent, comparison.without, comparison.shown
         )
         self._metrics.shadow_seconds.labels(comparison.challenger.version).observe(time.perf_counter() - started)
         share = overlap(comparison.answered, [item.product_id for item in answer])

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.fixtures import ServiceProcess
 
 # That a shape fits its data is beyond JSON schema: 400 is right for a tensor that only looks valid. A time in the
-# future is refused the same way.
+# future is refused the same way, and a band of prices whose end is below its start; to filter a catalogue is missing.
 _CONFIG = """
 [[operations]]
 include-path = "/v2/models/{name}/infer"
@@ -16,6 +16,10 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
 [[operations]]
 include-path = "/v2/models/{name}/versions/{version}/infer"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
+
+[[operations]]
+include-path = "/recommendations/{user_id}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
 
 [[operations]]
 include-path = "/events"
