@@ -29,6 +29,8 @@ REPOSITORIES = ("recommender", "pipelines")
 """What the images are called in the platform's registry; both come from `services/Dockerfile`."""
 _MODELS = "mlflow/"
 """Where MLflow keeps models in the zone of artifacts."""
+_TOLD = "serving/"
+"""Where the loop writes there what recommenders are told beside the model: rules, the catalogue, recent events."""
 
 
 class RecommenderConfig(Config):
@@ -142,14 +144,15 @@ class Recommender(Component[RecommenderOutputs]):
     def _recommender(self) -> Workload:
         stream = self._args.stream
         # MLflow hands artifacts out itself, or names their place in S3.
-        grants = [self._args.foundation.storage.read("artifacts", _MODELS), self._ml_platform.track()]
+        storage = self._args.foundation.storage
+        grants = [storage.read("artifacts", prefix) for prefix in (_MODELS, _TOLD)] + [self._ml_platform.track()]
         return Workload(
             shape=self._config.shapes(loop=False)[0],
             role=NAME,
             image=self._image(NAME),
             repository=NAME,
             port=PORT,
-            variables=self._common(),
+            variables={**self._common(), "MLOPS_BUCKET_ARTIFACTS": storage.buckets["artifacts"]},
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),
