@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,7 +46,7 @@ def explain(
     with TemporaryDirectory(prefix="explain-") as folder:
         model = Model.load(lake.download_folder("artifacts", f"{trained.candidate}/{SERVED}", Path(folder)), mmap=False)
     explanations = explanations_of(model, evaluated)
-    tracking.log_text(trained.run, EXPLANATIONS, json.dumps(asdict(explanations), indent=1, ensure_ascii=False))
+    tracking.log_text(trained.run, EXPLANATIONS, json.dumps(explanations.summary(), indent=1, ensure_ascii=False))
     tracking.log_text(trained.run, CARD, card(snapshot, trained, evaluated, explanations, now))
     return Explained(
         run=trained.run, card=CARD, explanations=EXPLANATIONS, explained_share=explanations.explained_share
