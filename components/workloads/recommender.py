@@ -35,6 +35,8 @@ _MODELS = "mlflow/"
 """Where MLflow keeps models in the zone of artifacts."""
 _SHOWN = f"{DELIVERED}recommender/"
 """Where the recommender leaves what it showed in the raw zone; as short-lived as all that is delivered there."""
+_TOLD = "serving/"
+"""Where the loop writes there what recommenders are told beside the model: rules, the catalogue, recent events."""
 
 
 class RecommenderConfig(Config):
@@ -159,14 +161,18 @@ class Recommender(Component[RecommenderOutputs]):
         stream = self._args.stream
         # MLflow hands artifacts out itself, or names their place in S3.
         storage = self._args.foundation.storage
-        grants = [storage.read("artifacts", _MODELS), storage.deliver("raw", _SHOWN), self._ml_platform.track()]
+        told = [storage.read("artifacts", prefix) for prefix in (_MODELS, _TOLD)]
+        grants = [*told, storage.deliver("raw", _SHOWN), self._ml_platform.track()]
         return Workload(
             shape=self._config.shapes(loop=False)[0],
             role=NAME,
             image=self._image(NAME),
             repository=NAME,
             port=PORT,
-            variables={**self._common(), "MLOPS_BUCKET_RAW": storage.buckets["raw"]},
+            variables={
+                **self._common(),
+                **{f"MLOPS_BUCKET_{zone.upper()}": storage.buckets[zone] for zone in ("raw", "artifacts")},
+            },
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),

@@ -177,8 +177,8 @@ def erase_command(user_id: str, as_json: Json = False) -> None:
         as_json,
         lambda: (
             f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
-            f"rows removed. Model versions left: {held}; the recommender does not know the user any more, and "
-            "`run-loop` replaces the champion."
+            f"rows removed, and what the models held. Model versions left: {held}; the recommender does not know the "
+            "user any more, and `run-loop` learns without them."
         ),
     )
 
