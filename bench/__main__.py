@@ -13,7 +13,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import commands, cost, growth, layers, rules, services
+from bench import commands, cost, grid, growth, layers, rules, services
 from bench.measure import MARK, Row, leave_nothing
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "rehearsal": commands.rehearsal,
     "layers": layers.rows,
     "growth": growth.rows,
+    "grid": grid.rows,
     "cost": cost.rows,
     "rules": rules.rows,
     "services": services.rows,

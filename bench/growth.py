@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.measure import ROOT, Row
 from mlops import stacks
-from mlops.cli.planning import program
+from mlops.choice.trials import program
 from mlops.core.merge import merge
 from mlops.plan.graph import Graph
 from mlops.plan.recorder import record

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bench.measure import ROOT, Row
 from mlops import stacks
-from mlops.cli.planning import program
+from mlops.choice.trials import program
 from mlops.plan.graph import Graph
 from mlops.plan.recorder import record
 from policies.engine import judge

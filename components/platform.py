@@ -11,22 +11,27 @@ from components.account.baseline import LOG_WRITERS, AccountBaseline, AccountBas
 from components.account.budget import Budget, BudgetArgs
 from components.account.config import AccountConfig, TagsConfig
 from components.base.component import Component
+from components.cache import CacheConfig
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.cluster.endpoints import of_cluster
-from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
+from components.data_pipeline import DataPipelineConfig
 from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
+from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
 from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
+from components.warehouse import WarehouseConfig
+from components.workloads.declared import WorkloadsConfig
+from components.workloads.surroundings import Surroundings
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
-from mlops.core.module import OneOf, SlotConfig, kind_of
+from mlops.core.module import OneOf, SlotConfig
 from mlops.core.usage import UsageConfig
 
 
@@ -57,6 +62,14 @@ class PlatformConfig(Config):
     """Where experiments and models live."""
     serving: Annotated[ServingConfig, OneOf()] | None = None
     """How models answer."""
+    lake_query: Annotated[LakeQueryConfig, OneOf()] | None = None
+    """SQL over the lake, where its data lies."""
+    warehouse: Annotated[WarehouseConfig, OneOf()] | None = None
+    """Where tables are joined and reported on."""
+    cache: Annotated[CacheConfig, OneOf()] | None = None
+    """What is asked many times a second."""
+    workloads: WorkloadsConfig = WorkloadsConfig()
+    """What runs on it: the reference workload, a team's own containers."""
     usage: UsageConfig = UsageConfig()
     """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
     budget: BudgetConfig | None = None
@@ -110,14 +123,21 @@ class PlatformOutputs:
     tracking_url: pulumi.Output[str] | None
     model_urls: dict[str, pulumi.Output[str]] | None
     recommender_url: pulumi.Output[str] | None
+    lake_query_workgroup: pulumi.Output[str] | None
+    warehouse_endpoint: pulumi.Output[str] | None
+    cache_endpoint: pulumi.Output[str] | None
+    container_urls: dict[str, pulumi.Output[str]] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
         return {
             "buckets": self.buckets,
+            "cacheEndpoint": self.cache_endpoint,
             "clusterName": self.cluster_name,
+            "containerUrls": self.container_urls or None,
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
+            "lakeQueryWorkgroup": self.lake_query_workgroup,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -125,6 +145,7 @@ class PlatformOutputs:
             "stream": self.stream,
             "streamEndpoint": self.stream_endpoint,
             "trackingUrl": self.tracking_url,
+            "warehouseEndpoint": self.warehouse_endpoint,
         }
 
 
@@ -193,12 +214,14 @@ class Platform(Component[PlatformOutputs]):
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
-        models = config.serving and config.serving.build("serving", foundation, tracking, module)
-        recommender = None
-        if config.serving and models:
-            recommender = config.serving.build_workload(
-                "serving-workload", foundation, tracking, self._kinesis(config, stream), models.child
-            )
+        lake_query = config.lake_query and config.lake_query.build("lake-query", foundation, module).outputs
+        warehouse = config.warehouse and config.warehouse.build("warehouse", foundation, module).outputs
+        cache = config.cache and config.cache.build("cache", foundation, module).outputs
+        serving = config.serving and config.serving.build("serving", foundation, tracking, module)
+        workloads = None
+        if serving:
+            around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
+            workloads = config.workloads.build("serving", around, serving.child)
 
         self.publish(
             PlatformOutputs(
@@ -211,15 +234,14 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
-                model_urls=models.outputs.endpoints if models else None,
-                recommender_url=recommender.outputs.url if recommender else None,
+                model_urls=serving.outputs.endpoints if serving else None,
+                recommender_url=workloads.recommender_url if workloads else None,
+                container_urls=workloads.container_urls if workloads else None,
+                lake_query_workgroup=lake_query.workgroup if lake_query else None,
+                warehouse_endpoint=warehouse.endpoint if warehouse else None,
+                cache_endpoint=cache.endpoint if cache else None,
             )
         )
-
-    @staticmethod
-    def _kinesis(config: PlatformConfig, stream: DataPipelineOutputs | None) -> DataPipelineOutputs | None:
-        """The stream, where it speaks what the services speak."""
-        return stream if config.data_pipeline and kind_of(type(config.data_pipeline)) == "kinesis" else None
 
     @staticmethod
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:

@@ -55,6 +55,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:msk/configuration:Configuration",
         "aws:msk/topic:Topic",
         "aws:sagemaker/endpoint:Endpoint",
+        "aws:sagemaker/space:Space",
         "aws:sagemaker/userProfile:UserProfile",
     ),
     _SERVERLESS: (

@@ -51,6 +51,7 @@ FORBIDDEN = {
         "pulumi",
         "rich",
     ),
+    "mlops/choice": ("localcloud", "mlops.cli", "pulumi", "rich", "typer"),
     "mlops/plan": ("components", "mlops.cli", "mlops.tiers", "rich", "typer"),
 }
 

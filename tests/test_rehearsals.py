@@ -9,7 +9,7 @@ import pytest
 from localcloud.comparison import differences
 from localcloud.engine import LocalCloud
 from mlops import stacks
-from mlops.cli.planning import program
+from mlops.choice.trials import program
 from mlops.plan.recorder import record
 from tests.cli.conftest import ROOT, engine, environment, mlops, plans, project
 

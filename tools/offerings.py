@@ -1,4 +1,5 @@
-"""Derives `mlops/core/data/offerings.json`: which region offers which EC2 instance type and which class for PostgreSQL.
+"""Derives `mlops/core/data/offerings.json`: which region offers which EC2 instance type, which class for PostgreSQL and
+which instance type for SageMaker's endpoints and jobs.
 
 Two published lists are held against each other: cfn-lint's, which is made from AWS's price list and has every region,
 and moto's, which is made from DescribeInstanceTypeOfferings and has fewer. What either of them offers is taken, because
@@ -21,6 +22,9 @@ TABLE = Path(__file__).parent.parent / "mlops" / "core" / "data" / "offerings.js
 VERSIONS = ("15", "16", "17", "18")
 _COMMERCIAL = re.compile(r"(?!cn-|us-gov-|us-iso|eu-iso|eusc-)[a-z]{2}-[a-z]+-[0-9]")
 
+SAGEMAKER = {"sagemaker_endpoints": "hosting", "sagemaker_jobs": "processing"}
+"""Kind of the table -> what cfn-lint calls it."""
+
 Offered = Mapping[str, set[str]]
 """Names by region."""
 
@@ -28,10 +32,9 @@ Offered = Mapping[str, set[str]]
 def cfn_lint(packages: Path) -> tuple[Offered, Offered, dict[str, set[str]]]:
     """Instance types by region, classes of PostgreSQL by region, and those classes by major version."""
     data = packages / "cfnlint" / "data" / "schemas" / "extensions"
-    types = _json(data / "aws_ec2_instance" / "instancetype_enum.json")
     classes = _json(data / "aws_rds_dbinstance" / "dbinstanceclass_enum.json")
     return (
-        {region: set(row.get("enum", ())) for region, row in types.items() if _COMMERCIAL.fullmatch(region)},
+        _enumerated(data / "aws_ec2_instance"),
         {
             region: {name for _, names in _of_postgres(row) for name in names}
             for region, row in classes.items()
@@ -39,6 +42,17 @@ def cfn_lint(packages: Path) -> tuple[Offered, Offered, dict[str, set[str]]]:
         },
         _by_version(_json(data / "aws_rds_dbinstance" / "db_instance_class.json")),
     )
+
+
+def sagemaker(packages: Path) -> dict[str, Offered]:
+    """Instance types by region, for each kind of the table."""
+    data = packages / "cfnlint" / "data" / "schemas" / "extensions"
+    return {kind: _enumerated(data / f"aws_sagemaker_{name}") for kind, name in SAGEMAKER.items()}
+
+
+def _enumerated(folder: Path) -> Offered:
+    rows = _json(folder / "instancetype_enum.json")
+    return {region: set(row.get("enum", ())) for region, row in rows.items() if _COMMERCIAL.fullmatch(region)}
 
 
 def _of_postgres(schema: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -122,6 +136,7 @@ def main(packages: list[Path]) -> None:
         "sources": [_version(lint, "cfn_lint"), _version(other, "moto")],
         "instance_types": grouped(union),
         "database_classes": grouped(for_postgres(classes, by_version)),
+        **{kind: grouped(offered) for kind, offered in sagemaker(lint).items()},
     }
     TABLE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 

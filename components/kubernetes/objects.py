@@ -228,6 +228,11 @@ def _external_secret(
     )
 
 
+def from_secret(variable: str, secret: pulumi.Input[str], key: str) -> dict[str, object]:
+    """An environment variable whose value is a key of a Secret."""
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
 def _renamed(source: str, target: str) -> dict[str, object]:
     return {"regexp": {"source": f"^{source}$", "target": target}}
 

@@ -1,6 +1,7 @@
 """Slot: where experiments are tracked and models are registered."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -16,11 +17,14 @@ class MlPlatformOutputs:
     """The tracking server and model registry."""
 
     tracking_uri: pulumi.Output[str]
-    """URL for MLFLOW_TRACKING_URI or the platform's own SDK, reachable from inside the network."""
+    """MLFLOW_TRACKING_URI, reachable from inside the network: a URL, or the ARN of a server that AWS runs, for which
+    clients need the plugin `sagemaker-mlflow`."""
     artifacts_uri: pulumi.Output[str]
     """s3:// URI below which model artifacts lie: what the serving slot loads from."""
     track_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    roles: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """ARNs of roles that the platform has for what AWS runs: `jobs`, `studio`."""
 
     def track(self) -> Grant:
         """Log runs and register models."""

@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from pydantic import Field, field_validator, model_validator
 
 from components.base.component import INTERNAL, Component
+from components.network.endpoints import service_name
 from components.network.flow_logs import flow_logs
 from mlops.core import cidr
 from mlops.core.config import Config
@@ -304,7 +305,7 @@ class Network(Component[NetworkOutputs]):
                 aws.ec2.VpcEndpoint(
                     f"{self.name}-{service.replace('.', '-')}-endpoint",
                     vpc_id=self._vpc.id,
-                    service_name=f"com.amazonaws.{self._args.region}.{service}",
+                    service_name=service_name(service, self._args.region),
                     vpc_endpoint_type="Interface",
                     private_dns_enabled=True,
                     subnet_ids=[subnet.id for subnet in subnets],

@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import pulumi
 
-from mlops.cli.catalogue import Slot
+from mlops.choice.catalogue import Slot
 
 _ADDRESS = "from mlops.core.fields import Address"
 _DEFAULTS = {"protocol": "v2", "topic": "events"}

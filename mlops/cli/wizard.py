@@ -12,7 +12,7 @@ from mlops.cli import ui
 from mlops.cli.errors import BadInputError
 
 if TYPE_CHECKING:
-    from mlops.cli.catalogue import Slot
+    from mlops.choice.catalogue import Slot
 
 NONE = "none"
 """The answer that leaves a slot empty."""
@@ -43,7 +43,7 @@ def ask_tier(root: Path) -> str:
 
 def ask_modules(tier_name: str) -> list[str]:
     """Settings, as --set takes them, for the slots that are to be filled otherwise than the tier does."""
-    from mlops.cli.catalogue import slots
+    from mlops.choice.catalogue import slots
     from mlops.tiers import TIERS, tier
 
     if tier_name not in TIERS:
@@ -61,21 +61,15 @@ def ask_modules(tier_name: str) -> list[str]:
 
 def monthly(root: Path) -> dict[str, Decimal]:
     """US dollars a month of each tier as it stands, priced like any stack; without those that cannot be priced."""
-    from mlops.cli.planning import record_stack
-    from mlops.cost.book import BookError, load
-    from mlops.cost.estimate import estimate
-    from mlops.cost.usage import usage_of
-    from mlops.stacks import StackFile, project_name
+    from mlops.choice.trials import tried
+    from mlops.cost.book import BookError
     from mlops.tiers import TIERS
 
     found: dict[str, Decimal] = {}
-    project = project_name(root)
     with ui.err().status("Pricing the tiers …"):
         for name in TIERS:
-            file = StackFile(name=name, project=project, config={f"{project}:tier": name})
-            plan = record_stack(file, root)
             try:
-                found[name] = estimate(plan.graph, usage_of(plan.tier, plan.choices), load(root)).total
+                found[name] = tried(root, name, name=name).estimate.total
             except BookError:
                 continue
     return found

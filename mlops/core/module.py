@@ -6,10 +6,10 @@ slot's folder. A platform team adds a variant by adding one file; nothing else l
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args
 
 from pydantic import BaseModel, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema
@@ -54,9 +54,16 @@ class SlotConfig(Config):
     """Interface endpoints that its workloads need in a network without a way out; `components.network.endpoints`
     derives them from the actions that they are granted."""
 
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Settings that it cannot be made without and that nobody can choose for a team, such as the secret with a key of
+    another company's service, as they might be; what is priced, compared, documented and tested is made with them."""
+
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """Why these settings cannot work on that stack, one sentence each; nothing when they can."""
         return ()
+
+
+SlotT = TypeVar("SlotT", bound=SlotConfig)
 
 
 class SlotError(Exception):
@@ -103,17 +110,22 @@ def slots(settings: type[BaseModel]) -> dict[str, type[SlotConfig]]:
     return {
         name: slot
         for name, field in settings.model_fields.items()
-        for slot in _classes(field.annotation)
+        for slot in classes(field.annotation)
         if issubclass(slot, SlotConfig)
     }
 
 
-def _classes(annotation: Any) -> Iterator[type]:
+def exemplary(variant: type[SlotT]) -> SlotT:
+    """A variant with its defaults, and its example where it has none."""
+    return variant.model_validate({"kind": kind_of(variant), **variant.example})
+
+
+def classes(annotation: Any) -> Iterator[type]:
     """Every class within `Annotated[X, OneOf()] | None`."""
     if isinstance(annotation, type):
         yield annotation
     for inner in get_args(annotation):
-        yield from _classes(inner)
+        yield from classes(inner)
 
 
 class OneOf:

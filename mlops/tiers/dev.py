@@ -15,6 +15,7 @@ from components.platform import PlatformConfig
 from components.registry import RegistryConfig
 from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
+from components.workloads.declared import WorkloadsConfig
 from components.workloads.recommender import RecommenderConfig
 
 CONFIG = PlatformConfig(
@@ -52,5 +53,6 @@ CONFIG = PlatformConfig(
     ),
     data_pipeline=KinesisConfig(delivery=DeliveryConfig(log_retention_days=7), protect=False),
     ml_platform=MlflowConfig(),
-    serving=KubernetesServingConfig(node_group="models", recommender=RecommenderConfig()),
+    serving=KubernetesServingConfig(node_group="models"),
+    workloads=WorkloadsConfig(recommender=RecommenderConfig()),
 )

@@ -15,6 +15,7 @@ from components.platform import PlatformConfig
 from components.registry import RegistryConfig
 from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
+from components.workloads.declared import WorkloadsConfig
 from components.workloads.recommender import RecommenderConfig
 
 CONFIG = PlatformConfig(
@@ -49,5 +50,6 @@ CONFIG = PlatformConfig(
     ),
     data_pipeline=KinesisConfig(delivery=DeliveryConfig(log_retention_days=1), protect=False),
     ml_platform=MlflowConfig(),
-    serving=KubernetesServingConfig(recommender=RecommenderConfig(max_replicas=1)),
+    serving=KubernetesServingConfig(),
+    workloads=WorkloadsConfig(recommender=RecommenderConfig(max_replicas=1)),
 )

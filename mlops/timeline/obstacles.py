@@ -158,6 +158,14 @@ def _sagemaker_home(graph: Graph) -> Iterator[Obstacle]:
             advice="Set the retention policy of the domain to delete it." if kept else "It goes with the domain.",
             known=orderings()["sagemaker_home"],
         )
+        yield Obstacle(
+            what="Studio's applications and spaces that people opened hold the SageMaker domain",
+            verdict="waits",
+            resources=_names(domains),
+            advice="SageMaker deletes no domain, profile or space that something runs in. Look with `aws sagemaker "
+            "list-apps --domain-id-equals ID` and `list-spaces`, and remove what is not the stack's with `delete-app` "
+            "and `delete-space`; idle applications shut down by themselves.",
+        )
 
 
 def _database(graph: Graph) -> Iterator[Obstacle]:

@@ -184,6 +184,7 @@ def _register(context: Context, done: Done) -> Registered:
         done[Explained],
         context.settings.serving_url,
         context.run,
+        context.settings.admin_token,
     )
 
 

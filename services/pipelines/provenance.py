@@ -12,7 +12,7 @@ import recommender
 from recommender.manifest import FORMAT_VERSION
 
 _RECOMMENDER = Path(recommender.__file__).parent
-_OF_MODELS = ("__init__.py", "arrays.py", "manifest.py", "model.py", "pseudonyms.py")
+_OF_MODELS = ("__init__.py", "arrays.py", "manifest.py", "model.py", "model_arrays.py", "pseudonyms.py")
 MODEL_SOURCES = tuple(_RECOMMENDER / name for name in _OF_MODELS)
 """What makes, saves and reads a model; the rest of the service has no part in it."""
 

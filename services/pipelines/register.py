@@ -45,6 +45,7 @@ def register(
     explained: Explained,
     serving_url: str | None,
     loop_run: str,
+    token: str | None = None,
 ) -> Registered:
     """Register the candidate once, however often the step is repeated.
 
@@ -56,7 +57,7 @@ def register(
             f"MLflow run {trained.run} has no model card ({explained.card}): nothing is promoted without one. "
             "Run the explain step again."
         )
-    require_compatible(runtime(), serving_url)
+    require_compatible(runtime(), serving_url, token)
     tags = _tags(trained, evaluated, loop_run)
     champion = tracking.aliased(CHAMPION)
     if champion is not None and champion.tags.get(_CONTENT_TAG) == tags[_CONTENT_TAG]:
@@ -69,9 +70,9 @@ def register(
     return Registered(version=number, kind=evaluated.passed, already_champion=False)
 
 
-def require_compatible(trained: Runtime, serving_url: str | None) -> None:
+def require_compatible(trained: Runtime, serving_url: str | None, token: str | None = None) -> None:
     """Raise GateError where what serves could not read what was trained."""
-    serving = compatibility.serving_runtime(serving_url) if serving_url else None
+    serving = compatibility.serving_runtime(serving_url, token) if serving_url else None
     # Where nothing serves yet, the service comes from the lock that this program comes from.
     found = compatibility.differences(trained, serving) if serving else []
     if found:

@@ -51,7 +51,9 @@ class Recommender:
     def __init__(self, url: str, admin_token: str | None = None) -> None:
         self.url = url
         self._token = admin_token
-        self._client = httpx.Client(base_url=url, timeout=10.0)
+        # Where there is a login it is an operator's key.
+        headers = {"Authorization": f"Bearer {admin_token}"} if admin_token else {}
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=10.0)
 
     def close(self) -> None:
         """Give connections back."""
@@ -88,7 +90,7 @@ class Recommender:
     def reload(self) -> None:
         if self._token:
             try:
-                self._client.post("/admin/reload", headers={"Authorization": f"Bearer {self._token}"}, timeout=60.0)
+                self._client.post("/admin/reload", timeout=60.0)
             except httpx.HTTPError:
                 return  # It looks by itself too; the wait says whether that helped.
 

@@ -38,7 +38,7 @@ class Settings:
     serving_url: str | None = None
     """Address of the recommender; without one a deployment ends with the alias."""
     admin_token: str | None = None
-    """Lets the recommender reload at once instead of at its next poll."""
+    """Lets the recommender reload at once instead of at its next poll, and is a key to it where it has a login."""
     pii_salt: str | None = None
     """Salt of masked values. Where S3 is AWS's own it must be given; else one is kept in `state`."""
     model_name: str = "recommender"

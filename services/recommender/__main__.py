@@ -8,11 +8,9 @@ import uvicorn
 from prometheus_client import disable_created_metrics
 
 from recommender.app import create_app
+from recommender.protocol import uvicorn_options
 from recommender.settings import Settings, SettingsError
 
-KEEP_ALIVE_SECONDS = 75
-"""Longer than any proxy in front keeps an idle connection (nginx 60 s, an ALB 60 s): whoever closes first must not
-be the one that is still sent requests."""
 _GRACE_SECONDS = 20
 """For requests that are under way when the process is told to stop."""
 
@@ -36,13 +34,8 @@ def main() -> int:
             host=settings.host,
             port=settings.port,
             workers=1,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            access_log=False,
             log_config=None,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            **uvicorn_options(settings.trusted_proxies),
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
     )

@@ -1,15 +1,18 @@
 """Routes of the recommender's own API."""
 
 import secrets
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Response, status
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response, status
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
 from starlette.responses import PlainTextResponse
 
 from recommender.deployment import Role
 from recommender.events import QueueFullError
+from recommender.gate import caller_of, charge
+from recommender.login import INSIDE, Caller
 from recommender.model import Model
 from recommender.schema import (
     Accepted,
@@ -64,13 +67,19 @@ def _recommendations(service: Service) -> APIRouter:
         )
 
     @router.get("/recommendations/{user_id:path}", responses=_NOT_READY)
-    async def recommendations(user_id: _Id, response: Response, k: _K = 10, exclude: _Excluded = ()) -> Recommendations:
+    async def recommendations(
+        request: Request, response: Response, user_id: _Id, k: _K = 10, exclude: _Excluded = ()
+    ) -> Recommendations:
         """Products that the user has not had, best first; unknown users get what is popular.
 
         Events that this process accepted count at once: what was just bought is not recommended, and what it says of
-        a user's taste is heeded, of one whom the model does not know as well.
+        a user's taste is heeded, of one whom the model does not know as well. The user's products that caused a
+        recommendation are told to the user, to operators, and where there is no login.
         """
         model, role, cold, found = service.recommend(user_id, k, exclude)
+        caller = caller_of(request)
+        if not (caller.operator or _is(service, caller, user_id)):
+            found = [replace(item, because=()) for item in found]
         return Recommendations(user_id=user_id, cold=cold, model=info(model, role, response), recommendations=found)
 
     @router.get(
@@ -97,16 +106,23 @@ def _events(service: Service) -> APIRouter:
         "/events",
         status_code=status.HTTP_202_ACCEPTED,
         responses={
+            403: {"model": Problem, "description": "An event of somebody else"},
             413: {"model": Problem, "description": "The body is larger than any valid one"},
             503: {"model": Problem, "description": "No stream, or too many events wait for it: try again later"},
         },
     )
-    async def events(body: Events) -> Accepted:
+    async def events(request: Request, body: Events) -> Accepted:
         """Take one event or a list of them for the stream: all, or none."""
         if service.writer is None:
             detail = "No stream is configured: set MLOPS_STREAM."
             raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, detail)
         batch = body if isinstance(body, list) else [body]
+        caller = caller_of(request)
+        charge(request, len(batch))
+        if caller.person is not None and not all(_is(service, caller, event.user_id) for event in batch):
+            raise HTTPException(
+                status.HTTP_403_FORBIDDEN, "With the token of a person only that person's events are sent."
+            )
         try:
             service.accept(batch)
         except QueueFullError:
@@ -126,9 +142,12 @@ def _operations(service: Service) -> APIRouter:
         return Health()
 
     @router.get("/ready", responses={503: {"model": Readiness, "description": "No model is loaded yet"}})
-    async def ready(response: Response) -> Readiness:
+    async def ready(request: Request, response: Response) -> Readiness:
         """A model is loaded: which, and whether it is the one that the registry wants."""
         readiness = _readiness(service)
+        if readiness.problem and not caller_of(request).operator:
+            # It names addresses.
+            readiness.problem = "Operators are told."
         if readiness.status != "ready":
             response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
         return readiness
@@ -150,13 +169,22 @@ def _operations(service: Service) -> APIRouter:
             503: {"model": Readiness, "description": "There is still no model"},
         },
     )
-    async def reload(response: Response, authorization: Annotated[str | None, Header()] = None) -> Readiness:
+    async def reload(
+        request: Request, response: Response, authorization: Annotated[str | None, Header()] = None
+    ) -> Readiness:
         """Look at the registry now instead of at the next poll, and answer when it is done."""
-        _refuse_stranger(service, authorization)
+        # Being inside is enough for everything else.
+        if caller_of(request) is INSIDE:
+            _refuse_stranger(service, authorization)
         await service.deployment.refresh()
-        return await ready(response)
+        return await ready(request, response)
 
     return router
+
+
+def _is(service: Service, caller: Caller, user_id: str) -> bool:
+    """Whether the caller is that user."""
+    return caller.person is not None and service.name_of(caller.person) == service.name_of(user_id)
 
 
 def _refuse_stranger(service: Service, authorization: str | None) -> None:

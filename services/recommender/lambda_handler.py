@@ -162,7 +162,9 @@ def _response(messages: list[Message]) -> dict[str, object]:
 
 @cache
 def _function() -> Function:
-    return Function(Settings.from_environment(os.environ))
+    # Whatever stands in front of a function, it is not the network of a cluster.
+    exposed = os.environ.get("MLOPS_EXPOSED") or "true"
+    return Function(Settings.from_environment({**os.environ, "MLOPS_EXPOSED": exposed}))
 
 
 def handler(event: Mapping[str, Any], _: object = None) -> dict[str, object]:

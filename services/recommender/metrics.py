@@ -39,6 +39,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.turned_away = Counter(
+            "recommender_turned_away_total",
+            "Requests that were not let in; reason is login, scope or limit.",
+            ("reason",),
+            registry=self.registry,
+        )
         self.recommendations = Counter(
             "recommender_recommendations_total",
             "Lists of recommendations; role is champion or canary, user is known or cold.",

@@ -82,7 +82,7 @@ class Service:
         Raises:
             QueueFullError: they do not fit.
         """
-        hidden = [event.model_copy(update={"user_id": self._name(event.user_id)}) for event in events]
+        hidden = [event.model_copy(update={"user_id": self.name_of(event.user_id)}) for event in events]
         if self.writer is not None:
             self.writer.accept([Record(event.user_id, event.model_dump_json().encode()) for event in hidden])
         for event in hidden:
@@ -90,10 +90,10 @@ class Service:
 
     def recent_of(self, user_id: str) -> Mapping[str, float]:
         """What the user did since the model was trained, as far as this process knows."""
-        return self._recent.of(self._name(user_id))
+        return self._recent.of(self.name_of(user_id))
 
-    def _name(self, user_id: str) -> str:
-        """Who it is, only the holder of the key can tell."""
+    def name_of(self, user_id: str) -> str:
+        """What the user is called here and on the stream: who it is, only the holder of the key can tell."""
         if self._pseudonyms is None:
             self._pseudonyms = self.settings.pseudonyms()
         return self._pseudonyms.of(user_id) if self._pseudonyms else user_id

@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 
 from recommender.broker import Broker, BrokerError
+from recommender.login_settings import LoginSettings
 from recommender.pseudonyms import Pseudonyms
 
 
@@ -18,10 +19,8 @@ class SettingsError(Exception):
     """The environment does not make a working service; the message lists every variable to change."""
 
 
-class Settings(BaseModel):
+class Settings(LoginSettings):
     """Everything that may differ between two places that run the service."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     host: str = Field("0.0.0.0", validation_alias="HOST")
     """Address to listen on."""
@@ -46,7 +45,8 @@ class Settings(BaseModel):
     cache: Path = Field(Path(tempfile.gettempdir()) / "mlops-recommender", validation_alias="MLOPS_MODEL_CACHE")
     """Folder for fetched models. Kept across restarts, it lets the service start while the registry is down."""
     admin_token: SecretStr | None = Field(None, validation_alias="MLOPS_ADMIN_TOKEN")
-    """Bearer token of POST /admin/reload; without one the route refuses everybody."""
+    """Bearer token of POST /admin/reload, and an operator's key where there is a login; without one the route refuses
+    everybody but operators."""
     pii_salt: SecretStr | None = Field(None, validation_alias="MLOPS_PII_SALT")
     """Key of pseudonyms, the loop's own; where it is not given, the one that the loop keeps in MLOPS_STATE."""
     state: Path | None = Field(None, validation_alias="MLOPS_STATE")
@@ -76,16 +76,23 @@ class Settings(BaseModel):
             SettingsError: with one line for each variable that is wrong.
         """
         given = {name: value for name, value in environment.items() if value}
+        lines = []
+        if not given.keys() & {"MLOPS_MODEL_PATH", "MLFLOW_TRACKING_URI"}:
+            lines.append(
+                "there is no model to answer from: set MLFLOW_TRACKING_URI to the MLflow server whose registry holds "
+                "it, or MLOPS_MODEL_PATH to the folder of a saved model"
+            )
         try:
             settings = cls.model_validate({**given, "broker": Broker.from_environment(given)})
         except BrokerError as error:
             raise SettingsError(str(error)) from None
         except ValidationError as error:
-            lines = [f"  {'/'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
-            raise SettingsError("The service cannot start with this environment:\n" + "\n".join(lines)) from None
-        if settings.model_path is None and settings.tracking_uri is None:
-            raise SettingsError(
-                "The service has no model to answer from: set MLFLOW_TRACKING_URI to the MLflow server whose registry "
-                "holds it, or MLOPS_MODEL_PATH to the folder of a saved model."
-            )
+            lines += [_line("/".join(map(str, issue["loc"])), issue["msg"]) for issue in error.errors()]
+        if lines:
+            raise SettingsError("The service cannot start with this environment:\n  " + "\n  ".join(lines))
         return settings
+
+
+def _line(variable: str, message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{variable}: {text}" if variable else text

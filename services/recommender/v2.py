@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Response, status
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from recommender.gate import charge
 from recommender.model import Model
 from recommender.service import Service
 from recommender.v2_schema import (
@@ -109,13 +110,15 @@ def _metadata_routes(router: APIRouter, service: Service) -> None:
 
 def _inference(router: APIRouter, service: Service) -> None:
     @router.post("/models/{name}/infer", responses=_INFER)
-    async def infer(name: _Text, request: InferenceRequest) -> InferenceResponse:
+    async def infer(http: Request, name: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend for up to 1,000 users. One request, one version: the champion answers, in a canary as well."""
+        charge(http, len(request.inputs[0].data))
         return await _infer(service, _pick(service, name, None), name, request)
 
     @router.post("/models/{name}/versions/{version}/infer", responses=_INFER)
-    async def infer_version(name: _Text, version: _Text, request: InferenceRequest) -> InferenceResponse:
+    async def infer_version(http: Request, name: _Text, version: _Text, request: InferenceRequest) -> InferenceResponse:
         """Recommend with one of the loaded versions, a challenger included."""
+        charge(http, len(request.inputs[0].data))
         return await _infer(service, _pick(service, name, version), name, request)
 
 

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mlops.choice.catalogue import knobs
+from mlops.choice.modules import modules
+from mlops.choice.reference import FILE, reference
 from mlops.cli import wizard
 from mlops.core.yaml_reader import read
 from mlops.tiers import TIERS
 from tests.cli.conftest import ROOT, Run
+from tests.cli.test_output import conforms
 
 
 def test_the_catalogue_shows_every_slot_and_variant_with_what_it_is_for(mlops: Run) -> None:
@@ -43,6 +47,30 @@ def test_what_is_not_in_the_catalogue_is_answered_with_what_is(
     answer = mlops("modules", *arguments)
     assert answer.code == 2
     assert expected in answer.err
+
+
+def test_the_committed_reference_of_modules_is_current() -> None:
+    assert (ROOT / FILE).read_text() == reference(ROOT), "run `mlops modules --write`"
+
+
+def test_the_reference_leads_to_every_module_and_explains_each_of_its_settings() -> None:
+    text = (ROOT / FILE).read_text()
+    for module in modules():
+        assert f"(#{module.slot}-{module.kind})" in text
+        assert f"\n### {module.slot} {module.kind}\n" in text
+        section = text.partition(f"\n### {module.slot} {module.kind}\n")[2].partition("\n### ")[0]
+        for name, _, _, meaning in knobs(module.config):
+            assert f"| `{name}` |" in section
+            assert meaning
+
+
+def test_the_catalogue_tells_what_each_module_would_cost_in_a_tier(mlops: Run) -> None:
+    rows = mlops("modules", "data_pipeline", "--prices", "dev", "--json").json()["variants"]
+    prices = {row["kind"]: row["monthly"] for row in rows}
+    assert 0 < prices["kinesis"] < prices["kafka"]
+    answer = mlops("modules", "--prices", "huge")
+    assert answer.code == 2
+    assert 'There is no tier "huge". Tiers: ' in answer.err
 
 
 def test_the_committed_schema_is_current(mlops: Run) -> None:
@@ -189,9 +217,9 @@ def test_a_new_module_passes_ruff_basedpyright_and_the_conformance_test_as_it_is
     mlops: Run, checkout: Path, environment: dict[str, str]
 ) -> None:
     for name, slot in NEW:
-        answer = mlops("new-module", slot, name, cwd=checkout, PYTHONPATH=str(checkout))
-        assert answer.code == 0, answer
-        assert f"components/{slot}/{name}.py" in answer.out
+        answer = mlops("new-module", slot, name, "--json", cwd=checkout, PYTHONPATH=str(checkout))
+        conforms(answer.json(), "new-module")
+        assert answer.json()["file"] == f"components/{slot}/{name}.py"
         assert mlops("modules", slot, name.replace("_", "-"), cwd=checkout, PYTHONPATH=str(checkout)).code == 0
     files = [f"components/{slot}/{name}.py" for name, slot in NEW]
     own = {**environment, "PYTHONPATH": str(checkout)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run, stack_file
+from tests.cli.test_output import conforms
 
 STACKS = ("local", "dev", "staging", "prod")
 
@@ -188,6 +189,34 @@ def test_renewing_prices_says_what_it_needs(mlops: Run) -> None:
     assert "needs boto3" in answer.text
 
 
+AWS_SDK = """
+import json
+
+class Pricing:
+    def get_products(self, **asked):
+        if asked["ServiceCode"] != "AmazonEC2":
+            return {"PriceList": []}
+        dimension = {"unit": "Hrs", "pricePerUnit": {"USD": "0.052"}, "beginRange": "0"}
+        product = {"product": {"attributes": {"usagetype": "EUC1-NatGateway-Hours"}},
+                   "terms": {"OnDemand": {"t": {"priceDimensions": {"d": dimension}}}}}
+        return {"PriceList": [json.dumps(product)]}
+
+def client(service, **_):
+    return Pricing()
+"""
+"""An SDK whose Price List API knows one price."""
+
+
+def test_renewed_prices_are_written_and_counted(mlops: Run, project: Path, tmp_path: Path) -> None:
+    sdk = tmp_path / "sdk"
+    sdk.mkdir()
+    (sdk / "boto3.py").write_text(AWS_SDK)
+    answer = mlops("prices", "refresh", "--region", "eu-central-1", "--json", PYTHONPATH=str(sdk))
+    conforms(answer.json(), "prices-refresh")
+    assert answer.json()["renewed"] == 1
+    assert json.loads((project / "prices.json").read_text())["regions"]["eu-central-1"]["nat_gateway"]
+
+
 def test_an_export_of_used_resources_becomes_a_difference_for_the_stack_file(mlops: Run, tmp_path: Path) -> None:
     row = {
         "properties": {"namespace": "mlflow", "controller": "mlflow"},
@@ -201,7 +230,9 @@ def test_an_export_of_used_resources_becomes_a_difference_for_the_stack_file(mlo
     answer = mlops("rightsize", "-s", "prod", "--usage", str(file))
     assert answer.code == 0
     assert "ml_platform:\n  cpu: 150m" in answer.out
-    assert mlops("rightsize", "-s", "prod", "--usage", str(file), "--json").json()["proposals"]
+    document = mlops("rightsize", "-s", "prod", "--usage", str(file), "--json").json()
+    assert document["proposals"]
+    conforms(document, "rightsize")
 
 
 def test_an_export_with_impossible_figures_ends_with_exit_code_2(mlops: Run, tmp_path: Path) -> None:

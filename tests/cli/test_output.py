@@ -91,6 +91,11 @@ def test_every_definition_is_of_a_document_that_some_test_prints() -> None:
     assert set(SCHEMA["$defs"]) == PRINTED.keys() | ELSEWHERE | SHARED
 
 
+def test_whatever_is_printed_elsewhere_is_held_to_its_schema_there() -> None:
+    told = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name in ELSEWHERE if f', "{name}")' not in told] == []
+
+
 @pytest.mark.parametrize("name", PRINTED)
 def test_what_a_command_prints_is_what_its_schema_says(mlops: Run, name: str) -> None:
     answer = mlops(*PRINTED[name], "--json")

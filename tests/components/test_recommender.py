@@ -21,7 +21,7 @@ NAME = "serving-workload"
 
 def dev(**settings: Any) -> Graph:
     """The platform of tier dev with differences in the workload's settings."""
-    return platform("dev", {"serving": {"recommender": settings}}) if settings else tier_graph("dev")
+    return platform("dev", {"workloads": {"recommender": settings}}) if settings else tier_graph("dev")
 
 
 def pod(graph: Graph, part: str) -> dict[str, Any]:
@@ -146,21 +146,37 @@ def test_several_replicas_lie_apart_and_are_not_drained_together() -> None:
     assert not [node for node in graph if node.name == f"{NAME}-autoscaler"]
 
 
-def test_without_a_kinesis_stream_it_answers_and_takes_no_events() -> None:
-    graph = platform("dev", {"data_pipeline": {"kind": "kafka"}})
+def test_without_a_stream_it_answers_and_takes_no_events() -> None:
+    graph = platform("dev", {"data_pipeline": None})
     assert "MLOPS_STREAM" not in variables(graph, "recommender")
     assert not [node for node in graph if node.name.startswith(f"{NAME}-pipelines")]
 
 
+def test_the_loop_reads_whatever_the_data_pipeline_is() -> None:
+    graph = platform("dev", {"data_pipeline": {"kind": "kafka"}})
+    loop = variables(graph, "pipelines")
+    assert (loop["MLOPS_STREAM_PROTOCOL"], loop["MLOPS_STREAM"]) == ("kafka", "events")
+    assert loop["MLOPS_STREAM_ENDPOINT"] == graph.stack_outputs["streamEndpoint"]
+    assert "kafka-cluster:ReadData" in {action for action, _ in allowed(graph, "pipelines")}
+    assert "kafka-cluster:ReadData" not in {action for action, _ in allowed(graph, "recommender")}
+    ports = only(graph, NETWORK_POLICY, f"{NAME}-pipelines-network-policy").inputs["spec"]["egress"]
+    assert 9098 in {port["port"] for rule in ports for port in rule["ports"]}
+
+
+def test_a_stack_file_of_before_is_told_where_the_setting_has_gone() -> None:
+    with pytest.raises(Exception, match=r"Move it, as it is, to workloads\.recommender"):
+        platform("dev", {"serving": {"recommender": {"cpu": "1"}}})
+
+
 def test_without_a_model_registry_or_on_request_there_is_none() -> None:
-    for override in ({"ml_platform": None}, {"serving": {"recommender": None}}):
+    for override in ({"ml_platform": None}, {"workloads": {"recommender": None}}):
         graph = platform("dev", override)
         assert not [node for node in graph if node.name.startswith(NAME)]
         assert "recommenderUrl" not in graph.stack_outputs
 
 
 def test_a_registry_without_its_repositories_is_refused_with_what_to_do() -> None:
-    with pytest.raises(Exception, match=r"registry\.repositories lacks pipelines; add it there, or set serving\.rec"):
+    with pytest.raises(Exception, match=r"registry\.repositories lacks pipelines; add it there, or set it to null"):
         platform("dev", {"registry": {"repositories": ["recommender"]}})
 
 

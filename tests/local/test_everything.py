@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.cli.test_output import conforms
 from tests.local.conftest import ROOT, Project, marked_processes, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.long]
@@ -114,9 +115,11 @@ def test_killing_the_emulated_aws_loses_neither_model_nor_data(checkout: Project
     os.kill(aws.pid, signal.SIGKILL)
     assert ask(str(services(up)["url"]))["recommendations"]
     until(lambda: checkout.part("aws").state == "works" and checkout.part("aws").pid != aws.pid, "it is back")
-    again = checkout.mlops("local", "run-loop")
+    again = checkout.mlops("local", "run-loop", "--json")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "version 1" in again.stdout
+    document = json.loads(again.stdout)
+    conforms(document, "local-run-loop")
+    assert document["serving"]["models"]["champion"]["version"] == "1"
 
 
 def test_destroy_leaves_neither_process_nor_port_nor_file(checkout: Project, up: dict[str, object]) -> None:

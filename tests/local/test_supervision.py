@@ -1,5 +1,6 @@
 """What is started stays up: crashes, kills, taken ports, a killed process manager."""
 
+import json
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import pytest
 
 from mlops.local import programs
 from mlops.local.health import look
+from tests.cli.test_output import conforms
 from tests.local.conftest import Project, s3, start, until
 
 pytestmark = pytest.mark.long
@@ -106,8 +108,9 @@ def test_a_stopped_stack_runs_nothing_and_loses_nothing(running: Project) -> Non
 
 def test_one_part_is_restarted_by_name_and_only_a_known_one(running: Project) -> None:
     pid = running.part("aws").pid
-    done = running.mlops("local", "restart", "aws")
+    done = running.mlops("local", "restart", "aws", "--json")
     assert done.returncode == 0, done
+    conforms(json.loads(done.stdout), "local-restart")
     assert running.part("aws").pid not in (0, pid)
     unknown = running.mlops("local", "restart", "kafka")
     assert unknown.returncode == 2
@@ -116,6 +119,7 @@ def test_one_part_is_restarted_by_name_and_only_a_known_one(running: Project) ->
 
 def test_logs_of_one_part_or_of_all_with_its_name_before_each_line(running: Project) -> None:
     assert "listening on http://127.0.0.1" in running.mlops("local", "logs", "aws").stdout
+    conforms(json.loads(running.mlops("local", "logs", "--json").stdout), "local-logs")
     assert any(line.startswith("aws   ") for line in running.mlops("local", "logs").stdout.splitlines())
     unknown = running.mlops("local", "logs", "kafka")
     assert unknown.returncode == 2

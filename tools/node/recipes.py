@@ -17,9 +17,13 @@ NEEDED = ("buildah", "debootstrap")
 _PYTHON, _UV = "docker.io/library/python:3.11-slim", "ghcr.io/astral-sh/uv:0.9"
 _DEBIAN = "bookworm"
 """Its Python is 3.11."""
-_PACKAGES = ("python3", "python3-venv", "ca-certificates", "postgresql-client")
-_POSTGRES_USER = "postgres:x:70:70::/nonexistent:/bin/sh\n"
-"""As the public image of PostgreSQL on Alpine has it; psql wants to know the user that it runs as."""
+_PACKAGES = ("python3", "python3-venv", "ca-certificates")
+_POSTGRES = f"""FROM {_PYTHON}
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
+RUN echo postgres:x:70:70::/nonexistent:/bin/sh >>/etc/passwd
+CMD ["psql"]
+"""
+"""With the user that the public image of PostgreSQL on Alpine has; psql wants to know who it runs as."""
 _LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "dev", "proc")
 _CLOUD = {"AWS_ENDPOINT_URL": CLOUD_URL, "AWS_ACCESS_KEY_ID": "node", "AWS_SECRET_ACCESS_KEY": "node"}
 """In the images rather than in the objects, which stay as the stack makes them."""
@@ -56,16 +60,12 @@ def make(home: Home, wanted: Sequence[str], project: Path) -> list[Path]:
         repository, _, tag = name.rpartition("/")[2].partition(":")
         archive = home.images / f"{repository}-{tag}.tar"
         if repository == "postgres":
-            if not archive.exists():
-                images.write(archive, [name], {"Cmd": ["psql"]}, [_debian(home)])
+            _recipe(home, archive, name, _POSTGRES)
         elif repository in ("recommender", "pipelines"):
             _services(home, archive, name, repository, project / "services")
         elif repository == "mlflow":
-            if not archive.exists():
-                recipe = home.images / "mlflow.Dockerfile"
-                version = re.search(r"\d+\.\d+\.\d+", tag)
-                recipe.write_text(_MLFLOW.replace("VERSION", version[0] if version else "3"))
-                _built(home, archive, name, ["--file", str(recipe), str(_empty(home))])
+            version = re.search(r"\d+\.\d+\.\d+", tag)
+            _recipe(home, archive, name, _MLFLOW.replace("VERSION", version[0] if version else "3"))
         else:
             continue
         made.append(archive)
@@ -83,9 +83,20 @@ def load(home: Home, archives: Sequence[Path]) -> None:
             note.touch()
 
 
+def _recipe(home: Home, archive: Path, name: str, text: str) -> None:
+    """Made once; again where the recipe has changed."""
+    recipe = archive.with_suffix(".Dockerfile")
+    if archive.exists() and recipe.exists() and recipe.read_text() == text:
+        return
+    home.images.mkdir(parents=True, exist_ok=True)
+    recipe.write_text(text)
+    archive.unlink(missing_ok=True)
+    _built(home, archive, name, ["--file", str(recipe), str(_empty(home))])
+
+
 def _services(home: Home, archive: Path, name: str, target: str, folder: Path) -> None:
     """Made again where anything in the folder is newer."""
-    sources = [folder / "uv.lock", folder / "Dockerfile", *(folder / "recommender").rglob("*.py")]
+    sources = [folder / "uv.lock", folder / "Dockerfile", folder / "slim.py", *(folder / "recommender").rglob("*.py")]
     sources += (folder / "pipelines").rglob("*.py")
     if archive.exists() and archive.stat().st_mtime > max(file.stat().st_mtime for file in sources):
         return
@@ -137,9 +148,6 @@ def _debian(home: Home) -> Path:
 
 
 def _layer(folder: Path, layer: Path) -> Path:
-    with (folder / "etc" / "passwd").open("r+") as users:
-        if _POSTGRES_USER.partition(":")[0] + ":x:70" not in users.read():
-            users.write(_POSTGRES_USER)
     python = folder / "usr" / "bin" / "python"
     if not python.is_symlink():
         python.symlink_to("python3")

@@ -21,6 +21,7 @@ from components.kubernetes.objects import (
     closed,
     disruption_budget,
     from_namespaces,
+    from_secret,
     manifest,
     name_of,
     namespace,
@@ -37,7 +38,6 @@ from components.ml_platform.mlflow.auth import (
     LoginArgs,
     NoAuth,
     OidcAuth,
-    from_secret,
     login_parts,
 )
 from mlops.core.config import Card

@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
-from components.data_pipeline import DataPipelineOutputs
+from components.base.workload import Shape
 from components.foundation import Foundation
+from components.kubernetes.host import ClusterHost
 from components.kubernetes.objects import (
     SERVING_ALLOWED,
     custom_object,
@@ -26,16 +27,9 @@ from components.kubernetes.objects import (
     to_services,
 )
 from components.ml_platform import MlPlatformOutputs
-from components.serving import ModelConfig, ServingConfig, ServingOutputs
+from components.serving import ModelConfig, Served, ServingConfig, ServingOutputs
 from components.serving.kubernetes import kserve, places
 from components.serving.kubernetes.charts import KServe, KServeArgs
-from components.workloads.recommender import (
-    REPOSITORIES,
-    Recommender,
-    RecommenderArgs,
-    RecommenderConfig,
-    RecommenderOutputs,
-)
 from mlops.core.config import Card
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import KeyArn
@@ -55,6 +49,7 @@ class KubernetesServingConfig(ServingConfig):
         trade_offs="Standard is plain Deployments and never scales to zero; Knative does, and brings Istio with it",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
 
     mode: kserve.Mode = "Standard"
     """Standard: Deployments, scaled by CPU or memory, at least one replica. Knative: scaled by requests, down to
@@ -79,8 +74,6 @@ class KubernetesServingConfig(ServingConfig):
     node_group: GroupName | None = None
     """Node group that models run on unless they name another, taints or not. Null leaves them to any node without
     taints, and models with GPUs always to nodes that have some."""
-    recommender: RecommenderConfig | None = None
-    """The reference workload: a recommender and the loop that trains its model; null deploys neither."""
 
     @property
     def scaling(self) -> kserve.Scaling:
@@ -152,9 +145,11 @@ class KubernetesServingConfig(ServingConfig):
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """GPU models need nodes with GPUs, and whatever names a node group one that is there."""
-        groups = {model.name: self.group_of(model) for model in self.models}
-        recommender = self.recommender.node_group if self.recommender else None
-        return places.conflicts(self.models, groups, recommender, stack)
+        return places.conflicts(self.models, {model.name: self.group_of(model) for model in self.models}, stack)
+
+    def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
+        """A container runs on any node group that is there."""
+        return stack.misplaced(what, shape.node_group)
 
     def build(
         self,
@@ -165,25 +160,6 @@ class KubernetesServingConfig(ServingConfig):
     ) -> Component[ServingOutputs]:
         """Make KServe and an endpoint for each model."""
         return KubernetesServing(name, self, foundation, opts)
-
-    @property
-    def repositories(self) -> tuple[str, ...]:
-        """Those of the reference workload."""
-        return REPOSITORIES if self.recommender else ()
-
-    def build_workload(
-        self,
-        name: str,
-        foundation: Foundation,
-        ml_platform: MlPlatformOutputs | None,
-        stream: DataPipelineOutputs | None,
-        opts: pulumi.ResourceOptions,
-    ) -> Component[RecommenderOutputs] | None:
-        """Make the recommender and its loop, where there is a registry that the model can lie in."""
-        if self.recommender is None or ml_platform is None:
-            return None
-        args = RecommenderArgs(foundation=foundation, ml_platform=ml_platform, stream=stream)
-        return Recommender(name, self.recommender, args, opts)
 
 
 class KubernetesServing(Component[ServingOutputs]):
@@ -231,6 +207,7 @@ class KubernetesServing(Component[ServingOutputs]):
                 endpoints={model.name: self._endpoint(model) for model in config.models},
                 protocol=kserve.PROTOCOL,
                 egress=(to_services(foundation.network, kserve.SERVICE_PORTS),),
+                host=ClusterHost(foundation),
             )
         )
 

@@ -15,7 +15,7 @@ from mlops.cli import options, ui
 from mlops.cli.errors import BadInputError
 
 if TYPE_CHECKING:
-    from mlops.cli.catalogue import Slot
+    from mlops.choice.catalogue import Slot
 
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -36,7 +36,7 @@ def new_module(
     mlops new-module data_pipeline redpanda
     mlops modules data_pipeline redpanda   it is in the catalogue at once
     """
-    from mlops.cli.catalogue import slots
+    from mlops.choice.catalogue import slots
 
     every = {one.name: one for one in slots()}
     if slot not in every:

@@ -8,10 +8,10 @@ from typing import Any
 from localcloud.engine import LocalCloud, LocalStack, Result
 from localcloud.kubernetes_provider import ApiServer
 from mlops import settings, stacks, toolchain
+from mlops.choice.trials import program
 from mlops.cli import ui
 from mlops.cli.errors import INTERRUPTED, FailedError
 from mlops.cli.options import Target
-from mlops.cli.planning import program
 from mlops.cli.views.board import Board
 from mlops.plan.graph import Graph
 

@@ -154,6 +154,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:route53/record:Record",
         "aws:servicediscovery/service:Service",
         "aws:redshiftserverless/namespace:Namespace",
+        "aws:redshiftserverless/usageLimit:UsageLimit",
         "aws:sagemaker/endpointConfiguration:EndpointConfiguration",
     ),
     _GROUPING: (
@@ -170,6 +171,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:glue/schema:Schema",
         "aws:glue/registry:Registry",
         "aws:glue/securityConfiguration:SecurityConfiguration",
+        "aws:glue/dataCatalogEncryptionSettings:DataCatalogEncryptionSettings",
         "aws:athena/namedQuery:NamedQuery",
         "aws:backup/framework:Framework",
     ),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from recommender.__main__ import KEEP_ALIVE_SECONDS
 from recommender.app import MOST_BODY_BYTES
+from recommender.protocol import KEEP_ALIVE_SECONDS
 
 SERVICES = Path(__file__).resolve().parents[2]
 NGINX = (SERVICES / "nginx.conf").read_text()

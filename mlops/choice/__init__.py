@@ -1,0 +1,1 @@
+"""Choosing: what other stacks would be, told side by side."""

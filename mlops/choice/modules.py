@@ -1,0 +1,91 @@
+"""What a module would add to a stack: what is made, what it costs, what its pods ask for, what the rules say of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from components.platform import PlatformConfig
+from mlops.choice.trials import Trial, tried
+from mlops.core.module import SlotConfig, kind_of, slots, variants
+from mlops.core.problems import SettingsError
+from mlops.plan.summary import summarise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """A variant of a slot."""
+
+    slot: str
+    kind: str
+    config: type[SlotConfig]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """A module in a tier: with its defaults, or as the tier has it where the tier has that kind."""
+
+    tier: str
+    refused: str = ""
+    """Why the tier cannot have it as it stands; then nothing else is known."""
+    monthly: Decimal = Decimal(0)
+    """US dollars a month of its own resources, the use that is expected of the tier included."""
+    complete: bool = True
+    """Whether all of that has a price."""
+    resources: tuple[tuple[str, int], ...] = ()
+    """What a provider makes: short type and how many, most first."""
+    cpu: int = 0
+    """What its pods request together, thousandths of a core; daemons counted on one node."""
+    memory: int = 0
+    """The same, MiB."""
+    blocking: tuple[str, ...] = ()
+    """Ids of mandatory rules that its defaults break in this tier."""
+
+
+def modules() -> tuple[Module, ...]:
+    """Every variant of every slot, in the order of the settings."""
+    return tuple(
+        Module(slot=name, kind=kind_of(variant), config=variant)
+        for name, slot in slots(PlatformConfig).items()
+        for variant in variants(slot)
+    )
+
+
+def chosen(module: Module) -> Mapping[str, Any]:
+    """The settings that put a module into its slot, as a stack file says it."""
+    return {module.slot: {"kind": module.kind, **module.config.example}}
+
+
+def added(module: Module, tier: str, root: Path) -> Added:
+    """What a tier has of a module once it is chosen.
+
+    Raises:
+        RecordError: the program registers what an engine would refuse.
+    """
+    try:
+        trial = tried(root, tier, chosen(module))
+    except SettingsError as error:
+        return Added(tier=tier, refused=str(error).strip().splitlines()[-1].strip())
+    return of(trial, module.slot.replace("_", "-"), tier)
+
+
+def of(trial: Trial, name: str, tier: str) -> Added:
+    """What a stack has of one module, by its name in the graph."""
+    estimate = trial.estimate
+    lines = estimate.by_module().get(name, ())
+    parts = {part.name: part for part in summarise(trial.graph).modules}
+    pods = [pod for pod in trial.capacity.pods if pod.module == name]
+    types = {node.type for node in trial.graph if trial.graph.module(node) == name}
+    priceless = [one for one in estimate.missing if one.module == name] or types & {
+        one.type for one in estimate.unpriced
+    }
+    return Added(
+        tier=tier,
+        monthly=sum((line.monthly for line in lines), Decimal(0)),
+        complete=not priceless,
+        resources=parts[name].types if name in parts else (),
+        cpu=sum(pod.cpu * max(pod.replicas, 1) for pod in pods),
+        memory=sum(pod.memory * max(pod.replicas, 1) for pod in pods),
+        blocking=tuple(sorted({one.rule.id for one in trial.report.blocking if one.module == name})),
+    )

@@ -1,0 +1,67 @@
+"""Takes from an image's environment what nothing in it reads, and compiles what its program loads.
+
+    python slim.py SITE-PACKAGES MODULE...
+
+Libraries ship their own tests, web pages, headers, and the description of every AWS service. Bytecode of everything
+would be as large as the code, and most of that is never loaded: importing what is used makes just that.
+"""
+
+import importlib
+import pkgutil
+import shutil
+import sys
+from pathlib import Path
+
+LEFT_OUT = (
+    # Their own tests. Evidently's `tests` are part of what it does.
+    *(f"{library}/**/tests" for library in ("numpy", "pandas", "pyarrow", "scipy", "sklearn")),
+    # Pages and notebooks for a browser: figures are read from what the libraries return.
+    "evidently/**/assets",
+    "evidently/**/*.ipynb",
+    "feast/ui/build",
+    "great_expectations/render/view/static",
+    "plotly/labextension",
+    "plotly/package_data/*.js",
+    # For compiling against it, and a protocol between servers that nothing here speaks.
+    "pyarrow/include",
+    "pyarrow/*flight*",
+)
+"""Patterns below site-packages."""
+AWS = ("kinesis", "s3", "sts", "sso", "sso-oidc")
+"""Services of AWS that are called, or that credentials come from. The rest of botocore's descriptions goes."""
+
+
+def main(site: Path, modules: list[str]) -> None:
+    prune(site)
+    for name in modules:
+        load(name)
+
+
+def prune(site: Path) -> None:
+    """Delete what is left out; what an image does not have is fine."""
+    for pattern in LEFT_OUT:
+        for path in list(site.glob(pattern)):
+            _delete(path)
+    for path in (site / "botocore" / "data").iterdir():
+        if path.is_dir() and path.name not in AWS:
+            _delete(path)
+
+
+def load(name: str) -> None:
+    """Import a module, and all below it where it is a package of this project: Python keeps their bytecode."""
+    module = importlib.import_module(name)
+    if name in ("pipelines", "recommender"):
+        for found in pkgutil.walk_packages(module.__path__, f"{name}."):
+            if not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
