@@ -5,11 +5,12 @@ Standard output holds the answer only (`--json` makes it JSON); progress goes to
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -20,6 +21,7 @@ from pipelines import lineage as lineages
 from pipelines import release as releases
 from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
+from pipelines.cli_insight import add as add_insight
 from pipelines.cli_rules import app as rules_app
 from pipelines.commands import Json, answer, make_context
 from pipelines.display import LoopProgress
@@ -27,12 +29,14 @@ from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
+from pipelines.kubeflow import KubeflowSettings, pipeline
 from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
 from pipelines.options import options_from
 from pipelines.reject import reject
 from pipelines.release import End
 from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
-from pipelines.settings import Settings
+from pipelines.sagemaker import SageMakerSettings, rendered
+from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
 from recommender.release import Strategy
 
@@ -44,8 +48,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules_app, name="rules")
+add_insight(app)
 _notes = Console(stderr=True, highlight=False)
 
+Orchestrator = Literal["argo", "kubeflow", "sagemaker"]
 Options = Annotated[
     str, typer.Option("--options", help="Options that differ from the defaults: JSON, or a file that holds it.")
 ]
@@ -173,8 +179,8 @@ def erase_command(user_id: str, as_json: Json = False) -> None:
         as_json,
         lambda: (
             f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
-            f"rows removed. Model versions left: {held}; the recommender does not know the user any more, and "
-            "`run-loop` replaces the champion."
+            f"rows removed, and what the models held. Model versions left: {held}; the recommender does not know the "
+            "user any more, and `run-loop` learns without them."
         ),
     )
 
@@ -228,14 +234,42 @@ def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = F
 @app.command("workflow")
 def workflow_command(
     image: Annotated[str, typer.Option("--image", help="Image with this package.")],
-    namespace: str = "recommender",
-    service_account: str = "pipelines",
-    schedule: Annotated[str | None, typer.Option("--schedule", help="Cron expression: a CronWorkflow.")] = None,
+    to: Annotated[Orchestrator, typer.Option("--to", help="What runs it.")] = "argo",
+    namespace: Annotated[str, typer.Option(help="Argo: where it runs.")] = "recommender",
+    service_account: Annotated[str, typer.Option(help="Argo: as whom it runs.")] = "pipelines",
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Argo: cron expression, a CronWorkflow.")] = None,
+    role: Annotated[str, typer.Option(help="SageMaker: ARN of the jobs' role, `mlRoles.jobs` of the stack.")] = "",
+    subnet: Annotated[list[str] | None, typer.Option(help="SageMaker: a subnet of the jobs.")] = None,
+    security_group: Annotated[list[str] | None, typer.Option(help="SageMaker: a security group of the jobs.")] = None,
+    key: Annotated[str | None, typer.Option(help="SageMaker: ARN of the key of the jobs' volumes.")] = None,
     options: Options = "",
     as_json: Json = False,
 ) -> None:
-    """Render the loop for Argo Workflows."""
+    """Render the loop for Argo Workflows, Kubeflow Pipelines or SageMaker Pipelines.
+
+    The last two are given the loop's settings, which are read from the environment as for every command.
+    """
     chosen = TypeAdapter(LoopOptions).dump_json(options_from(options)).decode() if options else "{}"
+    if to == "kubeflow":
+        documents = pipeline(KubeflowSettings(image=image, options=chosen, variables=to_hand_on(os.environ)))
+        answer(documents, as_json, lambda: yaml.safe_dump_all(documents, sort_keys=False).rstrip())
+        return
+    if to == "sagemaker":
+        if not (role and subnet and security_group):
+            raise InputError(
+                "SageMaker runs jobs under a role and in a network: give --role, --subnet, --security-group."
+            )
+        jobs = SageMakerSettings(
+            image=image,
+            role=role,
+            subnets=subnet,
+            security_groups=security_group,
+            key=key,
+            options=chosen,
+            variables=to_hand_on(os.environ),
+        )
+        typer.echo(rendered(jobs))
+        return
     manifest = workflow(
         ArgoSettings(
             image=image, namespace=namespace, service_account=service_account, schedule=schedule, options=chosen

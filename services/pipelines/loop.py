@@ -26,6 +26,7 @@ from pipelines.search import CANDIDATES, SearchRules
 from pipelines.serving import Recommender
 from pipelines.settings import Settings
 from pipelines.similarity import Hyperparameters
+from pipelines.slices import SliceRules
 from pipelines.snapshots import users
 from pipelines.stream import Stream, open_stream
 from pipelines.tracking import Tracking
@@ -49,6 +50,7 @@ class LoopOptions:
     search: SearchRules = field(default_factory=SearchRules)
     evaluation: EvaluationRules = field(default_factory=EvaluationRules)
     gate: GateRules = field(default_factory=GateRules)
+    slices: SliceRules = field(default_factory=SliceRules)
     deploy: DeployRules = field(default_factory=DeployRules)
     triggers: Triggers = field(default_factory=Triggers)
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
@@ -173,7 +175,14 @@ def _evaluate(context: Context, done: Done) -> Evaluated:
 
 def _explain(context: Context, done: Done) -> Explained:
     return explain(
-        context.lake, context.tracking, done[Validated].snapshot, done[Trained], done[Evaluated], context.now()
+        context.lake,
+        context.tracking,
+        done[Validated].snapshot,
+        done[Trained],
+        done[Evaluated],
+        context.options.slices,
+        context.options.evaluation.most_users,
+        context.now(),
     )
 
 

@@ -29,6 +29,7 @@ class Answers:
     failed: int
     p95_ms: float
     """Of the answers, seen from here; 0 without any."""
+    mean_ms: float = 0.0
 
     @property
     def failure_share(self) -> float:
@@ -120,7 +121,12 @@ class Recommender:
             else:
                 times.setdefault(str(version), []).append(time.perf_counter() - started)
         found = {
-            version: Answers(requests=len(values), failed=0, p95_ms=float(np.quantile(values, 0.95)) * 1e3)
+            version: Answers(
+                requests=len(values),
+                failed=0,
+                p95_ms=float(np.quantile(values, 0.95)) * 1e3,
+                mean_ms=float(np.mean(values)) * 1e3,
+            )
             for version, values in times.items()
         }
         if failed:

@@ -231,8 +231,9 @@ class Deployment:
         for version in gone:
             del self._loaded[version]
         self._refused = {version: why for version, why in self._refused.items() if version in keep}
-        if wanted.champion != self._champion:
-            self._previous, self._champion = self._champion, wanted.champion
+        if self._champion is None or wanted.champion.number != self._champion.number:
+            self._previous = self._champion
+        self._champion = wanted.champion
         # The one before stays in the cache: rolling back to it is then a matter of milliseconds.
         kept = [version for version in (*keep, self._previous) if version is not None]
         await self._source.keep(kept, wanted)

@@ -131,9 +131,12 @@ class Service:
 
     def shown(self, model: Model, filters: Filters = EVERYTHING) -> Mask | None:
         """By product of a model, whether it may be shown; raises NoCatalogueError."""
-        if filters.needs_catalogue and (self.online.known is None or self.online.known.catalogue is None):
+        known = self.online.known
+        if known is None:
+            raise NotReadyError
+        if filters.needs_catalogue and known.catalogue is None:
             raise NoCatalogueError
-        return self.online.assortment(model).shown(filters)
+        return known.assortment(model).shown(filters)
 
     def name_of(self, user_id: str) -> str:
         """What the user is called here and on the stream: who it is, only the holder of the key can tell."""

@@ -60,8 +60,9 @@ class Settings(LoginSettings):
     region: str | None = Field(None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
     """AWS region of the stream, and of the tokens with which Kafka is asked."""
     bucket_artifacts: str | None = Field(None, min_length=3, validation_alias="MLOPS_BUCKET_ARTIFACTS")
-    """Bucket of the lake's zone of artifacts, where rules, the catalogue and what users did lately are read from;
-    without one there are no rules and no filters, and a replica knows only what it was told itself."""
+    """Bucket of the lake's zone of artifacts, where rules, the catalogue and what users did lately are read from; with
+    MLOPS_MODEL_PATH alone they are looked for beside that folder. Without either there are no rules and no filters, and
+    a replica knows only what it was told itself."""
     event_queue: int = Field(10_000, ge=1, le=1_000_000, validation_alias="MLOPS_EVENT_QUEUE")
     """Events that may wait for the stream before POST /events answers 503."""
     bucket_raw: str | None = Field(None, min_length=3, validation_alias="MLOPS_BUCKET_RAW")
