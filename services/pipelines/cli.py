@@ -28,10 +28,11 @@ from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
+from pipelines.lease import alone
 from pipelines.loop import STEPS, Context, LoopOptions, Step
 from pipelines.options import options_from
 from pipelines.reject import reject
-from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
+from pipelines.runner import LOOK_PATIENCE_SECONDS, run_loop, run_step
 from pipelines.settings import Settings
 from pipelines.worker import Worker
 
@@ -154,7 +155,7 @@ def import_command(
 def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key of a file in the inbox.")]) -> None:
     """Take a bad batch or file out of the lake, for good."""
     context = make_context()
-    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+    with alone(context.settings, LOOK_PATIENCE_SECONDS):
         typer.echo(f"{reject(context.raw, name)} objects removed")
 
 
@@ -162,7 +163,7 @@ def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key
 def erase_command(user_id: str, as_json: Json = False) -> None:
     """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
     context = make_context()
-    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+    with alone(context.settings, LOOK_PATIENCE_SECONDS):
         found = erase(context.raw, context.store, context.tracking, context.recommender, user_id, datetime.now(UTC))
     held = ", ".join(found.model_versions) or "none"
     answer(
