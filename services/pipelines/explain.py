@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,7 +61,7 @@ def explain(
     analysis = analyse(lake, learnt, evaluated.passed, "", trained.data_version, evaluated.k, most_users, rules)
     tracking.log_text(trained.run, ERRORS, errors(analysis))
     explanations = explanations_of(model, evaluated)
-    tracking.log_text(trained.run, EXPLANATIONS, json.dumps(asdict(explanations), indent=1, ensure_ascii=False))
+    tracking.log_text(trained.run, EXPLANATIONS, json.dumps(explanations.summary(), indent=1, ensure_ascii=False))
     tracking.log_text(trained.run, CARD, card(snapshot, trained, evaluated, explanations, analysis, now))
     return Explained(
         run=trained.run, card=CARD, explanations=EXPLANATIONS, explained_share=explanations.explained_share

@@ -202,7 +202,16 @@ def _register(context: Context, done: Done) -> Registered:
 def _deploy(context: Context, done: Done) -> Deployed:
     rules = context.options.deploy
     asked = users(context.lake, done[Trained].data_version)["user_id"].slice(0, rules.requests).to_pylist()
-    return deploy(context.tracking, context.recommender, done[Registered], asked, rules)
+    return deploy(
+        context.tracking,
+        context.recommender,
+        done[Registered],
+        asked,
+        rules,
+        context.settings.release,
+        context.lake,
+        context.now,
+    )
 
 
 def _monitor(context: Context, _: Done) -> Monitored:
@@ -287,6 +296,7 @@ STEPS: tuple[Step, ...] = (
         output=Deployed,
         tell=lambda found: (
             f"version {found.version}, {found.strategy}"
+            + (f" of version {found.trial} begins" if found.trial else "")
             + ("" if found.verified else ", alias only: no service is configured")
         ),
         cpu="500m",

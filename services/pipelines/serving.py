@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 
 from pipelines.errors import ServiceError
+from recommender.impressions import LOOP_AGENT
 
 _ROUTE = "/recommendations/{user_id}"
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
@@ -54,7 +55,7 @@ class Recommender:
         self._token = admin_token
         # Where there is a login it is an operator's key.
         headers = {"Authorization": f"Bearer {admin_token}"} if admin_token else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=10.0)
+        self._client = httpx.Client(base_url=url, headers={**headers, "User-Agent": LOOP_AGENT}, timeout=10.0)
 
     def close(self) -> None:
         """Give connections back."""
