@@ -1,5 +1,6 @@
 """The platform: the settings tree, and the one constructor that wires everything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -94,6 +95,11 @@ class PlatformConfig(Config):
             return network.existing.zone_names
         return network.zone_names or regions.zones(self.region)[: network.zones]
 
+    @property
+    def outside(self) -> bool:
+        """Whether workloads run outside the cluster and ask what runs on it."""
+        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":
         if problems := fit.problems(self):
@@ -130,6 +136,7 @@ class PlatformOutputs:
     warehouse_endpoint: pulumi.Output[str] | None
     cache_endpoint: pulumi.Output[str] | None
     container_urls: dict[str, pulumi.Output[str]] | None
+    ml_roles: Mapping[str, pulumi.Output[str]] | None
     metrics: pulumi.Output[str] | None
     logs: pulumi.Output[str] | None
     alerts: pulumi.Output[str] | None
@@ -149,6 +156,7 @@ class PlatformOutputs:
             "lakeQueryWorkgroup": self.lake_query_workgroup,
             "logs": self.logs,
             "metrics": self.metrics,
+            "mlRoles": dict(self.ml_roles) if self.ml_roles else None,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -187,7 +195,12 @@ class Platform(Component[PlatformOutputs]):
         )
         keys = Keys("keys", config.keys, keys_args, self.child).outputs
         network = Network("network", config.network, self._network_args(config, keys.logs), self.child).outputs
-        storage = Storage("storage", config.storage, StorageArgs(key_arn=keys.data), self.child).outputs
+        storage = Storage(
+            "storage",
+            config.storage,
+            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            self.child,
+        ).outputs
         registry = Registry(
             "registry", config.registry, RegistryArgs(prefix=args.prefix, key_arn=keys.data), self.child
         ).outputs
@@ -226,6 +239,7 @@ class Platform(Component[PlatformOutputs]):
             keys=keys,
             storage=storage,
             registry=registry,
+            outside=config.outside,
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
@@ -259,6 +273,7 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
+                ml_roles=tracking.roles if tracking else None,
                 model_urls=serving.outputs.endpoints if serving else None,
                 recommender_url=workloads.recommender_url if workloads else None,
                 container_urls=workloads.container_urls if workloads else None,
