@@ -152,7 +152,7 @@ def taken() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.send_response(503 if self.path == "/refused" else 200)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base names it so
             """A test's output is its own."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
