@@ -6,6 +6,7 @@ as it does everything else and removes it, and the bucket's lifecycle removes it
 """
 
 import json
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
@@ -15,6 +16,7 @@ from pydantic import Field
 from components.base.component import Component
 from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.foundation import Foundation
 from components.network.endpoints import of_actions
@@ -131,12 +133,18 @@ class Kinesis(Component[DataPipelineOutputs]):
             endpoint=pulumi.Output.from_input(f"https://kinesis.{foundation.region}.amazonaws.com"),
             produce_statements=produce(stream.arn, foundation.keys.data),
             consume_statements=consume(stream.arn, foundation.keys.data),
+            watched=(Watched(what="stream", namespace="AWS/Kinesis", dimensions={"StreamName": stream.name}),),
         )
         if config.delivery:
-            self._delivery(config.delivery, stream, outputs)
+            delivery = self._delivery(config.delivery, stream, outputs)
+            dimensions = {"DeliveryStreamName": delivery.name}
+            watched = Watched(what="delivery", namespace="AWS/Firehose", dimensions=dimensions)
+            outputs = replace(outputs, watched=(*outputs.watched, watched))
         self.publish(outputs)
 
-    def _delivery(self, config: DeliveryConfig, stream: "aws.kinesis.Stream", outputs: DataPipelineOutputs) -> None:
+    def _delivery(
+        self, config: DeliveryConfig, stream: "aws.kinesis.Stream", outputs: DataPipelineOutputs
+    ) -> "aws.kinesis.FirehoseDeliveryStream":
         logs = log_group(
             f"{self.name}-delivery-logs",
             days=config.log_retention_days,
@@ -147,7 +155,7 @@ class Kinesis(Component[DataPipelineOutputs]):
             f"{self.name}-delivery-errors", log_group_name=logs.name, name="errors", opts=self.child
         )
         role_arn = self._delivery_role(stream, errors, outputs)
-        aws.kinesis.FirehoseDeliveryStream(
+        return aws.kinesis.FirehoseDeliveryStream(
             f"{self.name}-delivery",
             destination="extended_s3",
             kinesis_source_configuration=aws.kinesis.FirehoseDeliveryStreamKinesisSourceConfigurationArgs(

@@ -13,9 +13,11 @@ from jwt.algorithms import RSAAlgorithm
 from scipy import sparse
 
 from recommender.catalogue import CATALOGUE, Catalogue
+from recommender.pseudonyms import Pseudonyms
 from recommender.recent import MOST_USERS, RECENT, RecentTable
 from recommender.rules import RULES, Rule, Rules
 
+_SALT = "bench"
 _ISSUER, _AUDIENCE = "bench", "recommender"
 _CATEGORIES = 20
 _WITHHELD = 50
@@ -44,6 +46,7 @@ def open_shop(folder: Path, users: int, products: int) -> Shop:
     return Shop(
         {
             "MLOPS_EXPOSED": "true",
+            "MLOPS_PII_SALT": _SALT,
             "MLOPS_JWT_JWKS": str(folder / "jwks.json"),
             "MLOPS_JWT_ISSUER": _ISSUER,
             "MLOPS_JWT_AUDIENCE": _AUDIENCE,
@@ -68,5 +71,6 @@ def _tell(folder: Path, users: int, products: int) -> None:
     active = min(users, MOST_USERS)
     taken = sparse.csr_array((np.ones(active, np.float32), (np.arange(active), np.arange(active) % products)),
                              shape=(active, products))  # fmt: skip
-    recent = RecentTable.of([f"user-{number}" for number in range(active)], names, taken)
+    known = Pseudonyms(_SALT.encode())
+    recent = RecentTable.of([known.of(f"user-{number}") for number in range(active)], names, taken)
     (folder / RECENT).write_bytes(recent.packed())

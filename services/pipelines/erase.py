@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipelines import publish, snapshots
 from pipelines.batch import SCORES
+from pipelines.delivered import take_shown
 from pipelines.features import FeatureStore
 from pipelines.lake import parquet
 from pipelines.privacy import learnt_from
@@ -55,6 +56,8 @@ def erase(
     raw.keep_users(users.filter(pc.not_equal(users["user_id"], pseudonym)))
     quarantined = _quarantine(raw, user_id) + _quarantine(raw, pseudonym)
     rewritten = settle(raw, store, tracking, recommender, now)
+    # What they were shown and nobody has taken in yet; the recommender adds no more to it.
+    take_shown(raw, now)
     return replace(
         derived,
         raw_events=events,

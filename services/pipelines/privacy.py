@@ -28,6 +28,8 @@ class PrivacyRules:
 
     retention_days: int = 730
     """Days after which an event is neither taken in nor kept."""
+    shown_days: int = 90
+    """The same for what the recommender showed; no longer than events in any case."""
     most_withdrawn_share: float = 0.1
     """Share of the lake's events that one file of users may delete by withdrawn consent; above it ingest stops and
     asks. 1 lets every file do so."""
@@ -42,6 +44,10 @@ class PrivacyRules:
     def oldest(self, now: datetime) -> datetime:
         """Events before this moment go."""
         return now - timedelta(days=self.retention_days)
+
+    def oldest_shown(self, now: datetime) -> datetime:
+        """Impressions before this moment go, at most an hour later."""
+        return now - timedelta(days=min(self.shown_days, self.retention_days))
 
 
 class Masker:

@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import ServiceError
+from pipelines.errors import InputError, ServiceError
 from pipelines.settings import Settings
 from recommender.registry import SUPPRESSED_TAG, suppressed
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOOP_RUN_TAG = "mlops.loop_run"
+VERDICT_TAG, REASON_TAG = "release.verdict", "release.reason"
+"""How a version's trial ended, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,12 @@ class Tracking:
     def __init__(self, settings: Settings) -> None:
         from mlflow import MlflowClient
 
+        if settings.tracking_uri.startswith("arn:") and find_spec("sagemaker_mlflow") is None:
+            raise InputError(
+                f"MLFLOW_TRACKING_URI is {settings.tracking_uri}, a server that SageMaker runs, and MLflow's client "
+                "reaches it through a plugin that is not installed: `uv sync --group sagemaker`, or an image that is "
+                'built with --build-arg GROUPS="--group sagemaker".'
+            )
         self.model = settings.model_name
         self._uri = settings.tracking_uri
         self._client = MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)

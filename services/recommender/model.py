@@ -106,7 +106,7 @@ class Model(ModelArrays):
             shown: by product, whether it may be; all of them where it is not given.
         """
         _refuse_negative(k)
-        seen, weights = self._history(user_id, recent)
+        seen, weights = self.history(user_id, recent)
         barred = np.union1d(seen, self._columns(without)).astype(np.int32) if without else seen
         if self.kind == "popularity" or len(seen) == 0:
             return self._popular(k, barred, shown)
@@ -128,18 +128,21 @@ class Model(ModelArrays):
             found += [Recommendation(item.product_id, 0.0) for item in self._popular(k - len(found), taken, shown)]
         return found
 
-    def _history(self, user_id: str, recent: Mapping[str, float]) -> tuple[Ints, Weights]:
+    def history(self, user_id: str, recent: Mapping[str, float] = _NOTHING) -> tuple[Ints, Weights]:
         """The user's products and their weights, in order; a product that the model does not know says nothing."""
         name = self.name_of(user_id)
         row = None if name in self.suppressed else self.users.row(name)
         seen, weights = self.interactions.row(row) if row is not None else (_NO_PRODUCTS, _NO_WEIGHTS)
         if not recent or name in self.suppressed:
             return seen, weights
-        stored = dict(zip(seen.tolist(), weights.tolist(), strict=True))
-        for product, weight in recent.items():
+        half_life = self.manifest.half_life or float("inf")
+        # What was taken lately came after everything that is stored, in the order in which it is given.
+        aged = 0.5 ** (len(recent) / half_life)
+        stored = dict(zip(seen.tolist(), (weights * aged).tolist(), strict=True))
+        for later, (product, weight) in enumerate(reversed(list(recent.items()))):
             column = self.products.row(product)
             if column is not None:
-                stored[column] = max(weight, stored.get(column, 0.0))
+                stored[column] = max(weight * 0.5 ** (later / half_life), stored.get(column, 0.0))
         columns = sorted(stored)
         return np.asarray(columns, np.int32), np.asarray([stored[column] for column in columns], weights.dtype)
 

@@ -48,6 +48,7 @@ class ModelArrays:
         model_version: str = "",
         created: str | None = None,
         pseudonyms: str = "",
+        half_life: float | None = None,
     ) -> Self:
         """A model that recommends the neighbours of what a user took.
 
@@ -61,11 +62,12 @@ class ModelArrays:
             model_version: in the registry, where it is known already.
             created: ISO 8601 in UTC; now where it is not given.
             pseudonyms: fingerprint of the key that the users' ids are hidden with.
+            half_life: what the weights of `interactions` were made with; see the manifest.
 
         Raises:
             ModelError: shapes that do not fit, an id given twice or empty, a value that is not finite.
         """
-        manifest = Manifest.now("collaborative", data_version, model_version, created, pseudonyms)
+        manifest = Manifest.now("collaborative", data_version, model_version, created, pseudonyms, half_life)
         return cls._build(manifest, user_ids, product_ids, interactions, neighbours, popularity)
 
     @classmethod

@@ -12,12 +12,12 @@ from typing import Literal, Protocol, cast, get_args
 import httpx
 
 from recommender import child
-from recommender.artifacts import authentication
+from recommender.artifacts import connection, spoken_to
 from recommender.child import FetchError
 from recommender.manifest import ModelError
 from recommender.settings import Settings
 
-Mode = Literal["rolling", "canary", "shadow"]
+Mode = Literal["rolling", "canary", "shadow", "ab"]
 MODE_TAG = "deploy.mode"
 PERCENT_TAG = "deploy.percent"
 SUPPRESSED_TAG = "suppressed."
@@ -27,7 +27,7 @@ REWRITTEN_TAG = "rewritten"
 """On a version whose files are others than they were when it was registered: somebody was taken out of them."""
 _UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 """MLflow's code for a name that it does not know."""
-DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0}
+DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0, "ab": 50.0}
 
 
 class RegistryError(Exception):
@@ -55,7 +55,7 @@ class Wanted:
     challenger: Version | None = None
     mode: Mode = "rolling"
     percent: float = 0.0
-    """Share of users that the challenger answers (canary) or is compared on (shadow), in percent."""
+    """Share of users that the challenger answers (canary, ab) or is compared on (shadow), in percent."""
     suppressed: frozenset[str] = frozenset()
     """Pseudonyms of users who asked to be forgotten."""
 
@@ -79,11 +79,7 @@ class HttpRegistry:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
         self._settings = settings
-        self._client = httpx.AsyncClient(
-            base_url=f"{(settings.tracking_uri or '').rstrip('/')}/api/2.0/mlflow/",
-            timeout=10.0,
-            **authentication(environment),
-        )
+        self._client = httpx.AsyncClient(timeout=10.0, **connection(settings.tracking_uri or "", environment))
 
     async def look(self) -> Wanted:
         """See Registry."""
@@ -99,7 +95,7 @@ class HttpRegistry:
 
     async def _get(self, path: str, key: str, query: dict[str, str]) -> dict[str, object]:
         try:
-            answer = await self._client.get(path, params=query)
+            answer = await self._client.get(f"/api/2.0/mlflow/{path}", params=query)
             body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             reason = str(error) or type(error).__name__
@@ -146,8 +142,7 @@ class ChildRegistry:
 
 def registry(settings: Settings) -> Registry:
     """The registry behind MLFLOW_TRACKING_URI."""
-    is_http = (settings.tracking_uri or "").startswith(("http://", "https://"))
-    return HttpRegistry(settings) if is_http else ChildRegistry(settings)
+    return HttpRegistry(settings) if spoken_to(settings.tracking_uri or "") else ChildRegistry(settings)
 
 
 def wanted(

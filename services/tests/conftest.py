@@ -233,6 +233,7 @@ def recommender(settings: Settings, folder: Path) -> Iterator[Settings]:
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "MLOPS_POLL_SECONDS": "0.5",
+        "MLOPS_IMPRESSION_SECONDS": "0.2",
         "MLOPS_MODEL_CACHE": str(folder / "cache"),
     }
     command = [sys.executable, "-m", "recommender"]

@@ -218,7 +218,7 @@ class KubernetesServing(Component[ServingOutputs]):
             selector=selector,
             grants=grants,
             ingress_ports=kserve.POD_PORTS[self._config.mode],
-            ingress_from=from_namespaces(SERVING_ALLOWED),
+            ingress_from=from_namespaces(SERVING_ALLOWED, *self._foundation.scrapers),
             opts=self.child,
         )
 
@@ -279,7 +279,7 @@ class KubernetesServing(Component[ServingOutputs]):
                 "name": physical,
                 "namespace": self._namespace,
                 "labels": kserve.VISIBILITY,
-                "annotations": kserve.annotations(self._config.mode, scales=scales),
+                "annotations": {**kserve.annotations(self._config.mode, scales=scales), **self._announced()},
             },
             spec=spec,
             opts=self.child_with(
@@ -287,6 +287,10 @@ class KubernetesServing(Component[ServingOutputs]):
             ),
         )
         return name_of(made)
+
+    def _announced(self) -> dict[str, str]:
+        """Where somebody scrapes, KServe announces the metrics of its model servers on their pods."""
+        return kserve.ANNOUNCED if self._foundation.scrapers else {}
 
     def _place(self, model: ModelConfig) -> dict[str, object]:
         return self._foundation.cluster.places.of(self._config.group_of(model))

@@ -37,6 +37,10 @@ _KNOWN: dict[str, Defaults] = {
             "kserve-resources",
             "kserve-runtime-configs",
             "nvidia-device-plugin",
+            # datadog: by the node, `monitoring.datadog`.
+            "datadog",
+            "fluent-bit",
+            "prometheus-yet-another-cloudwatch-exporter",
             # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
             "kube-prometheus-stack",
             "prometheus-operator-crds",

@@ -51,6 +51,8 @@ _BY_REASON: dict[str, dict[str, tuple[str, ...]]] = {
             "PrometheusRule",
             "AlertmanagerConfig",
         ),
+        # What they cost is paid with the agents, by the node.
+        "datadoghq.com": ("DatadogDashboard", "DatadogMonitor"),
         "argoproj.io": ("AppProject", "WorkflowTemplate", "ClusterWorkflowTemplate", "AnalysisTemplate"),
         "kafka.strimzi.io": ("KafkaTopic", "KafkaUser"),
         "karpenter.k8s.aws": ("EC2NodeClass",),
