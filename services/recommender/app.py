@@ -56,6 +56,8 @@ def create_app(settings: Settings, stream: Stream | None = None) -> FastAPI:
         lifespan=lifespan,
         # Clients of the V2 protocol send JSON without saying so. No cookie is read here that a page could borrow.
         strict_content_type=False,
+        # A redirect would answer without JSON, and with whatever host the client named.
+        redirect_slashes=False,
     )
     app.state.service = service
     app.include_router(api.routes(service), responses=_turned_away(Problem))
@@ -93,7 +95,7 @@ class Observe:
             await send(message)
 
         try:
-            await self._app(scope, _patient(receive), noted)
+            await self._app(scope, _patient(scope, receive), noted)
         except Exception as error:
             # Where, and not what: the text of an unforeseen error may hold what somebody sent.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -108,15 +110,23 @@ class Observe:
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
 
-def _patient(receive: Receive) -> Receive:
+def _patient(scope: Scope, receive: Receive) -> Receive:
     """Receives a body, as long as it is neither too large nor too slow."""
     end: float | None = None
     received = 0
     # Once it is complete nothing is waited for but the client's leaving.
     waits = True
 
+    def declared() -> int:
+        sizes = (value for name, value in scope["headers"] if name == b"content-length" and value.isdigit())
+        # As many digits as matter.
+        return int(next(sizes, b"0")[:18])
+
     async def counted() -> Message:
         nonlocal end, received, waits
+        if end is None and declared() > MOST_BODY_BYTES:
+            # Nobody waits for what will be thrown away.
+            raise HTTPException(413, f"The body is larger than {MOST_BODY_BYTES} bytes.", {"Connection": "close"})
         now = time.monotonic()
         end = end if end is not None else now + MOST_BODY_SECONDS
         try:
