@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommender import api, v2
 from recommender.events import Stream
-from recommender.gate import V2, Gate
+from recommender.gate import V2, Gate, is_open
 from recommender.metrics import Metrics
 from recommender.schema import Problem
 from recommender.service import NoCatalogueError, NotReadyError, Service
@@ -67,10 +67,27 @@ def create_app(settings: Settings, stream: Stream | None = None) -> FastAPI:
     app.add_exception_handler(v2.ProtocolError, v2.protocol_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
+    if settings.asks_login:
+        _document_login(app)
     # The last one is the first that a request passes: who is turned away is counted too.
     app.add_middleware(Gate, settings=settings, metrics=service.metrics)
     app.add_middleware(Observe, metrics=service.metrics)
     return app
+
+
+def _document_login(app: FastAPI) -> None:
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = plain()
+        schema["components"]["securitySchemes"] = {"login": {"type": "http", "scheme": "bearer"}}
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                if not is_open(path):
+                    operation["security"] = [{"login": []}]
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class Observe:
