@@ -5,6 +5,7 @@ Standard output holds the answer only (`--json` makes it JSON); progress goes to
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,12 +28,14 @@ from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
+from pipelines.lambda_look import looks
 from pipelines.loop import STEPS, Context, LoopOptions, Step
 from pipelines.options import options_from
 from pipelines.reject import reject
 from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
 from pipelines.settings import Settings
 from pipelines.worker import Worker
+from recommender.by_reference import SecretError, resolved
 
 app = typer.Typer(
     name="pipelines",
@@ -229,6 +232,19 @@ def worker_command(
 ) -> None:
     """Stay: take events in, watch, decide, and run the loop when a trigger fires. Metrics on /metrics."""
     Worker(Settings.from_environment(), options_from(options), interval, host, port, _notes.print).run()
+
+
+@app.command("lambda")
+def lambda_command(options: Options = "") -> None:
+    """On AWS Lambda: look once for each call, as the worker does."""
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    if not address:
+        raise InputError("AWS_LAMBDA_RUNTIME_API is not set: this command runs on Lambda; see `worker`.")
+    try:
+        settings = Settings.from_environment(resolved(os.environ))
+    except SecretError as error:
+        raise InputError(str(error)) from None
+    looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print).look)
 
 
 def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -> None:
