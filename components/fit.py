@@ -105,6 +105,7 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         node_groups=frozenset(groups),
         gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
         database=config.database is not None,
+        repositories=frozenset(config.registry.repositories),
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
     )
     for slot, module in config.modules.items():

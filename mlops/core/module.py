@@ -36,6 +36,8 @@ class StackFacts:
     """Those with GPUs."""
     database: bool = False
     """Whether there is a PostgreSQL instance."""
+    repositories: frozenset[str] = frozenset()
+    """Names of the registry's repositories."""
 
     def misplaced(self, what: str, group: str | None, *, gpus: bool = False) -> tuple[str, ...]:
         """Why pods cannot go to the node group that they name, one sentence; nothing when they can, or name none."""
