@@ -46,6 +46,7 @@ def routes(service: Service) -> APIRouter:
     @router.post(
         "/invocations",
         responses={
+            400: {"model": Problem, "description": "The body is no text"},
             409: {"model": Problem, "description": "There is no catalogue to filter by"},
             503: {"model": Problem, "description": "No model is loaded yet"},
         },
