@@ -19,7 +19,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 404]
 
 [[operations]]
 include-path = "/recommendations/{user_id}"
-checks.positive_data_acceptance.expected-statuses = ["2xx", 409, 422]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 
 [[operations]]
 include-path = "/invocations"
