@@ -111,6 +111,9 @@ patch of its minor versions and takes the newest unless it is told which."""
 ISTIO_BASE = Chart(name="base", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIOD = Chart(name="istiod", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
+SELDON_CRDS = Chart(name="seldon-core-v2-crds", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
+SELDON_SETUP = Chart(name="seldon-core-v2-setup", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
+"""Business Source License 1.1 (LICENSE at v2.10.2): production use needs a contract with the vendor."""
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
 )
