@@ -26,6 +26,8 @@ class Foundation:
     keys: KeysOutputs
     storage: StorageOutputs
     registry: RegistryOutputs
+    outside: bool = False
+    """Whether workloads run outside the cluster and ask what runs on it."""
     optional_cluster: ClusterOutputs | None = None
     optional_database: DatabaseOutputs | None = None
     log_retention_days: int = 365

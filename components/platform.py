@@ -95,6 +95,11 @@ class PlatformConfig(Config):
             return network.existing.zone_names
         return network.zone_names or regions.zones(self.region)[: network.zones]
 
+    @property
+    def outside(self) -> bool:
+        """Whether workloads run outside the cluster and ask what runs on it."""
+        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
+
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":
         if problems := fit.problems(self):
@@ -190,7 +195,12 @@ class Platform(Component[PlatformOutputs]):
         )
         keys = Keys("keys", config.keys, keys_args, self.child).outputs
         network = Network("network", config.network, self._network_args(config, keys.logs), self.child).outputs
-        storage = Storage("storage", config.storage, StorageArgs(key_arn=keys.data), self.child).outputs
+        storage = Storage(
+            "storage",
+            config.storage,
+            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            self.child,
+        ).outputs
         registry = Registry(
             "registry", config.registry, RegistryArgs(prefix=args.prefix, key_arn=keys.data), self.child
         ).outputs
@@ -229,6 +239,7 @@ class Platform(Component[PlatformOutputs]):
             keys=keys,
             storage=storage,
             registry=registry,
+            outside=config.outside,
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,

@@ -16,9 +16,11 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Statement
 from mlops.core.config import Config
-from mlops.core.fields.aws import LONGEST_DAYS, Days
+from mlops.core.fields.aws import LONGEST_DAYS, Days, arn_account, arn_region
 
 Zone = Literal["raw", "curated", "features", "artifacts"]
+BALANCER_LOGS = "workloads"
+"""Folder of the bucket of logs that load balancers write to."""
 ZONES: tuple[Zone, ...] = ("raw", "curated", "features", "artifacts")
 DELIVERED = "delivered/"
 """Where a stream's events lie in the raw zone as they came, a prefix for each day: `delivered/dt=2026-11-20/`."""
@@ -67,9 +69,11 @@ class StorageConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """The key that encrypts the lake."""
+    """The key that encrypts the lake, and what else writes logs."""
 
     key_arn: pulumi.Output[str]
+    balancers: bool = False
+    """Whether load balancers of the platform's own write theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,22 @@ class StorageOutputs:
                 "s3:ListMultipartUploadParts",
             ),
             ("kms:Decrypt", "kms:GenerateDataKey"),
+        )
+
+    def deliver(self, zone: Zone, prefix: str) -> Grant:
+        """Put objects below `prefix`, and read none, not even one's own: who answers requests does not learn from the
+        lake what others did."""
+        arn = self.bucket_arns[zone]
+        return Grant(
+            resource=f"storage/{zone}",
+            access="deliver",
+            statements=(
+                Statement(
+                    actions=("s3:PutObject", "s3:AbortMultipartUpload"),
+                    resources=(pulumi.Output.concat(arn, f"/{prefix}*"),),
+                ),
+                Statement(actions=("kms:GenerateDataKey",), resources=(self.key_arn,)),
+            ),
         )
 
     def erase(self, zone: Zone, prefix: str = "") -> Grant:
@@ -144,14 +164,15 @@ class Storage(Component[StorageOutputs]):
             key_arn=None,
             force_destroy=config.force_destroy or not config.protect,
         )
-        statements = [deliver_logs(logs)]
-        self._policy("logs", logs, statements)
+        statements = [deliver_logs(logs), *([deliver_balancer_logs(logs, args.key_arn)] if args.balancers else [])]
+        policy = self._policy("logs", logs, statements)
         lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
         self.publish(
             StorageOutputs(
                 buckets={zone: bucket.bucket for zone, bucket in lake.items()},
                 bucket_arns={zone: bucket.arn for zone, bucket in lake.items()},
-                log_bucket=logs.bucket,
+                # Whoever writes logs tries it when it is told where to.
+                log_bucket=policy.bucket if args.balancers else logs.bucket,
                 key_arn=args.key_arn,
             )
         )
@@ -232,9 +253,11 @@ class Storage(Component[StorageOutputs]):
         )
         return bucket
 
-    def _policy(self, role: str, bucket: "aws.s3.Bucket", more: list[pulumi.Output[dict[str, object]]]) -> None:
+    def _policy(
+        self, role: str, bucket: "aws.s3.Bucket", more: list[pulumi.Output[dict[str, object]]]
+    ) -> "aws.s3.BucketPolicy":
         statements = pulumi.Output.all(bucket.arn.apply(tls_only), *more)
-        aws.s3.BucketPolicy(
+        return aws.s3.BucketPolicy(
             f"{self.name}-{role}-policy",
             bucket=bucket.bucket,
             policy=statements.apply(lambda all_: json.dumps({"Version": "2012-10-17", "Statement": list(all_)})),
@@ -265,6 +288,28 @@ def deliver_logs(bucket: "aws.s3.Bucket") -> pulumi.Output[dict[str, object]]:
             "Resource": f"{arn}/s3/*",
         }
     )
+
+
+def deliver_balancer_logs(bucket: "aws.s3.Bucket", key_arn: pulumi.Output[str]) -> pulumi.Output[dict[str, object]]:
+    """Let load balancers of this account deliver theirs. Source: ELB user guide, "Enable access logs for your
+    Application Load Balancer"."""
+    return pulumi.Output.all(bucket.arn, key_arn).apply(lambda values: balancer_logs(str(values[0]), str(values[1])))
+
+
+def balancer_logs(bucket_arn: str, key_arn: str) -> dict[str, object]:
+    """The statement; a key of the account says which account and region that is."""
+    region, account = arn_region(key_arn), arn_account(key_arn)
+    return {
+        "Sid": "BalancerLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket_arn}/{BALANCER_LOGS}/AWSLogs/{account}/*",
+        "Condition": {
+            "ArnLike": {"aws:SourceArn": f"arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/*"},
+            "StringEquals": {"aws:SourceAccount": account},
+        },
+    }
 
 
 def lifecycle_rules(config: LifecycleConfig) -> "list[aws.s3.BucketLifecycleConfigurationRuleArgs]":

@@ -77,8 +77,19 @@ class Workload:
     user: int = 10001
     """Number of the user that it runs as; the images of `services/` have this one (`services/Dockerfile`)."""
     probes: Probes = Probes()
+    health_command: tuple[str, ...] = ()
+    """Command within the image that ends with 0 while it is healthy, for where nothing else asks; none has none."""
     metrics: str | None = None
     """Path of its metrics in Prometheus' format; None has none for anybody."""
+
+
+def asked_by_python(port: int, path: str) -> tuple[str, ...]:
+    """A health command for an image that has Python: it asks its own container."""
+    ask = (
+        f"import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', {port}, timeout=3); "
+        f"c.request('GET', '{path}'); sys.exit(c.getresponse().status != 200)"
+    )
+    return ("python", "-c", ask)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,6 +129,8 @@ class NetworkOutputs:
     public_subnet_ids: tuple[pulumi.Output[str], ...]
     private_subnet_cidrs: tuple[str, ...]
     zones: tuple[str, ...]
+    public: bool = False
+    """Whether the private subnets are the public ones: what has no public address has no way out of them."""
     ways_out: tuple[pulumi.Resource, ...] = field(default=(), metadata=INTERNAL)
     """Routes and endpoints through which the subnets reach AWS. Nodes wait for them, and are gone before them: a
     controller that deletes load balancers while the stack is destroyed still needs its way out."""
@@ -178,6 +180,7 @@ class Network(Component[NetworkOutputs]):
                 public_subnet_ids=tuple(subnet.id for subnet in public),
                 private_subnet_cidrs=plan.private,
                 zones=args.zones,
+                public=config.mode == "public",
                 ways_out=tuple(self._ways_out),
             )
         )

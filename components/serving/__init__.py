@@ -95,7 +95,7 @@ Served = Literal["models", "containers", "workers"]
 class ServingConfig(SlotConfig):
     """How models answer."""
 
-    serves: ClassVar[frozenset[Served]]
+    serves: ClassVar[frozenset[Served]] = frozenset({"models"})
     """What it can serve."""
 
     models: Annotated[tuple[ModelConfig, ...], Unique(most=500, by="name")] = ()
@@ -125,6 +125,11 @@ class ServingConfig(SlotConfig):
                 "containers. Move it, as it is, to workloads.recommender"
             )
         return given
+
+    @property
+    def balanced(self) -> bool:
+        """Whether it makes a load balancer, whose log lies in the platform's bucket of logs."""
+        return False
 
     def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
         """Why it cannot run a container, one sentence each; nothing when it can.

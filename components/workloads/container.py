@@ -73,6 +73,9 @@ class ContainerConfig(Config):
     fetches; null has none."""
     start_seconds: int = Field(default=60, ge=5, le=3600)
     """Longest start, seconds."""
+    health_command: Annotated[tuple[Argument, ...], Field(max_length=100)] = ()
+    """Command within the image that ends with 0 while it is healthy, where nothing else asks: on Fargate without a load
+    balancer. None looks only whether the process is there."""
     user: int = Field(default=10_001, ge=1, le=65_534)
     """Number of the user that it runs as; 0 would be root."""
     node_group: GroupName | None = None
@@ -186,6 +189,7 @@ def described(config: ContainerConfig, args: Surroundings) -> Workload:
         },
         grants=tuple(granted(words, args) for words in config.grants),
         user=config.user,
+        health_command=config.health_command,
         probes=Probes(health=config.health_path, ready=config.ready_path, start_seconds=config.start_seconds),
         metrics=config.metrics_path,
     )

@@ -1,6 +1,17 @@
 """The types of AWS resources that the stand-in knows in detail. A new type costs one entry in one of these files."""
 
-from localcloud.catalogue import analytics, cluster, data, identity, network, operations, security, serving, storage
+from localcloud.catalogue import (
+    analytics,
+    cluster,
+    data,
+    identity,
+    network,
+    operations,
+    security,
+    serving,
+    storage,
+    workloads,
+)
 from localcloud.catalogue.kind import Kind, Name
 
 KINDS: dict[str, Kind] = {
@@ -13,6 +24,7 @@ KINDS: dict[str, Kind] = {
     **serving.KINDS,
     **operations.KINDS,
     **security.KINDS,
+    **workloads.KINDS,
 }
 
 

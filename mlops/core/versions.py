@@ -114,6 +114,13 @@ ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-rele
 SELDON_CRDS = Chart(name="seldon-core-v2-crds", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
 SELDON_SETUP = Chart(name="seldon-core-v2-setup", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
 """Business Source License 1.1 (LICENSE at v2.10.2): production use needs a contract with the vendor."""
+PULSAR = Chart(name="pulsar", version="4.7.0", repo="https://pulsar.apache.org/charts")
+"""Ships Pulsar 4.0.12, of the line with long-term support."""
+FLINK_OPERATOR = Chart(
+    name="flink-kubernetes-operator",
+    version="1.15.0",
+    repo="https://downloads.apache.org/flink/flink-kubernetes-operator-1.15.0/",
+)
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
 )

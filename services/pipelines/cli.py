@@ -18,24 +18,27 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from pipelines import lineage as lineages
+from pipelines import release as releases
 from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
+from pipelines.cli_insight import add as add_insight
 from pipelines.cli_rules import app as rules_app
 from pipelines.commands import Json, answer, make_context
-from pipelines.deploy import Strategy
 from pipelines.display import LoopProgress
 from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
 from pipelines.kubeflow import KubeflowSettings, pipeline
-from pipelines.loop import STEPS, Context, LoopOptions, Step
+from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
 from pipelines.options import options_from
 from pipelines.reject import reject
+from pipelines.release import End
 from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
 from pipelines.sagemaker import SageMakerSettings, rendered
 from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
+from recommender.release import Strategy
 
 app = typer.Typer(
     name="pipelines",
@@ -45,6 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules_app, name="rules")
+add_insight(app)
 _notes = Console(stderr=True, highlight=False)
 
 Orchestrator = Literal["argo", "kubeflow", "sagemaker"]
@@ -65,10 +69,11 @@ def main() -> None:
 @app.command("run-loop")
 def loop_command(
     strategy: Annotated[
-        Strategy | None, typer.Option("--strategy", help="How the new version is rolled out; rolling by default.")
+        Strategy | None,
+        typer.Option("--strategy", help="How the new version takes over; else by MLOPS_RELEASE."),
     ] = None,
     percent: Annotated[
-        float | None, typer.Option("--percent", min=0.0, max=100.0, help="Share of users for canary or shadow.")
+        float | None, typer.Option("--percent", min=0.1, max=100.0, help="Share of users for canary, shadow or ab.")
     ] = None,
     assume_consent: Annotated[
         bool, typer.Option("--assume-consent", help="Users without a consent flag consent: it was settled elsewhere.")
@@ -172,8 +177,8 @@ def erase_command(user_id: str, as_json: Json = False) -> None:
         as_json,
         lambda: (
             f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
-            f"rows removed. Model versions left: {held}; the recommender does not know the user any more, and "
-            "`run-loop` replaces the champion."
+            f"rows removed, and what the models held. Model versions left: {held}; the recommender does not know the "
+            "user any more, and `run-loop` learns without them."
         ),
     )
 
@@ -195,6 +200,25 @@ def lineage_command(
     else:
         found = lineages.of_prediction(context.lake, context.tracking, context.raw.masker.pseudonyms, _text(prediction))
     answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
+
+
+@app.command("release")
+def release_command(
+    act: Annotated[bool, typer.Option("--act", help="Do what the verdict says, as the worker does.")] = False,
+    end: Annotated[End | None, typer.Option("--end", help="End the trial, whatever the verdict says.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how the version on trial stands beside the champion, and what is to become of it."""
+    if act and end:
+        raise InputError("Give either --act or --end.")
+    context = make_context()
+    if not act and end is None:
+        found = releases.look(context.raw, context.tracking, context.now())
+    else:
+        with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+            take_in(context)
+            found = releases.carry_on(context, end)
+    answer(found, as_json, lambda: "\n".join(releases.tell(found)))
 
 
 @app.command("batch-score")

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pipelines.errors import InputError
 from recommender.broker import Broker, BrokerError
+from recommender.release import VARIABLE, Release
 
 _REQUIRED = {
     "MLOPS_BUCKET_RAW": "bucket of raw data",
@@ -58,6 +61,8 @@ class Settings:
     """Name of the registered model."""
     broker: Broker = field(default_factory=Broker)
     """Whom the stream is reached through; from the variables MLOPS_STREAM_*."""
+    release: Release | None = None
+    """How a new version takes over; without it at once."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -92,6 +97,7 @@ class Settings:
             pii_salt=values.get("MLOPS_PII_SALT") or _stored(values.get("MLOPS_PII_SALT_SECRET"), values["AWS_REGION"]),
             model_name=values.get("MLOPS_MODEL_NAME") or "recommender",
             broker=broker,
+            release=_release(values.get(VARIABLE) or ""),
         )
 
 
@@ -121,3 +127,13 @@ def to_hand_on(environment: Mapping[str, str]) -> dict[str, str]:
     if missing:
         raise InputError("A pipeline's steps need these environment variables, set here:\n" + "\n".join(missing))
     return {name: environment[name] for name in sorted({*wanted, *_OPEN}) if environment.get(name)}
+
+
+def _release(text: str) -> Release | None:
+    try:
+        return Release.model_validate_json(text) if text else None
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, issue['loc'])) or 'all of it'}: {issue['msg']}" for issue in error.errors()]
+        raise InputError(
+            f"{VARIABLE} is not the section release of a stack file as JSON:\n" + "\n".join(lines)
+        ) from None

@@ -14,6 +14,8 @@ from recommender.registry import SUPPRESSED_TAG, suppressed
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOOP_RUN_TAG = "mlops.loop_run"
+VERDICT_TAG, REASON_TAG = "release.verdict", "release.reason"
+"""How a version's trial ended, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,16 +206,28 @@ class Tracking:
 
     def delete_version(self, version: Version) -> None:
         """Delete a version with its arrays: whoever they hold is gone with them."""
+        with self._translated():
+            model_id, files = self._files(version)
+            self._client.delete_model_version(self.model, version.number)
+            if model_id is not None:
+                self._client.delete_logged_model(model_id)
+            files.delete_artifacts()
+
+    def replace_files(self, version: Version, folder: Path, place: Path) -> None:
+        """Write a folder's files over those of a version, at a place within it."""
+        with self._translated():
+            _, files = self._files(version)
+            files.log_artifacts(str(folder), place.as_posix())
+
+    def _files(self, version: Version) -> tuple[str | None, Any]:
+        """The id of a version's logged model, where it has one, and its files."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        with self._translated():
-            uri = self._client.get_model_version_download_uri(self.model, version.number)
-            self._client.delete_model_version(self.model, version.number)
-            if uri.startswith("models:/m-"):
-                model_id = uri.removeprefix("models:/")
-                uri = self._client.get_logged_model(model_id).artifact_location
-                self._client.delete_logged_model(model_id)
-            get_artifact_repository(uri, tracking_uri=self._uri).delete_artifacts()  # type: ignore[no-untyped-call]
+        uri = self._client.get_model_version_download_uri(self.model, version.number)
+        model_id = uri.removeprefix("models:/") if uri.startswith("models:/m-") else None
+        if model_id is not None:
+            uri = self._client.get_logged_model(model_id).artifact_location
+        return model_id, get_artifact_repository(uri, tracking_uri=self._uri)
 
     def fetch_version(self, number: str, folder: Path) -> Path:
         """Download a version's MLflow model."""

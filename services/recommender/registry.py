@@ -17,15 +17,17 @@ from recommender.child import FetchError
 from recommender.manifest import ModelError
 from recommender.settings import Settings
 
-Mode = Literal["rolling", "canary", "shadow"]
+Mode = Literal["rolling", "canary", "shadow", "ab"]
 MODE_TAG = "deploy.mode"
 PERCENT_TAG = "deploy.percent"
 SUPPRESSED_TAG = "suppressed."
 """Begins the tags of the registered model that name, by pseudonym, who asked to be forgotten: they are obeyed before
 any model is trained again."""
+REWRITTEN_TAG = "rewritten"
+"""On a version whose files are others than they were when it was registered: somebody was taken out of them."""
 _UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 """MLflow's code for a name that it does not know."""
-DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0}
+DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0, "ab": 50.0}
 
 
 class RegistryError(Exception):
@@ -53,7 +55,7 @@ class Wanted:
     challenger: Version | None = None
     mode: Mode = "rolling"
     percent: float = 0.0
-    """Share of users that the challenger answers (canary) or is compared on (shadow), in percent."""
+    """Share of users that the challenger answers (canary, ab) or is compared on (shadow), in percent."""
     suppressed: frozenset[str] = frozenset()
     """Pseudonyms of users who asked to be forgotten."""
 
@@ -157,7 +159,7 @@ def wanted(
             f'There is no model yet: no version of "{settings.model_name}" carries the alias '
             f'"{settings.champion_alias}", so nothing has been promoted yet.'
         )
-    champion = Version(number, versions[number][0])
+    champion = _version(number, *versions[number])
     other = aliases.get(settings.challenger_alias)
     if other is None or other == number:
         return Wanted(champion)
@@ -166,7 +168,12 @@ def wanted(
     if mode not in get_args(Mode) or mode == "rolling":
         return Wanted(champion)
     mode = cast(Mode, mode)
-    return Wanted(champion, Version(other, created), mode, percent(tags.get(PERCENT_TAG), mode))
+    return Wanted(champion, _version(other, created, tags), mode, percent(tags.get(PERCENT_TAG), mode))
+
+
+def _version(number: str, created: str, tags: Mapping[str, str]) -> Version:
+    rewritten = tags.get(REWRITTEN_TAG)
+    return Version(number, f"{created}-{rewritten}" if rewritten else created)
 
 
 def suppressed(tags: Iterable[str]) -> frozenset[str]:

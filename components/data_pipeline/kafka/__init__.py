@@ -127,7 +127,7 @@ class Kafka(Component[DataPipelineOutputs]):
                 endpoint=cluster.bootstrap_brokers_sasl_iam,
                 produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
                 consume_statements=consume(cluster.arn),
-                egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=(IAM_PORT,)),),
+                egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=(IAM_PORT,), group=group.id),),
                 # A serverless one has no brokers to be looked after.
                 watched=()
                 if isinstance(brokers, ServerlessBrokers)

@@ -44,12 +44,14 @@ class ServerParts:
     """The fields of a pod that bring it into its node group."""
 
 
-def allowed_hosts(service: str, namespace: str, host: str | None) -> tuple[str, ...]:
+def allowed_hosts(service: str, namespace: str, host: str | None, region: str | None = None) -> tuple[str, ...]:
     """Host headers that the server answers to, each with and without its port; it refuses others as DNS rebinding.
 
-    `$(POD_IP)` is the pod's own address, which Kubernetes fills in: a metrics scraper calls it."""
+    `$(POD_IP)` is the pod's own address, which Kubernetes fills in: a metrics scraper calls it. With a region, every
+    load balancer of it: which one leads here is known only when it is there, and its security group says who comes."""
     names = [service, f"{service}.{namespace}", f"{service}.{namespace}.svc"]
     names += [f"{service}.{namespace}.svc.cluster.local", "localhost", "127.0.0.1", "$(POD_IP)"]
+    names += [f"*.elb.{region}.amazonaws.com"] if region else []
     return (*names, *(f"{name}:{PORT}" for name in names), *([host] if host else []))
 
 
