@@ -33,6 +33,7 @@ from recommender.service import Service
 _Documented = dict[int | str, dict[str, object]]
 _NOT_READY: _Documented = {503: {"model": Problem, "description": "No model is loaded yet"}}
 _NO_CATALOGUE: _Documented = {409: {"model": Problem, "description": "There is no catalogue to filter by"}}
+_NO_PATH: _Documented = {404: {"model": Problem, "description": "An id with a line break, which no path can hold"}}
 _Id = Annotated[str, Path(min_length=1, max_length=256)]
 _K = Annotated[int, Query(ge=1, le=100, description="How many products, at most")]
 
@@ -88,7 +89,7 @@ def _recommendations(service: Service) -> APIRouter:
             role=role,
         )
 
-    @router.get("/recommendations/{user_id:path}", responses={**_NO_CATALOGUE, **_NOT_READY})
+    @router.get("/recommendations/{user_id:path}", responses={**_NO_PATH, **_NO_CATALOGUE, **_NOT_READY})
     async def recommendations(
         request: Request,
         response: Response,

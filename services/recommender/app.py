@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recommender import api, v2
+from recommender import api, invocations, v2
 from recommender.events import Stream
 from recommender.gate import V2, Gate, is_open
 from recommender.metrics import Metrics
@@ -61,6 +61,7 @@ def create_app(settings: Settings, stream: Stream | None = None) -> FastAPI:
     )
     app.state.service = service
     app.include_router(api.routes(service), responses=_turned_away(Problem))
+    app.include_router(invocations.routes(service), responses=_turned_away(Problem))
     app.include_router(v2.routes(service), responses=_turned_away(ErrorBody))
     app.add_exception_handler(NotReadyError, _not_ready)
     app.add_exception_handler(NoCatalogueError, _no_catalogue)
