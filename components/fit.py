@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from components.serving import Served, ServingConfig
 from mlops.core import offerings, regions
 from mlops.core.fields.aws import arn_account, arn_region
-from mlops.core.module import StackFacts, kind_of
+from mlops.core.module import StackFacts, kind_of, variants
 
 if TYPE_CHECKING:
     from components.platform import PlatformConfig
@@ -103,16 +104,54 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         gpus=any(group.gpu for group in groups.values()),
         node_groups=frozenset(groups),
         gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
+        outside=config.outside,
+        database=config.database is not None,
+        repositories=frozenset(config.registry.repositories),
+        group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
     )
     for slot, module in config.modules.items():
         yield from (f"{slot}: {conflict}" for conflict in module.conflicts(facts))
-    wanted = config.serving.repositories if config.serving else ()
-    if missing := [name for name in wanted if name not in config.registry.repositories]:
+    if config.serving:
+        yield from _workloads(config, config.serving, facts)
+    for container in config.workloads.containers:
+        if config.serving is None:
+            yield (
+                f"workloads.containers: {container.name} has nothing to run on, for this stack has no serving; choose "
+                f"a kind that serves containers: {_kinds_that_serve('containers')}"
+            )
+        yield from container.lacks(tuple(config.modules))
+
+
+def _workloads(config: "PlatformConfig", serving: ServingConfig, facts: StackFacts) -> Iterator[str]:
+    """What is declared, held against what the kind of serving can run and what the registry has."""
+    kind, workloads = kind_of(type(serving)), config.workloads
+    if serving.models and "models" not in serving.serves:
         yield (
-            f"serving.recommender runs images of the repositories {', '.join(wanted)}, and registry.repositories "
-            f"lacks {', '.join(missing)}; add it there, or set serving.recommender to null"
+            f"serving is {kind}, which serves containers and no models by their artifacts; leave models out, or choose "
+            f"a kind that serves them: {_kinds_that_serve('models')}"
         )
+    for what, shape in workloads.shapes(tuple(config.modules)).items():
+        wanted: Served = "workers" if shape.worker else "containers"
+        if wanted in serving.serves:
+            yield from (f"workloads: {problem}" for problem in serving.misfits(what, shape, facts))
+        else:
+            yield (
+                f"workloads: {what} is one of the {wanted}, and serving is {kind}, which runs none; choose a kind that "
+                f"does: {_kinds_that_serve(wanted)}"
+            )
+    for setting, repositories in workloads.repositories().items():
+        if missing := [name for name in repositories if name not in config.registry.repositories]:
+            away = "set it to null" if setting == "workloads.recommender" else "name an image of another registry"
+            yield (
+                f"{setting} runs images of the repositories {', '.join(repositories)}, and registry.repositories "
+                f"lacks {', '.join(missing)}; add it there, or {away}"
+            )
+
+
+def _kinds_that_serve(wanted: Served) -> str:
+    kinds = (kind for kind in variants(ServingConfig) if issubclass(kind, ServingConfig) and wanted in kind.serves)
+    return ", ".join(kind_of(kind) for kind in kinds)
 
 
 def _arns(config: "PlatformConfig") -> Iterator[str]:

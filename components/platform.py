@@ -1,5 +1,6 @@
 """The platform: the settings tree, and the one constructor that wires everything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,22 +12,28 @@ from components.account.baseline import LOG_WRITERS, AccountBaseline, AccountBas
 from components.account.budget import Budget, BudgetArgs
 from components.account.config import AccountConfig, TagsConfig
 from components.base.component import Component
+from components.cache import CacheConfig
 from components.cluster import Cluster, ClusterArgs, ClusterConfig
 from components.cluster.endpoints import of_cluster
-from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
+from components.data_pipeline import DataPipelineConfig
 from components.database import Database, DatabaseArgs, DatabaseConfig
 from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
+from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
+from components.monitoring import MonitoringConfig
 from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
+from components.warehouse import WarehouseConfig
+from components.workloads.declared import WorkloadsConfig
+from components.workloads.surroundings import Surroundings
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
-from mlops.core.module import OneOf, SlotConfig, kind_of
+from mlops.core.module import OneOf, SlotConfig
 from mlops.core.usage import UsageConfig
 
 
@@ -57,6 +64,16 @@ class PlatformConfig(Config):
     """Where experiments and models live."""
     serving: Annotated[ServingConfig, OneOf()] | None = None
     """How models answer."""
+    lake_query: Annotated[LakeQueryConfig, OneOf()] | None = None
+    """SQL over the lake, where its data lies."""
+    warehouse: Annotated[WarehouseConfig, OneOf()] | None = None
+    """Where tables are joined and reported on."""
+    cache: Annotated[CacheConfig, OneOf()] | None = None
+    """What is asked many times a second."""
+    workloads: WorkloadsConfig = WorkloadsConfig()
+    """What runs on it: the reference workload, a team's own containers."""
+    monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
+    """Who watches the platform; null watches nothing."""
     usage: UsageConfig = UsageConfig()
     """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
     budget: BudgetConfig | None = None
@@ -77,6 +94,11 @@ class PlatformConfig(Config):
         if network.existing:
             return network.existing.zone_names
         return network.zone_names or regions.zones(self.region)[: network.zones]
+
+    @property
+    def outside(self) -> bool:
+        """Whether workloads run outside the cluster and ask what runs on it."""
+        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":
@@ -110,14 +132,31 @@ class PlatformOutputs:
     tracking_url: pulumi.Output[str] | None
     model_urls: dict[str, pulumi.Output[str]] | None
     recommender_url: pulumi.Output[str] | None
+    lake_query_workgroup: pulumi.Output[str] | None
+    warehouse_endpoint: pulumi.Output[str] | None
+    cache_endpoint: pulumi.Output[str] | None
+    container_urls: dict[str, pulumi.Output[str]] | None
+    ml_roles: Mapping[str, pulumi.Output[str]] | None
+    metrics: pulumi.Output[str] | None
+    logs: pulumi.Output[str] | None
+    alerts: pulumi.Output[str] | None
+    dashboards: pulumi.Output[str] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
         return {
+            "alerts": self.alerts,
             "buckets": self.buckets,
+            "cacheEndpoint": self.cache_endpoint,
             "clusterName": self.cluster_name,
+            "containerUrls": self.container_urls or None,
+            "dashboards": self.dashboards,
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
+            "lakeQueryWorkgroup": self.lake_query_workgroup,
+            "logs": self.logs,
+            "metrics": self.metrics,
+            "mlRoles": dict(self.ml_roles) if self.ml_roles else None,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -125,6 +164,7 @@ class PlatformOutputs:
             "stream": self.stream,
             "streamEndpoint": self.stream_endpoint,
             "trackingUrl": self.tracking_url,
+            "warehouseEndpoint": self.warehouse_endpoint,
         }
 
 
@@ -144,11 +184,23 @@ class Platform(Component[PlatformOutputs]):
         keys_args = KeysArgs(
             region=config.region,
             alias_prefix=args.prefix,
-            log_writers=LOG_WRITERS if config.account_baseline else (),
+            log_writers=tuple(
+                sorted(
+                    {
+                        *(LOG_WRITERS if config.account_baseline else ()),
+                        *(config.monitoring.key_users if config.monitoring else ()),
+                    }
+                )
+            ),
         )
         keys = Keys("keys", config.keys, keys_args, self.child).outputs
         network = Network("network", config.network, self._network_args(config, keys.logs), self.child).outputs
-        storage = Storage("storage", config.storage, StorageArgs(key_arn=keys.data), self.child).outputs
+        storage = Storage(
+            "storage",
+            config.storage,
+            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            self.child,
+        ).outputs
         registry = Registry(
             "registry", config.registry, RegistryArgs(prefix=args.prefix, key_arn=keys.data), self.child
         ).outputs
@@ -187,18 +239,28 @@ class Platform(Component[PlatformOutputs]):
             keys=keys,
             storage=storage,
             registry=registry,
+            outside=config.outside,
             optional_cluster=cluster,
             optional_database=database,
+            log_retention_days=config.storage.log_retention_days,
+            scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
+        watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
-        models = config.serving and config.serving.build("serving", foundation, tracking, module)
-        recommender = None
-        if config.serving and models:
-            recommender = config.serving.build_workload(
-                "serving-workload", foundation, tracking, self._kinesis(config, stream), models.child
-            )
+        lake_query = config.lake_query and config.lake_query.build("lake-query", foundation, module).outputs
+        warehouse = config.warehouse and config.warehouse.build("warehouse", foundation, module).outputs
+        cache = config.cache and config.cache.build("cache", foundation, module).outputs
+        serving = config.serving and config.serving.build("serving", foundation, tracking, module)
+        workloads = None
+        if serving:
+            around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
+            workloads = config.workloads.build("serving", around, serving.child)
+        if config.monitoring and watcher:
+            parts = (database, stream, tracking, serving and serving.outputs, workloads)
+            watched = [one for part in parts if part for one in part.watched]
+            config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
         self.publish(
             PlatformOutputs(
@@ -211,15 +273,19 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
-                model_urls=models.outputs.endpoints if models else None,
-                recommender_url=recommender.outputs.url if recommender else None,
+                ml_roles=tracking.roles if tracking else None,
+                model_urls=serving.outputs.endpoints if serving else None,
+                recommender_url=workloads.recommender_url if workloads else None,
+                container_urls=workloads.container_urls if workloads else None,
+                lake_query_workgroup=lake_query.workgroup if lake_query else None,
+                warehouse_endpoint=warehouse.endpoint if warehouse else None,
+                cache_endpoint=cache.endpoint if cache else None,
+                metrics=watcher.outputs.metrics if watcher else None,
+                logs=watcher.outputs.logs if watcher else None,
+                alerts=watcher.outputs.alerts if watcher else None,
+                dashboards=watcher.outputs.dashboards if watcher else None,
             )
         )
-
-    @staticmethod
-    def _kinesis(config: PlatformConfig, stream: DataPipelineOutputs | None) -> DataPipelineOutputs | None:
-        """The stream, where it speaks what the services speak."""
-        return stream if config.data_pipeline and kind_of(type(config.data_pipeline)) == "kinesis" else None
 
     @staticmethod
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:

@@ -84,6 +84,7 @@ _BY_SERVICE: Mapping[tuple[str, str], str] = {
     ("lambda", "function"): serving.FUNCTION,
     ("lambda", "functionName"): serving.FUNCTION,
     ("sagemaker", "domainId"): serving.DOMAIN,
+    ("sagemaker", "ownerUserProfileName"): serving.USER_PROFILE,
     ("sagemaker", "modelName"): serving.SAGEMAKER_MODEL,
     ("sns", "topic"): operations.TOPIC,
     ("cloudwatch", "rule"): operations.EVENT_RULE,

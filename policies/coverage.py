@@ -27,6 +27,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:kinesis/streamConsumer:StreamConsumer",
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lb/listenerRule:ListenerRule",
+        "aws:servicediscovery/service:Service",
         "aws:msk/scramSecretAssociation:ScramSecretAssociation",
         "aws:s3/bucketNotification:BucketNotification",
         "aws:efs/mountTarget:MountTarget",
@@ -38,6 +39,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:glue/catalogTable:CatalogTable",
         "aws:kms/alias:Alias",
         "aws:resourcegroups/group:Group",
+        "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace",
         "aws:s3/bucketMetric:BucketMetric",
         "aws:sagemaker/modelPackageGroup:ModelPackageGroup",
     ),
@@ -55,6 +57,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:msk/configuration:Configuration",
         "aws:msk/topic:Topic",
         "aws:sagemaker/endpoint:Endpoint",
+        "aws:sagemaker/space:Space",
         "aws:sagemaker/userProfile:UserProfile",
     ),
     _SERVERLESS: (
@@ -87,6 +90,9 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer",
         "aws:sagemaker/monitoringSchedule:MonitoringSchedule",
         "aws:ssm/parameter:Parameter",
+    ),
+    "made through Cloud Control: a secret of the platform's own key, whose value is generated and never seen": (
+        "aws:cloudcontrol/resource:Resource",
     ),
     "its secret is judged; the value itself is never shown to a rule": (
         "aws:secretsmanager/secretVersion:SecretVersion",

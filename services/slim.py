@@ -30,7 +30,7 @@ LEFT_OUT = (
     "pyarrow/*flight*",
 )
 """Patterns below site-packages."""
-AWS = ("kinesis", "s3", "sts", "sso", "sso-oidc")
+AWS = ("kinesis", "s3", "secretsmanager", "sts", "sso", "sso-oidc")
 """Services of AWS that are called, or that credentials come from. The rest of botocore's descriptions goes."""
 
 

@@ -20,10 +20,14 @@ STACKS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "serverless kafka": ("prod", {"data_pipeline": {"kind": "kafka", "brokers": {"kind": "serverless"}}}),
     "Knative and GPUs": ("experimental", {}),
     "nothing that scales": ("local", {}),
+    "SageMaker and no cluster": (
+        "dev",
+        {"cluster": None, "database": None, "ml_platform": {"kind": "sagemaker"}, "serving": None},
+    ),
     "no cluster": ("dev", {"cluster": None, "database": None, "ml_platform": None, "serving": None}),
 }
-INSIDE = ("pods.eks.amazonaws.com", "ec2.amazonaws.com", "oidc-provider")
-"""Who takes a role from within the network: pods and nodes. Others are AWS's own, which need no endpoint of ours."""
+INSIDE = ("pods.eks.amazonaws.com", "ec2.amazonaws.com", "sagemaker.amazonaws.com", "oidc-provider")
+"""Who takes a role from within the network: pods, nodes and Studio. Others are AWS's own, which need none of ours."""
 each_stack = pytest.mark.parametrize("name", STACKS)
 
 
@@ -38,7 +42,9 @@ def endpoints(graph: Graph) -> dict[str, str]:
     """Kind of each endpoint, by service."""
     prefix = "com.amazonaws.us-east-1."
     return {
-        node.inputs["serviceName"].removeprefix(prefix): node.inputs["vpcEndpointType"]
+        node.inputs["serviceName"].replace("aws.sagemaker.us-east-1", "sagemaker").removeprefix(prefix): node.inputs[
+            "vpcEndpointType"
+        ]
         for node in graph.of_type("aws:ec2/vpcEndpoint:VpcEndpoint")
     }
 

@@ -53,7 +53,7 @@ def _several(value: Any) -> list[str]:
 def override(models: list[str], keys: list[str], **more: Any) -> dict[str, Any]:
     """Settings of a stack that serves models from these places."""
     served = [{"name": f"m{number}", "format": "sklearn", "storage_uri": uri} for number, uri in enumerate(models)]
-    return {"serving": {"models": served, "storage_key_arns": keys, "recommender": None}, **more}
+    return {"serving": {"models": served, "storage_key_arns": keys}, "workloads": {"recommender": None}, **more}
 
 
 @cache

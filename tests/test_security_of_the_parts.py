@@ -170,5 +170,5 @@ def test_an_image_s_bill_holds_what_it_runs_its_base_image_and_no_more(bills: di
         assert parts(bill) - {(base["name"], base["version"])} < locked
         names[image] = {part["name"] for part in bill["components"]}
     assert {"fastapi", "uvicorn"} <= names["recommender"]
-    assert "mlflow" in names["pipelines"] - names["recommender"]
+    assert "mlflow-skinny" in names["pipelines"] - names["recommender"]
     assert "pytest" not in names["recommender"] | names["pipelines"]

@@ -81,7 +81,7 @@ def wanted(stack: str) -> list[Image]:
             if part in PARTS:
                 names[part] = container["image"]
     if not names:
-        raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no serving.recommender.")
+        raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no workloads.recommender.")
     return [Image(part, names[part]) for part in PARTS if part in names]
 
 

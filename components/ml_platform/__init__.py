@@ -1,12 +1,14 @@
 """Slot: where experiments are tracked and models are registered."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.watched import Watched
 from components.foundation import Foundation
 from mlops.core.module import SlotConfig
 
@@ -16,11 +18,16 @@ class MlPlatformOutputs:
     """The tracking server and model registry."""
 
     tracking_uri: pulumi.Output[str]
-    """URL for MLFLOW_TRACKING_URI or the platform's own SDK, reachable from inside the network."""
+    """MLFLOW_TRACKING_URI, reachable from inside the network: a URL, or the ARN of a server that AWS runs, for which
+    clients need the plugin `sagemaker-mlflow`."""
     artifacts_uri: pulumi.Output[str]
     """s3:// URI below which model artifacts lie: what the serving slot loads from."""
     track_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    roles: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """ARNs of roles by what has them: `jobs`, steps of pipelines; `studio`, people."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def track(self) -> Grant:
         """Log runs and register models."""

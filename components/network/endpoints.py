@@ -8,6 +8,7 @@ clusters with limited internet access".
 from collections.abc import Iterable, Mapping
 
 OF_SERVICE: Mapping[str, tuple[str, ...]] = {
+    "athena": ("athena",),
     "autoscaling": ("autoscaling",),
     "ec2": ("ec2",),
     "ec2messages": ("ec2messages",),
@@ -15,9 +16,15 @@ OF_SERVICE: Mapping[str, tuple[str, ...]] = {
     "eks": ("eks",),
     "eks-auth": ("eks-auth",),
     "elasticloadbalancing": ("elasticloadbalancing",),
+    "glue": ("glue",),
     "kinesis": ("kinesis-streams",),
+    "lambda": ("lambda",),
     "kms": ("kms",),
     "logs": ("logs",),
+    "redshift-data": ("redshift-data",),
+    "redshift-serverless": ("redshift-serverless",),
+    "sagemaker": ("sagemaker.api", "sagemaker.runtime"),
+    "sagemaker-mlflow": ("sagemaker.experiments",),
     "secretsmanager": ("secretsmanager",),
     "ssm": ("ssm",),
     "ssmmessages": ("ssmmessages",),
@@ -28,6 +35,7 @@ WITHOUT: Mapping[str, str] = {
     "acm": "the platform names certificates by their ARN, so that the load balancer controller looks for none",
     "cognito-idp": "no listener of the platform logs people in",
     "dynamodb": "a gateway endpoint, which every network has",
+    "elasticache": "clients log in to the cache itself, which lies in the VPC",
     "iam": "it makes the service-linked role of load balancers, which AWS makes itself with the first of an account",
     "kafka-cluster": "the brokers lie in the VPC",
     "s3": "a gateway endpoint, which every network has",
@@ -38,11 +46,25 @@ OF_MANAGED_POLICY: Mapping[str, tuple[str, ...]] = {
     "AmazonEBSCSIDriverPolicy": ("ec2",),
     "AmazonEKSWorkerNodePolicy": ("ec2", "eks", "eks-auth"),
     "AmazonEKS_CNI_Policy": ("ec2",),
+    "AWSLambdaVPCAccessExecutionRole": ("ec2", "logs"),
     "AmazonSSMManagedInstanceCore": ("ssm", "ssmmessages", "ec2messages"),
 }
 """AWS managed policy -> services that it lets call. Source: AWS managed policy reference."""
 ALWAYS = frozenset({"kms", "logs", "sts"})
 """Endpoints of every isolated network: encryption, logs, and asking who one is, which every SDK may do."""
+
+
+_SAGEMAKERS_OWN = ("notebook", "studio", "experiments")
+"""Endpoints that SageMaker names after itself. Source: SageMaker developer guide, "Connect to Amazon SageMaker Studio
+through an interface VPC endpoint", for Studio; that the MLflow servers' is named alike is from general knowledge."""
+
+
+def service_name(endpoint: str, region: str) -> str:
+    """The whole name of an endpoint's service: `com.amazonaws.us-east-1.kms`."""
+    service, _, part = endpoint.partition(".")
+    if service == "sagemaker" and part in _SAGEMAKERS_OWN:
+        return f"aws.sagemaker.{region}.{part}"
+    return f"com.amazonaws.{region}.{endpoint}"
 
 
 def of_actions(actions: Iterable[str]) -> frozenset[str]:

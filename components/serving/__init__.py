@@ -1,23 +1,24 @@
 """Slot: how models answer requests."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, Literal
 
 import pulumi
 from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
-from components.data_pipeline import DataPipelineOutputs
+from components.base.watched import Watched
+from components.base.workload import Host, NoHost, Shape
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
-from components.workloads.recommender import RecommenderOutputs
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
 from mlops.core.fields.aws import ModelUri
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, ShortName
-from mlops.core.module import SlotConfig
+from mlops.core.module import SlotConfig, StackFacts
 
 ModelFormat = Annotated[str, Form("[a-z][a-z0-9-]*", "the name of a model format in lower case, `sklearn`", most=40)]
 
@@ -77,14 +78,25 @@ class ServingOutputs:
     """Inference protocol: `v2` (Open Inference Protocol) or `v1`."""
     invoke_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    host: Host = field(default_factory=NoHost, metadata=INTERNAL)
+    """What containers run with."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def invoke(self) -> Grant:
         """Ask a model."""
         return Grant(resource="serving", access="invoke", statements=self.invoke_statements, egress=self.egress)
 
 
+Served = Literal["models", "containers", "workers"]
+"""A model by its artifact and format; a container that answers requests; a container that works by itself."""
+
+
 class ServingConfig(SlotConfig):
     """How models answer."""
+
+    serves: ClassVar[frozenset[Served]] = frozenset({"models"})
+    """What it can serve."""
 
     models: Annotated[tuple[ModelConfig, ...], Unique(most=500, by="name")] = ()
     """The models to serve."""
@@ -104,19 +116,25 @@ class ServingConfig(SlotConfig):
     ) -> Component[ServingOutputs]:
         """Make the serving layer and an endpoint for each model."""
 
-    @property
-    def repositories(self) -> tuple[str, ...]:
-        """Repositories of the platform's registry that it runs images from."""
-        return ()
+    @model_validator(mode="before")
+    @classmethod
+    def _workloads_have_moved(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "recommender" in given:
+            raise ValueError(
+                "recommender is no setting of a kind of serving: the reference workload runs on every kind that serves "
+                "containers. Move it, as it is, to workloads.recommender"
+            )
+        return given
 
-    def build_workload(
-        self,
-        name: str,
-        foundation: Foundation,
-        ml_platform: MlPlatformOutputs | None,
-        stream: DataPipelineOutputs | None,
-        opts: pulumi.ResourceOptions,
-    ) -> Component[RecommenderOutputs] | None:
-        """Make the reference workload, once everything that it reads from is there; None where these settings have
-        none. `stream` is the Kinesis stream, if the stack has one."""
-        return None
+    @property
+    def balanced(self) -> bool:
+        """Whether it makes a load balancer, whose log lies in the platform's bucket of logs."""
+        return False
+
+    def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
+        """Why it cannot run a container, one sentence each; nothing when it can.
+
+        Args:
+            what: the words that name it, `container fraud`.
+        """
+        return ()

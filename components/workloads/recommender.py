@@ -1,43 +1,42 @@
-"""The reference workload on the cluster: a recommender that answers, and the loop that trains what it answers from.
+"""The reference workload: a recommender that answers, and the loop that trains what it answers from.
 
-Both run the images of `services/` under roles of their own. They are deployed before there is an image or a model:
-pods come once the images are pushed, and the recommender takes requests once the loop has promoted a model.
+Both run the images of `services/` under roles of their own, on whatever serves containers. They are deployed before
+there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
-import pulumi_kubernetes as k8s
+import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.base.component import Component
-from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.component import INTERNAL, Component
+from components.base.identity import policy_document
+from components.base.release import ReleaseConfig
+from components.base.watched import Watched
+from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
-from components.foundation import Foundation
-from components.kubernetes.objects import (
-    SERVING_ALLOWED,
-    TRACKING_ALLOWED,
-    autoscaler,
-    disruption_budget,
-    from_namespaces,
-    generated_secret,
-    manifest,
-    name_of,
-    namespace,
-    service_account,
-    to_services,
-)
 from components.ml_platform import MlPlatformOutputs
-from components.storage import ZONES
-from components.workloads import recommender_pods as pods
+from components.storage import DELIVERED, ZONES
+from components.workloads.surroundings import Surroundings
 from mlops.core.config import Config
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, ImageTag, Memory
 
+NAME = "recommender"
+ADMIN_TOKEN, PII_SALT = "MLOPS_ADMIN_TOKEN", "MLOPS_PII_SALT"
+"""Both are made where the workload runs and seen by nobody. The salt is the key of users' pseudonyms, which the loop
+makes and the recommender makes again of the ids that it is asked for; it lives as long as the workload's room, and
+users that were hidden with an earlier one count as others."""
+PORT, LOOP_PORT = 8000, 9108
+"""Where the recommender answers, and the loop with its health and its metrics."""
 REPOSITORIES = ("recommender", "pipelines")
 """What the images are called in the platform's registry; both come from `services/Dockerfile`."""
 _MODELS = "mlflow/"
 """Where MLflow keeps models in the zone of artifacts."""
+_SHOWN = f"{DELIVERED}recommender/"
+"""Where the recommender leaves what it showed in the raw zone; as short-lived as all that is delivered there."""
+_TOLD = "serving/"
+"""Where the loop writes there what recommenders are told beside the model: rules, the catalogue, recent events."""
 
 
 class RecommenderConfig(Config):
@@ -70,6 +69,8 @@ class RecommenderConfig(Config):
     """Room for the loop's scratch files, GB."""
     look_seconds: int = Field(default=300, ge=1, le=86_400)
     """Between two looks of the loop at new events and at what is served, after which it decides whether to train."""
+    release: ReleaseConfig = ReleaseConfig()
+    """How a newly trained model takes over from the one that answers."""
 
     @model_validator(mode="after")
     def _most_is_no_less_than_fewest(self) -> "RecommenderConfig":
@@ -80,30 +81,48 @@ class RecommenderConfig(Config):
             )
         return self
 
+    def shapes(self, *, loop: bool) -> tuple[Shape, ...]:
+        """What a kind of serving must know of its parts; the loop is there where there is a stream."""
+        answering = Shape(
+            name=NAME,
+            cpu=self.cpu,
+            memory=self.memory,
+            scratch_gb=self.scratch_gb,
+            fewest=self.min_replicas,
+            most=self.max_replicas,
+            target_cpu_percent=self.target_cpu_percent,
+            node_group=self.node_group,
+        )
+        return (answering, self.loop_shape) if loop else (answering,)
 
-@dataclass(frozen=True, kw_only=True)
-class RecommenderArgs:
-    """What the workload builds on."""
-
-    foundation: Foundation
-    ml_platform: MlPlatformOutputs
-    stream: DataPipelineOutputs | None
-    """The Kinesis stream of events, if there is one."""
+    @property
+    def loop_shape(self) -> Shape:
+        """What a kind of serving must know of the loop's worker."""
+        return Shape(
+            name="pipelines",
+            cpu=self.loop_cpu,
+            memory=self.loop_memory,
+            scratch_gb=self.loop_scratch_gb,
+            worker=True,
+            node_group=self.node_group,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecommenderOutputs:
     """Where the recommender answers, and as whom each part runs."""
 
-    url: pulumi.Output[str]
-    """Inside the cluster, for namespaces with the label of SERVING_ALLOWED."""
+    url: pulumi.Output[str] | None
+    """From where it is reached, the kind of serving says."""
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class Recommender(Component[RecommenderOutputs]):
-    """A closed namespace with the recommender, the loop's worker, and what workflows of the loop run with."""
+    """A closed room with the recommender, the loop's worker, and what workflows of the loop run with."""
 
     token = "mlops:index:Recommender"
 
@@ -111,170 +130,102 @@ class Recommender(Component[RecommenderOutputs]):
         self,
         name: str,
         config: RecommenderConfig,
-        args: RecommenderArgs,
+        args: Surroundings,
+        ml_platform: MlPlatformOutputs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
         self._config = config
         self._args = args
-        self._namespace = name_of(
-            namespace(
-                f"{name}-namespace",
-                pods.NAMESPACE,
-                security="restricted",
-                labels={**SERVING_ALLOWED, **TRACKING_ALLOWED},
-                opts=self.child_with(depends_on=list(args.foundation.cluster.ready)),
+        self._ml_platform = ml_platform
+        application = Application(
+            name=NAME,
+            secret="pipelines",
+            generated=(ADMIN_TOKEN, PII_SALT),
+            asks_models=True,
+            tracks=True,
+            stored=bool(args.stream and args.stream.secrets),
+        )
+        room = args.serving.host.room(name, application, self.child)
+        running = room.serve(self._recommender())
+        loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
+        if args.stream and "jobs" in ml_platform.roles:
+            self._jobs(ml_platform.roles["jobs"], args.stream)
+        self.publish(
+            RecommenderOutputs(
+                url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role, watched=running.watched
             )
         )
-        # Whatever else is started here, by hand or by a workflow without the loop's labels.
-        network_policy(
-            f"{name}-network-policy",
-            namespace=self._namespace,
-            selector={},
-            grants=(),
-            ingress_ports=(),
-            opts=self.child,
-        )
-        self._secret = generated_secret(name, pods.SECRET, pods.SECRET_KEYS, namespace=self._namespace, opts=self.child)
-        role = self._recommender()
-        url = pulumi.Output.concat("http://", self._service(), ".", self._namespace, f".svc.cluster.local:{pods.PORT}")
-        loop_role = self._loop(args.stream, url) if args.stream else None
-        self.publish(RecommenderOutputs(url=url, role_arn=role, loop_role_arn=loop_role))
 
-    def _recommender(self) -> pulumi.Output[str]:
-        config, args = self._config, self._args
+    def _recommender(self) -> Workload:
+        stream = self._args.stream
         # MLflow hands artifacts out itself, or names their place in S3.
-        grants = [args.foundation.storage.read("artifacts", _MODELS), args.ml_platform.track()]
-        grants += [args.stream.produce()] if args.stream else []
-        role, account = self._identity("recommender", grants)
-        policy = self._close("recommender", grants, from_anywhere_allowed=True)
-        pod = pods.recommender(
-            self._pod("recommender", account, config.cpu, config.memory, config.scratch_gb),
-            {**self._common(), "MLOPS_MODEL_CACHE": "/tmp/models"},
-            self._secret,
-            spread=config.min_replicas > 1,
+        storage = self._args.foundation.storage
+        told = [storage.read("artifacts", prefix) for prefix in (_MODELS, _TOLD)]
+        grants = [*told, storage.deliver("raw", _SHOWN), self._ml_platform.track()]
+        return Workload(
+            shape=self._config.shapes(loop=False)[0],
+            role=NAME,
+            image=self._image(NAME),
+            repository=NAME,
+            port=PORT,
+            variables={
+                **self._common(),
+                **{f"MLOPS_BUCKET_{zone.upper()}": storage.buckets[zone] for zone in ("raw", "artifacts")},
+            },
+            function_command=("python", "-m", "recommender.lambda_handler"),
+            own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
+            secrets=stream.secrets if stream else {},
+            grants=(*grants, stream.produce()) if stream else tuple(grants),
+            health_command=asked_by_python(PORT, "/health"),
+            metrics="/metrics",
         )
-        # With an autoscaler the number is the autoscaler's: stating it here would reset it with every `up`.
-        replicas = config.min_replicas if config.max_replicas == config.min_replicas else None
-        deployment = self._deployment("recommender", pods.deployment_spec("recommender", pod, replicas), policy)
-        if config.max_replicas > config.min_replicas:
-            autoscaler(
-                f"{self.name}-autoscaler",
-                self._metadata("recommender"),
-                name_of(deployment),
-                fewest=config.min_replicas,
-                most=config.max_replicas,
-                cpu_percent=config.target_cpu_percent,
+
+    def _loop(self, stream: DataPipelineOutputs, recommender: Running) -> Workload:
+        storage, config = self._args.foundation.storage, self._config
+        lake = [storage.erase(zone) for zone in ZONES]
+        return Workload(
+            shape=config.loop_shape,
+            role="pipelines",
+            image=self._image("pipelines"),
+            repository="pipelines",
+            port=LOOP_PORT,
+            function_command=("lambda",),
+            look_seconds=config.look_seconds,
+            command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT)),
+            variables={
+                **self._common(),
+                **{f"MLOPS_BUCKET_{zone.upper()}": bucket for zone, bucket in storage.buckets.items()},
+                # Who cannot sign leaves it to the recommender to look at the alias by itself.
+                **({} if recommender.url is None or recommender.signed else {"MLOPS_SERVING_URL": recommender.url}),
+            },
+            own_variables={"MLOPS_STATE": "/tmp/state", "HOST": "0.0.0.0"},
+            secrets=stream.secrets,
+            grants=(*lake, stream.consume(), self._ml_platform.track(), recommender.way),
+            probes=Probes(ready="/health", start_seconds=180),
+            health_command=asked_by_python(LOOP_PORT, "/health"),
+            metrics="/metrics",
+        )
+
+    def _jobs(self, role: pulumi.Output[str], stream: DataPipelineOutputs) -> None:
+        """Pipelines of the ML platform may run the loop as well, and take events in as it does."""
+        statements = stream.consume().statements
+        if statements:
+            aws.iam.RolePolicy(
+                f"{self.name}-jobs-policy",
+                role=role.apply(lambda arn: arn.rpartition("/")[2]),
+                policy=policy_document(statements),
                 opts=self.child,
             )
-        if config.min_replicas > 1:
-            disruption_budget(
-                f"{self.name}-disruption-budget",
-                self._metadata("recommender"),
-                pods.labels("recommender"),
-                opts=self.child,
-            )
-        return role
-
-    def _service(self) -> pulumi.Output[str]:
-        service = k8s.core.v1.Service(
-            f"{self.name}-service",
-            metadata=self._metadata("recommender", pods.NOT_AWAITED),
-            spec=manifest(pods.service_spec()),
-            opts=self.child,
-        )
-        return name_of(service)
-
-    def _loop(self, stream: DataPipelineOutputs, url: pulumi.Output[str]) -> pulumi.Output[str]:
-        config, args = self._config, self._args
-        lake = [grant for zone in ZONES for grant in (args.foundation.storage.erase(zone),)]
-        ask = Grant(
-            resource="recommender", access="invoke", egress=(to_services(args.foundation.network, [pods.PORT]),)
-        )
-        grants = [*lake, stream.consume(), args.ml_platform.track(), ask]
-        role, account = self._identity("pipelines", grants)
-        policy = self._close("pipelines", grants, from_anywhere_allowed=False)
-        buckets = args.foundation.storage.buckets
-        variables: dict[str, pulumi.Input[str]] = {
-            **self._common(),
-            **{f"MLOPS_BUCKET_{zone.upper()}": bucket for zone, bucket in buckets.items()},
-            "MLOPS_SERVING_URL": url,
-        }
-        # What a rendered workflow of the same loop takes its settings from: `python -m pipelines workflow`.
-        k8s.core.v1.ConfigMap(
-            f"{self.name}-settings", metadata=self._metadata("pipelines"), data=variables, opts=self.child
-        )
-        pod = pods.worker(
-            self._pod("pipelines", account, config.loop_cpu, config.loop_memory, config.loop_scratch_gb),
-            {**variables, "MLOPS_STATE": "/tmp/state", "HOST": "0.0.0.0"},
-            self._secret,
-            config.look_seconds,
-        )
-        self._deployment("pipelines", pods.deployment_spec("pipelines", pod, 1), policy)
-        return role
 
     def _common(self) -> dict[str, pulumi.Input[str]]:
         args = self._args
         known: dict[str, pulumi.Input[str]] = {
             "AWS_REGION": args.foundation.region,
-            "MLFLOW_TRACKING_URI": args.ml_platform.tracking_uri,
+            "MLFLOW_TRACKING_URI": self._ml_platform.tracking_uri,
+            **self._config.release.environment,
         }
         return {**known, **args.stream.client_variables()} if args.stream else known
 
-    def _identity(self, part: str, grants: Sequence[Grant]) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
-        """ARN of the role, and the service account that has it."""
-        identity = Identity(
-            f"{self.name}-{part}-identity",
-            IdentityArgs(
-                cluster=self._args.foundation.cluster,
-                namespace=self._namespace,
-                service_account=part,
-                grants=grants,
-            ),
-            self.child,
-        ).outputs
-        account = service_account(
-            f"{self.name}-{part}-service-account", identity, namespace=self._namespace, opts=self.child
-        )
-        return identity.role_arn, account
-
-    def _close(
-        self, part: str, grants: Sequence[Grant], *, from_anywhere_allowed: bool
-    ) -> "k8s.networking.v1.NetworkPolicy":
-        return network_policy(
-            f"{self.name}-{part}-network-policy",
-            namespace=self._namespace,
-            selector=pods.labels(part),
-            grants=grants,
-            ingress_ports=[pods.PORTS[part]],
-            ingress_from=from_namespaces(*([SERVING_ALLOWED] if from_anywhere_allowed else [])),
-            opts=self.child,
-        )
-
-    def _pod(self, part: str, account: pulumi.Input[str], cpu: str, memory: str, scratch_gb: int) -> pods.PodParts:
-        url = self._args.foundation.registry.urls[part]
-        return pods.PodParts(
-            part=part,
-            image=pulumi.Output.concat(url, ":", self._config.image_tag),
-            service_account=account,
-            cpu=cpu,
-            memory=memory,
-            scratch_gb=scratch_gb,
-            place=self._args.foundation.cluster.places.of(self._config.node_group),
-        )
-
-    def _deployment(
-        self, part: str, spec: dict[str, object], policy: "k8s.networking.v1.NetworkPolicy"
-    ) -> "k8s.apps.v1.Deployment":
-        return k8s.apps.v1.Deployment(
-            f"{self.name}-{part}",
-            metadata=self._metadata(part, pods.NOT_AWAITED),
-            spec=manifest(spec),
-            # No data leads from a network policy to the pods that it closes.
-            opts=self.child_with(depends_on=[policy]),
-        )
-
-    def _metadata(self, part: str, annotations: dict[str, str] | None = None) -> "k8s.meta.v1.ObjectMetaArgs":
-        return k8s.meta.v1.ObjectMetaArgs(
-            name=part, namespace=self._namespace, labels=pods.labels(part), annotations=annotations
-        )
+    def _image(self, part: str) -> pulumi.Output[str]:
+        return pulumi.Output.concat(self._args.foundation.registry.urls[part], ":", self._config.image_tag)

@@ -1,6 +1,17 @@
 """The types of AWS resources that the stand-in knows in detail. A new type costs one entry in one of these files."""
 
-from localcloud.catalogue import cluster, data, identity, network, operations, security, serving, storage
+from localcloud.catalogue import (
+    analytics,
+    cluster,
+    data,
+    identity,
+    network,
+    operations,
+    security,
+    serving,
+    storage,
+    workloads,
+)
 from localcloud.catalogue.kind import Kind, Name
 
 KINDS: dict[str, Kind] = {
@@ -9,9 +20,11 @@ KINDS: dict[str, Kind] = {
     **storage.KINDS,
     **cluster.KINDS,
     **data.KINDS,
+    **analytics.KINDS,
     **serving.KINDS,
     **operations.KINDS,
     **security.KINDS,
+    **workloads.KINDS,
 }
 
 

@@ -13,6 +13,8 @@ SAGEMAKER_MODEL = "aws:sagemaker/model:Model"
 ENDPOINT_CONFIGURATION = "aws:sagemaker/endpointConfiguration:EndpointConfiguration"
 ENDPOINT = "aws:sagemaker/endpoint:Endpoint"
 DOMAIN = "aws:sagemaker/domain:Domain"
+USER_PROFILE = "aws:sagemaker/userProfile:UserProfile"
+SPACE = "aws:sagemaker/space:Space"
 
 _ELB = "arn:aws:elasticloadbalancing:{region}:{account}:"
 _ELB_NAME = r"(?!internal-)[a-zA-Z0-9](?:[a-zA-Z0-9\-]*[a-zA-Z0-9])?"
@@ -27,6 +29,17 @@ def _sagemaker(resource: str, name_property: str = "name", *, role: str = "") ->
         outputs={name_property: "{name}"},
         name=Name(property=name_property, longest=63, pattern=_WORD),
         trust={role: _SAGEMAKER_TRUST} if role else {},
+    )
+
+
+def _in_domain(resource: str, name_property: str, *, kept_by: tuple[str, ...] = ()) -> Kind:
+    return Kind(
+        id="{arn}",
+        arn=f"arn:aws:sagemaker:{{region}}:{{account}}:{resource}/{{domainId}}/{{name}}",
+        outputs={name_property: "{name}", "homeEfsFileSystemUid": "200005"},
+        name=Name(property=name_property, longest=63, pattern=_WORD),
+        unique=("domainId", name_property),
+        kept_by=kept_by,
     )
 
 
@@ -144,10 +157,11 @@ KINDS = {
             "securityGroupIdForDomainBoundary": "sg-{hash}",
         },
         name=Name(property="domainName", longest=63, pattern=_WORD),
-        kept_by=("aws:sagemaker/userProfile:UserProfile",),
+        kept_by=(USER_PROFILE, SPACE),
         trust={"defaultUserSettings.executionRole": _SAGEMAKER_TRUST},
     ),
-    "aws:sagemaker/userProfile:UserProfile": _sagemaker("user-profile", "userProfileName"),
+    USER_PROFILE: _in_domain("user-profile", "userProfileName", kept_by=(SPACE,)),
+    SPACE: _in_domain("space", "spaceName"),
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": Kind(
         id="{name}",
         arn="arn:aws:sagemaker:{region}:{account}:mlflow-tracking-server/{name}",

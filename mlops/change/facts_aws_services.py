@@ -84,6 +84,7 @@ SERVICES: Mapping[str, Facts] = {
             Fate(path="", words="deleted; the file system with the folders is left", keeps=True),
         ),
     ),
+    "aws:sagemaker/space:Space": _held("the files on its volume"),
     "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer": _held("experiments, runs and registered models"),
     "aws:sagemaker/mlflowApp:MlflowApp": _held("experiments, runs and registered models"),
     "aws:sagemaker/featureGroup:FeatureGroup": _held("the features of the online store"),

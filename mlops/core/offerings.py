@@ -1,5 +1,5 @@
-"""Which region offers which EC2 instance type and which RDS class for PostgreSQL, so that nothing is asked for that is
-not there: EKS fails a whole node group over one type that its region lacks.
+"""Which region offers which EC2 instance type, RDS class for PostgreSQL and instance type of SageMaker, so that nothing
+is asked for that is not there: EKS fails a whole node group over one type that its region lacks.
 
 The table is data, made by `tools/offerings.py` from the lists that it names; a type that came since is not in it yet.
 """
@@ -11,10 +11,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["instance_types", "database_classes"]
+Kind = Literal["instance_types", "database_classes", "sagemaker_endpoints", "sagemaker_jobs"]
 
 _TABLE = Path(__file__).parent / "data" / "offerings.json"
-_OFFERED_BY: Mapping[Kind, str] = {"instance_types": "EC2", "database_classes": "RDS for PostgreSQL"}
+_OFFERED_BY: Mapping[Kind, str] = {
+    "instance_types": "EC2",
+    "database_classes": "RDS for PostgreSQL",
+    "sagemaker_endpoints": "SageMaker's endpoints",
+    "sagemaker_jobs": "SageMaker's jobs",
+}
 _SHOWN = 4
 
 
@@ -72,5 +77,5 @@ def problem(kind: Kind, region: str, name: str) -> str | None:
 
 def _family(name: str) -> tuple[str, int, str]:
     """Series, generation and attributes: `db.m7gd.large` gives m, 7 and gd."""
-    match = re.match(r"(?:db\.)?([a-z]+)(\d+)([a-z]*)", name)
+    match = re.match(r"(?:db\.|ml\.)?([a-z]+)(\d+)([a-z]*)", name)
     return (match[1], int(match[2]), match[3]) if match else (name, 0, "")

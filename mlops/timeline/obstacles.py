@@ -63,7 +63,9 @@ def _protected(graph: Graph) -> Iterator[Obstacle]:
 
 
 def _own_protection(graph: Graph) -> Iterator[Obstacle]:
-    nodes = [node for node in graph if node.at("deletionProtection").flag()]
+    nodes = [
+        node for node in graph if node.at("deletionProtection").flag() or node.at("enableDeletionProtection").flag()
+    ]
     if nodes:
         yield Obstacle(
             what="Deletion protection of AWS",
@@ -157,6 +159,14 @@ def _sagemaker_home(graph: Graph) -> Iterator[Obstacle]:
             resources=_names(kept or domains),
             advice="Set the retention policy of the domain to delete it." if kept else "It goes with the domain.",
             known=orderings()["sagemaker_home"],
+        )
+        yield Obstacle(
+            what="Studio's applications and spaces that people opened hold the SageMaker domain",
+            verdict="waits",
+            resources=_names(domains),
+            advice="SageMaker deletes no domain, profile or space that something runs in. Look with `aws sagemaker "
+            "list-apps --domain-id-equals ID` and `list-spaces`, and remove what is not the stack's with `delete-app` "
+            "and `delete-space`; idle applications shut down by themselves.",
         )
 
 

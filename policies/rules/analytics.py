@@ -46,7 +46,12 @@ demand(
 
 @resource_rule("athena-encrypted-enforced")
 def query_results_are_encrypted(node: Node) -> Iterable[Judgement]:
-    """Athena lets clients override a workgroup unless it is enforced, which is its default."""
+    """Athena lets clients override a workgroup unless it is enforced, which is its default. Results that it keeps
+    itself it always encrypts (user guide, "Managed query results")."""
+    managed = look(node.inputs, "configuration.managedQueryResultsConfiguration.enabled")
+    if managed is True:
+        yield say(node, "configuration.managedQueryResultsConfiguration.enabled", True, "")
+        return
     option = "configuration.resultConfiguration.encryptionConfiguration.encryptionOption"
     enforced = "configuration.enforceWorkgroupConfiguration"
     yield judge(node, option, given, "Results of queries are written in clear.")

@@ -10,10 +10,11 @@ _INFO = re.compile(r"^recommender_runtime_info\{(.*)\}\s+1", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
-def serving_runtime(url: str) -> Runtime | None:
+def serving_runtime(url: str, token: str | None = None) -> Runtime | None:
     """What the recommender at an address runs on, from its metrics; None where nobody answers or it does not say."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        text = httpx.get(f"{url}/metrics", timeout=5).text
+        text = httpx.get(f"{url}/metrics", headers=headers, timeout=5).text
     except httpx.HTTPError:
         return None
     found = _INFO.search(text)

@@ -2,21 +2,37 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pipelines.errors import InputError
+from recommender.broker import Broker, BrokerError
+from recommender.release import VARIABLE, Release
 
 _REQUIRED = {
     "MLOPS_BUCKET_RAW": "bucket of raw data",
     "MLOPS_BUCKET_CURATED": "bucket of validated data",
     "MLOPS_BUCKET_FEATURES": "bucket of features",
     "MLOPS_BUCKET_ARTIFACTS": "bucket of artifacts and of the loop's own records",
-    "MLOPS_STREAM": "name of the Kinesis stream with events",
+    "MLOPS_STREAM": "name of the stream or topic with events",
     "MLFLOW_TRACKING_URI": "address of the MLflow server",
     "AWS_REGION": "AWS region",
     "MLOPS_STATE": "folder for scratch files",
 }
+
+_OPEN = (
+    *("MLOPS_SERVING_URL", "MLOPS_MODEL_NAME", "MLOPS_PII_SALT_SECRET"),
+    *(
+        "MLOPS_STREAM_PROTOCOL",
+        "MLOPS_STREAM_ENDPOINT",
+        "MLOPS_STREAM_AUTH",
+        "MLOPS_STREAM_USERNAME",
+        "MLOPS_STREAM_CA",
+    ),
+)
+"""Further settings that are no secrets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +53,23 @@ class Settings:
     serving_url: str | None = None
     """Address of the recommender; without one a deployment ends with the alias."""
     admin_token: str | None = None
-    """Lets the recommender reload at once instead of at its next poll."""
+    """Lets the recommender reload at once instead of at its next poll, and is a key to it where it has a login."""
     pii_salt: str | None = None
-    """Salt of masked values. Where S3 is AWS's own it must be given; else one is kept in `state`."""
+    """Salt of masked values. Where S3 is AWS's own it must be given, itself or as MLOPS_PII_SALT_SECRET, the ARN of a
+    secret of AWS Secrets Manager; else one is kept in `state`."""
     model_name: str = "recommender"
     """Name of the registered model."""
+    broker: Broker = field(default_factory=Broker)
+    """Whom the stream is reached through; from the variables MLOPS_STREAM_*."""
+    release: Release | None = None
+    """How a new version takes over; without it at once."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
         """Read the settings.
 
         Raises:
-            InputError: with every variable that is missing.
+            InputError: with every variable that is missing, or wrong.
         """
         values = os.environ if environment is None else environment
         missing = [f"  {name}  {what}" for name, what in _REQUIRED.items() if not values.get(name)]
@@ -57,6 +78,10 @@ class Settings:
                 "These environment variables are not set:\n" + "\n".join(missing) + "\nThey are outputs of the "
                 "platform's stack: `pulumi stack output --json` shows them."
             )
+        try:
+            broker = Broker.from_environment(values)
+        except BrokerError as error:
+            raise InputError(str(error)) from None
         return cls(
             bucket_raw=values["MLOPS_BUCKET_RAW"],
             bucket_curated=values["MLOPS_BUCKET_CURATED"],
@@ -69,6 +94,46 @@ class Settings:
             endpoint_url=values.get("AWS_ENDPOINT_URL") or None,
             serving_url=(values.get("MLOPS_SERVING_URL") or "").rstrip("/") or None,
             admin_token=values.get("MLOPS_ADMIN_TOKEN") or None,
-            pii_salt=values.get("MLOPS_PII_SALT") or None,
+            pii_salt=values.get("MLOPS_PII_SALT") or _stored(values.get("MLOPS_PII_SALT_SECRET"), values["AWS_REGION"]),
             model_name=values.get("MLOPS_MODEL_NAME") or "recommender",
+            broker=broker,
+            release=_release(values.get(VARIABLE) or ""),
         )
+
+
+def _stored(secret: str | None, region: str) -> str | None:
+    """The value of a secret of AWS Secrets Manager. SageMaker shows a job's variables to whoever may describe it, so
+    that they name secrets and hold none."""
+    if not secret:
+        return None
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        found = boto3.client("secretsmanager", region_name=region).get_secret_value(SecretId=secret)
+    except (BotoCoreError, ClientError) as error:
+        raise InputError(f"MLOPS_PII_SALT_SECRET names {secret}, which cannot be read: {error}") from None
+    return str(found["SecretString"])
+
+
+def to_hand_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings that a rendered pipeline gives its steps: those that are set, and none that is secret.
+
+    Raises:
+        InputError: with every variable that is missing.
+    """
+    wanted = _REQUIRED.keys() - {"MLOPS_STATE"}
+    missing = [f"  {name}  {_REQUIRED[name]}" for name in sorted(wanted) if not environment.get(name)]
+    if missing:
+        raise InputError("A pipeline's steps need these environment variables, set here:\n" + "\n".join(missing))
+    return {name: environment[name] for name in sorted({*wanted, *_OPEN}) if environment.get(name)}
+
+
+def _release(text: str) -> Release | None:
+    try:
+        return Release.model_validate_json(text) if text else None
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, issue['loc'])) or 'all of it'}: {issue['msg']}" for issue in error.errors()]
+        raise InputError(
+            f"{VARIABLE} is not the section release of a stack file as JSON:\n" + "\n".join(lines)
+        ) from None

@@ -1,27 +1,24 @@
-"""Events on Kinesis: written by the recommender and the generator, read by ingest from where it stopped.
+"""Events on the stream: written by the recommender and the generator, read by ingest from where it stopped.
 
-A stream is for what trickles in. Bulk goes through files: the emulated stream's cost grows with the square of the
-records in a shard.
+What carries them is the platform's choice, and each carrier has a file of its own: Kinesis, Kafka, Pulsar. A position
+is kept for each part of the stream (shard, partition), with the lake and not with the broker: it moves once what was
+read is in the lake, so that a run that dies loses nothing and its repetition writes the same batch.
+
+A stream is for what trickles in. Bulk goes through files.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pipelines.errors import ServiceError
-from pipelines.lake import client
 from pipelines.quarantine import Quarantine
 from pipelines.schema import REQUIRED
 from pipelines.settings import Settings
 
-_PUT_LIMIT = 500
-"""Records that PutRecords takes at once."""
-_READ_LIMIT = 10_000
-"""Records that GetRecords gives at once."""
 FIELDS = ("event_id", *REQUIRED["events"])
 
 
@@ -32,45 +29,46 @@ class Read:
     events: pa.Table
     """Strings, as in a CSV file."""
     positions: dict[str, str]
-    """Last sequence number by shard: where the next read starts."""
+    """Where the next read starts, by part of the stream: its last record that was read."""
     span: str
-    """The sequence numbers read, for lineage; empty where nothing was new."""
+    """The records read, for lineage; empty where nothing was new."""
     records: int = 0
     """How many; each is among the events or in quarantine."""
 
 
-class Stream:
-    """One Kinesis stream."""
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What one part of the stream held after its position."""
+
+    part: str
+    """Shard or partition, by a name that no other stream's has."""
+    records: list[bytes]
+    first: str
+    last: str
+    """Positions of the first and the last record; empty where there is none."""
+
+
+class Stream(ABC):
+    """One stream of events."""
 
     def __init__(self, settings: Settings) -> None:
         self.name = settings.stream
-        self._client = client("kinesis", settings)
 
+    @abstractmethod
     def put(self, events: Iterable[Mapping[str, object]]) -> int:
         """Send events, a user's in order; returns how many.
 
         Raises:
-            ServiceError: the stream is missing, or throttles for good.
+            ServiceError: the stream is missing, or does not take them.
         """
-        records: list[dict[str, object]] = [
-            {"Data": json.dumps(event, default=str, ensure_ascii=False).encode(), "PartitionKey": str(event["user_id"])}
-            for event in events
-        ]
-        for start in range(0, len(records), _PUT_LIMIT):
-            self._put(records[start : start + _PUT_LIMIT])
-        return len(records)
 
-    def _put(self, records: list[dict[str, object]]) -> None:
-        for _ in range(5):
-            answer = self._call("put_records", StreamName=self.name, Records=records)
-            if not answer["FailedRecordCount"]:
-                return
-            records = [
-                record for record, result in zip(records, answer["Records"], strict=True) if "ErrorCode" in result
-            ]
-        raise ServiceError(
-            f"Stream {self.name} did not take {len(records)} records: it throttles. Give it more shards."
-        )
+    @abstractmethod
+    def take(self, positions: Mapping[str, str]) -> list[Taken]:
+        """What lies after the positions and was there when the reading began, part by part.
+
+        Raises:
+            ServiceError: the stream is missing or does not answer.
+        """
 
     def read(self, positions: Mapping[str, str], bad: Quarantine) -> Read:
         """Everything after the positions; records that are no event go to quarantine.
@@ -78,48 +76,46 @@ class Stream:
         Raises:
             ServiceError: the stream is missing or does not answer.
         """
-        rows: list[dict[str, str | None]] = []
-        reached = dict(positions)
-        spans, count = [], 0
-        for shard in self._shards():
-            records = self._records(shard, positions.get(shard))
-            if records:
-                first, last = records[0]["SequenceNumber"], records[-1]["SequenceNumber"]
-                reached[shard] = last
-                spans.append(f"{shard}:{first}-{last}")
-            count += len(records)
-            rows += [found for record in records if (found := row(record["Data"], bad)) is not None]
+        taken = [part for part in self.take(positions) if part.records]
+        rows = [found for part in taken for data in part.records if (found := row(data, bad)) is not None]
         columns = {name: pa.array([found[name] for found in rows], pa.string()) for name in FIELDS}
-        return Read(events=pa.table(columns), positions=reached, span=" ".join(spans), records=count)
-
-    def _shards(self) -> list[str]:
-        answer = self._call("list_shards", StreamName=self.name)
-        return sorted(shard["ShardId"] for shard in answer["Shards"])
-
-    def _records(self, shard: str, after: str | None) -> list[Any]:
-        start = (
-            {"ShardIteratorType": "TRIM_HORIZON"}
-            if after is None
-            else {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
+        return Read(
+            events=pa.table(columns),
+            positions={**positions, **{part.part: part.last for part in taken}},
+            span=" ".join(f"{part.part}:{part.first}-{part.last}" for part in taken),
+            records=sum(len(part.records) for part in taken),
         )
-        iterator = self._call("get_shard_iterator", StreamName=self.name, ShardId=shard, **start)["ShardIterator"]
-        records: list[Any] = []
-        while iterator:
-            answer = self._call("get_records", ShardIterator=iterator, Limit=_READ_LIMIT)
-            records += answer["Records"]
-            iterator = answer.get("NextShardIterator")
-            # A shard's end is reached when nothing is behind; an empty answer alone does not say so.
-            if not answer["Records"] and not answer.get("MillisBehindLatest"):
-                break
-        return records
 
-    def _call(self, operation: str, **arguments: object) -> Any:
-        try:
-            return getattr(self._client, operation)(**arguments)
-        except ClientError as error:
-            raise ServiceError(f"Stream {self.name}: {operation} is refused: {error}") from None
-        except BotoCoreError as error:
-            raise ServiceError(f"Stream {self.name}: {operation} is not answered: {error}") from None
+
+def open_stream(settings: Settings) -> Stream:
+    """The stream that the settings name, whatever carries it.
+
+    Raises:
+        ServiceError: its client is not installed here.
+    """
+    protocol = settings.broker.protocol
+    try:
+        if protocol == "kafka":
+            from pipelines.stream_kafka import KafkaStream
+
+            return KafkaStream(settings)
+        if protocol == "pulsar":
+            from pipelines.stream_pulsar import PulsarStream
+
+            return PulsarStream(settings)
+    except ImportError as error:
+        raise ServiceError(
+            f"The stream is one of {protocol}, and this image lacks its client ({error.name}): build it with the "
+            f"group {protocol} (`--build-arg STREAMS={protocol}`)."
+        ) from None
+    from pipelines.stream_kinesis import KinesisStream
+
+    return KinesisStream(settings)
+
+
+def encoded(event: Mapping[str, object]) -> tuple[str, bytes]:
+    """A record's key, which keeps a user's events in order, and the record."""
+    return str(event["user_id"]), json.dumps(event, default=str, ensure_ascii=False).encode()
 
 
 def row(data: bytes, bad: Quarantine) -> dict[str, str | None] | None:

@@ -72,6 +72,20 @@ class KinesisStream:
         return [record for record, result in results if result.get("ErrorCode")]
 
 
+def open_stream(settings: Settings) -> Stream:
+    """The stream that the settings name, whatever it speaks."""
+    broker, name = settings.broker, settings.stream or ""
+    if broker.protocol == "kafka":
+        from recommender.kafka_events import KafkaStream
+
+        return KafkaStream(broker, name, settings.region)
+    if broker.protocol == "pulsar":
+        from recommender.pulsar_events import PulsarStream
+
+        return PulsarStream(broker, name)
+    return KinesisStream(settings)
+
+
 class Writer:
     """The queue and its one writer."""
 

@@ -253,7 +253,7 @@ def test_a_model_with_gpus_goes_where_gpus_are_and_tolerates_their_taint() -> No
     [
         ({"serving": {"models": [{**MODELS[0], "node_group": "gone"}]}}, "model model-1 goes to node group gone"),
         ({"serving": {"node_group": "gone", "models": MODELS[:1]}}, "allowed: models, system"),
-        ({"serving": {"recommender": {"node_group": "gone"}}}, "the recommender goes to node group gone"),
+        ({"workloads": {"recommender": {"node_group": "gone"}}}, "the recommender goes to node group gone"),
         ({"ml_platform": {"node_group": "gone"}}, "MLflow goes to node group gone"),
         (
             {"serving": {"models": [{**MODELS[0], "gpus": 1, "node_group": "models"}]}},

@@ -1,5 +1,6 @@
 """The reference workload in the cloud: as whom its parts run, what they may do, and when they take requests."""
 
+import json
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ NAME = "serving-workload"
 
 def dev(**settings: Any) -> Graph:
     """The platform of tier dev with differences in the workload's settings."""
-    return platform("dev", {"serving": {"recommender": settings}}) if settings else tier_graph("dev")
+    return platform("dev", {"workloads": {"recommender": settings}}) if settings else tier_graph("dev")
 
 
 def pod(graph: Graph, part: str) -> dict[str, Any]:
@@ -60,19 +61,32 @@ def test_a_plan_says_where_each_part_runs_and_as_whom() -> None:
     assert rows["mlflow/mlflow"].role == "ml-platform-identity-role"
 
 
-def test_the_recommender_reads_models_and_writes_events_and_nothing_else() -> None:
+def test_the_recommender_reads_models_and_rules_writes_events_leaves_what_it_showed_and_does_nothing_else() -> None:
     graph = dev()
     outputs = graph.stack_outputs
     granted = allowed(graph, "recommender")
-    artifacts = f"arn:aws:s3:::{outputs['buckets']['artifacts']}"
-    assert {action for action, _ in granted if action.startswith("s3:")} == {
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3:GetBucketLocation",
+    artifacts, raw = (f"arn:aws:s3:::{outputs['buckets'][zone]}" for zone in ("artifacts", "raw"))
+    assert {(action, arn) for action, arn in granted if action.startswith("s3:")} == {
+        ("s3:GetObject", f"{artifacts}/mlflow/*"),
+        ("s3:GetObject", f"{artifacts}/serving/*"),
+        ("s3:ListBucket", artifacts),
+        ("s3:GetBucketLocation", artifacts),
+        ("s3:PutObject", f"{raw}/delivered/recommender/*"),
+        ("s3:AbortMultipartUpload", f"{raw}/delivered/recommender/*"),
     }
-    assert ("s3:GetObject", f"{artifacts}/mlflow/*") in granted
+    assert "kms:GenerateDataKey" in {action for action, _ in granted}
     assert "kinesis:PutRecords" in {action for action, _ in granted}
     assert "kinesis:GetRecords" not in {action for action, _ in granted}
+    assert variables(graph, "recommender")["MLOPS_BUCKET_RAW"] == outputs["buckets"]["raw"]
+    assert variables(graph, "recommender")["MLOPS_BUCKET_ARTIFACTS"] == outputs["buckets"]["artifacts"]
+
+
+def test_how_a_new_model_takes_over_reaches_both_parts_whole() -> None:
+    graph = dev(release={"strategy": "canary", "significance": 0.01})
+    for part in PARTS:
+        told = json.loads(variables(graph, part)["MLOPS_RELEASE"])
+        assert (told["strategy"], told["significance"]) == ("canary", 0.01)
+    assert json.loads(variables(dev(), "pipelines")["MLOPS_RELEASE"])["strategy"] == "rolling"
 
 
 def test_the_loop_reads_events_and_can_erase_a_person_from_every_zone_of_the_lake() -> None:
@@ -146,21 +160,37 @@ def test_several_replicas_lie_apart_and_are_not_drained_together() -> None:
     assert not [node for node in graph if node.name == f"{NAME}-autoscaler"]
 
 
-def test_without_a_kinesis_stream_it_answers_and_takes_no_events() -> None:
-    graph = platform("dev", {"data_pipeline": {"kind": "kafka"}})
+def test_without_a_stream_it_answers_and_takes_no_events() -> None:
+    graph = platform("dev", {"data_pipeline": None})
     assert "MLOPS_STREAM" not in variables(graph, "recommender")
     assert not [node for node in graph if node.name.startswith(f"{NAME}-pipelines")]
 
 
+def test_the_loop_reads_whatever_the_data_pipeline_is() -> None:
+    graph = platform("dev", {"data_pipeline": {"kind": "kafka"}})
+    loop = variables(graph, "pipelines")
+    assert (loop["MLOPS_STREAM_PROTOCOL"], loop["MLOPS_STREAM"]) == ("kafka", "events")
+    assert loop["MLOPS_STREAM_ENDPOINT"] == graph.stack_outputs["streamEndpoint"]
+    assert "kafka-cluster:ReadData" in {action for action, _ in allowed(graph, "pipelines")}
+    assert "kafka-cluster:ReadData" not in {action for action, _ in allowed(graph, "recommender")}
+    ports = only(graph, NETWORK_POLICY, f"{NAME}-pipelines-network-policy").inputs["spec"]["egress"]
+    assert 9098 in {port["port"] for rule in ports for port in rule["ports"]}
+
+
+def test_a_stack_file_of_before_is_told_where_the_setting_has_gone() -> None:
+    with pytest.raises(Exception, match=r"Move it, as it is, to workloads\.recommender"):
+        platform("dev", {"serving": {"recommender": {"cpu": "1"}}})
+
+
 def test_without_a_model_registry_or_on_request_there_is_none() -> None:
-    for override in ({"ml_platform": None}, {"serving": {"recommender": None}}):
+    for override in ({"ml_platform": None}, {"workloads": {"recommender": None}}):
         graph = platform("dev", override)
         assert not [node for node in graph if node.name.startswith(NAME)]
         assert "recommenderUrl" not in graph.stack_outputs
 
 
 def test_a_registry_without_its_repositories_is_refused_with_what_to_do() -> None:
-    with pytest.raises(Exception, match=r"registry\.repositories lacks pipelines; add it there, or set serving\.rec"):
+    with pytest.raises(Exception, match=r"registry\.repositories lacks pipelines; add it there, or set it to null"):
         platform("dev", {"registry": {"repositories": ["recommender"]}})
 
 

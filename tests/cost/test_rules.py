@@ -579,6 +579,18 @@ USED: list[tuple[str, str, dict[str, Any], UsageConfig, dict[str, float]]] = [
         {"Studio application of a user, ml.t3.medium": 5.0},
     ),
     (
+        "a Studio space",
+        "aws:sagemaker/space:Space",
+        {
+            "spaceSettings": {
+                "jupyterLabAppSettings": {"defaultResourceSpec": {"instanceType": "ml.m5.xlarge"}},
+                "spaceStorageSettings": {"ebsStorageSettings": {"ebsVolumeSizeInGb": 100}},
+            }
+        },
+        used(compute={"notebook_hours": 100}),
+        {"Studio application of a space, ml.m5.xlarge": 23.0, "volume of a space, 100 GB": 14.0},
+    ),
+    (
         "home directories",
         "aws:sagemaker/domain:Domain",
         {},

@@ -49,8 +49,8 @@ def test_functions_in_a_network_hold_it_for_long_and_nothing_shortens_that() -> 
 def test_the_home_of_a_sagemaker_domain_holds_the_network_unless_it_goes_along(
     inputs: dict[str, Any], verdict: str
 ) -> None:
-    [obstacle] = found(resource("aws:sagemaker/domain:Domain", "studio", inputs)).values()
-    assert obstacle.verdict == verdict
+    rows = found(resource("aws:sagemaker/domain:Domain", "studio", inputs)).values()
+    assert [row.verdict for row in rows if "file system" in row.what] == [verdict]
 
 
 def test_protected_and_full_resources_stop_the_destroy_and_are_named_first() -> None:

@@ -15,6 +15,7 @@ from components.base.component import Component
 from components.base.identity import Egress, Statement
 from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.kafka.arguments import (
     grow_at_percent,
@@ -126,7 +127,11 @@ class Kafka(Component[DataPipelineOutputs]):
                 endpoint=cluster.bootstrap_brokers_sasl_iam,
                 produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
                 consume_statements=consume(cluster.arn),
-                egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=(IAM_PORT,)),),
+                egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=(IAM_PORT,), group=group.id),),
+                # A serverless one has no brokers to be looked after.
+                watched=()
+                if isinstance(brokers, ServerlessBrokers)
+                else (Watched(what="kafka", namespace="AWS/Kafka", dimensions={"Cluster Name": cluster.cluster_name}),),
             )
         )
 

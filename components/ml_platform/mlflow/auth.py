@@ -14,7 +14,13 @@ from pydantic import Field
 
 from components.base.identity import Statement, policy_document
 from components.cluster import ClusterOutputs
-from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, generated_secret, stored_secret
+from components.kubernetes.objects import (
+    CONTAINER_SECURITY,
+    OUT_OF_ENDPOINTS,
+    from_secret,
+    generated_secret,
+    stored_secret,
+)
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
 from mlops.core.fields.aws import KeyArn, SecretArn
@@ -111,11 +117,6 @@ class AuthParts:
     mounts: tuple[dict[str, object], ...] = ()
     open_metrics: bool = True
     """Whether `/metrics` answers without credentials."""
-
-
-def from_secret(variable: str, secret: pulumi.Input[str], key: str) -> dict[str, object]:
-    """An environment variable whose value is a key of a Secret."""
-    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ and three more controllers to run. Models are reached inside the cluster only: K
 """
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
-from components.data_pipeline import DataPipelineOutputs
+from components.base.workload import Shape
 from components.foundation import Foundation
+from components.kubernetes.host import ClusterHost
 from components.kubernetes.objects import (
     SERVING_ALLOWED,
     custom_object,
@@ -26,20 +27,13 @@ from components.kubernetes.objects import (
     to_services,
 )
 from components.ml_platform import MlPlatformOutputs
-from components.serving import ModelConfig, ServingConfig, ServingOutputs
-from components.serving.kubernetes import kserve, places
+from components.serving import ModelConfig, Served, ServingConfig, ServingOutputs
+from components.serving.kubernetes import kserve, language, places
 from components.serving.kubernetes.charts import KServe, KServeArgs
-from components.workloads.recommender import (
-    REPOSITORIES,
-    Recommender,
-    RecommenderArgs,
-    RecommenderConfig,
-    RecommenderOutputs,
-)
 from mlops.core.config import Card
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import KeyArn
-from mlops.core.fields.kubernetes import GroupName, ImageTag
+from mlops.core.fields.kubernetes import GroupName, ImageTag, ShortName
 from mlops.core.module import Need, StackFacts
 
 
@@ -55,6 +49,7 @@ class KubernetesServingConfig(ServingConfig):
         trade_offs="Standard is plain Deployments and never scales to zero; Knative does, and brings Istio with it",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
 
     mode: kserve.Mode = "Standard"
     """Standard: Deployments, scaled by CPU or memory, at least one replica. Knative: scaled by requests, down to
@@ -73,14 +68,14 @@ class KubernetesServingConfig(ServingConfig):
     mlserver_tag: ImageTag = "1.7.1"
     """Version of MLServer, which serves format mlflow. It loads models with MLflow 2.22; what newer versions of MLflow
     alone can read (skops) needs another server."""
+    language_models: dict[ShortName, language.LanguageModelConfig] = Field(default={}, max_length=100)
+    """Model -> how vLLM runs it: models of format huggingface that generate text. They answer as OpenAI's API does."""
     storage_key_arns: Annotated[tuple[KeyArn, ...], Unique(most=50)] = ()
     """KMS keys of foreign buckets that models lie in. The platform's own bucket needs none; a foreign one that is
     encrypted with a key of its own cannot be read without it."""
     node_group: GroupName | None = None
     """Node group that models run on unless they name another, taints or not. Null leaves them to any node without
     taints, and models with GPUs always to nodes that have some."""
-    recommender: RecommenderConfig | None = None
-    """The reference workload: a recommender and the loop that trains its model; null deploys neither."""
 
     @property
     def scaling(self) -> kserve.Scaling:
@@ -137,6 +132,12 @@ class KubernetesServingConfig(ServingConfig):
         return self
 
     @model_validator(mode="after")
+    def _language_models_can_be_run(self) -> "KubernetesServingConfig":
+        if wrong := [*language.problems(self.models, self.language_models)]:
+            raise ValueError("\n".join(wrong))
+        return self
+
+    @model_validator(mode="after")
     def _rights_fit_into_a_role(self) -> "KubernetesServingConfig":
         length = kserve.policy_length(self.models, self.storage_key_arns)
         if length > kserve.MOST_POLICY:
@@ -152,9 +153,11 @@ class KubernetesServingConfig(ServingConfig):
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """GPU models need nodes with GPUs, and whatever names a node group one that is there."""
-        groups = {model.name: self.group_of(model) for model in self.models}
-        recommender = self.recommender.node_group if self.recommender else None
-        return places.conflicts(self.models, groups, recommender, stack)
+        return places.conflicts(self.models, {model.name: self.group_of(model) for model in self.models}, stack)
+
+    def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
+        """A container runs on any node group that is there."""
+        return stack.misplaced(what, shape.node_group)
 
     def build(
         self,
@@ -165,25 +168,6 @@ class KubernetesServingConfig(ServingConfig):
     ) -> Component[ServingOutputs]:
         """Make KServe and an endpoint for each model."""
         return KubernetesServing(name, self, foundation, opts)
-
-    @property
-    def repositories(self) -> tuple[str, ...]:
-        """Those of the reference workload."""
-        return REPOSITORIES if self.recommender else ()
-
-    def build_workload(
-        self,
-        name: str,
-        foundation: Foundation,
-        ml_platform: MlPlatformOutputs | None,
-        stream: DataPipelineOutputs | None,
-        opts: pulumi.ResourceOptions,
-    ) -> Component[RecommenderOutputs] | None:
-        """Make the recommender and its loop, where there is a registry that the model can lie in."""
-        if self.recommender is None or ml_platform is None:
-            return None
-        args = RecommenderArgs(foundation=foundation, ml_platform=ml_platform, stream=stream)
-        return Recommender(name, self.recommender, args, opts)
 
 
 class KubernetesServing(Component[ServingOutputs]):
@@ -231,6 +215,7 @@ class KubernetesServing(Component[ServingOutputs]):
                 endpoints={model.name: self._endpoint(model) for model in config.models},
                 protocol=kserve.PROTOCOL,
                 egress=(to_services(foundation.network, kserve.SERVICE_PORTS),),
+                host=ClusterHost(foundation),
             )
         )
 
@@ -241,20 +226,24 @@ class KubernetesServing(Component[ServingOutputs]):
             selector=selector,
             grants=grants,
             ingress_ports=kserve.POD_PORTS[self._config.mode],
-            ingress_from=from_namespaces(SERVING_ALLOWED),
+            ingress_from=from_namespaces(SERVING_ALLOWED, *self._foundation.scrapers),
             opts=self.child,
         )
 
     def _endpoint(self, model: ModelConfig) -> pulumi.Output[str]:
         stable = self._inference_service(model, model.name, model.storage_uri)
         if model.canary_percent is None or model.canary_storage_uri is None:
-            return kserve.base_url(pulumi.Output.concat(stable, "-predictor"), self._namespace)
+            base = kserve.base_url(pulumi.Output.concat(stable, "-predictor"), self._namespace)
+            return pulumi.Output.concat(base, language.PATH) if model.name in self._config.language_models else base
         canary = self._inference_service(model, f"{model.name}-canary", model.canary_storage_uri)
         return self._split(model, model.canary_percent, stable, canary)
 
     def _inference_service(self, model: ModelConfig, service: str, uri: str) -> pulumi.Output[str]:
         config = self._config
         spec = kserve.predictor(model, self._location(uri), self._account, config.scaling, self._place(model))
+        if tongue := config.language_models.get(model.name):
+            served: Any = spec["model"]
+            spec["model"] = {**served, "args": language.arguments(tongue)}
         if model.min_replicas > 1:
             spec["topologySpreadConstraints"] = [kserve.spread(service)]
         if model.min_replicas > 1 and config.mode == "Standard":
@@ -302,7 +291,7 @@ class KubernetesServing(Component[ServingOutputs]):
                 "name": physical,
                 "namespace": self._namespace,
                 "labels": kserve.VISIBILITY,
-                "annotations": kserve.annotations(self._config.mode, scales=scales),
+                "annotations": {**kserve.annotations(self._config.mode, scales=scales), **self._announced()},
             },
             spec=spec,
             opts=self.child_with(
@@ -310,6 +299,10 @@ class KubernetesServing(Component[ServingOutputs]):
             ),
         )
         return name_of(made)
+
+    def _announced(self) -> dict[str, str]:
+        """Where somebody scrapes, KServe announces the metrics of its model servers on their pods."""
+        return kserve.ANNOUNCED if self._foundation.scrapers else {}
 
     def _place(self, model: ModelConfig) -> dict[str, object]:
         return self._foundation.cluster.places.of(self._config.group_of(model))

@@ -6,14 +6,11 @@ from components.serving import ModelConfig
 from mlops.core.module import StackFacts
 
 
-def conflicts(
-    models: Sequence[ModelConfig], groups: Mapping[str, str | None], recommender: str | None, stack: StackFacts
-) -> tuple[str, ...]:
-    """Why models or the recommender would find no node, one sentence each.
+def conflicts(models: Sequence[ModelConfig], groups: Mapping[str, str | None], stack: StackFacts) -> tuple[str, ...]:
+    """Why models would find no node, one sentence each.
 
     Args:
         groups: node group by model; None leaves it to the scheduler.
-        recommender: node group of the reference workload.
     """
     wrong: list[str] = []
     with_gpus = [model.name for model in models if model.gpus]
@@ -24,4 +21,4 @@ def conflicts(
         )
     for model in models:
         wrong += stack.misplaced(f"model {model.name}", groups[model.name], gpus=model.gpus > 0)
-    return (*wrong, *stack.misplaced("the recommender", recommender))
+    return tuple(wrong)

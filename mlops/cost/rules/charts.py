@@ -20,6 +20,13 @@ class Defaults:
     """Values with the type of a Service that is `LoadBalancer` by default."""
     volumes: Mapping[str, int] | None = None
     """Values with the size of a volume, and that size in GiB."""
+    replicas: Mapping[str, int] | None = None
+    """Servers of each part of a chart that have such volumes, unless its `replicaCount` says otherwise."""
+
+    def copies(self, path: str) -> tuple[str, int]:
+        """Where the number of volumes of a path is said, and the number where it is not."""
+        part = path.partition(".")[0]
+        return f"{part}.replicaCount", (self.replicas or {}).get(part, 1)
 
 
 _NOTHING = Defaults()
@@ -31,12 +38,17 @@ _KNOWN: dict[str, Defaults] = {
             "cert-manager",
             "cluster-autoscaler",
             "external-secrets",
+            "flink-kubernetes-operator",
             "istiod",
             "knative-operator",
             "kserve-crd",
             "kserve-resources",
             "kserve-runtime-configs",
             "nvidia-device-plugin",
+            # datadog: by the node, `monitoring.datadog`.
+            "datadog",
+            "fluent-bit",
+            "prometheus-yet-another-cloudwatch-exporter",
             # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
             "kube-prometheus-stack",
             "prometheus-operator-crds",
@@ -48,8 +60,21 @@ _KNOWN: dict[str, Defaults] = {
     # istio 1.30.3, gateway/values.yaml.
     "gateway": Defaults(balancers=("service.type",)),
     "ingress-nginx": Defaults(balancers=("controller.service.type",)),
-    "seldon-core-v2-setup": Defaults(balancers=("scheduler.service.type",)),
+    # A pool of several servers has a volume of models each; one is counted.
+    "seldon-core-v2-setup": Defaults(
+        balancers=("scheduler.service.type",),
+        volumes={"scheduler.resources.storage": 1, "serverConfig.mlserver.modelVolumeStorage": 1},
+    ),
     "seldon-core-v2-runtime": Defaults(balancers=("scheduler.serviceType", "envoy.serviceType")),
+    # apache/pulsar-helm-chart pulsar-4.7.0, values.yaml.
+    "pulsar": Defaults(
+        volumes={
+            "zookeeper.volumes.data.size": 20,
+            "bookkeeper.volumes.journal.size": 10,
+            "bookkeeper.volumes.ledgers.size": 50,
+        },
+        replicas={"zookeeper": 3, "bookkeeper": 4},
+    ),
     "vault": Defaults(volumes={"server.dataStorage.size": 10}),
 }
 

@@ -50,7 +50,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:eks/podIdentityAssociation:PodIdentityAssociation",
         "aws:ec2/keyPair:KeyPair",
     ),
-    "add-ons of EKS itself are free; their pods run on nodes": ("aws:eks/addon:Addon",),
     "tags are free": (
         "aws:autoscaling/tag:Tag",
         "aws:ec2/tag:Tag",
@@ -154,6 +153,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:route53/record:Record",
         "aws:servicediscovery/service:Service",
         "aws:redshiftserverless/namespace:Namespace",
+        "aws:redshiftserverless/usageLimit:UsageLimit",
         "aws:sagemaker/endpointConfiguration:EndpointConfiguration",
     ),
     _GROUPING: (
@@ -170,6 +170,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:glue/schema:Schema",
         "aws:glue/registry:Registry",
         "aws:glue/securityConfiguration:SecurityConfiguration",
+        "aws:glue/dataCatalogEncryptionSettings:DataCatalogEncryptionSettings",
         "aws:athena/namedQuery:NamedQuery",
         "aws:backup/framework:Framework",
     ),

@@ -10,6 +10,8 @@ FEATURE_GROUP = "aws:sagemaker/featureGroup:FeatureGroup"
 PIPELINE = "aws:sagemaker/pipeline:Pipeline"
 SCHEDULE = "aws:sagemaker/monitoringSchedule:MonitoringSchedule"
 DOMAIN = "aws:sagemaker/domain:Domain"
+USER = "aws:sagemaker/userProfile:UserProfile"
+SPACE = "aws:sagemaker/space:Space"
 _JOBS = (PIPELINE, SCHEDULE)
 
 STUDIO_TYPE = "ml.t3.medium"
@@ -21,11 +23,13 @@ JOB_TYPE = "ml.m5.xlarge"
 def endpoint(node: Node, context: Context) -> Iterator[Item]:
     """Instances behind the endpoint, by its configuration."""
     config = context.behind(node, "endpointConfigName", ENDPOINT_CONFIG)
-    variants = config.at("productionVariants") if config else ()
+    variants = [*config.at("productionVariants"), *config.at("shadowProductionVariants")] if config else []
     for variant in variants:
         if variant.at("serverlessConfig"):
             seconds = context.figure("requests.functions") * context.figure("requests.function_ms") / 1000
-            yield used("serverless inference", ("sagemaker", "serverless_inference_2gb"), seconds)
+            # Its price follows the memory, as the pricing page has it.
+            memory = variant.at("serverlessConfig.memorySizeInMb").number(2048)
+            yield used("serverless inference", ("sagemaker", "serverless_inference_2gb"), seconds * memory / 2048)
             continue
         count, name = variant.at("initialInstanceCount").number(1), variant.at("instanceType").text("unknown")
         yield hours(f"endpoint, {count} × {name}", ("sagemaker", name), count)
@@ -40,9 +44,24 @@ def notebook(node: Node, context: Context) -> Iterator[Item]:
 
 
 def user(node: Node, context: Context) -> Iterator[Item]:
-    """A user's Studio application while it runs."""
+    """A user's Studio application while it runs; those who have a space of their own work in that."""
+    owners = (context.behind(space, "ownershipSettings", USER) for space in context.of_type(SPACE))
+    if any(owner and owner.urn == node.urn for owner in owners):
+        return
     running = context.figure("compute.notebook_hours")
     yield used(f"Studio application of a user, {STUDIO_TYPE}", ("sagemaker", STUDIO_TYPE), running)
+
+
+def space(node: Node, context: Context) -> Iterator[Item]:
+    """Its application while it runs, and its volume as long as it is there."""
+    settings = node.at("spaceSettings")
+    editors = (
+        settings.at(f"{kind}AppSettings.defaultResourceSpec.instanceType") for kind in ("jupyterLab", "codeEditor")
+    )
+    name = next((text for one in editors if (text := one.text())), STUDIO_TYPE)
+    yield used(f"Studio application of a space, {name}", ("sagemaker", name), context.figure("compute.notebook_hours"))
+    gb = settings.at("spaceStorageSettings.ebsStorageSettings.ebsVolumeSizeInGb").number(5)
+    yield Item(label=f"volume of a space, {gb} GB", sku=("sagemaker", "notebook_volume"), quantity=gb)
 
 
 def domain(node: Node, context: Context) -> Iterator[Item]:
@@ -76,7 +95,8 @@ def tracking_server(node: Node, context: Context) -> Iterator[Item]:
 RULES: dict[str, Rule] = {
     "aws:sagemaker/endpoint:Endpoint": endpoint,
     "aws:sagemaker/notebookInstance:NotebookInstance": notebook,
-    "aws:sagemaker/userProfile:UserProfile": user,
+    USER: user,
+    SPACE: space,
     DOMAIN: domain,
     PIPELINE: jobs,
     SCHEDULE: jobs,

@@ -1,5 +1,6 @@
 """The API of a real process."""
 
+import json
 import os
 import re
 import signal
@@ -61,6 +62,15 @@ ODD = (
     b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [NaN], "data": [Infinity]}]}',
     b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [1], "data": ["\\ud800"]}]}',
     b'{"parameters": {"k": NaN}, "inputs": []}', b'{"id": "\\ud83d", "inputs": [1e400]}',
+    b"[" * 900 + b"]" * 900, b'{"a":' * 900 + b"1" + b"}" * 900, b'{"inputs": ' + b"[" * 300 + b"]" * 300 + b"}",
+    b'{"parameters": {"k": %s}, "inputs": []}' % (b"9" * 4_000), b'{"parameters": {"k": 1e308}, "inputs": []}',
+    b'{"user_id": "u", "user_id": 1, "product_id": "p", "event_type": "view"}', b"// comment\n{}", b"{'user_id': 'u'}",
+    '{"user_id": "u"}'.encode("utf-16"), '{"user_id": "ü"}'.encode("latin-1"), b"\xef\xbb\xbf{}",
+    b"\x00" * 50, b'"\x00"',
+    b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [-1], "data": []}]}',
+    b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [99999999999999999999], "data": []}]}',
+    b'{"inputs": [{"name": "user_id", "datatype": "BYTES", "shape": [1], "data": ["' + b"x" * 300 + b'"]}]}',
+    b'{"user_id": "", "product_id": "p", "event_type": "view"}', b"[" + b"1," * 1_000 + b"1]", b"{}" * 100,
 )  # fmt: skip
 
 
@@ -71,7 +81,9 @@ def test_no_body_is_too_odd_to_be_refused_properly(client: httpx.Client, path: s
         headers = {"Content-Type": declared} if declared else {}
         answer = client.post(path, content=body, headers=headers)
         assert 400 <= answer.status_code < 500, (path, body[:80], answer.status_code)
+        assert answer.headers["content-type"] == "application/json"
         assert answer.json().keys() <= {"detail", "error"}, body[:80]
+        json.loads(answer.text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
 def test_clients_that_do_not_say_that_they_send_json_are_answered(client: httpx.Client) -> None:

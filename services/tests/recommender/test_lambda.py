@@ -1,6 +1,7 @@
 """The application on Lambda: events in, answers out, nothing left for a background that is frozen."""
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -165,7 +166,7 @@ def test_the_image_speaks_lambdas_runtime_api_by_itself(runtime: RuntimeApi, sav
     runtime.invocations.put(event("GET", "/health"))
     runtime.invocations.put({"source": "aws.events"})
     runtime.invocations.put(event("GET", "/recommendations/ana", query="k=1"))
-    process = start(runtime, {"MLOPS_MODEL_PATH": str(saved)})
+    process = start(runtime, {"MLOPS_MODEL_PATH": str(saved), "MLOPS_LOGIN": "off"})
     try:
         posted = [runtime.posted.get(timeout=60) for _ in range(3)]
     finally:
@@ -186,3 +187,24 @@ def test_a_wrong_environment_is_told_to_lambda(runtime: RuntimeApi) -> None:
     assert process.wait(20) == 2
     assert path == "/2018-06-01/runtime/init/error"
     assert "set MLFLOW_TRACKING_URI" in body["errorMessage"]
+
+
+def test_a_function_is_reachable_from_outside_unless_somebody_says_otherwise(runtime: RuntimeApi, saved: Path) -> None:
+    process = start(runtime, {"MLOPS_MODEL_PATH": str(saved)})
+    _, body = runtime.posted.get(timeout=60)
+    assert process.wait(20) == 2
+    assert "MLOPS_LOGIN=off where something in front asks already" in body["errorMessage"]
+
+
+def test_who_asks_a_function_is_told_by_its_headers_and_limited_by_the_address_that_lambda_names(saved: Path) -> None:
+    variables = {"MLOPS_MODEL_PATH": str(saved), "MLOPS_EXPOSED": "true", "MLOPS_RATE_LIMIT": "1"}
+    entry = f"shop:visitor:{hashlib.sha256(b'opens').hexdigest()}"
+    made = Function(Settings.from_environment({**variables, "MLOPS_API_KEYS": entry}))
+    known = event("GET", "/recommendations/ana", headers={"Authorization": "Bearer opens"})
+    assert [made(known)["statusCode"] for _ in range(5)] == [200] * 5
+    stranger = event("GET", "/recommendations/ana")
+    assert [made(stranger)["statusCode"] for _ in range(3)] == [401, 401, 429]
+    stranger["requestContext"]["http"]["sourceIp"] = "198.51.100.7"
+    stranger["headers"]["x-forwarded-for"] = "203.0.113.1"
+    assert [made(stranger)["statusCode"] for _ in range(3)] == [401, 401, 429]
+    made.close()

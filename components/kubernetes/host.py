@@ -1,0 +1,205 @@
+"""Workloads on the cluster: a closed namespace for each application, a Deployment and an identity for each workload.
+
+They are deployed before there is an image: pods come once it is pushed.
+"""
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+
+from components.base.identity import Grant, Identity, IdentityArgs, network_policy, policy_document
+from components.base.workload import Application, Host, Room, Running, Workload
+from components.foundation import Foundation
+from components.kubernetes import pods
+from components.kubernetes.objects import (
+    SECRETS_ALLOWED,
+    SERVING_ALLOWED,
+    TRACKING_ALLOWED,
+    autoscaler,
+    disruption_budget,
+    from_namespaces,
+    generated_secret,
+    manifest,
+    name_of,
+    namespace,
+    service_account,
+    stored_secret,
+    to_services,
+)
+
+
+class ClusterHost(Host):
+    """The cluster, as what runs containers."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        self._foundation = foundation
+
+    def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:
+        """A namespace in which nothing reaches anything but AWS until a workload's grants say so."""
+        return ClusterRoom(name, application, self._foundation, opts)
+
+
+class ClusterRoom(Room):
+    """The namespace of one application."""
+
+    def __init__(
+        self, name: str, application: Application, foundation: Foundation, opts: pulumi.ResourceOptions
+    ) -> None:
+        self.name = name
+        self._application = application
+        self._foundation = foundation
+        self._opts = opts
+        labels = {
+            **(SERVING_ALLOWED if application.asks_models else {}),
+            **(TRACKING_ALLOWED if application.tracks else {}),
+            **(SECRETS_ALLOWED if application.stored else {}),
+        }
+        self._namespace = name_of(
+            namespace(
+                f"{name}-namespace",
+                application.name,
+                security="restricted",
+                labels=labels,
+                opts=self._opts_with(depends_on=list(foundation.cluster.ready)),
+            )
+        )
+        # Whatever else is started here, by hand or by a workflow without a workload's labels.
+        network_policy(
+            f"{name}-network-policy",
+            namespace=self._namespace,
+            selector={},
+            grants=(),
+            ingress_ports=(),
+            opts=opts,
+        )
+        self._secret = None
+        if application.generated:
+            self._secret = generated_secret(
+                name, application.secret, application.generated, namespace=self._namespace, opts=opts
+            )
+
+    def serve(self, workload: Workload) -> Running:
+        """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask models."""
+        clients = from_namespaces(SERVING_ALLOWED, *self._foundation.scrapers)
+        role_arn, deployment = self._deployment(workload, clients)
+        shape = workload.shape
+        if shape.most > shape.fewest:
+            autoscaler(
+                f"{self.name}-autoscaler",
+                self._metadata(workload),
+                name_of(deployment),
+                fewest=shape.fewest,
+                most=shape.most,
+                cpu_percent=shape.target_cpu_percent,
+                opts=self._opts,
+            )
+        if shape.fewest > 1:
+            disruption_budget(
+                f"{self.name}-disruption-budget",
+                self._metadata(workload),
+                pods.labels(self._application.name, workload),
+                opts=self._opts,
+            )
+        service = k8s.core.v1.Service(
+            f"{self.name}-service",
+            metadata=self._metadata(workload, pods.NOT_AWAITED),
+            spec=manifest(pods.service_spec(self._application.name, workload)),
+            opts=self._opts,
+        )
+        way = to_services(self._foundation.network, [workload.port])
+        return Running(
+            url=pulumi.Output.concat(
+                "http://", name_of(service), ".", self._namespace, f".svc.cluster.local:{workload.port}"
+            ),
+            role_arn=role_arn,
+            way=Grant(resource=workload.role, access="invoke", egress=(way,)),
+        )
+
+    def work(self, workload: Workload) -> pulumi.Output[str]:
+        """A Deployment of one pod, and a ConfigMap with what it is told, for what else does its work."""
+        k8s.core.v1.ConfigMap(
+            f"{self.name}-settings", metadata=self._metadata(workload), data=dict(workload.variables), opts=self._opts
+        )
+        role_arn, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
+        return role_arn
+
+    def _deployment(
+        self, workload: Workload, clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]"
+    ) -> "tuple[pulumi.Output[str], k8s.apps.v1.Deployment]":
+        """The ARN of its role, and the Deployment, closed but for its clients and its grants."""
+        named = f"{self.name}-{workload.role}"
+        identity = Identity(
+            f"{named}-identity",
+            IdentityArgs(
+                cluster=self._foundation.cluster,
+                namespace=self._namespace,
+                service_account=workload.shape.name,
+                grants=workload.grants,
+            ),
+            self._opts,
+        ).outputs
+        account = service_account(f"{named}-service-account", identity, namespace=self._namespace, opts=self._opts)
+        policy = network_policy(
+            f"{named}-network-policy",
+            namespace=self._namespace,
+            selector=pods.labels(self._application.name, workload),
+            grants=workload.grants,
+            ingress_ports=[workload.port],
+            ingress_from=clients,
+            opts=self._opts,
+        )
+        parts = pods.PodParts(
+            application=self._application.name,
+            service_account=account,
+            secrets={**self._generated(), **self._stored(workload)},
+            place=self._foundation.cluster.places.of(workload.shape.node_group),
+            # Where nobody watches, a worker's network lets in pods of its own namespace alone: no scraper is told of
+            # what it may not reach.
+            announced=not workload.shape.worker or bool(self._foundation.scrapers),
+        )
+        deployment = k8s.apps.v1.Deployment(
+            named,
+            metadata=self._metadata(workload, pods.NOT_AWAITED),
+            spec=manifest(pods.deployment_spec(self._application.name, workload, pods.template(workload, parts))),
+            # No data leads from a network policy to the pods that it closes.
+            opts=self._opts_with(depends_on=[policy]),
+        )
+        return identity.role_arn, deployment
+
+    def _generated(self) -> dict[str, tuple[pulumi.Input[str], str]]:
+        """Variable -> Secret and key, of what the cluster makes for the application."""
+        secret = self._secret
+        return {key: (secret, key) for key in self._application.generated} if secret is not None else {}
+
+    def _stored(self, workload: Workload) -> dict[str, tuple[pulumi.Input[str], str]]:
+        """Variable -> Secret and key, of what External Secrets fetches for the workload."""
+        if not workload.secrets:
+            return {}
+        cluster, named = self._foundation.cluster, f"{self.name}-{workload.role}-stored"
+        right = aws.iam.RolePolicy(
+            f"{named}-policy",
+            role=cluster.external_secrets_role,
+            policy=policy_document([right for secret in workload.secrets.values() for right in secret.read()]),
+            opts=self._opts,
+        )
+        secret = stored_secret(
+            named,
+            f"{workload.shape.name}-stored",
+            {variable: one.remote for variable, one in workload.secrets.items()},
+            store=cluster.secret_store,
+            namespace=self._namespace,
+            # External Secrets asks at once, and would be refused.
+            opts=self._opts_with(depends_on=[right]),
+        )
+        return {variable: (secret, variable) for variable in workload.secrets}
+
+    def _metadata(self, workload: Workload, annotations: dict[str, str] | None = None) -> "k8s.meta.v1.ObjectMetaArgs":
+        return k8s.meta.v1.ObjectMetaArgs(
+            name=workload.shape.name,
+            namespace=self._namespace,
+            labels=pods.labels(self._application.name, workload),
+            annotations=annotations,
+        )
+
+    def _opts_with(self, **options: object) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(**options))  # type: ignore[arg-type]
