@@ -40,8 +40,8 @@ def _program() -> None:
     options = pulumi.ResourceOptions(provider=kubernetes.Provider("there"))
     apps = kubernetes.core.v1.Namespace("apps", metadata={"name": "apps"}, opts=options)
     options = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=[apps]))
-    place = {"name": "settings", "namespace": "apps"}
-    kubernetes.core.v1.ConfigMap("settings", metadata=place, data={"a": "b"}, opts=options)
+    metadata = kubernetes.meta.v1.ObjectMetaArgs(name="settings", namespace="apps")
+    kubernetes.core.v1.ConfigMap("settings", metadata=metadata, data={"a": "b"}, opts=options)
 
 
 def test_the_provider_makes_them_with_our_mark_finds_them_unchanged_and_deletes_them(
