@@ -39,7 +39,7 @@ def main(environment: Path, modules: list[str]) -> None:
     prune(environment)
     for name in modules:
         for passed_over in load(name):
-            print(f"slim: {passed_over} leans on what this image was built without")
+            sys.stdout.write(f"slim: {passed_over} leans on what this image was built without\n")
 
 
 def prune(environment: Path) -> None:
