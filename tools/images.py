@@ -42,8 +42,10 @@ def main(arguments: Sequence[str]) -> int:
     tool = next((name for name in TOOLS if works(name)), None)
     if tool is None:
         there = [name for name in TOOLS if shutil.which(name)]
-        which = f"{', '.join(there)} does not answer (`{there[0]} info` says why)" if there else "none is on PATH"
-        return _ended(f"{', '.join(TOOLS)}: {which}, and one of them has to build the images.", 2)
+        which = f"none of {', '.join(TOOLS)} is on PATH"
+        if there:
+            which = f"of {', '.join(TOOLS)} only {', '.join(there)} is on PATH, and does not answer: `{there[0]} info`"
+        return _ended(f"{which}. One of them has to build the images.", 2)
     if given.load and not shutil.which(given.load):
         return _ended(f"--load {given.load} needs {given.load}, which is not on PATH.", 2)
     try:
