@@ -117,7 +117,7 @@ class Kinesis(Component[DataPipelineOutputs]):
         if config.delivery:
             source = Source(arn=stream.arn, statements=outputs.consume_statements, arguments=reading(stream.arn))
             delivery(name, config.delivery, foundation, source, self.child)
-        self.publish(outputs)
+        self.publish(config.registered(name, "events", foundation, outputs, self.child))
 
 
 def reading(stream_arn: pulumi.Output[str]) -> Callable[[pulumi.Output[str]], dict[str, object]]:

@@ -1,6 +1,17 @@
 """The types of AWS resources that the stand-in knows in detail. A new type costs one entry in one of these files."""
 
-from localcloud.catalogue import analytics, cluster, data, identity, network, operations, security, serving, storage
+from localcloud.catalogue import (
+    analytics,
+    cluster,
+    data,
+    identity,
+    network,
+    operations,
+    security,
+    serving,
+    storage,
+    streams,
+)
 from localcloud.catalogue.kind import Kind, Name
 
 KINDS: dict[str, Kind] = {
@@ -10,6 +21,7 @@ KINDS: dict[str, Kind] = {
     **cluster.KINDS,
     **data.KINDS,
     **analytics.KINDS,
+    **streams.KINDS,
     **serving.KINDS,
     **operations.KINDS,
     **security.KINDS,
