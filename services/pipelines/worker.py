@@ -16,13 +16,14 @@ from pipelines import trainings
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
 from pipelines.ingest import Ingested
+from pipelines.lease import alone
 from pipelines.loop import Context, LoopOptions, take_in
 from pipelines.monitor import Monitored, monitor
 from pipelines.prune import prune
 from pipelines.refresh import due, refresh
 from pipelines.release import act, look
 from pipelines.release_metrics import exposition
-from pipelines.runner import alone, run_loop
+from pipelines.runner import run_loop
 from pipelines.settings import Settings
 from pipelines.trainings import Trainings
 from pipelines.trials import Tried
@@ -109,7 +110,7 @@ class Worker:
     def _look(self) -> str:
         try:
             context = Context(self._settings, self._options, "worker")
-            with alone(self._settings.state):
+            with alone(self._settings):
                 decision, new = self._decide(context)
                 if self._try(context, new):
                     return "trying"
