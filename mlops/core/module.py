@@ -7,7 +7,7 @@ slot's folder. A platform team adds a variant by adding one file; nothing else l
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar, get_args
 
@@ -39,6 +39,14 @@ class StackFacts:
     """Those with GPUs."""
     database: bool = False
     """Whether there is a PostgreSQL instance."""
+    group_sizes: Mapping[str, int] = field(default_factory=dict)
+    """Nodes that each group grows to."""
+
+    def most_nodes(self, group: str | None) -> int:
+        """Nodes that a group grows to; without a group all that pods without GPUs are for."""
+        if group is not None:
+            return self.group_sizes.get(group, 0)
+        return sum(size for name, size in self.group_sizes.items() if name not in self.gpu_groups)
 
     def misplaced(self, what: str, group: str | None, *, gpus: bool = False) -> tuple[str, ...]:
         """Why pods cannot go to the node group that they name, one sentence; nothing when they can, or name none."""

@@ -111,6 +111,13 @@ patch of its minor versions and takes the newest unless it is told which."""
 ISTIO_BASE = Chart(name="base", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIOD = Chart(name="istiod", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
+PULSAR = Chart(name="pulsar", version="4.7.0", repo="https://pulsar.apache.org/charts")
+"""Ships Pulsar 4.0.12, of the line with long-term support."""
+FLINK_OPERATOR = Chart(
+    name="flink-kubernetes-operator",
+    version="1.15.0",
+    repo="https://downloads.apache.org/flink/flink-kubernetes-operator-1.15.0/",
+)
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
 )

@@ -98,7 +98,9 @@ def loop_command(
         results = run_loop(
             Settings.from_environment(), chosen, fresh=fresh, patience_seconds=LOOK_PATIENCE_SECONDS, progress=progress
         )
-    answer(results, as_json, lambda: f"version {results['deploy'].version} serves")
+    deployed = results["deploy"]
+    trial = f", and version {deployed.trial} is on trial" if deployed.trial else ""
+    answer(results, as_json, lambda: f"version {deployed.version} serves{trial}")
 
 
 def _step_command(step: Step) -> Callable[..., None]:

@@ -68,6 +68,7 @@ def test_the_recommender_reads_models_writes_events_leaves_what_it_showed_and_do
     artifacts, raw = (f"arn:aws:s3:::{outputs['buckets'][zone]}" for zone in ("artifacts", "raw"))
     assert {(action, arn) for action, arn in granted if action.startswith("s3:")} == {
         ("s3:GetObject", f"{artifacts}/mlflow/*"),
+        ("s3:GetObject", f"{artifacts}/serving/*"),
         ("s3:ListBucket", artifacts),
         ("s3:GetBucketLocation", artifacts),
         ("s3:PutObject", f"{raw}/delivered/recommender/*"),

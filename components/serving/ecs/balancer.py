@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from components.base.component import Component
 from components.foundation import Foundation
-from components.storage import BALANCER_LOGS
+from components.storage.policies import BALANCER_LOGS
 
 _HTTPS = 443
 _TLS = "ELBSecurityPolicy-TLS13-1-2-2021-06"
