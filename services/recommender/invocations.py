@@ -4,14 +4,13 @@ SageMaker starts the image with the one argument `serve` and asks on port 8080, 
 Source: SageMaker developer guide, "Custom inference code with hosting services".
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
+from recommender.api import for_caller
 from recommender.catalogue import Filters
-from recommender.gate import caller_of
 from recommender.schema import ModelInfo, Problem, Recommendations
 from recommender.service import Service
 
@@ -52,10 +51,9 @@ def routes(service: Service) -> APIRouter:
         },
     )
     async def invocations(request: Request, body: Invocation) -> Recommendations:
-        """The same answer as GET /recommendations, reasons for operators and where there is no login."""
+        """The same answer as GET /recommendations, reasons for the same callers."""
         model, role, cold, found = service.recommend(body.user_id, body.k, body.exclude, Filters())
-        if not caller_of(request).operator:
-            found = [replace(item, because=()) for item in found]
+        told = for_caller(service, request, body.user_id, found)
         info = ModelInfo(
             name=service.settings.model_name,
             version=model.version,
@@ -63,6 +61,6 @@ def routes(service: Service) -> APIRouter:
             data_version=model.manifest.data_version,
             role=role,
         )
-        return Recommendations(user_id=body.user_id, cold=cold, model=info, recommendations=found)
+        return Recommendations(user_id=body.user_id, cold=cold, model=info, recommendations=told)
 
     return router
