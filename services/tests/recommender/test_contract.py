@@ -23,7 +23,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 
 [[operations]]
 include-path = "/invocations"
-checks.positive_data_acceptance.expected-statuses = ["2xx", 400]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 409, 422]
 
 [[operations]]
 include-path = "/events"
