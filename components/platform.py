@@ -1,5 +1,6 @@
 """The platform: the settings tree, and the one constructor that wires everything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -135,6 +136,7 @@ class PlatformOutputs:
     warehouse_endpoint: pulumi.Output[str] | None
     cache_endpoint: pulumi.Output[str] | None
     container_urls: dict[str, pulumi.Output[str]] | None
+    ml_roles: Mapping[str, pulumi.Output[str]] | None
     metrics: pulumi.Output[str] | None
     logs: pulumi.Output[str] | None
     alerts: pulumi.Output[str] | None
@@ -154,6 +156,7 @@ class PlatformOutputs:
             "lakeQueryWorkgroup": self.lake_query_workgroup,
             "logs": self.logs,
             "metrics": self.metrics,
+            "mlRoles": dict(self.ml_roles) if self.ml_roles else None,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -270,6 +273,7 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
+                ml_roles=tracking.roles if tracking else None,
                 model_urls=serving.outputs.endpoints if serving else None,
                 recommender_url=workloads.recommender_url if workloads else None,
                 container_urls=workloads.container_urls if workloads else None,

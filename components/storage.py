@@ -104,6 +104,22 @@ class StorageOutputs:
             ("kms:Decrypt", "kms:GenerateDataKey"),
         )
 
+    def deliver(self, zone: Zone, prefix: str) -> Grant:
+        """Put objects below `prefix`, and read none, not even one's own: who answers requests does not learn from the
+        lake what others did."""
+        arn = self.bucket_arns[zone]
+        return Grant(
+            resource=f"storage/{zone}",
+            access="deliver",
+            statements=(
+                Statement(
+                    actions=("s3:PutObject", "s3:AbortMultipartUpload"),
+                    resources=(pulumi.Output.concat(arn, f"/{prefix}*"),),
+                ),
+                Statement(actions=("kms:GenerateDataKey",), resources=(self.key_arn,)),
+            ),
+        )
+
     def erase(self, zone: Zone, prefix: str = "") -> Grant:
         """Write, and delete the objects below `prefix` with all their versions, as an erasure of a person's data has
         to. Nothing restores them."""

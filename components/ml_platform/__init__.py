@@ -25,7 +25,7 @@ class MlPlatformOutputs:
     track_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
     roles: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
-    """ARNs of roles that the platform has for what AWS runs: `jobs`, `studio`."""
+    """ARNs of roles by what has them: `jobs`, steps of pipelines; `studio`, people."""
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
     """Of what CloudWatch has metrics."""
 

@@ -61,6 +61,11 @@ def _share(part: Query, whole: Query) -> Query:
     return Query(metric=part.metric, take=part.take, by=part.by, where=part.where, of=whole)
 
 
+def _least(metric: str, *by: str, **where: str) -> Query:
+    return Query(metric=metric, take="min", by=by, where=where)
+
+
+_FREE, _DISK = "node_filesystem_avail_bytes", "node_filesystem_size_bytes"
 _CLAIM = ("namespace", "persistentvolumeclaim")
 _ANSWERS = "http_requests_total"
 
@@ -84,11 +89,9 @@ PLATFORM = Dashboard(
             "Memory left on nodes",
             "percentunit",
             (
-                Query(
-                    metric="node_memory_MemAvailable_bytes",
-                    take="min",
-                    by=("instance",),
-                    of=Query(metric="node_memory_MemTotal_bytes", take="min", by=("instance",)),
+                _share(
+                    _least("node_memory_MemAvailable_bytes", "instance"),
+                    _least("node_memory_MemTotal_bytes", "instance"),
                 ),
                 "",
             ),
@@ -97,22 +100,17 @@ PLATFORM = Dashboard(
             "Room left on volumes",
             "percentunit",
             (
-                Query(
-                    metric="kubelet_volume_stats_available_bytes",
-                    take="min",
-                    by=_CLAIM,
-                    of=Query(metric="kubelet_volume_stats_capacity_bytes", take="min", by=_CLAIM),
+                _share(
+                    _least("kubelet_volume_stats_available_bytes", *_CLAIM),
+                    _least("kubelet_volume_stats_capacity_bytes", *_CLAIM),
                 ),
                 "",
             ),
         ),
         _panel(
             "Room left on the nodes' disks",
-            "bytes",
-            (
-                Query(metric="node_filesystem_avail_bytes", take="min", by=("instance",), where={"mountpoint": "/"}),
-                "",
-            ),
+            "percentunit",
+            (_share(_least(_FREE, "instance", mountpoint="/"), _least(_DISK, "instance", mountpoint="/")), ""),
         ),
         _panel(
             "Restarts within a quarter of an hour",
@@ -190,6 +188,9 @@ MODELS = Dashboard(
             (_latest("mlops_trainings_refused"), "refused in a row"),
             (_latest("mlops_worker_failures_in_a_row"), "failures in a row"),
         ),
+        _panel("Looks of the loop", "short", (_rate("mlops_worker_looks_total", "outcome"), "")),
+        _panel("Swaps of the model", "short", (_rate("recommender_model_swaps_total"), "swaps")),
+        _panel("Events that wait for the stream", "short", (_latest("recommender_events_waiting"), "events")),
     ),
     services=("AWS/SageMaker", "AWS/Lambda", "AWS/ECS", "AWS/ApplicationELB"),
 )

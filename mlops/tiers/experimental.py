@@ -7,7 +7,7 @@ scale to zero. Nothing is protected.
 from components.cluster import ClusterConfig
 from components.cluster.config import AutoscalerConfig, EndpointConfig
 from components.cluster.node_config import NodeGroupConfig
-from components.data_pipeline.kinesis import DeliveryConfig, KinesisConfig
+from components.data_pipeline.kinesis import KinesisConfig
 from components.database import DatabaseConfig
 from components.keys import KeysConfig
 from components.ml_platform.mlflow import MlflowConfig
@@ -16,6 +16,7 @@ from components.platform import PlatformConfig
 from components.registry import RegistryConfig
 from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
+from components.streams.delivery import DeliveryConfig
 
 CONFIG = PlatformConfig(
     network=NetworkConfig(mode="public", zones=2, nat="none", flow_log_days=3),

@@ -6,7 +6,7 @@ The shape of dev, so that what is seen here is what is deployed there, with noth
 from components.cluster import ClusterConfig
 from components.cluster.config import EndpointConfig
 from components.cluster.node_config import NodeGroupConfig
-from components.data_pipeline.kinesis import DeliveryConfig, KinesisConfig
+from components.data_pipeline.kinesis import KinesisConfig
 from components.database import DatabaseConfig
 from components.keys import KeysConfig
 from components.ml_platform.mlflow import MlflowConfig
@@ -15,6 +15,7 @@ from components.platform import PlatformConfig
 from components.registry import RegistryConfig
 from components.serving.kubernetes import KubernetesServingConfig
 from components.storage import LifecycleConfig, StorageConfig
+from components.streams.delivery import DeliveryConfig
 from components.workloads.declared import WorkloadsConfig
 from components.workloads.recommender import RecommenderConfig
 

@@ -1,14 +1,17 @@
 """What is measured: steady load, swaps under load, start-up."""
 
 import asyncio
+import contextlib
+import re
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from bench.aws import emulated, lake
 from bench.fixtures import ServiceProcess, busy_seconds, make_model, service
 from bench.load import Generator, Report, recommendation_paths
 from bench.registry import NAME, mlflow_server, promote, register
@@ -48,13 +51,15 @@ class Result:
     """The same for everything on the machine but the service and the generator: what they compete with."""
     memory_mb: float
     ready_seconds: float
+    impressions: dict[str, int]
+    """By what became of them."""
 
 
 async def steady(size: Size, rate: float, seconds: float, folder: Path) -> Result:
     """Poisson arrivals on one model."""
     model = folder / "model"
     make_model(size.users, size.products, size.interactions, seed=1, version="1").save(model)
-    with service({"MLOPS_MODEL_PATH": str(model)}, folder) as process:
+    with _shown(folder) as shown, service({**shown, "MLOPS_MODEL_PATH": str(model)}, folder) as process:
         return await _measure("steady", size, process, rate, seconds, _nothing)
 
 
@@ -71,7 +76,7 @@ async def folder_swaps(size: Size, rate: float, swaps: int, folder: Path) -> Res
         return str(number % 2 + 1)
 
     environment = {"MLOPS_MODEL_PATH": str(link), "MLOPS_POLL_SECONDS": "0.1"}
-    with service(environment, folder) as process:
+    with _shown(folder) as shown, service({**shown, **environment}, folder) as process:
         return await _measure("swaps, folder", size, process, rate, None, _Swapper(process, swap, swaps).run)
 
 
@@ -96,8 +101,17 @@ async def registry_swaps(size: Size, rate: float, swaps: int, folder: Path) -> R
             "MLOPS_MODEL_CACHE": str(folder / "cache"),
             "MLOPS_POLL_SECONDS": "0.2",
         }
-        with service(environment, folder) as process:
+        with _shown(folder) as shown, service({**shown, **environment}, folder) as process:
             return await _measure("swaps, MLflow", size, process, rate, None, _Swapper(process, swap, swaps).run)
+
+
+@contextlib.contextmanager
+def _shown(folder: Path) -> Iterator[dict[str, str]]:
+    """Variables with which a service writes what it shows to a lake."""
+    with emulated(folder) as aws:
+        known = lake(aws)
+        names = ("MLOPS_BUCKET_RAW", "AWS_ENDPOINT_URL")
+        yield {**{name: known[name] for name in names}, "MLOPS_PII_SALT": "bench", "MLOPS_IMPRESSION_SECONDS": "5"}
 
 
 def _models(size: Size, folder: Path, count: int) -> list[Path]:
@@ -160,4 +174,11 @@ async def _measure(
         max(others, 0.0) / report.seconds,
         process.memory_mb(),
         ready,
+        await asyncio.to_thread(_impressions, process.url),
     )
+
+
+def _impressions(url: str) -> dict[str, int]:
+    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=10).text
+    found = re.findall(r'^recommender_impressions_total\{outcome="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return {outcome: int(float(count)) for outcome, count in found}

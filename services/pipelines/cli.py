@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -18,24 +18,29 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from pipelines import lineage as lineages
+from pipelines import release as releases
 from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
+from pipelines.cli_insight import add as add_insight
 from pipelines.cli_rules import app as rules_app
 from pipelines.commands import Json, answer, make_context
-from pipelines.deploy import Strategy
 from pipelines.display import LoopProgress
 from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
+from pipelines.kubeflow import KubeflowSettings, pipeline
 from pipelines.lambda_look import looks
-from pipelines.loop import STEPS, Context, LoopOptions, Step
+from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
 from pipelines.options import options_from
 from pipelines.reject import reject
+from pipelines.release import End
 from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
-from pipelines.settings import Settings
+from pipelines.sagemaker import SageMakerSettings, rendered
+from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
 from recommender.by_reference import SecretError, resolved
+from recommender.release import Strategy
 
 app = typer.Typer(
     name="pipelines",
@@ -45,8 +50,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules_app, name="rules")
+add_insight(app)
 _notes = Console(stderr=True, highlight=False)
 
+Orchestrator = Literal["argo", "kubeflow", "sagemaker"]
 Options = Annotated[
     str, typer.Option("--options", help="Options that differ from the defaults: JSON, or a file that holds it.")
 ]
@@ -64,10 +71,11 @@ def main() -> None:
 @app.command("run-loop")
 def loop_command(
     strategy: Annotated[
-        Strategy | None, typer.Option("--strategy", help="How the new version is rolled out; rolling by default.")
+        Strategy | None,
+        typer.Option("--strategy", help="How the new version takes over; else by MLOPS_RELEASE."),
     ] = None,
     percent: Annotated[
-        float | None, typer.Option("--percent", min=0.0, max=100.0, help="Share of users for canary or shadow.")
+        float | None, typer.Option("--percent", min=0.1, max=100.0, help="Share of users for canary, shadow or ab.")
     ] = None,
     assume_consent: Annotated[
         bool, typer.Option("--assume-consent", help="Users without a consent flag consent: it was settled elsewhere.")
@@ -171,8 +179,8 @@ def erase_command(user_id: str, as_json: Json = False) -> None:
         as_json,
         lambda: (
             f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
-            f"rows removed. Model versions left: {held}; the recommender does not know the user any more, and "
-            "`run-loop` replaces the champion."
+            f"rows removed, and what the models held. Model versions left: {held}; the recommender does not know the "
+            "user any more, and `run-loop` learns without them."
         ),
     )
 
@@ -196,6 +204,25 @@ def lineage_command(
     answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
 
 
+@app.command("release")
+def release_command(
+    act: Annotated[bool, typer.Option("--act", help="Do what the verdict says, as the worker does.")] = False,
+    end: Annotated[End | None, typer.Option("--end", help="End the trial, whatever the verdict says.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how the version on trial stands beside the champion, and what is to become of it."""
+    if act and end:
+        raise InputError("Give either --act or --end.")
+    context = make_context()
+    if not act and end is None:
+        found = releases.look(context.raw, context.tracking, context.now())
+    else:
+        with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+            take_in(context)
+            found = releases.carry_on(context, end)
+    answer(found, as_json, lambda: "\n".join(releases.tell(found)))
+
+
 @app.command("batch-score")
 def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = False) -> None:
     """Recommend to every user that the champion knows, into the lake."""
@@ -207,14 +234,42 @@ def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = F
 @app.command("workflow")
 def workflow_command(
     image: Annotated[str, typer.Option("--image", help="Image with this package.")],
-    namespace: str = "recommender",
-    service_account: str = "pipelines",
-    schedule: Annotated[str | None, typer.Option("--schedule", help="Cron expression: a CronWorkflow.")] = None,
+    to: Annotated[Orchestrator, typer.Option("--to", help="What runs it.")] = "argo",
+    namespace: Annotated[str, typer.Option(help="Argo: where it runs.")] = "recommender",
+    service_account: Annotated[str, typer.Option(help="Argo: as whom it runs.")] = "pipelines",
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Argo: cron expression, a CronWorkflow.")] = None,
+    role: Annotated[str, typer.Option(help="SageMaker: ARN of the jobs' role, `mlRoles.jobs` of the stack.")] = "",
+    subnet: Annotated[list[str] | None, typer.Option(help="SageMaker: a subnet of the jobs.")] = None,
+    security_group: Annotated[list[str] | None, typer.Option(help="SageMaker: a security group of the jobs.")] = None,
+    key: Annotated[str | None, typer.Option(help="SageMaker: ARN of the key of the jobs' volumes.")] = None,
     options: Options = "",
     as_json: Json = False,
 ) -> None:
-    """Render the loop for Argo Workflows."""
+    """Render the loop for Argo Workflows, Kubeflow Pipelines or SageMaker Pipelines.
+
+    The last two are given the loop's settings, which are read from the environment as for every command.
+    """
     chosen = TypeAdapter(LoopOptions).dump_json(options_from(options)).decode() if options else "{}"
+    if to == "kubeflow":
+        documents = pipeline(KubeflowSettings(image=image, options=chosen, variables=to_hand_on(os.environ)))
+        answer(documents, as_json, lambda: yaml.safe_dump_all(documents, sort_keys=False).rstrip())
+        return
+    if to == "sagemaker":
+        if not (role and subnet and security_group):
+            raise InputError(
+                "SageMaker runs jobs under a role and in a network: give --role, --subnet, --security-group."
+            )
+        jobs = SageMakerSettings(
+            image=image,
+            role=role,
+            subnets=subnet,
+            security_groups=security_group,
+            key=key,
+            options=chosen,
+            variables=to_hand_on(os.environ),
+        )
+        typer.echo(rendered(jobs))
+        return
     manifest = workflow(
         ArgoSettings(
             image=image, namespace=namespace, service_account=service_account, schedule=schedule, options=chosen

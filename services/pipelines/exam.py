@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipelines.matrices import Csr, Interactions, popularity
+from pipelines.matrices import Csr, Interactions, Longs, popularity
 from pipelines.metrics import PerUser, rank
 from pipelines.similarity import Hyperparameters, learn
 from recommender.manifest import Kind
@@ -33,6 +33,8 @@ class Exam:
     before: Interactions
     later: list[tuple[str, ...]]
     """Never empty, and in the order of time."""
+    moments: Longs
+    """Places of what is asked among all events, in the order of the users and of their products."""
 
     @classmethod
     def of(cls, pairs: Interactions, most_users: int, learnt: Interactions | None = None) -> "Exam":
@@ -67,6 +69,7 @@ class Exam:
             products=pairs.products,
             before=pairs.of_users(candidates, before),
             later=[tuple(products) for products in later],
+            moments=pairs.order[held & (position[pairs.user] >= 0)],
         )
 
     def sit(self, learnt: Model, kind: Kind, k: int) -> PerUser:

@@ -103,6 +103,17 @@ class Lake:
         # A bucket without versioning has one version called null, and the new object took its place.
         self._remove(zone, [version for version in earlier if version["VersionId"] != "null"])
 
+    def delete_superseded(self, zone: Zone, prefix: str) -> int:
+        """Remove what was replaced or deleted below a prefix, so that only what can be read is there."""
+        gone = [
+            {"Key": item["Key"], "VersionId": item["VersionId"]}
+            for page in self._pages(zone, "list_object_versions", prefix)
+            for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            # A marker that is the latest hides what is deleted with it.
+            if not item["IsLatest"] or "Size" not in item
+        ]
+        return self._remove(zone, gone)
+
     def _versions(self, zone: Zone, prefix: str, *, whole_key: bool) -> list[dict[str, str]]:
         return [
             {"Key": item["Key"], "VersionId": item["VersionId"]}

@@ -26,6 +26,7 @@ from pipelines.search import CANDIDATES, SearchRules
 from pipelines.serving import Recommender
 from pipelines.settings import Settings
 from pipelines.similarity import Hyperparameters
+from pipelines.slices import SliceRules
 from pipelines.snapshots import users
 from pipelines.stream import Stream, open_stream
 from pipelines.tracking import Tracking
@@ -49,6 +50,7 @@ class LoopOptions:
     search: SearchRules = field(default_factory=SearchRules)
     evaluation: EvaluationRules = field(default_factory=EvaluationRules)
     gate: GateRules = field(default_factory=GateRules)
+    slices: SliceRules = field(default_factory=SliceRules)
     deploy: DeployRules = field(default_factory=DeployRules)
     triggers: Triggers = field(default_factory=Triggers)
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
@@ -173,7 +175,14 @@ def _evaluate(context: Context, done: Done) -> Evaluated:
 
 def _explain(context: Context, done: Done) -> Explained:
     return explain(
-        context.lake, context.tracking, done[Validated].snapshot, done[Trained], done[Evaluated], context.now()
+        context.lake,
+        context.tracking,
+        done[Validated].snapshot,
+        done[Trained],
+        done[Evaluated],
+        context.options.slices,
+        context.options.evaluation.most_users,
+        context.now(),
     )
 
 
@@ -193,7 +202,16 @@ def _register(context: Context, done: Done) -> Registered:
 def _deploy(context: Context, done: Done) -> Deployed:
     rules = context.options.deploy
     asked = users(context.lake, done[Trained].data_version)["user_id"].slice(0, rules.requests).to_pylist()
-    return deploy(context.tracking, context.recommender, done[Registered], asked, rules)
+    return deploy(
+        context.tracking,
+        context.recommender,
+        done[Registered],
+        asked,
+        rules,
+        context.settings.release,
+        context.lake,
+        context.now,
+    )
 
 
 def _monitor(context: Context, _: Done) -> Monitored:
@@ -278,6 +296,7 @@ STEPS: tuple[Step, ...] = (
         output=Deployed,
         tell=lambda found: (
             f"version {found.version}, {found.strategy}"
+            + (f" of version {found.trial} begins" if found.trial else "")
             + ("" if found.verified else ", alias only: no service is configured")
         ),
         cpu="500m",

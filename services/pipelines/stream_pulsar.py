@@ -57,18 +57,32 @@ class PulsarStream(Stream):
             connection.close()
 
     def _taken(self, connection: Any, part: str, after: str | None) -> Taken:
-        start = pulsar.MessageId.deserialize(bytes.fromhex(after)) if after else pulsar.MessageId.earliest
-        reader = connection.create_reader(part, start, receiver_queue_size=_QUEUE)
-        end = reader.get_last_message_id()
-        if after and start > end and end.entry_id() >= 0:
+        end = self._last(connection, part)
+        start = pulsar.MessageId.deserialize(bytes.fromhex(after)) if after else None
+        if start is not None and end is not None and _place(start) > _place(end):
             # The broker's count began anew: a topic, or a whole cluster, was made again under its old name.
+            start = None
+        messages: list[Any] = []
+        if end is not None and (start is None or _place(start) < _place(end)):
+            reader = connection.create_reader(part, start or pulsar.MessageId.earliest, receiver_queue_size=_QUEUE)
+            while not messages or _place(messages[-1].message_id()) < _place(end):
+                messages.append(reader.read_next(_ANSWER_MILLISECONDS))
             reader.close()
-            reader = connection.create_reader(part, pulsar.MessageId.earliest, receiver_queue_size=_QUEUE)
-        messages = []
-        while reader.has_message_available():
-            messages.append(reader.read_next(_ANSWER_MILLISECONDS))
-            if messages[-1].message_id() >= end:
-                break
-        reader.close()
         ids = [message.message_id().serialize().hex() for message in messages] or [""]
         return Taken(part=part, records=[message.data() for message in messages], first=ids[0], last=ids[-1])
+
+    @staticmethod
+    def _last(connection: Any, part: str) -> Any | None:
+        """Id of the last message, by reading it; None where there is none."""
+        reader = connection.create_reader(part, pulsar.MessageId.latest, start_message_id_inclusive=True)
+        last = None
+        while reader.has_message_available():
+            # The last messages may have been written as one batch.
+            last = reader.read_next(_ANSWER_MILLISECONDS).message_id()
+        reader.close()
+        return last
+
+
+def _place(message_id: Any) -> tuple[int, int, int]:
+    """Where a message lies in its partition: a batch is one entry of a ledger."""
+    return message_id.ledger_id(), message_id.entry_id(), message_id.batch_index()

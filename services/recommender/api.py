@@ -14,6 +14,7 @@ from recommender.catalogue import Filters
 from recommender.deployment import Role
 from recommender.events import QueueFullError
 from recommender.gate import caller_of, charge
+from recommender.impressions import LOOP_AGENT
 from recommender.login import INSIDE, Caller
 from recommender.model import Model
 from recommender.schema import (
@@ -103,7 +104,8 @@ def _recommendations(service: Service) -> APIRouter:
         of one whom the model does not know as well. The user's products that caused a
         recommendation are told to the user, to operators, and where there is no login.
         """
-        model, role, cold, found = service.recommend(user_id, k, exclude, filters)
+        seen = request.headers.get("user-agent") != LOOP_AGENT
+        model, role, cold, found = service.recommend(user_id, k, exclude, filters, seen=seen)
         caller = caller_of(request)
         if not (caller.operator or _is(service, caller, user_id)):
             found = [replace(item, because=()) for item in found]

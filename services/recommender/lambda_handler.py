@@ -4,7 +4,8 @@
 Lambda's runtime API itself, so that the image needs no other entry than this command.
 
 Lambda freezes a process between two requests, so nothing here happens in the background: accepted events are written
-before the answer is given, and the registry is looked at after an answer, once `poll_seconds` have passed.
+before the answer is given; the registry is looked at after an answer, once `poll_seconds` have passed, and what was
+shown is written once `impression_seconds` have. The last impressions of a process that Lambda ends are lost.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -95,6 +96,7 @@ class Function:
         await self._app(request, receive, send)
         if self._service.writer is not None:
             await self._service.writer.drain()
+        await self._service.impressions.flush_if_due()
         if time.monotonic() - self._looked >= self._poll_seconds:
             self._looked = time.monotonic()
             await self._service.refresh()

@@ -106,7 +106,7 @@ class Model(ModelArrays):
             shown: by product, whether it may be; all of them where it is not given.
         """
         _refuse_negative(k)
-        seen, weights = self._history(user_id, recent)
+        seen, weights = self.history(user_id, recent)
         barred = np.union1d(seen, self._columns(without)).astype(np.int32) if without else seen
         if self.kind == "popularity" or len(seen) == 0:
             return self._popular(k, barred, shown)
@@ -128,7 +128,7 @@ class Model(ModelArrays):
             found += [Recommendation(item.product_id, 0.0) for item in self._popular(k - len(found), taken, shown)]
         return found
 
-    def _history(self, user_id: str, recent: Mapping[str, float]) -> tuple[Ints, Weights]:
+    def history(self, user_id: str, recent: Mapping[str, float] = _NOTHING) -> tuple[Ints, Weights]:
         """The user's products and their weights, in order; a product that the model does not know says nothing."""
         name = self.name_of(user_id)
         row = None if name in self.suppressed else self.users.row(name)

@@ -5,7 +5,7 @@ so that a swap costs neither seconds nor a second copy.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -113,6 +113,20 @@ class ModelArrays:
             else Rows.build(neighbours, product_order, product_order, "The neighbour matrix"),
             popularity=values,
             popular=np.argsort(-values, kind="stable").astype(np.int32),
+        )
+
+    def without(self, users: Collection[str]) -> Self:
+        """The same without some users and what they took; what all of them together taught stays."""
+        rows = [row for name in users if (row := self.users.row(name)) is not None]
+        if not rows:
+            return self
+        kept = np.ones(len(self.users), np.bool_)
+        kept[rows] = False
+        return dataclasses.replace(
+            self,
+            manifest=dataclasses.replace(self.manifest, files={}),
+            users=self.users.kept(kept),
+            interactions=self.interactions.kept(kept),
         )
 
     def save(self, folder: str | Path) -> Path:

@@ -5,6 +5,7 @@ and no bytes. What cannot be read leaves what is known as it is.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -67,6 +68,29 @@ class S3Documents:
         return answer["Body"].read(), answer["ETag"]
 
 
+class FolderDocuments:
+    """Files of a folder, for a service that takes its model from one: as they lie in the bucket, beside the model's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: str, etag: str | None) -> tuple[bytes | None, str | None] | None:
+        """See Documents."""
+        path = self._folder / key
+        try:
+            tag = str(path.stat().st_mtime_ns)
+            return None if tag == etag else (path.read_bytes(), tag)
+        except FileNotFoundError:
+            return None, None
+
+
+def documents_of(settings: Settings) -> Documents | None:
+    """Where they are read, by the settings; None where there are none."""
+    if settings.bucket_artifacts is not None:
+        return S3Documents(settings)
+    return FolderDocuments(settings.model_path.parent) if settings.model_path is not None else None
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """What the documents say, each as it was read last."""
@@ -74,21 +98,32 @@ class Known:
     rules: Rules = field(default_factory=Rules)
     catalogue: Catalogue | None = None
     recent: RecentTable | None = None
+    assortments: WeakKeyDictionary[Model, Assortment] = field(default_factory=WeakKeyDictionary)
+    """What rules and catalogue mean for each model."""
+
+    def assortment(self, model: Model) -> Assortment:
+        """What of a model's products may be shown; found out where nobody asked yet."""
+        found = self.assortments.get(model)
+        if found is None:
+            found = Assortment.of(self.catalogue, self.rules, model.products)
+            self.assortments[model] = found
+        return found
 
 
 class Online:
     """Keeps `known` what the documents say."""
 
     def __init__(self, settings: Settings, metrics: Metrics, documents: Documents | None = None) -> None:
-        self.known: Known | None = Known() if settings.bucket_artifacts is None and documents is None else None
+        given = documents is not None or settings.bucket_artifacts is not None or settings.model_path is not None
+        self.known: Known | None = None if given else Known()
         """None before the first look: who does not know what is withdrawn does not answer."""
         self.problem: str | None = None
         self._settings = settings
         self._metrics = metrics
         self._documents = documents
-        self._cache = settings.cache / f"online-{quote(settings.model_name, safe='')}"
+        place = quote(str(settings.bucket_artifacts or settings.model_path), safe="")
+        self._cached_rules = settings.cache / "rules" / f"{place[-200:]}.json"
         self._etags: dict[str, str | None] = {}
-        self._assortments: WeakKeyDictionary[Model, Assortment] = WeakKeyDictionary()
         self._one_at_a_time = asyncio.Lock()
 
     async def watch(self) -> None:
@@ -99,42 +134,35 @@ class Online:
 
     async def refresh(self) -> None:
         """Look once."""
-        if self._settings.bucket_artifacts is None and self._documents is None:
+        if self._documents is None:
+            self._documents = await asyncio.to_thread(documents_of, self._settings)
+        if self._documents is None:
             return
         async with self._one_at_a_time:
-            problem = await asyncio.to_thread(self._refresh)
+            problem = await asyncio.to_thread(self._refresh, self._documents)
             if problem and problem != self.problem:
                 log.warning("%s", problem)
             self.problem = problem
 
-    def assortment(self, model: Model) -> Assortment:
-        """What of a model's products may be shown."""
-        found = self._assortments.get(model)
-        if found is None:
-            self.prepare(model)
-            found = self._assortments[model]
-        return found
-
     def prepare(self, model: Model) -> None:
         """Find out now what the first answer would have to find out; in a thread."""
-        known = self.known or Known()
-        self._assortments[model] = Assortment.of(known.catalogue, known.rules, model.products)
+        (self.known or Known()).assortment(model)
 
-    def _refresh(self) -> str | None:
-        if self._documents is None:
-            self._documents = S3Documents(self._settings)
+    def _refresh(self, documents: Documents) -> str | None:
         known, problems = self.known or Known(), []
         for key, take in _TAKERS.items():
             try:
-                known = self._read(self._documents, key, take, known)
+                known = self._read(documents, key, take, known)
             except (ModelError, RulesError) as error:
-                problems.append(f"{error} What it said before goes on.")
+                problems.append(f"{error} What was known before goes on.")
             except Exception as error:  # a client has many errors; each means: not read, try again
                 problems.append(f"{key} cannot be read: {type(error).__name__}.")
-                if self.known is None:
-                    known = self._cached(key, take, known)
-        if problems and self.known is None and self._etags.get(RULES) is None and not self._cached_rules.is_file():
-            return " ".join(problems)
+            if key == RULES and problems and self.known is None:
+                # A restart while the lake is away does not forget what is withdrawn.
+                try:
+                    known = take(known, self._cached_rules.read_bytes())
+                except (OSError, RulesError):
+                    return " ".join(problems)
         self._swap(known)
         return " ".join(problems) or None
 
@@ -146,27 +174,17 @@ class Online:
         taken = take(known, data)
         self._etags[key] = etag
         if key == RULES:
-            self._cache.mkdir(parents=True, exist_ok=True)
-            self._cached_rules.write_bytes(data or taken.rules.written())
+            with contextlib.suppress(OSError):
+                self._cached_rules.parent.mkdir(parents=True, exist_ok=True)
+                self._cached_rules.write_bytes(taken.rules.written())
         return taken
 
-    def _cached(self, key: str, take: "Taker", known: Known) -> Known:
-        """A restart while the lake is away does not forget what is withdrawn."""
-        try:
-            return take(known, self._cached_rules.read_bytes()) if key == RULES else known
-        except (OSError, RulesError):
-            return known
-
-    @property
-    def _cached_rules(self) -> Path:
-        return self._cache / "rules.json"
-
     def _swap(self, known: Known) -> None:
-        before = self.known
-        changed = before is None or before.rules is not known.rules or before.catalogue is not known.catalogue
-        if changed:
-            for model in list(self._assortments):
-                self._assortments[model] = Assortment.of(known.catalogue, known.rules, model.products)
+        before = self.known or Known()
+        if before.rules is not known.rules or before.catalogue is not known.catalogue:
+            known = replace(known, assortments=WeakKeyDictionary())
+            for model in list(before.assortments):
+                known.assortment(model)
             self._metrics.rules.set(len(known.rules.rules))
         self.known = known
 

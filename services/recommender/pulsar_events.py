@@ -65,7 +65,7 @@ def client(broker: Broker) -> Any:
         authentication=pulsar.AuthenticationToken(token) if broker.way == "token" else None,
         tls_trust_certs_file_path=_file_of(broker.authority) if broker.authority else None,
         tls_validate_hostname=True,
-        operation_timeout_seconds=10,
+        operation_timeout_seconds=30,
         logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),
     )
 

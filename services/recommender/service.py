@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import gc
 import logging
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from recommender.arrays import Mask
 from recommender.catalogue import EVERYTHING, Filters
 from recommender.deployment import Deployment, Role, Serving
 from recommender.events import Record, Stream, Writer, open_stream
+from recommender.impressions import Impressions
 from recommender.metrics import Metrics
 from recommender.model import Model, Recommendation
 from recommender.online import Online
@@ -52,6 +55,7 @@ class Service:
         )
         self._pseudonyms = settings.pseudonyms()
         self._shadow = Shadow(self.metrics)
+        self.impressions = Impressions(settings, self.metrics, lambda: self.deployment.serving)
 
     @asynccontextmanager
     async def running(self, *, watch: bool = True) -> AsyncIterator[None]:
@@ -65,6 +69,7 @@ class Service:
         if watch:
             tasks.append(asyncio.create_task(self.deployment.watch()))
             tasks.append(asyncio.create_task(self.online.watch()))
+            tasks.append(asyncio.create_task(self.impressions.run()))
         if self._stream is not None:
             settings = self.settings
             self.writer = Writer(self._stream, self.metrics, settings.event_queue, settings.flush_seconds)
@@ -83,6 +88,7 @@ class Service:
                     await task
             if self.writer is not None:
                 self.writer.abandon()
+            await self.impressions.drain()
             await self._source.close()
 
     async def refresh(self) -> None:
@@ -125,9 +131,12 @@ class Service:
 
     def shown(self, model: Model, filters: Filters = EVERYTHING) -> Mask | None:
         """By product of a model, whether it may be shown; raises NoCatalogueError."""
-        if filters.needs_catalogue and (self.online.known is None or self.online.known.catalogue is None):
+        known = self.online.known
+        if known is None:
+            raise NotReadyError
+        if filters.needs_catalogue and known.catalogue is None:
             raise NoCatalogueError
-        return self.online.assortment(model).shown(filters)
+        return known.assortment(model).shown(filters)
 
     def name_of(self, user_id: str) -> str:
         """What the user is called here and on the stream: who it is, only the holder of the key can tell."""
@@ -136,13 +145,32 @@ class Service:
         return self._pseudonyms.of(user_id) if self._pseudonyms else user_id
 
     def recommend(
-        self, user_id: str, k: int, without: Collection[str] = (), filters: Filters = EVERYTHING
+        self,
+        user_id: str,
+        k: int,
+        without: Collection[str] = (),
+        filters: Filters = EVERYTHING,
+        *,
+        seen: bool = True,
     ) -> tuple[Model, Role, bool, list[Recommendation]]:
-        """The model, its role, whether the user is cold, and the products."""
+        """The model, its role, whether the user is cold, and the products.
+
+        Args:
+            seen: whether the user is shown the answer.
+        """
         serving = self.serving
         model, role = serving.choose(user_id)
         recent = self.recent_of(user_id)
-        found = model.recommend(user_id, k, recent, without, self.shown(model, filters))
+        mask = self.shown(model, filters)
+        started = time.perf_counter()
+        try:
+            found = model.recommend(user_id, k, recent, without, mask)
+        except Exception:
+            self.impressions.failed(serving, model)
+            raise
+        seconds = time.perf_counter() - started
+        person = self.name_of(user_id) if self._pseudonyms and seen else None
+        request = self.impressions.answered(serving, model, person, found, seconds)
         cold = not model.knows(user_id)
         self.metrics.recommendations.labels(model.version, role, "cold" if cold else "known").inc()
         challenger = serving.shadow(user_id)
@@ -150,5 +178,6 @@ class Service:
             answered = [item.product_id for item in found]
             name = model.name_of(user_id)
             shown = self.shown(challenger, filters)
-            self._shadow.offer(Comparison(name, k, model, answered, challenger, recent, without, shown))
+            note = partial(self.impressions.compared, serving, request, person)
+            self._shadow.offer(Comparison(name, k, model, answered, challenger, recent, without, shown, note))
         return model, role, cold, found

@@ -23,7 +23,10 @@ _SECONDS = 300
 _DAY, _WEEK = 86_400, 604_800
 OPERATORS: Mapping[Comparison, str] = {">": "GreaterThanThreshold", "<": "LessThanThreshold"}
 
-MetricWord = Annotated[str, Form("[ -9;-~]{1,255}", "a name of CloudWatch without a colon", most=255)]
+MetricWord = Annotated[
+    str,
+    Form("[A-Za-z0-9_./#-]([A-Za-z0-9_./# -]*[A-Za-z0-9_./#-])?", "letters, digits, spaces and `_./#-`", most=255),
+]
 AlarmName = Annotated[str, Form("[a-z][a-z0-9-]*", "lower case, digits and hyphens, `queue-full`", most=60)]
 
 
@@ -40,7 +43,7 @@ class AlarmConfig(Config):
     """What of the values within a period counts."""
     comparison: Comparison = ">"
     """Whether it must not be above the threshold, or not below."""
-    threshold: float
+    threshold: float = Field(ge=-1e15, le=1e15)
     """The value that must not be passed."""
     period_seconds: int = Field(default=300, ge=10, le=_DAY)
     """Length of a period: 10, 20, 30, or a multiple of 60 seconds."""

@@ -83,12 +83,12 @@ class DatadogWatch(Component[WatchOutputs]):
             )
         made = list(monitors(objectives, namespaces))
         for monitor in made:
-            physical = physical(monitor.name)
+            called = physical(monitor.name)
             custom_object(
-                f"{name}-{physical}",
+                f"{name}-{called}",
                 _OPERATED,
                 "DatadogMonitor",
-                metadata={"name": physical, "namespace": NAMESPACE},
+                metadata={"name": called, "namespace": NAMESPACE},
                 spec=monitor.spec(told.get(monitor.severity)),
                 opts=after,
             )

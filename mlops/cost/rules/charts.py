@@ -20,6 +20,13 @@ class Defaults:
     """Values with the type of a Service that is `LoadBalancer` by default."""
     volumes: Mapping[str, int] | None = None
     """Values with the size of a volume, and that size in GiB."""
+    replicas: Mapping[str, int] | None = None
+    """Servers of each part of a chart that have such volumes, unless its `replicaCount` says otherwise."""
+
+    def copies(self, path: str) -> tuple[str, int]:
+        """Where the number of volumes of a path is said, and the number where it is not."""
+        part = path.partition(".")[0]
+        return f"{part}.replicaCount", (self.replicas or {}).get(part, 1)
 
 
 _NOTHING = Defaults()
@@ -31,6 +38,7 @@ _KNOWN: dict[str, Defaults] = {
             "cert-manager",
             "cluster-autoscaler",
             "external-secrets",
+            "flink-kubernetes-operator",
             "istiod",
             "knative-operator",
             "kserve-crd",
@@ -54,6 +62,15 @@ _KNOWN: dict[str, Defaults] = {
     "ingress-nginx": Defaults(balancers=("controller.service.type",)),
     "seldon-core-v2-setup": Defaults(balancers=("scheduler.service.type",)),
     "seldon-core-v2-runtime": Defaults(balancers=("scheduler.serviceType", "envoy.serviceType")),
+    # apache/pulsar-helm-chart pulsar-4.7.0, values.yaml.
+    "pulsar": Defaults(
+        volumes={
+            "zookeeper.volumes.data.size": 20,
+            "bookkeeper.volumes.journal.size": 10,
+            "bookkeeper.volumes.ledgers.size": 50,
+        },
+        replicas={"zookeeper": 3, "bookkeeper": 4},
+    ),
     "vault": Defaults(volumes={"server.dataStorage.size": 10}),
 }
 

@@ -41,9 +41,9 @@ def release(node: Node, context: Context) -> Iterator[Item]:
         if not values.at(path):
             yield from load_balancer_items("nlb", context, 2)
     for path, gb in (unasked.volumes or {}).items():
-        yield from _volume(
-            f"volume of {node.at('chart').text()}", gibibytes(values.at(path).text() or f"{gb}Gi"), Decimal(1)
-        )
+        said, count = unasked.copies(path)
+        size = gibibytes(values.at(path).text() or f"{gb}Gi")
+        yield from _volume(f"volume of {node.at('chart').text()}: {path}", size, values.at(said).number(Decimal(count)))
 
 
 def custom(node: Node, context: Context) -> Iterator[Item]:

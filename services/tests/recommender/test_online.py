@@ -211,6 +211,29 @@ def test_who_does_not_know_what_is_withdrawn_does_not_answer(served: Any, shelf:
         assert shown(restarted) == ["hat", "rug"]
 
 
+def test_a_restart_onto_a_damaged_document_obeys_what_was_known(served: Any, shelf: Shelf) -> None:
+    shelf.rule(products={"pan"})
+    with served() as client:
+        reload(client)
+    shelf.held[RULES] = b"{"
+    with served() as client:
+        assert reload(client).status_code == 200
+        assert shown(client) == ["hat", "rug"]
+
+
+def test_beside_a_folder_of_a_model_lies_what_is_told_with_it(saved: Path, shelf: Shelf) -> None:
+    (saved.parent / "serving").mkdir()
+    (saved.parent / CATALOGUE).write_bytes(shelf.held[CATALOGUE])
+    settings = Settings.from_environment({"MLOPS_MODEL_PATH": str(saved), "MLOPS_ADMIN_TOKEN": "s3cret"})
+    with TestClient(create_app(settings)) as client:
+        reload(client)
+        assert shown(client, category="garden") == ["hat"]
+        shelf.rule(categories={"garden"})
+        (saved.parent / RULES).write_bytes(shelf.held[RULES])
+        reload(client)
+        assert shown(client) == ["pan", "rug"]
+
+
 @pytest.mark.parametrize("key", [RULES, CATALOGUE, RECENT])
 @pytest.mark.parametrize("data", [b"", b"{", b"null", b"PK\x03\x04 no zip", b'{"format": 2}', b"[" * 50_000])
 def test_a_damaged_document_leaves_what_is_known(served: Any, shelf: Shelf, key: str, data: bytes) -> None:

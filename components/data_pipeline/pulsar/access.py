@@ -1,0 +1,154 @@
+"""Who reaches Pulsar, and what clients are known by."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+
+from components.base.identity import Statement, policy_document
+from components.base.secret import SecretValue
+from components.data_pipeline.pulsar import values
+from components.foundation import Foundation
+from components.kubernetes.objects import WAIT_FOR_READY, custom_object, manifest, name_of
+
+TOKEN, AUTHORITY = "MLOPS_STREAM_TOKEN", "MLOPS_STREAM_CA"
+_PROXY_PORT = 6651
+_RECOVERY_DAYS = 7
+"""Least that Secrets Manager takes: what it holds is made anew with the next Pulsar."""
+_HELD: Mapping[str, tuple[str, str]] = {
+    TOKEN: (f"{values.RELEASE}-token-{values.CLIENT}", "TOKEN"),
+    AUTHORITY: (f"{values.RELEASE}-ca-tls", "ca.crt"),
+}
+"""Variable of a client -> the Secret on the cluster that holds its value, and under which key (the chart's templates
+jwt-secret-init.yaml and _certs.tpl)."""
+
+
+def inside(name: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions) -> "k8s.networking.v1.NetworkPolicy":
+    """Pulsar's pods reach one another, names, AWS and the API server, and nothing else."""
+    own = [{"podSelector": {}}]
+    names = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+    agent = [{"ipBlock": {"cidr": "169.254.170.23/32"}}]
+    spec = {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": own}],
+        "egress": [
+            {"to": own},
+            {"ports": names},
+            {"to": agent, "ports": [{"protocol": "TCP", "port": 80}]},
+            {"ports": [{"protocol": "TCP", "port": 443}]},
+        ],
+    }
+    return _policy(name, "inside", namespace, spec, opts)
+
+
+def to_proxies(
+    name: str, namespace: pulumi.Input[str], network: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
+) -> "k8s.networking.v1.NetworkPolicy":
+    """The proxies' one port, for pods of the cluster and, through the load balancer, for the network."""
+    clients: list[dict[str, object]] = [{"namespaceSelector": {}}]
+    if network is not None:
+        clients.append({"ipBlock": {"cidr": network}})
+    spec = {
+        "podSelector": {"matchLabels": {"app": values.RELEASE, "component": "proxy"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": clients, "ports": [{"protocol": "TCP", "port": _PROXY_PORT}]}],
+    }
+    return _policy(name, "proxy", namespace, spec, opts)
+
+
+def _policy(
+    name: str,
+    physical: str,
+    namespace: pulumi.Input[str],
+    spec: Mapping[str, object],
+    opts: pulumi.ResourceOptions,
+) -> "k8s.networking.v1.NetworkPolicy":
+    return k8s.networking.v1.NetworkPolicy(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(name=physical, namespace=namespace),
+        spec=manifest(spec),
+        opts=opts,
+    )
+
+
+def client_secret(
+    name: str,
+    foundation: Foundation,
+    namespace: pulumi.Output[str],
+    chart: pulumi.Resource,
+    opts: pulumi.ResourceOptions,
+) -> dict[str, SecretValue]:
+    """A secret in Secrets Manager that External Secrets keeps as the cluster has it; its values by variable.
+
+    Neither program nor state ever holds a value: what they hold are names.
+    """
+    cluster, key_arn = foundation.cluster, foundation.keys.data
+    secret = aws.secretsmanager.Secret(
+        f"{name}-client-secret",
+        description="What clients of Pulsar are known by, and what they know it by",
+        kms_key_id=key_arn,
+        recovery_window_in_days=_RECOVERY_DAYS,
+        # Without this tag External Secrets refuses to write into it.
+        tags={"managed-by": "external-secrets"},
+        opts=opts,
+    )
+    right = aws.iam.RolePolicy(
+        f"{name}-client-secret-policy",
+        role=cluster.external_secrets_role,
+        policy=policy_document(write_rights(secret.arn, key_arn)),
+        opts=opts,
+    )
+    after: list[pulumi.Resource] = [chart, right]
+    for variable, (source, key) in _HELD.items():
+        pushed = custom_object(
+            f"{name}-push-{source}",
+            "external-secrets.io/v1alpha1",
+            "PushSecret",
+            metadata={"name": source, "namespace": namespace, "annotations": WAIT_FOR_READY},
+            spec=pushing(cluster.secret_store, source, key, secret.arn, variable),
+            # One after the other: both write into the same secret.
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=after)),
+        )
+        after = [pushed]
+    full = pulumi.Output.all(secret.arn, name_of(after[0])).apply(lambda held: str(held[0]))
+    return {variable: SecretValue(arn=full, key=variable, key_arn=key_arn) for variable in _HELD}
+
+
+def pushing(store: str, source: str, key: str, secret_arn: pulumi.Input[str], variable: str) -> dict[str, object]:
+    """Spec of a PushSecret: one key of a Secret on the cluster, into one key of a secret outside, whenever it changes.
+
+    `deletionPolicy` None: the secret belongs to Pulumi, which deletes it.
+    """
+    return {
+        "refreshInterval": "1h0m0s",
+        "updatePolicy": "Replace",
+        "deletionPolicy": "None",
+        "secretStoreRefs": [{"kind": "ClusterSecretStore", "name": store}],
+        "selector": {"secret": {"name": source}},
+        "data": [
+            {
+                "match": {"secretKey": key, "remoteRef": {"remoteKey": secret_arn, "property": variable}},
+                "metadata": {
+                    "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+                    "kind": "PushSecretMetadata",
+                    "spec": {"secretPushFormat": "string"},
+                },
+            }
+        ],
+    }
+
+
+def write_rights(secret_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> list[Statement]:
+    """What External Secrets needs to write into the secret, and no more (see `components.database.login`)."""
+    read = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
+    write = ("secretsmanager:DeleteResourcePolicy", "secretsmanager:PutSecretValue")
+    return [
+        Statement(actions=(*read, *write), resources=(secret_arn,)),
+        Statement(
+            actions=("kms:Decrypt", "kms:GenerateDataKey"),
+            resources=(key_arn,),
+            conditions={"StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"}},
+        ),
+    ]
