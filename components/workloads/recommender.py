@@ -169,11 +169,11 @@ class Recommender(Component[RecommenderOutputs]):
             image=self._image(NAME),
             repository=NAME,
             port=PORT,
-            function_command=("python", "-m", "recommender.lambda_handler"),
             variables={
                 **self._common(),
                 **{f"MLOPS_BUCKET_{zone.upper()}": storage.buckets[zone] for zone in ("raw", "artifacts")},
             },
+            function_command=("python", "-m", "recommender.lambda_handler"),
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from components.base.balancer_logs import deliver_balancer_logs
 from components.base.component import Component
 from components.base.identity import Grant, Statement
+from components.storage.policies import deliver_logs, tls_only
 from mlops.core.config import Config
 from mlops.core.fields.aws import LONGEST_DAYS, Days
 
@@ -262,31 +263,6 @@ class Storage(Component[StorageOutputs]):
             policy=statements.apply(lambda all_: json.dumps({"Version": "2012-10-17", "Statement": list(all_)})),
             opts=self.child,
         )
-
-
-def tls_only(arn: str) -> dict[str, object]:
-    """Deny every request that does not come over TLS 1.2 or later."""
-    return {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-
-
-def deliver_logs(bucket: "aws.s3.Bucket") -> pulumi.Output[dict[str, object]]:
-    """Let S3 deliver access logs."""
-    return bucket.arn.apply(
-        lambda arn: {
-            "Sid": "AccessLogs",
-            "Effect": "Allow",
-            "Principal": {"Service": "logging.s3.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": f"{arn}/s3/*",
-        }
-    )
 
 
 def lifecycle_rules(config: LifecycleConfig) -> "list[aws.s3.BucketLifecycleConfigurationRuleArgs]":
