@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from components.base.identity import Grant
+from components.base.release import ReleaseConfig
 from components.base.secret import SecretValue
 from components.base.watched import Watched
 
@@ -35,6 +36,8 @@ class Shape:
     """Whether nobody asks it anything: one copy, which works by itself and is never there twice."""
     secrets: bool = False
     """Whether it is given secrets of AWS Secrets Manager."""
+    release: ReleaseConfig = field(default_factory=ReleaseConfig)
+    """How a new image takes over."""
     foreign_image: bool = False
     """Whether its image lies in another registry than the platform's."""
     node_group: str | None = None

@@ -46,6 +46,7 @@ OF_MANAGED_POLICY: Mapping[str, tuple[str, ...]] = {
     "AmazonEBSCSIDriverPolicy": ("ec2",),
     "AmazonEKSWorkerNodePolicy": ("ec2", "eks", "eks-auth"),
     "AmazonEKS_CNI_Policy": ("ec2",),
+    "AmazonECSInfrastructureRolePolicyForLoadBalancers": ("elasticloadbalancing",),
     "AWSLambdaVPCAccessExecutionRole": ("ec2", "logs"),
     "AmazonSSMManagedInstanceCore": ("ssm", "ssmmessages", "ec2messages"),
 }

@@ -8,6 +8,7 @@ import pulumi
 from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
+from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.watched import Watched
 from components.base.workload import Application, Probes, Shape, Workload
@@ -79,6 +80,9 @@ class ContainerConfig(Config):
     balancer. None looks only whether the process is there."""
     user: int = Field(default=10_001, ge=1, le=65_534)
     """Number of the user that it runs as; 0 would be root."""
+    release: ReleaseConfig = ReleaseConfig()
+    """How a new image takes over from the one that runs. What each kind of serving can, it says when asked for more;
+    of the limits it keeps to those on errors."""
     node_group: GroupName | None = None
     """Node group that it runs on, taints or not, where containers run on nodes; null leaves it to any node."""
 
@@ -100,6 +104,7 @@ class ContainerConfig(Config):
             target_cpu_percent=self.target_cpu_percent,
             worker=self.runs == "worker",
             secrets=bool(self.secrets),
+            release=self.release,
             foreign_image=self.repository is None,
             node_group=self.node_group,
         )

@@ -74,7 +74,7 @@ class Balancer(Component[BalancerOutputs]):
             ),
             opts=self.child,
         )
-        self._group = group
+        self._group, self._suffix = group, balancer.arn_suffix
         self._listener = aws.lb.Listener(
             f"{name}-listener",
             load_balancer_arn=balancer.arn,
@@ -94,12 +94,20 @@ class Balancer(Component[BalancerOutputs]):
         )
         self.publish(BalancerOutputs(dns_name=balancer.dns_name, security_group_id=group.id))
 
-    def put_behind(
-        self, name: str, host: str, port: int, ready: str, group: "aws.ec2.SecurityGroup", opts: pulumi.ResourceOptions
-    ) -> "tuple[aws.lb.TargetGroup, aws.lb.ListenerRule]":
-        """A target group for tasks with a security group, and the rule that leads a host name to it."""
-        target = aws.lb.TargetGroup(
-            f"{name}-targets",
+    @property
+    def domain(self) -> str:
+        """Below which each workload has its name."""
+        return self._args.domain
+
+    @property
+    def arn_suffix(self) -> pulumi.Output[str]:
+        """As metrics name it."""
+        return self._suffix
+
+    def targets(self, name: str, port: int, ready: str, opts: pulumi.ResourceOptions) -> "aws.lb.TargetGroup":
+        """A target group for tasks that answer on a port."""
+        return aws.lb.TargetGroup(
+            name,
             # What is made of the logical name would be too long: 32 characters at most.
             name_prefix="work-",
             vpc_id=self._args.foundation.network.vpc_id,
@@ -112,6 +120,24 @@ class Balancer(Component[BalancerOutputs]):
             ),
             opts=opts,
         )
+
+    def put_behind(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        targets: "list[aws.lb.TargetGroup]",
+        group: "aws.ec2.SecurityGroup",
+        opts: pulumi.ResourceOptions,
+    ) -> "aws.lb.ListenerRule":
+        """The rule that leads a host name to target groups: all to the first, until a deployment moves weights."""
+        forward, one = aws.lb.ListenerRuleActionForwardArgs, aws.lb.ListenerRuleActionForwardTargetGroupArgs
+        several = [one(arn=target.arn, weight=0 if place else 100) for place, target in enumerate(targets)]
+        action = aws.lb.ListenerRuleActionArgs(
+            type="forward",
+            target_group_arn=targets[0].arn if len(targets) == 1 else None,
+            forward=forward(target_groups=several) if len(targets) > 1 else None,
+        )
         rule = aws.lb.ListenerRule(
             f"{name}-rule",
             listener_arn=self._listener.arn,
@@ -121,8 +147,10 @@ class Balancer(Component[BalancerOutputs]):
                     host_header=aws.lb.ListenerRuleConditionHostHeaderArgs(values=[f"{host}.{self._args.domain}"])
                 )
             ],
-            actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=target.arn)],
-            opts=opts,
+            actions=[action],
+            opts=pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(ignore_changes=["actions"] if len(targets) > 1 else [])
+            ),
         )
         aws.vpc.SecurityGroupEgressRule(
             f"{name}-to-targets",
@@ -144,7 +172,7 @@ class Balancer(Component[BalancerOutputs]):
             description="Load balancer",
             opts=opts,
         )
-        return target, rule
+        return rule
 
 
 def priority(host: str) -> int:
