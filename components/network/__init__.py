@@ -202,12 +202,8 @@ class Network(Component[NetworkOutputs]):
         ]
 
     def _route_table(self, role: str, subnets: "Sequence[aws.ec2.Subnet]", first: int = 0) -> "aws.ec2.RouteTable":
-        table = aws.ec2.RouteTable(
-            f"{self.name}-{role}-routes",
-            vpc_id=self._vpc.id,
-            tags={"Name": f"{self.name}-{role}"},
-            opts=self.child,
-        )
+        tags = {"Name": f"{self.name}-{role}"}
+        table = aws.ec2.RouteTable(f"{self.name}-{role}-routes", vpc_id=self._vpc.id, tags=tags, opts=self.child)
         for index, subnet in enumerate(subnets, start=first):
             self._ways_out.append(
                 aws.ec2.RouteTableAssociation(
