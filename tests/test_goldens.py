@@ -129,6 +129,10 @@ def test_what_carries_users_breaks_no_mandatory_rule_without_an_exemption(tier: 
 def test_no_exemption_of_the_project_is_left_over() -> None:
     exemptions = read(ROOT / FILE, facts().rules, date.min)
     # What only a module needs that no tier has is used where the module is.
-    stacks = [*((tier, tier_graph(tier)) for tier in TIERS), ("prod", platform("prod", MONITORED))]
+    modules = (MONITORED, {"ml_platform": {"kind": "kubeflow"}})
+    stacks = [
+        *((tier, tier_graph(tier)) for tier in TIERS),
+        *(("prod", platform("prod", override)) for override in modules),
+    ]
     unused = [set(judge(graph, tier, exemptions).unused_exemptions) for tier, graph in stacks]
     assert set.intersection(*unused) == set()
