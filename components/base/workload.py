@@ -67,6 +67,10 @@ class Workload:
     """Where it answers; a worker with its health and its metrics."""
     command: tuple[str, ...] = ()
     """Arguments for the image's entry point; none leaves it the image's own."""
+    function_command: tuple[str, ...] = ()
+    """The same for a function, which asks Lambda's runtime API for its work; none leaves it the image's own."""
+    look_seconds: int = 300
+    """Between two looks of a worker, where something else wakes it for each."""
     variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """What it is told of the platform; whatever else does a worker's work is told the same."""
     own_variables: Mapping[str, str] = field(default_factory=dict)
@@ -114,11 +118,13 @@ class Application:
 class Running:
     """A workload that answers requests."""
 
-    url: pulumi.Output[str]
-    """Where it answers; from where it is reached, the kind of serving says."""
+    url: pulumi.Output[str] | None
+    """Where it answers; from where it is reached, the kind of serving says. None before it is there."""
     role_arn: pulumi.Output[str]
     way: Grant
     """The right and the way to ask it."""
+    signed: bool = False
+    """Whether it asks callers for a signature (IAM)."""
     watched: tuple[Watched, ...] = ()
     """Of what CloudWatch has metrics."""
 

@@ -102,8 +102,8 @@ def _recommendations(service: Service) -> APIRouter:
 
         Products that are withdrawn, out of stock or excluded by a rule are not among them. Events that this process
         accepted count at once: what was just bought is not recommended, and what it says of a user's taste is heeded,
-        of one whom the model does not know as well. The user's products that caused a
-        recommendation are told to the user, to operators, and where there is no login.
+        of one whom the model does not know as well. The user's products that caused a recommendation are told to the
+        user, to operators, and where there is no login.
         """
         seen = request.headers.get("user-agent") != LOOP_AGENT
         model, role, cold, found = service.recommend(user_id, k, exclude, filters, seen=seen)

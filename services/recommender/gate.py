@@ -41,7 +41,7 @@ class Gate:
         state = scope.setdefault("state", {})
         # Whether or not it asks: what it sees depends on who it is.
         state["caller"] = INSIDE if self._login is None else Caller("nobody")
-        refusal = await (self._greet(scope, state) if _is_open(scope["path"]) else self._refusal(scope, state))
+        refusal = await (self._greet(scope, state) if is_open(scope["path"]) else self._refusal(scope, state))
         await (refusal or self._app)(scope, receive, send)
 
     async def _greet(self, scope: Scope, state: dict[str, object]) -> None:
@@ -98,7 +98,8 @@ def charge(request: Request, cost: int) -> None:
         request.state.charge(cost - 1)
 
 
-def _is_open(path: str) -> bool:
+def is_open(path: str) -> bool:
+    """Whether nobody who asks for it has to say who they are."""
     return path in _OPEN or (path.startswith("/v2/models/") and path.endswith("/ready"))
 
 

@@ -81,7 +81,7 @@ def _embedded(cluster: str) -> dict[str, object]:
 def _questions() -> Iterator[Query]:
     for dashboard in DASHBOARDS:
         yield from (series.query for panel in dashboard.panels for series in panel.series)
-    yield from (rule.query for rule in rules(ObjectivesConfig()))
+    yield from (rule.query for rule in rules(ObjectivesConfig()) if not rule.query.by)
 
 
 def _scraping(seconds: int) -> dict[str, object]:

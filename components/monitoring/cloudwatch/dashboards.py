@@ -50,7 +50,7 @@ def body(
     return pulumi.Output.all(cluster or "", *dimensions).apply(document)
 
 
-def placed(widgets: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+def placed(widgets: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     """Widgets in rows of three.
 
     Raises:
