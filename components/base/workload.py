@@ -119,8 +119,6 @@ class Running:
     role_arn: pulumi.Output[str]
     way: Grant
     """The right and the way to ask it."""
-    watched: tuple[Watched, ...] = ()
-    """Of what CloudWatch has metrics."""
 
 
 class Room(ABC):
@@ -137,6 +135,10 @@ class Room(ABC):
 
 class Host(ABC):
     """What a kind of serving runs containers with."""
+
+    def __init__(self) -> None:
+        self.watched: list[Watched] = []
+        """What it runs that CloudWatch has metrics of; grows with each workload."""
 
     @abstractmethod
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

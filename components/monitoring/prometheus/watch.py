@@ -12,8 +12,9 @@ from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, Statement
 from components.base.watched import Watched
 from components.foundation import Foundation
-from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY, announced, custom_object, release
+from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY, custom_object, release
 from components.kubernetes.placement import on_system_nodes
+from components.kubernetes.scraping import announced
 from components.monitoring import MonitoringOutputs, WatchOutputs
 from components.monitoring.prometheus import values
 from components.monitoring.prometheus.grafana import page

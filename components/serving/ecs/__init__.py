@@ -45,7 +45,7 @@ class EcsServingConfig(ServingConfig):
     """Share of the tasks beyond the first of each service that run on Fargate Spot, percent: two minutes' notice, at
     about a third of the price. Workers run on it from 100 percent on."""
     log_retention_days: LogDays | None = None
-    """Days for which what containers write is kept; null takes what holds for all logs: `storage.log_retention_days`."""
+    """Days for which what containers write is kept; null takes `storage.log_retention_days`, which holds for all."""
     insights: Literal["disabled", "enabled", "enhanced"] = "enabled"
     """Container Insights: metrics of cluster and services; enhanced adds those of tasks and containers."""
     domain: HostName | None = None
@@ -153,4 +153,5 @@ class EcsServing(Component[ServingOutputs]):
             spot_percent=config.spot_percent,
             log_days=config.log_retention_days or foundation.log_retention_days,
         )
-        self.publish(ServingOutputs(endpoints={}, protocol="none", host=FargateHost(around)))
+        watched = (balancer.outputs.watched,) if balancer else ()
+        self.publish(ServingOutputs(endpoints={}, protocol="none", host=FargateHost(around), watched=watched))
