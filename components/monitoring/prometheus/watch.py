@@ -76,7 +76,7 @@ class PrometheusWatch(Component[WatchOutputs]):
                 cluster=foundation.cluster,
                 namespace=values.NAMESPACE,
                 service_account=_EXPORTER,
-                grants=[_READ_METRICS],
+                grants=[_READ],
             ),
             self._after,
         ).outputs
@@ -90,11 +90,12 @@ class PrometheusWatch(Component[WatchOutputs]):
         )
 
 
-_READ_METRICS = Grant(
+READ_METRICS = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
+_READ = Grant(
     resource="monitoring/cloudwatch",
     access="read",
     # Neither action takes a resource. Source: Service Authorization Reference, Amazon CloudWatch.
-    statements=(Statement(actions=("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"), resources=("*",)),),
+    statements=(Statement(actions=READ_METRICS, resources=("*",)),),
 )
 
 
