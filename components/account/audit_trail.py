@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
 from components.base.trust import account_of
-from components.storage import tls_only
+from components.storage.policies import tls_only
 from mlops.core.audit_events import WATCHED, WatchedEvent
 
 NAMESPACE = "AuditTrail"

@@ -7,6 +7,7 @@ describes it here; each kind of serving makes of it what it has.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pulumi
 
@@ -67,6 +68,10 @@ class Workload:
     """Where it answers; a worker with its health and its metrics."""
     command: tuple[str, ...] = ()
     """Arguments for the image's entry point; none leaves it the image's own."""
+    function_command: tuple[str, ...] = ()
+    """The same for a function, which asks Lambda's runtime API for its work; none leaves it the image's own."""
+    look_seconds: int = 300
+    """Between two looks of a worker, where something else wakes it for each."""
     variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """What it is told of the platform; whatever else does a worker's work is told the same."""
     own_variables: Mapping[str, str] = field(default_factory=dict)
@@ -114,11 +119,13 @@ class Application:
 class Running:
     """A workload that answers requests."""
 
-    url: pulumi.Output[str]
-    """Where it answers; from where it is reached, the kind of serving says."""
+    url: pulumi.Output[str] | None
+    """Where it answers; from where it is reached, the kind of serving says. None before it is there."""
     role_arn: pulumi.Output[str]
     way: Grant
     """The right and the way to ask it."""
+    signed: bool = False
+    """Whether it asks callers for a signature (IAM)."""
 
 
 class Room(ABC):
@@ -136,9 +143,10 @@ class Room(ABC):
 class Host(ABC):
     """What a kind of serving runs containers with."""
 
-    def __init__(self) -> None:
-        self.watched: list[Watched] = []
+    @cached_property
+    def watched(self) -> list[Watched]:
         """What it runs that CloudWatch has metrics of; grows with each workload."""
+        return []
 
     @abstractmethod
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

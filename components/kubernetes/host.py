@@ -32,7 +32,6 @@ class ClusterHost(Host):
     """The cluster, as what runs containers."""
 
     def __init__(self, foundation: Foundation) -> None:
-        super().__init__()
         self._foundation = foundation
 
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

@@ -21,9 +21,10 @@ from mlops.core.fields.containers import (
     SecretVariable,
     UrlPath,
     VariableValue,
+    WorkloadName,
     of_registry,
 )
-from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, ShortName
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory
 
 _NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform"}
 """Right -> the slot whose module it is a right on."""
@@ -32,8 +33,8 @@ _NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_p
 class ContainerConfig(Config):
     """A container of a team's own. Its file system is read-only but for /tmp, and it runs as nobody."""
 
-    name: ShortName
-    """What it is called and answers as: lower case, digits and hyphens."""
+    name: WorkloadName
+    """What it is called and answers as: lower case, digits and hyphens, at most 20 characters."""
     image: ContainerImage
     """Image with a tag or digest: a repository of the platform's registry (`fraud:1.0.0`), or a whole reference
     (`123456789012.dkr.ecr.eu-west-1.amazonaws.com/fraud:1.0.0`)."""

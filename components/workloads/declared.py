@@ -56,9 +56,7 @@ class WorkloadsConfig(Config):
         recommender = None
         if self.recommender and around.ml_platform:
             recommender = Recommender(f"{name}-workload", self.recommender, around, around.ml_platform, opts).outputs
-        containers = {
-            one.name: Container(f"{name}-container-{one.name}", one, around, opts).outputs for one in self.containers
-        }
+        containers = {one.name: Container(f"{name}-{one.name}", one, around, opts).outputs for one in self.containers}
         return WorkloadsOutputs(
             recommender_url=recommender.url if recommender else None,
             container_urls={known: made.url for known, made in containers.items() if made.url is not None},

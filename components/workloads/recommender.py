@@ -111,7 +111,7 @@ class RecommenderConfig(Config):
 class RecommenderOutputs:
     """Where the recommender answers, and as whom each part runs."""
 
-    url: pulumi.Output[str]
+    url: pulumi.Output[str] | None
     """From where it is reached, the kind of serving says."""
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
@@ -166,6 +166,7 @@ class Recommender(Component[RecommenderOutputs]):
                 **self._common(),
                 **{f"MLOPS_BUCKET_{zone.upper()}": storage.buckets[zone] for zone in ("raw", "artifacts")},
             },
+            function_command=("python", "-m", "recommender.lambda_handler"),
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),
@@ -182,11 +183,14 @@ class Recommender(Component[RecommenderOutputs]):
             image=self._image("pipelines"),
             repository="pipelines",
             port=LOOP_PORT,
+            function_command=("lambda",),
+            look_seconds=config.look_seconds,
             command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT)),
             variables={
                 **self._common(),
                 **{f"MLOPS_BUCKET_{zone.upper()}": bucket for zone, bucket in storage.buckets.items()},
-                "MLOPS_SERVING_URL": recommender.url,
+                # Who cannot sign leaves it to the recommender to look at the alias by itself.
+                **({} if recommender.url is None or recommender.signed else {"MLOPS_SERVING_URL": recommender.url}),
             },
             own_variables={"MLOPS_STATE": "/tmp/state", "HOST": "0.0.0.0"},
             secrets=stream.secrets,

@@ -41,6 +41,8 @@ class StackFacts:
     """Whether there is a PostgreSQL instance."""
     way_out: bool = True
     """Whether the network has a way to the internet."""
+    repositories: frozenset[str] = frozenset()
+    """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
 

@@ -106,7 +106,8 @@ def _successes(raw: RawLake, asked: Slice, over: pd.DataFrame) -> pd.DataFrame:
     """Pairs of user and arm with success."""
     taken = _taken(raw, asked)
     found: list[pd.DataFrame] = []
-    users = pa.array(over.index, pa.string())
+    # Who took nothing has no success: very many rows less.
+    users = pa.array(over.index.intersection(pd.Index(taken["user_id"])), pa.string())
     for shown in _shown(raw, asked) if len(over) and len(taken) else ():
         rows = shown.filter(pc.is_in(shown["user_id"], value_set=users))
         frame = rows.select(["user_id", "arm", "timestamp", "products"]).to_pandas().explode("products")

@@ -30,14 +30,17 @@ from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
 from pipelines.kubeflow import KubeflowSettings, pipeline
+from pipelines.lambda_look import looks
+from pipelines.lease import alone
 from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
 from pipelines.options import options_from
 from pipelines.reject import reject
 from pipelines.release import End
-from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
+from pipelines.runner import LOOK_PATIENCE_SECONDS, run_loop, run_step
 from pipelines.sagemaker import SageMakerSettings, rendered
 from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
+from recommender.by_reference import SecretError, resolved
 from recommender.release import Strategy
 
 app = typer.Typer(
@@ -97,7 +100,9 @@ def loop_command(
         results = run_loop(
             Settings.from_environment(), chosen, fresh=fresh, patience_seconds=LOOK_PATIENCE_SECONDS, progress=progress
         )
-    answer(results, as_json, lambda: f"version {results['deploy'].version} serves")
+    deployed = results["deploy"]
+    trial = f", and version {deployed.trial} is on trial" if deployed.trial else ""
+    answer(results, as_json, lambda: f"version {deployed.version} serves{trial}")
 
 
 def _step_command(step: Step) -> Callable[..., None]:
@@ -161,7 +166,7 @@ def import_command(
 def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key of a file in the inbox.")]) -> None:
     """Take a bad batch or file out of the lake, for good."""
     context = make_context()
-    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+    with alone(context.settings, LOOK_PATIENCE_SECONDS):
         typer.echo(f"{reject(context.raw, name)} objects removed")
 
 
@@ -169,7 +174,7 @@ def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key
 def erase_command(user_id: str, as_json: Json = False) -> None:
     """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
     context = make_context()
-    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+    with alone(context.settings, LOOK_PATIENCE_SECONDS):
         found = erase(context.raw, context.store, context.tracking, context.recommender, user_id, datetime.now(UTC))
     held = ", ".join(found.model_versions) or "none"
     answer(
@@ -215,7 +220,7 @@ def release_command(
     if not act and end is None:
         found = releases.look(context.raw, context.tracking, context.now())
     else:
-        with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+        with alone(context.settings, LOOK_PATIENCE_SECONDS):
             take_in(context)
             found = releases.carry_on(context, end)
     answer(found, as_json, lambda: "\n".join(releases.tell(found)))
@@ -285,6 +290,19 @@ def worker_command(
 ) -> None:
     """Stay: take events in, watch, decide, and run the loop when a trigger fires. Metrics on /metrics."""
     Worker(Settings.from_environment(), options_from(options), interval, host, port, _notes.print).run()
+
+
+@app.command("lambda")
+def lambda_command(options: Options = "") -> None:
+    """On AWS Lambda: look once for each call, as the worker does."""
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    if not address:
+        raise InputError("AWS_LAMBDA_RUNTIME_API is not set: this command runs on Lambda; see `worker`.")
+    try:
+        settings = Settings.from_environment(resolved(os.environ))
+    except SecretError as error:
+        raise InputError(str(error)) from None
+    looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print).look)
 
 
 def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -> None:

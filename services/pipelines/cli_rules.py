@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from pipelines import publish
 from pipelines.commands import Json, answer, make_context
 from pipelines.errors import InputError
+from pipelines.lease import alone
 from pipelines.loop import Context
-from pipelines.runner import LOOK_PATIENCE_SECONDS, alone
+from pipelines.runner import LOOK_PATIENCE_SECONDS
 from recommender.catalogue import EVERYTHING, Assortment
 from recommender.rules import RULES, Reason, Rule, Rules, RulesError
 
@@ -67,7 +68,7 @@ def set_command(
         place = ".".join(map(str, issue["loc"]))
         text = issue["msg"].removeprefix("Value error, ")
         raise InputError(f"Rule {name!r} cannot be set: {f'{place}: ' if place else ''}{text}.") from None
-    with alone(found.settings.state, LOOK_PATIENCE_SECONDS):
+    with alone(found.settings, LOOK_PATIENCE_SECONDS):
         try:
             wanted = _read(found).with_rule(rule)
         except RulesError as error:
@@ -91,7 +92,7 @@ def clear_command(
     if bool(names) == every:
         raise InputError("Give the names of the rules to clear, or --all.")
     found = make_context()
-    with alone(found.settings.state, LOOK_PATIENCE_SECONDS):
+    with alone(found.settings, LOOK_PATIENCE_SECONDS):
         known = Rules() if every else _read(found)
         missing = sorted(set(names or []) - {rule.name for rule in known.rules})
         if missing:

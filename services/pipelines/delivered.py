@@ -44,32 +44,37 @@ def take_delivered(raw: RawLake, now: datetime, *, assume_consent: bool) -> None
 class Shown:
     """Where the impressions went that had landed; each is in one of these numbers."""
 
-    kept: int
-    without_consent: int
+    kept: int = 0
+    without_consent: int = 0
     """Of users who do not consent, or whom nobody knows."""
-    erased: int
-    expired: int
+    erased: int = 0
+    expired: int = 0
     """Too old to be kept, or of a time that has not come."""
-    unreadable: int
+    unreadable: int = 0
+
+    def __add__(self, other: "Shown") -> "Shown":
+        return Shown(**{name: count + getattr(other, name) for name, count in vars(self).items()})
 
 
 def take_shown(raw: RawLake, now: datetime) -> Shown:
     """Take in what the recommender showed since; an answer has a name, so that this is safe to repeat."""
-    keys, shown, unreadable = impressions.landed(raw.lake)
-    allowed = shown.filter(raw.erasures.allowed(shown["user_id"]))
-    consenting = allowed.filter(pc.is_in(allowed["user_id"], value_set=raw.consenting()))
     first, last = pa.scalar(raw.rules.oldest_shown(now)), pa.scalar(now + raw.rules.grain)
-    moments = consenting["timestamp"]
-    kept = consenting.filter(pc.and_(pc.greater_equal(moments, first), pc.less_equal(moments, last)))
-    impressions.store(raw.lake, kept)
-    raw.lake.delete("raw", *keys)
-    return Shown(
-        kept=kept.num_rows,
-        without_consent=allowed.num_rows - consenting.num_rows,
-        erased=shown.num_rows - allowed.num_rows,
-        expired=consenting.num_rows - kept.num_rows,
-        unreadable=unreadable,
-    )
+    taken = Shown()
+    for keys, shown, unreadable in impressions.landed(raw.lake):
+        allowed = shown.filter(raw.erasures.allowed(shown["user_id"]))
+        consenting = allowed.filter(pc.is_in(allowed["user_id"], value_set=raw.consenting()))
+        moments = consenting["timestamp"]
+        kept = consenting.filter(pc.and_(pc.greater_equal(moments, first), pc.less_equal(moments, last)))
+        impressions.store(raw.lake, kept)
+        raw.lake.delete("raw", *keys)
+        taken += Shown(
+            kept=kept.num_rows,
+            without_consent=allowed.num_rows - consenting.num_rows,
+            erased=shown.num_rows - allowed.num_rows,
+            expired=consenting.num_rows - kept.num_rows,
+            unreadable=unreadable,
+        )
+    return taken
 
 
 def _known(raw: RawLake, name: str) -> pa.ChunkedArray:

@@ -32,6 +32,10 @@ SCHEMA = pa.schema(
 )
 
 
+_AT_ONCE = 50
+"""Objects held in memory together: a loop that did not run for days finds very many."""
+
+
 class _Row(BaseModel):
     """A line that the recommender wrote."""
 
@@ -51,16 +55,18 @@ class _Row(BaseModel):
 _ROW = TypeAdapter(_Row)
 
 
-def landed(lake: Lake) -> tuple[list[str], pa.Table, int]:
-    """What the recommender has written since: keys, rows, and how many lines are none."""
+def landed(lake: Lake) -> Iterator[tuple[list[str], pa.Table, int]]:
+    """What the recommender has written since, some objects at a time: keys, rows, and how many lines are none."""
     keys = lake.keys("raw", LANDED)
-    rows: list[_Row] = []
-    unreadable = 0
-    for key in keys:
-        found, bad = _lines(lake.get("raw", key) or b"")
-        rows += found
-        unreadable += bad
-    return keys, _table(rows), unreadable
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        rows: list[_Row] = []
+        unreadable = 0
+        for key in some:
+            found, bad = _lines(lake.get("raw", key) or b"")
+            rows += found
+            unreadable += bad
+        yield some, _table(rows), unreadable
 
 
 def store(lake: Lake, table: pa.Table) -> None:

@@ -48,6 +48,8 @@ def of(lake: Lake, version: str) -> Tried | None:
 
 def running(lake: Lake, tracking: Tracking) -> Tried | None:
     """The trial that runs: the challenger's, unless it is over."""
+    if not lake.keys("artifacts", PREFIX):
+        return None
     challenger = tracking.aliased(CHALLENGER)
     tried = of(lake, challenger.number) if challenger is not None else None
     return tried if tried is not None and not tried.trial.ended else None

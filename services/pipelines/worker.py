@@ -16,13 +16,14 @@ from pipelines import trainings
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
 from pipelines.ingest import Ingested
+from pipelines.lease import alone
 from pipelines.loop import Context, LoopOptions, take_in
 from pipelines.monitor import Monitored, monitor
 from pipelines.prune import prune
 from pipelines.refresh import due, refresh
 from pipelines.release import act, look
 from pipelines.release_metrics import exposition
-from pipelines.runner import alone, run_loop
+from pipelines.runner import run_loop
 from pipelines.settings import Settings
 from pipelines.trainings import Trainings
 from pipelines.trials import Tried
@@ -109,9 +110,9 @@ class Worker:
     def _look(self) -> str:
         try:
             context = Context(self._settings, self._options, "worker")
-            with alone(self._settings.state):
+            with alone(self._settings):
                 decision, new = self._decide(context)
-                if self._try(context):
+                if self._try(context, new):
                     return "trying"
             if not decision.retrain:
                 return "quiet"
@@ -156,7 +157,9 @@ class Worker:
                 known = known.after(context.now(), seconds, promoted=promoted, events=refused_events)
                 trainings.keep(context.lake, known)
                 self._show(known)
-        self._say(f"version {results['deploy'].version} serves, after {known.seconds:.0f} s")
+        deployed = results["deploy"]
+        state = f"version {deployed.trial} is on trial" if deployed.trial else f"version {deployed.version} serves"
+        self._say(f"{state}, after {known.seconds:.0f} s")
         return "trained"
 
     def _decide(self, context: Context) -> tuple[Decision, int]:
@@ -173,7 +176,7 @@ class Worker:
         self._seen = seen
         return decide(seen, self._options.triggers), seen.new_events
 
-    def _try(self, context: Context) -> bool:
+    def _try(self, context: Context, new: int) -> bool:
         """Judge the trial that runs, and do what the verdict says; nothing is trained meanwhile."""
         tried = act(context.raw, context.tracking, context.recommender, self._options.deploy, context.now())
         before, self._tried = self._tried, tried or look(context.raw, context.tracking, context.now())
@@ -183,6 +186,11 @@ class Worker:
         known = before.verdict.decision if before is not None and before.verdict is not None else "go on"
         if verdict is not None and verdict.decision != known:
             self._say(f"{verdict.strategy} of version {verdict.version}: {verdict.decision}, {verdict.reasons[0]}")
+        if verdict is not None and tried.trial.ended and verdict.decision == "roll back":
+            # What users refused they would refuse again: as after a gate.
+            refused = trainings.last(context.lake)
+            refused = refused.after(context.now(), refused.seconds, promoted=False, events=new)
+            trainings.keep(context.lake, refused)
         return True
 
     def _refresh(self, context: Context, taken: Ingested) -> None:

@@ -290,17 +290,20 @@ def test_what_fargate_cannot_carry_is_refused_in_a_sentence(override: dict[str, 
 
 @pytest.mark.engine
 def test_a_stack_without_kubernetes_comes_up_stays_and_goes(tmp_path: Path) -> None:
+    rehearsed(tmp_path, {**WITHOUT_CLUSTER, "serving": {**BALANCED, "deletion_protection": False}})
+
+
+def rehearsed(folder: Path, override: Mapping[str, Any]) -> None:
+    """Bring a stack up on the real engine, once more without a change, and down to nothing."""
     own = ROOT / ".tools" / "pulumi" / "bin" / "pulumi"
+    pulumi = own if own.exists() else Path(shutil.which("pulumi") or "pulumi")
     config = {
         "pulumi:disable-default-providers": '["*"]',
         "mlops:tier": "dev",
-        "mlops:platform": json.dumps({**WITHOUT_CLUSTER, "serving": {**BALANCED, "deletion_protection": False}}),
+        "mlops:platform": json.dumps(override),
     }
-    with LocalCloud(
-        tmp_path, pulumi=own if own.exists() else Path(shutil.which("pulumi") or "pulumi"), throwaway=True
-    ) as cloud:
+    with LocalCloud(folder, pulumi=pulumi, throwaway=True) as cloud:
         stack = cloud.stack(program(ROOT), project="mlops", stack="test", config=config)
-        up, again = stack.up(), stack.up()
-        assert up.ok, up
-        assert not again.changed
+        assert stack.up().ok
+        assert not stack.up().changed
         assert stack.destroy().ok

@@ -177,16 +177,15 @@ class Pulsar(Component[DataPipelineOutputs]):
         ways = [to_services(foundation.network, [TLS_PORT])]
         if config.host:
             ways.append(Egress(cidrs=(foundation.network.vpc_cidr,), ports=(TLS_PORT,)))
-        self.publish(
-            DataPipelineOutputs(
-                protocol="pulsar",
-                topic=pulumi.Output.from_input(f"persistent://public/default/{config.topic}"),
-                auth="token",
-                secrets=secrets,
-                stream=own.apply(lambda _: f"persistent://public/default/{config.topic}"),
-                endpoint=endpoint,
-                produce_statements=(),
-                consume_statements=(),
-                egress=tuple(ways),
-            )
+        outputs = DataPipelineOutputs(
+            protocol="pulsar",
+            topic=pulumi.Output.from_input(f"persistent://public/default/{config.topic}"),
+            auth="token",
+            secrets=secrets,
+            stream=own.apply(lambda _: f"persistent://public/default/{config.topic}"),
+            endpoint=endpoint,
+            produce_statements=(),
+            consume_statements=(),
+            egress=tuple(ways),
         )
+        self.publish(config.registered(name, config.topic, foundation, outputs, self.child))

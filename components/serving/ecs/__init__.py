@@ -45,7 +45,7 @@ class EcsServingConfig(ServingConfig):
     """Share of the tasks beyond the first of each service that run on Fargate Spot, percent: two minutes' notice, at
     about a third of the price. Workers run on it from 100 percent on."""
     log_retention_days: LogDays | None = None
-    """Days for which what containers write is kept; null takes `storage.log_retention_days`, which holds for all."""
+    """Days for which what containers write is kept; null takes `storage.log_retention_days`."""
     insights: Literal["disabled", "enabled", "enhanced"] = "enabled"
     """Container Insights: metrics of cluster and services; enhanced adds those of tasks and containers."""
     domain: HostName | None = None

@@ -6,10 +6,10 @@ from hashlib import sha256
 import pulumi
 import pulumi_aws as aws
 
+from components.base.balancer_logs import BALANCER_LOGS
 from components.base.component import INTERNAL, Component
 from components.base.watched import Watched
 from components.foundation import Foundation
-from components.storage import BALANCER_LOGS
 
 _HTTPS = 443
 _TLS = "ELBSecurityPolicy-TLS13-1-2-2021-06"

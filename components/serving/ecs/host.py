@@ -40,7 +40,6 @@ class FargateHost(Host):
     """Fargate, as what runs containers."""
 
     def __init__(self, around: Surroundings) -> None:
-        super().__init__()
         self._around = around
 
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

@@ -85,6 +85,16 @@ def test_what_users_who_consent_were_shown_is_kept_once_and_everything_is_accoun
     assert len(stored(filled)) == 2
 
 
+def test_what_landed_while_no_loop_ran_is_taken_in_piece_by_piece(
+    filled: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(impressions, "_AT_ONCE", 4)
+    for number in range(10):
+        land(filled, line(filled, ANA, number), line(filled, "cy", number), name=f"part-{number}")
+    assert take_shown(filled.context().raw, NOW) == Shown(kept=10, without_consent=10)
+    assert sorted(row["request"] for row in stored(filled)) == [f"r-{number}" for number in range(10)]
+
+
 def test_a_shadows_list_is_another_row_than_the_one_that_was_shown(filled: Shop) -> None:
     land(filled, line(filled, ANA), line(filled, ANA, arm="shadow", version="2"))
     assert take_shown(filled.context().raw, NOW).kept == 2

@@ -12,6 +12,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from pipelines import profile
+from pipelines.serving import Recommender
 from pipelines.settings import Settings
 from recommender.arrays import Rows
 from recommender.manifest import MANIFEST
@@ -71,6 +72,7 @@ def _explained(run: Run, shop: Shop, folder: Path) -> None:
 
 def _profiled(run: Run, shop: Shop, recommender_of: Start, folder: Path) -> None:
     shop.settings = recommender_of(shop.settings, folder)
+    Recommender(shop.settings.serving_url or "", shop.settings.admin_token).wait_for({"champion": "1"}, 60.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLOPS_SERVING_URL", shop.settings.serving_url or "")
         served = json.loads(run("profile", "--requests", "30", "--json")[1])

@@ -13,14 +13,14 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
+from components.base.balancer_logs import deliver_balancer_logs
 from components.base.component import Component
 from components.base.identity import Grant, Statement
+from components.storage.policies import deliver_logs, tls_only
 from mlops.core.config import Config
-from mlops.core.fields.aws import LONGEST_DAYS, Days, arn_account, arn_region
+from mlops.core.fields.aws import LONGEST_DAYS, Days
 
 Zone = Literal["raw", "curated", "features", "artifacts"]
-BALANCER_LOGS = "workloads"
-"""Folder of the bucket of logs that load balancers write to."""
 ZONES: tuple[Zone, ...] = ("raw", "curated", "features", "artifacts")
 DELIVERED = "delivered/"
 """Where a stream's events lie in the raw zone as they came, a prefix for each day: `delivered/dt=2026-11-20/`."""
@@ -164,7 +164,7 @@ class Storage(Component[StorageOutputs]):
             key_arn=None,
             force_destroy=config.force_destroy or not config.protect,
         )
-        statements = [deliver_logs(logs), *([deliver_balancer_logs(logs, args.key_arn)] if args.balancers else [])]
+        statements = [deliver_logs(logs), *([deliver_balancer_logs(logs.arn, args.key_arn)] if args.balancers else [])]
         policy = self._policy("logs", logs, statements)
         lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
         self.publish(
@@ -263,53 +263,6 @@ class Storage(Component[StorageOutputs]):
             policy=statements.apply(lambda all_: json.dumps({"Version": "2012-10-17", "Statement": list(all_)})),
             opts=self.child,
         )
-
-
-def tls_only(arn: str) -> dict[str, object]:
-    """Deny every request that does not come over TLS 1.2 or later."""
-    return {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-
-
-def deliver_logs(bucket: "aws.s3.Bucket") -> pulumi.Output[dict[str, object]]:
-    """Let S3 deliver access logs."""
-    return bucket.arn.apply(
-        lambda arn: {
-            "Sid": "AccessLogs",
-            "Effect": "Allow",
-            "Principal": {"Service": "logging.s3.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": f"{arn}/s3/*",
-        }
-    )
-
-
-def deliver_balancer_logs(bucket: "aws.s3.Bucket", key_arn: pulumi.Output[str]) -> pulumi.Output[dict[str, object]]:
-    """Let load balancers of this account deliver theirs. Source: ELB user guide, "Enable access logs for your
-    Application Load Balancer"."""
-    return pulumi.Output.all(bucket.arn, key_arn).apply(lambda values: balancer_logs(str(values[0]), str(values[1])))
-
-
-def balancer_logs(bucket_arn: str, key_arn: str) -> dict[str, object]:
-    """The statement; a key of the account says which account and region that is."""
-    region, account = arn_region(key_arn), arn_account(key_arn)
-    return {
-        "Sid": "BalancerLogs",
-        "Effect": "Allow",
-        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
-        "Action": "s3:PutObject",
-        "Resource": f"{bucket_arn}/{BALANCER_LOGS}/AWSLogs/{account}/*",
-        "Condition": {
-            "ArnLike": {"aws:SourceArn": f"arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/*"},
-            "StringEquals": {"aws:SourceAccount": account},
-        },
-    }
 
 
 def lifecycle_rules(config: LifecycleConfig) -> "list[aws.s3.BucketLifecycleConfigurationRuleArgs]":
