@@ -104,6 +104,9 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         gpus=any(group.gpu for group in groups.values()),
         node_groups=frozenset(groups),
         gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
+        outside=config.outside,
+        database=config.database is not None,
+        repositories=frozenset(config.registry.repositories),
         group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
     )

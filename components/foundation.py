@@ -1,5 +1,6 @@
 """What every module may build on: the published outputs of the core components, in one value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,8 +26,14 @@ class Foundation:
     keys: KeysOutputs
     storage: StorageOutputs
     registry: RegistryOutputs
+    outside: bool = False
+    """Whether workloads run outside the cluster and ask what runs on it."""
     optional_cluster: ClusterOutputs | None = None
     optional_database: DatabaseOutputs | None = None
+    log_retention_days: int = 365
+    """Days for which the tier keeps logs, for groups whose settings do not say."""
+    scrapers: tuple[Mapping[str, str], ...] = ()
+    """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
 
     @property
     def cluster(self) -> ClusterOutputs:

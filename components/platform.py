@@ -1,5 +1,6 @@
 """The platform: the settings tree, and the one constructor that wires everything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from components.foundation import Foundation
 from components.keys import Keys, KeysArgs, KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
+from components.monitoring import MonitoringConfig
 from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
@@ -73,6 +75,8 @@ class PlatformConfig(Config):
     """What is asked many times a second."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
+    monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
+    """Who watches the platform; null watches nothing."""
     usage: UsageConfig = UsageConfig()
     """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
     budget: BudgetConfig | None = None
@@ -93,6 +97,11 @@ class PlatformConfig(Config):
         if network.existing:
             return network.existing.zone_names
         return network.zone_names or regions.zones(self.region)[: network.zones]
+
+    @property
+    def outside(self) -> bool:
+        """Whether workloads run outside the cluster and ask what runs on it."""
+        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":
@@ -130,17 +139,27 @@ class PlatformOutputs:
     warehouse_endpoint: pulumi.Output[str] | None
     cache_endpoint: pulumi.Output[str] | None
     container_urls: dict[str, pulumi.Output[str]] | None
+    ml_roles: Mapping[str, pulumi.Output[str]] | None
+    metrics: pulumi.Output[str] | None
+    logs: pulumi.Output[str] | None
+    alerts: pulumi.Output[str] | None
+    dashboards: pulumi.Output[str] | None
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
         return {
+            "alerts": self.alerts,
             "buckets": self.buckets,
             "cacheEndpoint": self.cache_endpoint,
             "clusterName": self.cluster_name,
             "containerUrls": self.container_urls or None,
+            "dashboards": self.dashboards,
             "databaseEndpoint": self.database_endpoint,
             "kubeconfigCommand": self.kubeconfig_command,
             "lakeQueryWorkgroup": self.lake_query_workgroup,
+            "logs": self.logs,
+            "metrics": self.metrics,
+            "mlRoles": dict(self.ml_roles) if self.ml_roles else None,
             "modelUrls": self.model_urls,
             "oidcProviderArn": self.oidc_provider_arn,
             "recommenderUrl": self.recommender_url,
@@ -168,11 +187,23 @@ class Platform(Component[PlatformOutputs]):
         keys_args = KeysArgs(
             region=config.region,
             alias_prefix=args.prefix,
-            log_writers=LOG_WRITERS if config.account_baseline else (),
+            log_writers=tuple(
+                sorted(
+                    {
+                        *(LOG_WRITERS if config.account_baseline else ()),
+                        *(config.monitoring.key_users if config.monitoring else ()),
+                    }
+                )
+            ),
         )
         keys = Keys("keys", config.keys, keys_args, self.child).outputs
         network = Network("network", config.network, self._network_args(config, keys.logs), self.child).outputs
-        storage = Storage("storage", config.storage, StorageArgs(key_arn=keys.data), self.child).outputs
+        storage = Storage(
+            "storage",
+            config.storage,
+            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            self.child,
+        ).outputs
         registry = Registry(
             "registry", config.registry, RegistryArgs(prefix=args.prefix, key_arn=keys.data), self.child
         ).outputs
@@ -211,10 +242,14 @@ class Platform(Component[PlatformOutputs]):
             keys=keys,
             storage=storage,
             registry=registry,
+            outside=config.outside,
             optional_cluster=cluster,
             optional_database=database,
+            log_retention_days=config.storage.log_retention_days,
+            scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
+        watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         if config.stream_processing:
             config.stream_processing.build("stream-processing", foundation, stream, module)
@@ -227,6 +262,10 @@ class Platform(Component[PlatformOutputs]):
         if serving:
             around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
             workloads = config.workloads.build("serving", around, serving.child)
+        if config.monitoring and watcher:
+            parts = (database, stream, tracking, serving and serving.outputs, workloads)
+            watched = [one for part in parts if part for one in part.watched]
+            config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
         self.publish(
             PlatformOutputs(
@@ -239,12 +278,17 @@ class Platform(Component[PlatformOutputs]):
                 stream=stream.stream if stream else None,
                 stream_endpoint=stream.endpoint if stream else None,
                 tracking_url=tracking.tracking_uri if tracking else None,
+                ml_roles=tracking.roles if tracking else None,
                 model_urls=serving.outputs.endpoints if serving else None,
                 recommender_url=workloads.recommender_url if workloads else None,
                 container_urls=workloads.container_urls if workloads else None,
                 lake_query_workgroup=lake_query.workgroup if lake_query else None,
                 warehouse_endpoint=warehouse.endpoint if warehouse else None,
                 cache_endpoint=cache.endpoint if cache else None,
+                metrics=watcher.outputs.metrics if watcher else None,
+                logs=watcher.outputs.logs if watcher else None,
+                alerts=watcher.outputs.alerts if watcher else None,
+                dashboards=watcher.outputs.dashboards if watcher else None,
             )
         )
 

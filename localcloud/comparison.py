@@ -1,5 +1,6 @@
 """The recorder's graph held against the engine's: the proof that a plan tells what a deployment does."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mlops.plan.graph import Graph, Node, is_default_provider
@@ -11,7 +12,8 @@ _COMPARED = ("type", "parent", "custom", "inputs", "dependencies", "property_dep
 def differences(recorded: Graph, engine: Graph) -> list[str]:
     """What the two disagree on, a line each; empty when they tell the same.
 
-    Left out is what the engine adds by itself: default providers, and version and internal fields of providers.
+    Left out is what the engine adds by itself: default providers, version and internal fields of providers, and hashes
+    of archives.
     """
     ours = {node.urn: node for node in recorded}
     theirs = {node.urn: _without_additions(node) for node in engine if not is_default_provider(node.urn)}
@@ -32,8 +34,11 @@ def _differ(attribute: str, plan: object, real: object) -> list[tuple[str, objec
 
 
 def _without_additions(node: Node) -> Node:
-    if not node.type.startswith("pulumi:providers:"):
-        return node
-    return replace(
-        node, inputs={key: value for key, value in node.inputs.items() if key not in ("version", "__internal")}
-    )
+    added = ("version", "__internal") if node.type.startswith("pulumi:providers:") else ()
+    kept = {key: _without_hash(value) for key, value in node.inputs.items() if key not in added}
+    return replace(node, inputs=kept)
+
+
+def _without_hash(value: object) -> object:
+    """An archive is its hash, which the engine computes."""
+    return {} if isinstance(value, Mapping) and value.keys() == {"hash"} else value

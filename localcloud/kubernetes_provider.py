@@ -5,16 +5,18 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import grpc
 from pulumi.runtime.proto import provider_pb2
 
-from localcloud import fakes
-from localcloud.construct import ComponentRegistrar
+from localcloud import fakes, kustomize
+from localcloud.construct import ChildFailedError, ComponentRegistrar
 from localcloud.difference import (
     InputDifference,
     active_cluster,
     kubernetes_difference,
     kubernetes_provider_difference,
 )
+from localcloud.eks_component import ConstructionError
 from localcloud.manifests import Manifests
 from localcloud.provider import RefusedError, Setting, StandIn
 from localcloud.rules import kubernetes
@@ -85,16 +87,27 @@ class KubernetesProvider(StandIn):
     def deleted(self, thing: Thing) -> None:
         if self._api_server:
             self._api_server.delete(thing)
+        self.forget(thing)
+
+    def forget(self, thing: Thing) -> None:
+        """What is gone on the cluster is gone here."""
         self._manifests.delete(thing)
         for inside in kubernetes.contents(self._world, thing):
             self._manifests.delete(inside)
             self._world.remove(inside)
 
     def Construct(self, request: Any, context: Any) -> provider_pb2.ConstructResponse:
-        """Components such as Helm charts: registered, but nothing is rendered."""
+        """Components such as Helm charts: registered, but nothing is rendered; of a folder, what is known of it."""
         registrar = ComponentRegistrar(request, provider_package="kubernetes")
         inputs = from_struct(request.inputs)
         urn = registrar.register_component(inputs)
+        if request.type == kustomize.TYPE:
+            try:
+                kustomize.construct(request.name, inputs, registrar)
+            except ConstructionError as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            except (ChildFailedError, grpc.RpcError) as error:
+                context.abort(grpc.StatusCode.ABORTED, f"a part of {request.name} failed: {error}")
         registrar.finish(urn, inputs)
         return provider_pb2.ConstructResponse(urn=urn, state=to_struct(inputs))
 

@@ -27,6 +27,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:kinesis/streamConsumer:StreamConsumer",
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         "aws:lb/listenerRule:ListenerRule",
+        "aws:servicediscovery/service:Service",
         "aws:msk/scramSecretAssociation:ScramSecretAssociation",
         "aws:s3/bucketNotification:BucketNotification",
         "aws:efs/mountTarget:MountTarget",
@@ -40,6 +41,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:glue/schema:Schema",
         "aws:kms/alias:Alias",
         "aws:resourcegroups/group:Group",
+        "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace",
         "aws:s3/bucketMetric:BucketMetric",
         "aws:sagemaker/modelPackageGroup:ModelPackageGroup",
     ),
@@ -90,6 +92,9 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer",
         "aws:sagemaker/monitoringSchedule:MonitoringSchedule",
         "aws:ssm/parameter:Parameter",
+    ),
+    "made through Cloud Control: a secret of the platform's own key, whose value is generated and never seen": (
+        "aws:cloudcontrol/resource:Resource",
     ),
     "its secret is judged; the value itself is never shown to a rule": (
         "aws:secretsmanager/secretVersion:SecretVersion",

@@ -1,6 +1,6 @@
 """Takes from an image's environment what nothing in it reads, and compiles what its program loads.
 
-    python slim.py SITE-PACKAGES MODULE...
+    python slim.py ENVIRONMENT MODULE...
 
 Libraries ship their own tests, web pages, headers, and the description of every AWS service. Bytecode of everything
 would be as large as the code, and most of that is never loaded: importing what is used makes just that.
@@ -31,14 +31,18 @@ AWS = ("kinesis", "s3", "sts", "sso", "sso-oidc")
 """Services of AWS that are called, or that credentials come from. The rest of botocore's descriptions goes."""
 
 
-def main(site: Path, modules: list[str]) -> None:
-    prune(site)
+def main(environment: Path, modules: list[str]) -> None:
+    prune(environment)
     for name in modules:
         load(name)
 
 
-def prune(site: Path) -> None:
+def prune(environment: Path) -> None:
     """Delete what is left out; what an image does not have is fine."""
+    (site,) = environment.glob("lib/python*/site-packages")
+    # Extensions for notebooks.
+    for name in ("etc", "share"):
+        _delete(environment / name)
     for pattern in LEFT_OUT:
         for path in list(site.glob(pattern)):
             _delete(path)

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from components.account import audit_trail
 from components.base.component import Component
 from components.base.identity import Statement, policy_document
+from components.base.topic import alarm_topic
 from components.base.trust import account_of, service_trust
 from components.keys import KeysOutputs
 from components.storage import StorageOutputs
@@ -203,9 +204,7 @@ class AccountBaseline(Component[AccountBaselineOutputs]):
         )
         if not self._config.alarms:
             return None
-        topic = audit_trail.alarm_topic(
-            f"{self.name}-alarms", key_arn=key_arn, emails=self._config.alarm_emails, opts=self.child
-        )
+        topic = alarm_topic(f"{self.name}-alarms", key_arn=key_arn, emails=self._config.alarm_emails, opts=self.child)
         audit_trail.alarms(self.name, prefix=self._args.prefix, group=group, topic=topic, opts=self.child)
         return topic
 

@@ -34,6 +34,8 @@ class Egress:
 
     cidrs: tuple[pulumi.Input[str], ...]
     ports: tuple[int, ...]
+    group: pulumi.Input[str] | None = None
+    """Security group of what answers there, where that lets clients in by their own: a client adds its group there."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,6 +114,10 @@ class ReleaseConfig(Config):
                 f"guards.least_overlap_percent is set and strategy is {self.strategy}; only a shadow answers beside "
                 "the champion, so drop it or set strategy to shadow"
             )
+        if self.strategy == "ab" and not self.least_users:
+            raise ValueError(
+                "least_users is 0 and strategy is ab, which is decided by quality alone; set least_users to 1 or more"
+            )
         baked = sum(step.bake_minutes for step in self.stages)
         if baked > self.horizon_days * _DAY:
             raise ValueError(

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.identity import Statement
+from mlops.core.config import Config
+from mlops.core.fields.aws import KeyArn, SecretArn
+from mlops.core.fields.containers import SecretKey
 
 _READ = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
 
@@ -39,3 +42,19 @@ class SecretValue:
             if self.key_arn
             else statements
         )
+
+
+class SecretReference(Config):
+    """Where a secret lies, and never the secret."""
+
+    arn: SecretArn
+    """Secret of AWS Secrets Manager."""
+    key: SecretKey | None = None
+    """Key of a secret that is a JSON document; null takes the whole."""
+    key_arn: KeyArn | None = None
+    """KMS key that the secret is encrypted with, unless it is Secrets Manager's own."""
+
+    @property
+    def value(self) -> SecretValue:
+        """The reference by which it is read."""
+        return SecretValue(arn=self.arn, key=self.key, key_arn=self.key_arn)

@@ -12,6 +12,7 @@ import pulumi
 
 from components.base.identity import Grant
 from components.base.secret import SecretValue
+from components.base.watched import Watched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,10 @@ class Workload:
     """Where it answers; a worker with its health and its metrics."""
     command: tuple[str, ...] = ()
     """Arguments for the image's entry point; none leaves it the image's own."""
+    function_command: tuple[str, ...] = ()
+    """The same for a function, which asks Lambda's runtime API for its work; none leaves it the image's own."""
+    look_seconds: int = 300
+    """Between two looks of a worker, where something else wakes it for each."""
     variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """What it is told of the platform; whatever else does a worker's work is told the same."""
     own_variables: Mapping[str, str] = field(default_factory=dict)
@@ -76,8 +81,19 @@ class Workload:
     user: int = 10001
     """Number of the user that it runs as; the images of `services/` have this one (`services/Dockerfile`)."""
     probes: Probes = Probes()
+    health_command: tuple[str, ...] = ()
+    """Command within the image that ends with 0 while it is healthy, for where nothing else asks; none has none."""
     metrics: str | None = None
     """Path of its metrics in Prometheus' format; None has none for anybody."""
+
+
+def asked_by_python(port: int, path: str) -> tuple[str, ...]:
+    """A health command for an image that has Python: it asks its own container."""
+    ask = (
+        f"import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', {port}, timeout=3); "
+        f"c.request('GET', '{path}'); sys.exit(c.getresponse().status != 200)"
+    )
+    return ("python", "-c", ask)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +118,15 @@ class Application:
 class Running:
     """A workload that answers requests."""
 
-    url: pulumi.Output[str]
-    """Where it answers; from where it is reached, the kind of serving says."""
+    url: pulumi.Output[str] | None
+    """Where it answers; from where it is reached, the kind of serving says. None before it is there."""
     role_arn: pulumi.Output[str]
     way: Grant
     """The right and the way to ask it."""
+    signed: bool = False
+    """Whether it asks callers for a signature (IAM)."""
+    watched: tuple[Watched, ...] = ()
+    """Of what CloudWatch has metrics."""
 
 
 class Room(ABC):

@@ -10,6 +10,7 @@ import pulumi
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
 from components.base.secret import SecretValue
+from components.base.watched import Watched
 from components.foundation import Foundation
 from components.streams.schema_registry import SchemaRegistry, SchemaRegistryConfig
 from mlops.core.module import SlotConfig
@@ -40,6 +41,8 @@ class DataPipelineOutputs:
     produce_statements: tuple[Statement, ...] = field(metadata=INTERNAL)
     consume_statements: tuple[Statement, ...] = field(metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def client_variables(self) -> dict[str, pulumi.Input[str]]:
         """Environment variables of a client, those that are no secrets; `secrets` are the others."""

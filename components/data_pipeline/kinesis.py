@@ -4,6 +4,7 @@ Nothing to run, and rights that are IAM's: the shortest way from an event to the
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from components.base.component import Component
 from components.base.identity import Statement
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.foundation import Foundation
 from components.network.endpoints import of_actions
@@ -113,10 +115,12 @@ class Kinesis(Component[DataPipelineOutputs]):
             endpoint=pulumi.Output.from_input(f"https://kinesis.{foundation.region}.amazonaws.com"),
             produce_statements=produce(stream.arn, foundation.keys.data),
             consume_statements=consume(stream.arn, foundation.keys.data),
+            watched=(Watched(what="stream", namespace="AWS/Kinesis", dimensions={"StreamName": stream.name}),),
         )
         if config.delivery:
             source = Source(arn=stream.arn, statements=outputs.consume_statements, arguments=reading(stream.arn))
-            delivery(name, config.delivery, foundation, source, self.child)
+            delivered = delivery(name, config.delivery, foundation, source, self.child)
+            outputs = replace(outputs, watched=(*outputs.watched, delivered))
         self.publish(config.registered(name, "events", foundation, outputs, self.child))
 
 

@@ -4,16 +4,17 @@ One instance instead of one a module, because each would bring its own standby, 
 the tenants apart is a role and a database for each (`database_login`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, field_validator, model_validator
 
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
 from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.base.watched import Watched
 from components.database.backup import HOURS_AFTER_OWN_BACKUP, clashes, copy_hour, daily_copies
 from components.database.monitoring import monitoring_role
 from components.database.parameters import parameters
@@ -179,6 +180,8 @@ class DatabaseOutputs:
     """Where the instance's addresses lie, for network policies."""
     secret_recovery_days: int
     """Days for which a consumer's deleted credentials can be restored."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class Database(Component[DatabaseOutputs]):
@@ -233,6 +236,13 @@ class Database(Component[DatabaseOutputs]):
                 key_arn=args.keys.database,
                 subnet_cidrs=args.network.private_subnet_cidrs,
                 secret_recovery_days=config.secret_recovery_days,
+                watched=(
+                    Watched(
+                        what="database",
+                        namespace="AWS/RDS",
+                        dimensions={"DBInstanceIdentifier": instance.identifier},
+                    ),
+                ),
             )
         )
 

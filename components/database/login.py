@@ -18,6 +18,7 @@ from components.base.identity import Egress, Grant, Statement, policy_document
 from components.database import PORT, DatabaseOutputs
 from components.database.manifests import (
     BOOTSTRAP_SQL,
+    CREATES_DATABASES,
     GENERATORS,
     LOGIN,
     MASTER,
@@ -48,6 +49,8 @@ class DatabaseLoginArgs:
     """Name of the consumer, of its database and of its role: lower case, digits and hyphens, at most 40."""
     namespace: pulumi.Input[str]
     """The consumer's namespace, labelled `mlops.platform/secrets: allowed`, where its credentials appear."""
+    creates_databases: bool = False
+    """Whether it makes further databases itself, and owns them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,12 +161,13 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
     def _bootstrap(self, pushed: pulumi.Output[str], master: pulumi.Output[str]) -> "k8s.batch.v1.Job":
         """The job that makes role and database; it runs again when what it does changes."""
         store = self._args.cluster.secret_store
+        sql = BOOTSTRAP_SQL + (CREATES_DATABASES if self._args.creates_databases else "")
         login = self._external_secret("login", LOGIN, self._namespace, stored_password(store, pushed))
         admin = self._external_secret("master", MASTER, self._namespace, master_secret(store, master))
         script = k8s.core.v1.ConfigMap(
             f"{self.name}-script",
             metadata={"namespace": self._namespace, "name": "bootstrap"},
-            data={"bootstrap.sql": BOOTSTRAP_SQL},
+            data={"bootstrap.sql": sql},
             opts=self.child,
         )
         policy = k8s.networking.v1.NetworkPolicy(
@@ -188,6 +192,7 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
                     master_secret=admin,
                     login_secret=login,
                     script=script.metadata.apply(lambda metadata: str(metadata.name)),
+                    sql=sql,
                 )
             ),
             # No data leads from a network policy to the pods that it closes.

@@ -36,6 +36,10 @@ REVOKE ALL ON DATABASE postgres FROM PUBLIC;
 REVOKE :"login" FROM CURRENT_USER;
 """
 
+CREATES_DATABASES = 'ALTER ROLE :"login" CREATEDB;\n'
+"""For a consumer that asks for its databases to be made whenever it starts, though they are there: PostgreSQL looks at
+the right before it looks whether there is one."""
+
 BOOTSTRAP_COMMAND = (
     r'printf "%s\n%s\n" "$LOGIN_PASSWORD" "$LOGIN_PASSWORD" | '
     'psql -X -q -v ON_ERROR_STOP=1 -v login="$LOGIN" -f /bootstrap/bootstrap.sql'
@@ -126,11 +130,12 @@ class BootstrapArgs:
     master_secret: pulumi.Input[str]
     login_secret: pulumi.Input[str]
     script: pulumi.Input[str]
-    """Name of the ConfigMap that holds `BOOTSTRAP_SQL`."""
+    """Name of the ConfigMap that holds the SQL."""
+    sql: str = BOOTSTRAP_SQL
 
 
 def bootstrap_job(args: BootstrapArgs) -> "k8s.batch.v1.JobSpecArgs":
-    """The job that runs `BOOTSTRAP_SQL`; the digest in its annotation makes a new script run again.
+    """The job that runs the SQL; the digest in its annotation makes a new script run again.
 
     Five retries take some five minutes; the deadline lies within the ten minutes for which Pulumi waits. There
     is no `ttlSecondsAfterFinished`: Pulumi would find the job gone and make it again.
@@ -142,7 +147,7 @@ def bootstrap_job(args: BootstrapArgs) -> "k8s.batch.v1.JobSpecArgs":
         template=core.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 labels={"app.kubernetes.io/name": "database-bootstrap", "app.kubernetes.io/instance": args.login},
-                annotations={"mlops.platform/script": sha256(BOOTSTRAP_SQL.encode()).hexdigest()[:16]},
+                annotations={"mlops.platform/script": sha256(args.sql.encode()).hexdigest()[:16]},
             ),
             spec=core.PodSpecArgs(
                 restart_policy="Never",

@@ -80,7 +80,8 @@ class ClusterRoom(Room):
 
     def serve(self, workload: Workload) -> Running:
         """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask models."""
-        role_arn, deployment = self._deployment(workload, from_namespaces(SERVING_ALLOWED))
+        clients = from_namespaces(SERVING_ALLOWED, *self._foundation.scrapers)
+        role_arn, deployment = self._deployment(workload, clients)
         shape = workload.shape
         if shape.most > shape.fewest:
             autoscaler(
@@ -119,7 +120,7 @@ class ClusterRoom(Room):
         k8s.core.v1.ConfigMap(
             f"{self.name}-settings", metadata=self._metadata(workload), data=dict(workload.variables), opts=self._opts
         )
-        role_arn, _ = self._deployment(workload, from_namespaces())
+        role_arn, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
         return role_arn
 
     def _deployment(
@@ -152,6 +153,9 @@ class ClusterRoom(Room):
             service_account=account,
             secrets={**self._generated(), **self._stored(workload)},
             place=self._foundation.cluster.places.of(workload.shape.node_group),
+            # Where nobody watches, a worker's network lets in pods of its own namespace alone: no scraper is told of
+            # what it may not reach.
+            announced=not workload.shape.worker or bool(self._foundation.scrapers),
         )
         deployment = k8s.apps.v1.Deployment(
             named,

@@ -34,6 +34,12 @@ program of the image's, for not every image has one that sleeps."""
 WAIT_FOR_READY = {"pulumi.com/waitFor": "condition=Ready"}
 """Annotation: the object counts as made once its operator says so."""
 
+
+def announced(port: int, path: str = "/metrics") -> dict[str, str]:
+    """Annotations of a pod that hands out metrics: what every scraper goes by, whichever watches."""
+    return {"prometheus.io/scrape": "true", "prometheus.io/port": str(port), "prometheus.io/path": path}
+
+
 _SERVICE_CIDRS = ("10.100.0.0/16", "172.20.0.0/16")
 """The ranges of which EKS takes one for Services unless told otherwise (EKS API, `serviceIpv4Cidr`)."""
 
@@ -129,10 +135,11 @@ def release(
     namespace: pulumi.Input[str],
     release_name: str,
     values: Mapping[str, object],
+    awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> "k8s.helm.v3.Release":
-    """A chart at its pinned version, done when its workloads are ready. A failed installation is taken back,
-    so that the next `up` begins cleanly."""
+    """A chart at its pinned version, done when its workloads are ready, or when it is written where these are not
+    `awaited`. A failed installation is taken back, so that the next `up` begins cleanly."""
     return k8s.helm.v3.Release(
         name,
         name=release_name,
@@ -141,7 +148,8 @@ def release(
         repository_opts={"repo": chart.repo} if chart.repo else None,
         namespace=namespace,
         values=dict(values),
-        atomic=True,
+        atomic=awaited,
+        skip_await=None if awaited else True,
         timeout=_TIMEOUT_SECONDS,
         opts=opts,
     )
@@ -198,6 +206,7 @@ def stored_secret(
     *,
     store: str,
     namespace: pulumi.Input[str],
+    awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """A Secret that follows the cluster's secret store, hour by hour; returns its name. `keys` leads from each key
@@ -208,7 +217,7 @@ def stored_secret(
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},
         "data": [{"secretKey": key, "remoteRef": dict(remote)} for key, remote in sorted(keys.items())],
     }
-    return _external_secret(name, physical, spec, namespace=namespace, opts=opts)
+    return _external_secret(name, physical, spec, namespace=namespace, awaited=awaited, opts=opts)
 
 
 def _external_secret(
@@ -217,9 +226,10 @@ def _external_secret(
     spec: Mapping[str, object],
     *,
     namespace: pulumi.Input[str],
+    awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY}
+    metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY if awaited else {}}
     spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner"}}
     return name_of(
         custom_object(

@@ -65,6 +65,25 @@ _REQUESTS = {
     "nvidia-device-plugin": ("10m", "40Mi"),
     # Its chart only has Helm's own example of 100m, for the proxy of a node's credentials; the same as above.
     "eks-pod-identity-agent": ("10m", "40Mi"),
+    # prometheus-operator/kube-prometheus, manifests/, at 4d719f1d: what the operator's own project asks for.
+    "alertmanager": ("4m", "100Mi"),
+    "config-reloader": ("10m", "20Mi"),
+    "grafana": ("100m", "100Mi"),
+    "kube-state-metrics": ("10m", "190Mi"),
+    "node-exporter": ("102m", "180Mi"),
+    "prometheus-operator": ("100m", "100Mi"),
+    # grafana-community/helm-charts, charts/grafana/values.yaml at 12.11.1, the example beside `sidecar.resources`.
+    "grafana-sidecar": ("50m", "50Mi"),
+    # values.yaml at 0.47.0, the example beside `resources`.
+    "cloudwatch-exporter": ("100m", "128Mi"),
+    # DataDog/helm-charts, charts/datadog/values.yaml at 3.240.0 and charts/datadog-operator: the examples beside
+    # `resources` of each container.
+    "datadog-agent": ("200m", "256Mi"),
+    "datadog-cluster-agent": ("200m", "256Mi"),
+    "datadog-operator": ("100m", "128Mi"),
+    "datadog-trace-agent": ("100m", "200Mi"),
+    # aws/eks-charts, stable/aws-for-fluent-bit/values.yaml: what AWS asks for the same program.
+    "fluent-bit": ("50m", "50Mi"),
 }
 """CPU and memory by project, from its own advice. Charts that request by themselves are left alone."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.workload import Workload
-from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, from_secret
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, announced, from_secret
 
 LOGIN_SECRET = "mlflow-login"
 """Secret with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, made by hand where the MLflow server asks who one
@@ -34,6 +34,8 @@ class PodParts:
     """Variable -> the Secret and its key that hold it."""
     place: Mapping[str, object]
     """The fields of a pod that bring it into its node group."""
+    announced: bool
+    """Whether scrapers are told of its metrics, if it has some."""
 
 
 def labels(application: str, workload: Workload) -> dict[str, str]:
@@ -64,7 +66,8 @@ def template(workload: Workload, parts: PodParts) -> dict[str, object]:
     if shape.fewest > 1:
         topologies = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         pod["topologySpreadConstraints"] = [_spread(topology, own) for topology in topologies]
-    return {"metadata": {"labels": own, "annotations": _scrape(workload)}, "spec": pod}
+    scrape = announced(workload.port, workload.metrics) if workload.metrics and parts.announced else {}
+    return {"metadata": {"labels": own, "annotations": scrape}, "spec": pod}
 
 
 def deployment_spec(application: str, workload: Workload, pod: Mapping[str, object]) -> dict[str, object]:
@@ -110,16 +113,6 @@ def _container(workload: Workload, parts: PodParts) -> dict[str, object]:
         "livenessProbe": _probe(probes.health, workload.port, period=health, failures=3),
         "readinessProbe": _probe(probes.ready, workload.port, period=ready, failures=3 if shape.worker else 2),
         **({} if shape.worker else {"lifecycle": OUT_OF_ENDPOINTS}),
-    }
-
-
-def _scrape(workload: Workload) -> dict[str, str]:
-    if workload.metrics is None:
-        return {}
-    return {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(workload.port),
-        "prometheus.io/path": workload.metrics,
     }
 
 

@@ -8,6 +8,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.watched import Watched
 from components.foundation import Foundation
 from mlops.core.module import SlotConfig
 
@@ -24,7 +25,9 @@ class MlPlatformOutputs:
     track_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
     roles: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
-    """ARNs of roles that the platform has for what AWS runs: `jobs`, `studio`."""
+    """ARNs of roles by what has them: `jobs`, steps of pipelines; `studio`, people."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def track(self) -> Grant:
         """Log runs and register models."""

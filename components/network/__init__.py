@@ -120,8 +120,7 @@ class NetworkArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOutputs:
-    """The VPC as its tenants see it. Private subnets are where nodes and data live, in zone order; in mode
-    `public` they are public subnets."""
+    """The VPC as its tenants see it. Private subnets are where nodes and data live, in zone order."""
 
     vpc_id: pulumi.Output[str]
     vpc_cidr: str
@@ -129,6 +128,8 @@ class NetworkOutputs:
     public_subnet_ids: tuple[pulumi.Output[str], ...]
     private_subnet_cidrs: tuple[str, ...]
     zones: tuple[str, ...]
+    public: bool = False
+    """Whether the private subnets are public ones (mode `public`): without a public address nothing gets out."""
     ways_out: tuple[pulumi.Resource, ...] = field(default=(), metadata=INTERNAL)
     """Routes and endpoints through which the subnets reach AWS. Nodes wait for them, and are gone before them: a
     controller that deletes load balancers while the stack is destroyed still needs its way out."""
@@ -178,6 +179,7 @@ class Network(Component[NetworkOutputs]):
                 public_subnet_ids=tuple(subnet.id for subnet in public),
                 private_subnet_cidrs=plan.private,
                 zones=args.zones,
+                public=config.mode == "public",
                 ways_out=tuple(self._ways_out),
             )
         )
@@ -200,10 +202,7 @@ class Network(Component[NetworkOutputs]):
 
     def _route_table(self, role: str, subnets: "Sequence[aws.ec2.Subnet]", first: int = 0) -> "aws.ec2.RouteTable":
         table = aws.ec2.RouteTable(
-            f"{self.name}-{role}-routes",
-            vpc_id=self._vpc.id,
-            tags={"Name": f"{self.name}-{role}"},
-            opts=self.child,
+            f"{self.name}-{role}-routes", vpc_id=self._vpc.id, tags={"Name": f"{self.name}-{role}"}, opts=self.child
         )
         for index, subnet in enumerate(subnets, start=first):
             self._ways_out.append(

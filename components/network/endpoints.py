@@ -18,6 +18,7 @@ OF_SERVICE: Mapping[str, tuple[str, ...]] = {
     "elasticloadbalancing": ("elasticloadbalancing",),
     "glue": ("glue",),
     "kinesis": ("kinesis-streams",),
+    "lambda": ("lambda",),
     "kms": ("kms",),
     "logs": ("logs",),
     "redshift-data": ("redshift-data",),
@@ -45,6 +46,7 @@ OF_MANAGED_POLICY: Mapping[str, tuple[str, ...]] = {
     "AmazonEBSCSIDriverPolicy": ("ec2",),
     "AmazonEKSWorkerNodePolicy": ("ec2", "eks", "eks-auth"),
     "AmazonEKS_CNI_Policy": ("ec2",),
+    "AWSLambdaVPCAccessExecutionRole": ("ec2", "logs"),
     "AmazonSSMManagedInstanceCore": ("ssm", "ssmmessages", "ec2messages"),
 }
 """AWS managed policy -> services that it lets call. Source: AWS managed policy reference."""

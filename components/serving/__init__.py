@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.watched import Watched
 from components.base.workload import Host, NoHost, Shape
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
@@ -79,6 +80,8 @@ class ServingOutputs:
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
     host: Host = field(default_factory=NoHost, metadata=INTERNAL)
     """What containers run with."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def invoke(self) -> Grant:
         """Ask a model."""
@@ -92,7 +95,7 @@ Served = Literal["models", "containers", "workers"]
 class ServingConfig(SlotConfig):
     """How models answer."""
 
-    serves: ClassVar[frozenset[Served]]
+    serves: ClassVar[frozenset[Served]] = frozenset({"models"})
     """What it can serve."""
 
     models: Annotated[tuple[ModelConfig, ...], Unique(most=500, by="name")] = ()
@@ -122,6 +125,11 @@ class ServingConfig(SlotConfig):
                 "containers. Move it, as it is, to workloads.recommender"
             )
         return given
+
+    @property
+    def balanced(self) -> bool:
+        """Whether it makes a load balancer, whose log lies in the platform's bucket of logs."""
+        return False
 
     def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
         """Why it cannot run a container, one sentence each; nothing when it can.

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
+from components.base.watched import Watched
 from components.foundation import Foundation
 from components.storage import DELIVERED, UNDELIVERED
 from mlops.core.config import Config
@@ -48,12 +49,13 @@ class Source:
 
 def delivery(
     name: str, config: DeliveryConfig, foundation: Foundation, source: Source, opts: pulumi.ResourceOptions
-) -> None:
-    """Deliver every event of a stream, with a role that is known once it has its rights: Firehose tries them."""
+) -> Watched:
+    """Deliver every event of a stream, with a role that is known once it has its rights: Firehose tries them. Returns
+    what there is to watch of it."""
     logs = log_group(f"{name}-delivery-logs", days=config.log_retention_days, key_arn=foundation.keys.logs, opts=opts)
     errors = aws.cloudwatch.LogStream(f"{name}-delivery-errors", log_group_name=logs.name, name="errors", opts=opts)
     role_arn = _role(name, foundation, source, errors, opts)
-    aws.kinesis.FirehoseDeliveryStream(
+    made = aws.kinesis.FirehoseDeliveryStream(
         f"{name}-delivery",
         destination="extended_s3",
         extended_s3_configuration=aws.kinesis.FirehoseDeliveryStreamExtendedS3ConfigurationArgs(
@@ -73,6 +75,7 @@ def delivery(
         opts=opts,
         **source.arguments(role_arn),  # type: ignore[arg-type]
     )
+    return Watched(what="delivery", namespace="AWS/Firehose", dimensions={"DeliveryStreamName": made.name})
 
 
 def _role(

@@ -1,52 +1,41 @@
 """A team's own container: an image that runs on whatever serves, with the rights that are named in plain words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pulumi
 from pydantic import Field, model_validator
 
-from components.base.component import Component
-from components.base.secret import SecretValue
+from components.base.component import INTERNAL, Component
+from components.base.secret import SecretReference
+from components.base.watched import Watched
 from components.base.workload import Application, Probes, Shape, Workload
 from components.workloads.surroundings import Surroundings, granted, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
-from mlops.core.fields.aws import KeyArn, SecretArn
 from mlops.core.fields.containers import (
     Argument,
     ContainerImage,
     GrantWords,
     PlainVariable,
-    SecretKey,
     SecretVariable,
     UrlPath,
     VariableValue,
+    WorkloadName,
     of_registry,
 )
-from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, ShortName
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory
 
 _NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform"}
 """Right -> the slot whose module it is a right on."""
 
 
-class SecretReference(Config):
-    """Where a secret lies, and never the secret."""
-
-    arn: SecretArn
-    """Secret of AWS Secrets Manager."""
-    key: SecretKey | None = None
-    """Key of a secret that is a JSON document; null takes the whole."""
-    key_arn: KeyArn | None = None
-    """KMS key that the secret is encrypted with, unless it is Secrets Manager's own."""
-
-
 class ContainerConfig(Config):
     """A container of a team's own. Its file system is read-only but for /tmp, and it runs as nobody."""
 
-    name: ShortName
-    """What it is called and answers as: lower case, digits and hyphens."""
+    name: WorkloadName
+    """What it is called and answers as: lower case, digits and hyphens, at most 20 characters."""
     image: ContainerImage
     """Image with a tag or digest: a repository of the platform's registry (`fraud:1.0.0`), or a whole reference
     (`123456789012.dkr.ecr.eu-west-1.amazonaws.com/fraud:1.0.0`)."""
@@ -80,8 +69,14 @@ class ContainerConfig(Config):
     """Path that answers with 200 while the process is in order."""
     ready_path: UrlPath = "/ready"
     """Path that answers with 200 while requests may come."""
+    metrics_path: UrlPath | None = None
+    """Path on the same port that answers with metrics in Prometheus' format, which whoever watches the platform
+    fetches; null has none."""
     start_seconds: int = Field(default=60, ge=5, le=3600)
     """Longest start, seconds."""
+    health_command: Annotated[tuple[Argument, ...], Field(max_length=100)] = ()
+    """Command within the image that ends with 0 while it is healthy, where nothing else asks: on Fargate without a load
+    balancer. None looks only whether the process is there."""
     user: int = Field(default=10_001, ge=1, le=65_534)
     """Number of the user that it runs as; 0 would be root."""
     node_group: GroupName | None = None
@@ -142,6 +137,8 @@ class ContainerOutputs:
     url: pulumi.Output[str] | None
     """None for a worker."""
     role_arn: pulumi.Output[str]
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class Container(Component[ContainerOutputs]):
@@ -170,7 +167,7 @@ class Container(Component[ContainerOutputs]):
             self.publish(ContainerOutputs(url=None, role_arn=room.work(workload)))
         else:
             running = room.serve(workload)
-            self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn))
+            self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn, watched=running.watched))
 
 
 def described(config: ContainerConfig, args: Surroundings) -> Workload:
@@ -189,12 +186,11 @@ def described(config: ContainerConfig, args: Surroundings) -> Workload:
         variables={**told(config.grants, args), **config.environment},
         secrets={
             **(args.stream.secrets if args.stream and {"produce", "consume"} & set(config.grants) else {}),
-            **{
-                variable: SecretValue(arn=one.arn, key=one.key, key_arn=one.key_arn)
-                for variable, one in config.secrets.items()
-            },
+            **{variable: one.value for variable, one in config.secrets.items()},
         },
         grants=tuple(granted(words, args) for words in config.grants),
         user=config.user,
+        health_command=config.health_command,
         probes=Probes(health=config.health_path, ready=config.ready_path, start_seconds=config.start_seconds),
+        metrics=config.metrics_path,
     )

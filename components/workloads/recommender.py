@@ -4,16 +4,20 @@ Both run the images of `services/` under roles of their own, on whatever serves 
 there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
+import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.base.component import Component
-from components.base.workload import Application, Probes, Running, Shape, Workload
+from components.base.component import INTERNAL, Component
+from components.base.identity import policy_document
+from components.base.release import ReleaseConfig
+from components.base.watched import Watched
+from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
-from components.storage import ZONES
+from components.storage import DELIVERED, ZONES
 from components.workloads.surroundings import Surroundings
 from mlops.core.config import Config
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, ImageTag, Memory
@@ -29,6 +33,10 @@ REPOSITORIES = ("recommender", "pipelines")
 """What the images are called in the platform's registry; both come from `services/Dockerfile`."""
 _MODELS = "mlflow/"
 """Where MLflow keeps models in the zone of artifacts."""
+_SHOWN = f"{DELIVERED}recommender/"
+"""Where the recommender leaves what it showed in the raw zone; as short-lived as all that is delivered there."""
+_TOLD = "serving/"
+"""Where the loop writes there what recommenders are told beside the model: rules, the catalogue, recent events."""
 
 
 class RecommenderConfig(Config):
@@ -61,6 +69,8 @@ class RecommenderConfig(Config):
     """Room for the loop's scratch files, GB."""
     look_seconds: int = Field(default=300, ge=1, le=86_400)
     """Between two looks of the loop at new events and at what is served, after which it decides whether to train."""
+    release: ReleaseConfig = ReleaseConfig()
+    """How a newly trained model takes over from the one that answers."""
 
     @model_validator(mode="after")
     def _most_is_no_less_than_fewest(self) -> "RecommenderConfig":
@@ -102,11 +112,13 @@ class RecommenderConfig(Config):
 class RecommenderOutputs:
     """Where the recommender answers, and as whom each part runs."""
 
-    url: pulumi.Output[str]
+    url: pulumi.Output[str] | None
     """From where it is reached, the kind of serving says."""
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -137,22 +149,35 @@ class Recommender(Component[RecommenderOutputs]):
         room = args.serving.host.room(name, application, self.child)
         running = room.serve(self._recommender())
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
-        self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
+        if args.stream and "jobs" in ml_platform.roles:
+            self._jobs(ml_platform.roles["jobs"], args.stream)
+        self.publish(
+            RecommenderOutputs(
+                url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role, watched=running.watched
+            )
+        )
 
     def _recommender(self) -> Workload:
         stream = self._args.stream
         # MLflow hands artifacts out itself, or names their place in S3.
-        grants = [self._args.foundation.storage.read("artifacts", _MODELS), self._ml_platform.track()]
+        storage = self._args.foundation.storage
+        told = [storage.read("artifacts", prefix) for prefix in (_MODELS, _TOLD)]
+        grants = [*told, storage.deliver("raw", _SHOWN), self._ml_platform.track()]
         return Workload(
             shape=self._config.shapes(loop=False)[0],
             role=NAME,
             image=self._image(NAME),
             repository=NAME,
             port=PORT,
-            variables=self._common(),
+            variables={
+                **self._common(),
+                **{f"MLOPS_BUCKET_{zone.upper()}": storage.buckets[zone] for zone in ("raw", "artifacts")},
+            },
+            function_command=("python", "-m", "recommender.lambda_handler"),
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),
+            health_command=asked_by_python(PORT, "/health"),
             metrics="/metrics",
         )
 
@@ -165,23 +190,40 @@ class Recommender(Component[RecommenderOutputs]):
             image=self._image("pipelines"),
             repository="pipelines",
             port=LOOP_PORT,
+            function_command=("lambda",),
+            look_seconds=config.look_seconds,
             command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT)),
             variables={
                 **self._common(),
                 **{f"MLOPS_BUCKET_{zone.upper()}": bucket for zone, bucket in storage.buckets.items()},
-                "MLOPS_SERVING_URL": recommender.url,
+                # Who cannot sign leaves it to the recommender to look at the alias by itself.
+                **({} if recommender.url is None or recommender.signed else {"MLOPS_SERVING_URL": recommender.url}),
             },
             own_variables={"MLOPS_STATE": "/tmp/state", "HOST": "0.0.0.0"},
             secrets=stream.secrets,
             grants=(*lake, stream.consume(), self._ml_platform.track(), recommender.way),
             probes=Probes(ready="/health", start_seconds=180),
+            health_command=asked_by_python(LOOP_PORT, "/health"),
+            metrics="/metrics",
         )
+
+    def _jobs(self, role: pulumi.Output[str], stream: DataPipelineOutputs) -> None:
+        """Pipelines of the ML platform may run the loop as well, and take events in as it does."""
+        statements = stream.consume().statements
+        if statements:
+            aws.iam.RolePolicy(
+                f"{self.name}-jobs-policy",
+                role=role.apply(lambda arn: arn.rpartition("/")[2]),
+                policy=policy_document(statements),
+                opts=self.child,
+            )
 
     def _common(self) -> dict[str, pulumi.Input[str]]:
         args = self._args
         known: dict[str, pulumi.Input[str]] = {
             "AWS_REGION": args.foundation.region,
             "MLFLOW_TRACKING_URI": self._ml_platform.tracking_uri,
+            **self._config.release.environment,
         }
         return {**known, **args.stream.client_variables()} if args.stream else known
 

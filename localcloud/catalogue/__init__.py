@@ -11,6 +11,7 @@ from localcloud.catalogue import (
     serving,
     storage,
     streams,
+    workloads,
 )
 from localcloud.catalogue.kind import Kind, Name
 
@@ -25,6 +26,7 @@ KINDS: dict[str, Kind] = {
     **serving.KINDS,
     **operations.KINDS,
     **security.KINDS,
+    **workloads.KINDS,
 }
 
 

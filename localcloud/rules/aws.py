@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from localcloud.catalogue import identity, kind_of
 from localcloud.catalogue.kind import ANYTHING
 from localcloud.references import Reference, references
-from localcloud.rules import databases, eks, network
+from localcloud.rules import databases, eks, network, workloads
 from localcloud.rules.transitions import refused_transition
 from localcloud.world import Thing, World, values_at
 from mlops.plan.values import SECRET, UNKNOWN
@@ -143,4 +143,5 @@ _DELETE: tuple[Rule, ...] = (
     databases.deletion_protection,
     databases.missing_final_snapshot,
     databases.parameters_in_use,
+    workloads.protected_balancer,
 )

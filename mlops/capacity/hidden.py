@@ -93,8 +93,10 @@ def not_counted(graph: Graph) -> tuple[str, ...]:
 def _operators(graph: Graph) -> Iterator[str]:
     """Custom resources of which an operator makes pods that they do not write out."""
     podless = frozenset(_tables()["without_pods"])
+    parents = {node.parent for node in graph}
     for node in graph:
-        if not node.type.startswith("kubernetes:") or group(node.type) in NATIVE:
+        # A component whose objects are in the graph hides none.
+        if not node.type.startswith("kubernetes:") or group(node.type) in NATIVE or node.urn in parents:
             continue
         kind = node.type.rpartition(":")[2]
         known = kind in _tables()["operators"] or group(node.type) in podless or kind in podless

@@ -53,6 +53,11 @@ SECRETS: Mapping[str, Facts] = {
         ),
         instead="Keep the old key in the program until nothing is encrypted with it; add the new one beside it.",
     ),
+    "aws:cloudcontrol/resource:Resource": Facts(
+        holds="what it made: a secret's value, which nobody knows",
+        fates=(Fate(path="", words="deleted with all that is in it"),),
+        instead="Make a second one beside it, move the readers, then drop the first one.",
+    ),
     "aws:secretsmanager/secret:Secret": Facts(
         holds="the secret's value and its versions",
         fates=(

@@ -9,10 +9,11 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, Field, GetCoreSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from mlops.core.config import Card, Config
 
@@ -28,12 +29,18 @@ class StackFacts:
     zones: int
     gpus: bool
     """Whether some node group has GPUs."""
+    outside: bool = False
+    """Whether workloads run outside the cluster, and what runs on it must be reached from there."""
     private_subnets: bool = True
     """Whether there are subnets without a way in from the internet, where internal load balancers lie."""
     node_groups: frozenset[str] = frozenset()
     """Names of the cluster's node groups."""
     gpu_groups: frozenset[str] = frozenset()
     """Those with GPUs."""
+    database: bool = False
+    """Whether there is a PostgreSQL instance."""
+    repositories: frozenset[str] = frozenset()
+    """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
 
@@ -88,29 +95,55 @@ def kind_of(variant: type[SlotConfig]) -> str:
 
 
 @cache
-def variants(slot: type[SlotConfig]) -> tuple[type[SlotConfig], ...]:
+def variants(slot: type[SlotT]) -> tuple[type[SlotT], ...]:
     """Every variant of a slot, sorted by kind: one config class a file of the slot's folder.
 
     Raises:
-        SlotError: a file with no config or several, or two files with one kind.
+        SlotError: a file with no config or several, or one that is not named after its kind.
     """
+    return tuple(sorted((_within(slot, name) for name in _files(slot)), key=kind_of))
+
+
+def variant(slot: type[SlotT], kind: str) -> type[SlotT] | None:
+    """The variant of a kind, without a look at the others; None for a kind that there is not.
+
+    Raises:
+        SlotError: its file breaks the rules.
+    """
+    wanted = _file_of(kind)
+    return next((_within(slot, name) for name in _files(slot) if name.rstrip("_") == wanted), None)
+
+
+@cache
+def _files(slot: type[SlotConfig]) -> tuple[str, ...]:
     package = importlib.import_module(slot.__module__)
-    found: dict[str, type[SlotConfig]] = {}
-    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda module: module.name):
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
-        own = [
-            value
-            for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, slot) and value.__module__ == module.__name__
-        ]
-        if len(own) != 1:
-            names = ", ".join(sorted(config.__name__ for config in own)) or "none"
-            raise SlotError(f"{module.__name__} must hold one config of {slot.__name__}; it holds {names}.")
-        kind = kind_of(own[0])
-        if kind in found:
-            raise SlotError(f'kind "{kind}" is claimed by {found[kind].__module__} and by {module.__name__}.')
-        found[kind] = own[0]
-    return tuple(found[kind] for kind in sorted(found))
+    return tuple(sorted(info.name for info in pkgutil.iter_modules(package.__path__)))
+
+
+def _file_of(kind: str) -> str:
+    """The name of the file of a kind; one that Python reserves has an underscore more: `lambda_`."""
+    return kind.replace("-", "_")
+
+
+@cache
+def _within(slot: type[SlotT], name: str) -> type[SlotT]:
+    """The one config of a file of a slot's folder."""
+    module = importlib.import_module(f"{slot.__module__}.{name}")
+    own = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, slot) and value.__module__ == module.__name__
+    ]
+    if len(own) != 1:
+        names = ", ".join(sorted(config.__name__ for config in own)) or "none"
+        raise SlotError(f"{module.__name__} must hold one config of {slot.__name__}; it holds {names}.")
+    if _file_of(kind_of(own[0])) != name.rstrip("_"):
+        raise SlotError(
+            f'{module.__name__} holds the kind "{kind_of(own[0])}", and is not named after it: a kind is found by the '
+            f"name of its file. Call the file {_file_of(kind_of(own[0]))}.py, or the kind "
+            f'"{name.rstrip("_").replace("_", "-")}".'
+        )
+    return own[0]
 
 
 def slots(settings: type[BaseModel]) -> dict[str, type[SlotConfig]]:
@@ -137,12 +170,46 @@ def classes(annotation: Any) -> Iterator[type]:
 
 
 class OneOf:
-    """Marks `Annotated[SomeSlotConfig, OneOf()]`: the value is one of the slot's variants, told apart by `kind`."""
+    """Marks `Annotated[SomeSlotConfig, OneOf()]`: the value is one of the slot's variants, told apart by `kind`.
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        choices = variants(source)
-        if len(choices) == 1:
-            # A union of one collapses, and pydantic then refuses the discriminator.
-            return handler.generate_schema(choices[0])
-        union = Union[choices]  # type: ignore[valid-type]  # noqa: UP007 - built from data
-        return handler.generate_schema(Annotated[union, Field(discriminator="kind")])
+    It says what pydantic's union with a discriminator says, and loads no variant but the one that is chosen: a module
+    that a stack has not costs it nothing, however many there are. Its JSON schema knows all of them.
+    """
+
+    def __get_pydantic_core_schema__(self, source: type[SlotConfig], handler: GetCoreSchemaHandler) -> CoreSchema:
+        def chosen(given: Any) -> SlotConfig:
+            return given if isinstance(given, source) else _chosen(source, given).model_validate(given)
+
+        return core_schema.no_info_plain_validator_function(chosen, metadata={"slot": source})
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        choices = {kind_of(one): _named(one) for one in variants(schema["metadata"]["slot"])}  # type: ignore[typeddict-item]
+        found = handler(core_schema.tagged_union_schema(choices, "kind"))
+        # Where there is one alone, its kind may be left out, and there is nothing to tell apart.
+        return found if len(choices) > 1 else found["oneOf"][0]
+
+
+def _named(model: type[BaseModel]) -> CoreSchema:
+    """The core schema of a model under its own name, so that a JSON schema defines it once and refers to it."""
+    schema: dict[str, Any] = {**model.__pydantic_core_schema__}
+    name = f"{model.__module__}.{model.__qualname__}:{id(model)}"
+    if schema["type"] == "definitions":
+        return {**schema, "schema": {**schema["schema"], "ref": name}}  # type: ignore[return-value]
+    return {**schema, "ref": name}  # type: ignore[return-value]
+
+
+def _chosen(slot: type[SlotConfig], given: Any) -> type[SlotConfig]:
+    """The variant that settings name by their `kind`; where there is one alone, nobody needs to name it."""
+    if not isinstance(given, Mapping):
+        raise PydanticKnownError("model_attributes_type")
+    kind = given.get("kind")
+    if kind is None and len(_files(slot)) == 1:
+        return variants(slot)[0]
+    if kind is None:
+        raise PydanticKnownError("union_tag_not_found", {"discriminator": "'kind'"})
+    found = variant(slot, kind) if isinstance(kind, str) else None
+    if found is None:
+        tags = ", ".join(f"'{kind_of(one)}'" for one in variants(slot))
+        context = {"discriminator": "'kind'", "tag": str(kind), "expected_tags": tags}
+        raise PydanticKnownError("union_tag_invalid", context)
+    return found

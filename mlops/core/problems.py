@@ -51,7 +51,7 @@ _BOUNDS = {
 }
 _KEY = "[key]"
 """What pydantic puts behind a mapping's key that is itself wrong."""
-_SECRET = re.compile(r"password|secret|token|api_?key", re.IGNORECASE)
+_SECRET = re.compile(r"password|secret|token|api_?key|app_?key|pagerduty|slack", re.IGNORECASE)
 
 
 class SettingsError(Exception):

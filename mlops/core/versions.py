@@ -111,6 +111,9 @@ patch of its minor versions and takes the newest unless it is told which."""
 ISTIO_BASE = Chart(name="base", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIOD = Chart(name="istiod", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
+SELDON_CRDS = Chart(name="seldon-core-v2-crds", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
+SELDON_SETUP = Chart(name="seldon-core-v2-setup", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
+"""Business Source License 1.1 (LICENSE at v2.10.2): production use needs a contract with the vendor."""
 PULSAR = Chart(name="pulsar", version="4.7.0", repo="https://pulsar.apache.org/charts")
 """Ships Pulsar 4.0.12, of the line with long-term support."""
 FLINK_OPERATOR = Chart(
@@ -121,10 +124,25 @@ FLINK_OPERATOR = Chart(
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
 )
+KUBE_PROMETHEUS_STACK = Chart(
+    name="kube-prometheus-stack", version="88.5.3", repo="https://prometheus-community.github.io/helm-charts"
+)
+CLOUDWATCH_EXPORTER = Chart(
+    name="prometheus-yet-another-cloudwatch-exporter",
+    version="0.47.0",
+    repo="https://prometheus-community.github.io/helm-charts",
+)
+FLUENT_BIT = Chart(name="fluent-bit", version="0.58.1", repo="https://fluent.github.io/helm-charts")
+DATADOG = Chart(name="datadog", version="3.240.0", repo="https://helm.datadoghq.com")
 
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
 OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"
+KUBEFLOW_PIPELINES = "2.17.0"
+"""The tag that `components/ml_platform/kubeflow/overlay` refers to. Its API server takes PostgreSQL besides MySQL: its
+project has released that from 2.15.0 on (kubeflow/pipelines, manifests/kustomize/env/platform-agnostic-postgresql,
+whose README said of 2.14 that it had none)."""
+PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""
 

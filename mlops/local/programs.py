@@ -45,15 +45,23 @@ class StackSettings:
     buckets: Mapping[str, str] = field(default_factory=dict)
     """Zone -> name; empty before the stack is up."""
     stream: str = ""
+    release: Mapping[str, str] = field(default_factory=dict)
+    """The variable that says how a new model takes over."""
 
     @classmethod
-    def of(cls, region: str, account: str, outputs: Mapping[str, Any]) -> "StackSettings":
-        """From the outputs of an up.
+    def of(cls, region: str, account: str, outputs: Mapping[str, Any], release: Mapping[str, str]) -> "StackSettings":
+        """From the outputs of an up, and what its stack file says of releases.
 
         Raises:
             KeyError: an output that the processes need is missing.
         """
-        return cls(region=region, account=account, buckets=dict(outputs["buckets"]), stream=str(outputs["stream"]))
+        return cls(
+            region=region,
+            account=account,
+            buckets=dict(outputs["buckets"]),
+            stream=str(outputs["stream"]),
+            release=dict(release),
+        )
 
     @property
     def deployed(self) -> bool:
@@ -159,7 +167,7 @@ def environment(layout: Layout, ports: Mapping[str, int], settings: StackSetting
         "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
     }
     buckets = {f"MLOPS_BUCKET_{zone.upper()}": name for zone, name in settings.buckets.items()}
-    return {**known, **buckets, **({"MLOPS_STREAM": settings.stream} if settings.stream else {})}
+    return {**known, **buckets, **settings.release, **({"MLOPS_STREAM": settings.stream} if settings.stream else {})}
 
 
 def write(layout: Layout, defined: tuple[Program, ...]) -> None:

@@ -10,7 +10,7 @@ from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]
 from pulumi.runtime.mocks import MockMonitor, Mocks
 from pulumi.runtime.proto import alias_pb2, resource_pb2
 
-from localcloud import eks_component
+from localcloud import eks_component, kustomize
 from localcloud.eks_component import ConstructionError, Made
 from localcloud.fakes import Place, outputs
 from mlops.plan.graph import STACK_TYPE, Graph, Node
@@ -117,13 +117,16 @@ class RecordingMonitor(MockMonitor):
         return resource_pb2.ResourceInvokeResponse(**answer)
 
     def _register_remote(self, node: Node, inputs: Mapping[str, Any]) -> resource_pb2.RegisterResourceResponse:
-        """A remote component is made by its plugin; the one that the platform uses is known, others stay opaque."""
+        """A remote component is made by its plugin; those that the platform uses are known, others stay opaque."""
         self._add(node, inputs)
-        if node.type != eks_component.TYPE:
+        if node.type not in (eks_component.TYPE, kustomize.TYPE):
             return resource_pb2.RegisterResourceResponse(urn=node.urn, object=to_struct(inputs))
-        children = _Children(self, node)
         try:
-            made = eks_component.construct(node.name, inputs, node.property_dependencies, children)
+            if node.type == kustomize.TYPE:
+                made = kustomize.construct(node.name, inputs, _Children(self, node, "kubernetes"))
+            else:
+                children = _Children(self, node, "aws")
+                made = eks_component.construct(node.name, inputs, node.property_dependencies, children)
         except ConstructionError as error:
             self._refuse(str(error))
         self._outputs[node.urn] = made.outputs
@@ -202,10 +205,10 @@ class RecordingMonitor(MockMonitor):
 class _Children:
     """Registers the children of a remote component with the recorder."""
 
-    def __init__(self, monitor: RecordingMonitor, component: Node) -> None:
+    def __init__(self, monitor: RecordingMonitor, component: Node, package: str) -> None:
         self._monitor = monitor
         self._component = component
-        self._provider = monitor._providers_of[component.urn].get("aws", "")
+        self._provider = monitor._providers_of[component.urn].get(package, "")
 
     def register(
         self,

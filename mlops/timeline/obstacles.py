@@ -63,7 +63,9 @@ def _protected(graph: Graph) -> Iterator[Obstacle]:
 
 
 def _own_protection(graph: Graph) -> Iterator[Obstacle]:
-    nodes = [node for node in graph if node.at("deletionProtection").flag()]
+    nodes = [
+        node for node in graph if node.at("deletionProtection").flag() or node.at("enableDeletionProtection").flag()
+    ]
     if nodes:
         yield Obstacle(
             what="Deletion protection of AWS",

@@ -1,10 +1,11 @@
 """Measure what is promised: `python -m bench`, about half an hour; `python -m bench load --quick` for a minute.
 
 Parts: load (latencies and swaps under Poisson arrivals), locust (the same load by Locust), loop (the loop on 5,000
-events), bulk (on 5 million), ratings (quality on real people's ratings, which are fetched from PyPI). In the part load
-two figures say whether the others are the service's own: `others` is how many cores everything else on the machine used
-(MLflow and the fetching child included), `late` how late the generator itself came to send, p99. Where it is late by
-more than a few milliseconds, the machine was too busy to measure on.
+events), bulk (on 5 million), ratings (quality on real people's ratings, which are fetched from PyPI), trials (how often
+two versions are wrongly called different, and how often a better one is missed). In the part load two figures say
+whether the others are the service's own: `others` is how many cores everything else on the machine used (MLflow, S3 and
+the fetching child included), `late` how late the generator itself came to send, p99. Where it is late by more than some
+milliseconds, the machine was too busy to measure on.
 """
 
 import argparse
@@ -18,13 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import loop, ratings, visitors
+from bench import loop, ratings, trials, visitors
 from bench.rows import Row
 from bench.scenarios import LARGE, SMALL, Result, Size, folder_swaps, registry_swaps, steady
 
 P95_MS = 10.0
 P99_MS = 25.0
-PARTS = ("load", "locust", "loop", "bulk", "ratings")
+PARTS = ("load", "locust", "loop", "bulk", "ratings", "trials")
 
 
 def main() -> int:
@@ -63,6 +64,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         ("loop", partial(loop.rows, loop.SAMPLE)),
         ("bulk", partial(loop.rows, loop.BULK)),
         ("ratings", ratings.rows),
+        ("trials", trials.rows),
     ):
         if name in parts:
             with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -97,6 +99,14 @@ def of_result(result: Result, rate: float) -> Iterator[Row]:
         unit="requests",
         promised=0,
         note=reasons or f"ready in {result.ready_seconds:.1f} s",
+    )
+    shown = result.impressions
+    yield Row(
+        what=f"{what}: impressions dropped of {shown.get('noted', 0) + shown.get('dropped', 0):,}",
+        measured=shown.get("dropped", 0) if shown.get("written") else float("nan"),
+        unit="rows",
+        promised=0,
+        note=f"{shown.get('written', 0):,} written",
     )
 
 

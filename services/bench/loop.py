@@ -9,22 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
-
-from bench.fixtures import answers, free_port, service
+from bench.aws import emulated, lake
+from bench.fixtures import answers, service
 from bench.registry import NAME, mlflow_server
 from bench.rows import Row
 
 _SERVICES = Path(__file__).resolve().parent.parent
-_REGION = "us-east-1"
-_ZONES = ("raw", "curated", "features", "artifacts")
-_KEYS = {
-    "AWS_ACCESS_KEY_ID": "local",
-    "AWS_SECRET_ACCESS_KEY": "local",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_REGION": _REGION,
-    "AWS_DEFAULT_REGION": _REGION,
-}
 
 
 @dataclass(frozen=True)
@@ -48,13 +38,10 @@ BULK = Data(1_000_000, 10_000, 5_000_000, parquet=True, seconds=300, gigabytes=6
 def rows(data: Data, folder: Path) -> Iterator[Row]:
     """Run the loop once, from files in the inbox to a champion that answers, on real servers of its own."""
     with contextlib.ExitStack() as stack:
-        aws = stack.enter_context(_aws(folder))
-        stack.enter_context(_variables(_KEYS))
+        aws = stack.enter_context(emulated(folder))
         uri = stack.enter_context(mlflow_server(folder))
-        lake = _lake(aws)
         environment = {
-            **lake,
-            "AWS_ENDPOINT_URL": aws,
+            **lake(aws),
             "MLFLOW_TRACKING_URI": uri,
             "MLOPS_ADMIN_TOKEN": "bench",
             "MLOPS_MODEL_NAME": NAME,
@@ -117,53 +104,3 @@ def _steps(log: str) -> Iterator[tuple[float, str]]:
         words = line.split()
         if len(words) > 3 and words[0] == "✓" and words[3] == "s":
             yield float(words[2].replace(",", "")), words[1]
-
-
-def _lake(aws: str) -> dict[str, str]:
-    """Versioned buckets and a stream, by the variables that name them."""
-    s3 = boto3.client("s3", endpoint_url=aws, region_name=_REGION)
-    for zone in _ZONES:
-        s3.create_bucket(Bucket=f"bench-{zone}")
-        s3.put_bucket_versioning(Bucket=f"bench-{zone}", VersioningConfiguration={"Status": "Enabled"})
-    boto3.client("kinesis", endpoint_url=aws, region_name=_REGION).create_stream(StreamName="bench", ShardCount=1)
-    return {**{f"MLOPS_BUCKET_{zone.upper()}": f"bench-{zone}" for zone in _ZONES}, "MLOPS_STREAM": "bench"}
-
-
-@contextlib.contextmanager
-def _aws(folder: Path) -> Iterator[str]:
-    """S3 and Kinesis as the local stack has them, journal included."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "local_stack.aws", "--port", str(port), "--journal", str(folder / "journal")]
-    with (folder / "aws.log").open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **_KEYS, "PYTHONPATH": str(_SERVICES)},
-            cwd=folder,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        until = time.monotonic() + 60
-        while not answers(f"{url}/moto-api/"):
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError(f"the emulated AWS did not come up:\n{(folder / 'aws.log').read_text()[-2000:]}")
-            time.sleep(0.1)
-        yield url
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextlib.contextmanager
-def _variables(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -23,4 +23,5 @@ class Row:
         """For people."""
         promise = "" if self.promised is None else f"promised {self.promised:g} {self.unit}"
         verdict = "" if self.promised is None else "kept" if self.kept else "BROKEN"
-        return f"{self.what:<66} {self.measured:>9.1f} {self.unit:<8} {promise:<20} {verdict:<7} {self.note}".rstrip()
+        measured = f"{self.measured:.1f}" if self.unit else f"{self.measured:.3f}"
+        return f"{self.what:<66} {measured:>9} {self.unit:<8} {promise:<20} {verdict:<7} {self.note}".rstrip()

@@ -1,19 +1,25 @@
 """What is measured: steady load, swaps under load, start-up."""
 
 import asyncio
+import contextlib
+import re
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
+from bench.aws import emulated, lake
 from bench.fixtures import ServiceProcess, busy_seconds, make_model, service
 from bench.load import Generator, Report, recommendation_paths
 from bench.registry import NAME, mlflow_server, promote, register
+from bench.shop import open_shop
 
 WARM_SECONDS = 3.0
+FILTERED_SHARE = 0.2
+"""Of the requests to a shop."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +54,20 @@ class Result:
     """The same for everything on the machine but the service and the generator: what they compete with."""
     memory_mb: float
     ready_seconds: float
+    impressions: dict[str, int]
+    """By what became of them."""
 
 
 async def steady(size: Size, rate: float, seconds: float, folder: Path) -> Result:
-    """Poisson arrivals on one model."""
+    """Poisson arrivals on one model, with login, limits, rules, and filters in a fifth of the requests."""
     model = folder / "model"
     make_model(size.users, size.products, size.interactions, seed=1, version="1").save(model)
-    with service({"MLOPS_MODEL_PATH": str(model)}, folder) as process:
-        return await _measure("steady", size, process, rate, seconds, _nothing)
+    shop = open_shop(folder, size.users, size.products)
+    with (
+        _shown(folder) as shown,
+        service({**shown, "MLOPS_MODEL_PATH": str(model), **shop.environment}, folder) as process,
+    ):
+        return await _measure("steady", size, process, rate, seconds, _nothing, shop.header)
 
 
 async def folder_swaps(size: Size, rate: float, swaps: int, folder: Path) -> Result:
@@ -71,7 +83,7 @@ async def folder_swaps(size: Size, rate: float, swaps: int, folder: Path) -> Res
         return str(number % 2 + 1)
 
     environment = {"MLOPS_MODEL_PATH": str(link), "MLOPS_POLL_SECONDS": "0.1"}
-    with service(environment, folder) as process:
+    with _shown(folder) as shown, service({**shown, **environment}, folder) as process:
         return await _measure("swaps, folder", size, process, rate, None, _Swapper(process, swap, swaps).run)
 
 
@@ -96,8 +108,17 @@ async def registry_swaps(size: Size, rate: float, swaps: int, folder: Path) -> R
             "MLOPS_MODEL_CACHE": str(folder / "cache"),
             "MLOPS_POLL_SECONDS": "0.2",
         }
-        with service(environment, folder) as process:
+        with _shown(folder) as shown, service({**shown, **environment}, folder) as process:
             return await _measure("swaps, MLflow", size, process, rate, None, _Swapper(process, swap, swaps).run)
+
+
+@contextlib.contextmanager
+def _shown(folder: Path) -> Iterator[dict[str, str]]:
+    """Variables with which a service writes what it shows to a lake."""
+    with emulated(folder) as aws:
+        known = lake(aws)
+        names = ("MLOPS_BUCKET_RAW", "AWS_ENDPOINT_URL")
+        yield {**{name: known[name] for name in names}, "MLOPS_PII_SALT": "bench", "MLOPS_IMPRESSION_SECONDS": "5"}
 
 
 def _models(size: Size, folder: Path, count: int) -> list[Path]:
@@ -140,10 +161,13 @@ async def _measure(
     rate: float,
     seconds: float | None,
     meanwhile: Callable[[], Awaitable[int]],
+    header: str = "",
 ) -> Result:
     ready = await asyncio.to_thread(process.wait)
-    await Generator(process.url, recommendation_paths(size.users, seed=2)).run(rate, WARM_SECONDS)
-    generator = Generator(process.url, recommendation_paths(size.users, seed=3))
+    filtered = FILTERED_SHARE if header else 0.0
+    paths = (recommendation_paths(size.users, seed, filtered_share=filtered) for seed in (2, 3))
+    await Generator(process.url, next(paths), header).run(rate, WARM_SECONDS)
+    generator = Generator(process.url, next(paths), header)
     before, spent, busy = process.cpu_seconds(), time.process_time(), busy_seconds()
     load = asyncio.create_task(generator.run(rate, seconds if seconds is not None else float("inf"), seed=4))
     swaps = await meanwhile()
@@ -160,4 +184,11 @@ async def _measure(
         max(others, 0.0) / report.seconds,
         process.memory_mb(),
         ready,
+        await asyncio.to_thread(_impressions, process.url),
     )
+
+
+def _impressions(url: str) -> dict[str, int]:
+    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=10).text
+    found = re.findall(r'^recommender_impressions_total\{outcome="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return {outcome: int(float(count)) for outcome, count in found}

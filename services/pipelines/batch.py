@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipelines import publish
 from pipelines.errors import InputError
 from pipelines.lake import Lake
 from pipelines.scoring import score
@@ -44,8 +45,9 @@ def batch_score(lake: Lake, tracking: Tracking, k: int) -> Scored:
     with TemporaryDirectory(prefix="batch-") as folder:
         found = tracking.fetch_version(champion.number, Path(folder))
         model = Model.load(next(found.rglob(MANIFEST)).parent).with_version(champion.number)
+        shown = publish.shown(lake, model)
         for number, part in enumerate(_parts(model)):
-            table = score(model, part, k)
+            table = score(model, part, k, shown)
             lake.put_table("artifacts", f"{prefix}/part-{number:04}.parquet", table)
             rows += table.num_rows
     return Scored(version=champion.number, prefix=prefix, users=len(model.users), rows=rows)

@@ -3,12 +3,15 @@
 The headings are those of Mitchell et al., "Model Cards for Model Reporting" (2019).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from pipelines.analyse import Analysis, no_worse
 from pipelines.evaluate import Evaluated
 from pipelines.gate import Figures, Group
 from pipelines.provenance import runtime
 from pipelines.reasons import Explanations
+from pipelines.slices import Slice
 from pipelines.snapshots import Snapshot
 from pipelines.train import Trained
 
@@ -20,7 +23,14 @@ _KINDS = {
 }
 
 
-def card(snapshot: Snapshot, trained: Trained, evaluated: Evaluated, explanations: Explanations, now: datetime) -> str:
+def card(
+    snapshot: Snapshot,
+    trained: Trained,
+    evaluated: Evaluated,
+    explanations: Explanations,
+    analysis: Analysis,
+    now: datetime,
+) -> str:
     """The card in Markdown."""
     return "\n".join(
         [
@@ -30,6 +40,7 @@ def card(snapshot: Snapshot, trained: Trained, evaluated: Evaluated, explanation
             *_data(snapshot, trained),
             *_results(evaluated),
             *_fairness(evaluated.figures[evaluated.passed]),
+            *_worst(analysis),
             *_reasons(explanations),
             *_limits(evaluated),
         ]
@@ -116,6 +127,52 @@ def _verdict(group: Group) -> str:
     if group.shortfall is None:
         return "too small to judge"
     return "fair" if group.fair else "unfair"
+
+
+def _worst(analysis: Analysis) -> list[str]:
+    if not analysis.worse:
+        return ["## Where it is worst", "", no_worse(analysis), ""]
+    return ["## Where it is worst", "", *_table(analysis.worse), ""]
+
+
+def errors(analysis: Analysis) -> str:
+    """A page of its own: every group that was looked at."""
+    return "\n".join(
+        [
+            "# Where it is worst",
+            "",
+            (
+                f"{analysis.users:,} users and {analysis.asked:,} products that they took next, lists of {analysis.k}: "
+                f"NDCG {analysis.ndcg}, recall {analysis.recall}."
+            ),
+            "",
+            (
+                f"{len(analysis.slices)} groups of at least {analysis.least_users} users, each against all others. By "
+                "user the NDCG is compared, by product whether it was listed. The difference has its own 95 % "
+                "interval, with users as clusters; p is corrected for the number of groups (Holm)."
+            ),
+            "",
+            *_table(analysis.slices),
+            "",
+        ]
+    )
+
+
+def _table(slices: Sequence[Slice]) -> list[str]:
+    return [
+        "| attribute | group | users | measure | mean | all others | difference | p | |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *[
+            f"| {one.attribute} | {_cell(one.value)} | {one.users:,} | {one.measure} | {one.mean:.3f} | {one.rest:.3f} "
+            f"| {one.difference} | {one.p:.2g} | {'worse' if one.worse else ''} |"
+            for one in slices
+        ],
+    ]
+
+
+def _cell(text: str) -> str:
+    # What a shop calls a category is not to break the table.
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _reasons(explanations: Explanations) -> list[str]:

@@ -5,11 +5,12 @@ Standard output holds the answer only (`--json` makes it JSON); progress goes to
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
@@ -17,20 +18,30 @@ from pydantic import TypeAdapter
 from rich.console import Console
 
 from pipelines import lineage as lineages
+from pipelines import release as releases
 from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
-from pipelines.deploy import Strategy
+from pipelines.cli_insight import add as add_insight
+from pipelines.cli_rules import app as rules_app
+from pipelines.commands import Json, answer, make_context
 from pipelines.display import LoopProgress
 from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
-from pipelines.loop import STEPS, Context, LoopOptions, Step
+from pipelines.kubeflow import KubeflowSettings, pipeline
+from pipelines.lambda_look import looks
+from pipelines.lease import alone
+from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
 from pipelines.options import options_from
 from pipelines.reject import reject
-from pipelines.runner import LOOK_PATIENCE_SECONDS, alone, run_loop, run_step
-from pipelines.settings import Settings
+from pipelines.release import End
+from pipelines.runner import LOOK_PATIENCE_SECONDS, run_loop, run_step
+from pipelines.sagemaker import SageMakerSettings, rendered
+from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
+from recommender.by_reference import SecretError, resolved
+from recommender.release import Strategy
 
 app = typer.Typer(
     name="pipelines",
@@ -39,9 +50,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(rules_app, name="rules")
+add_insight(app)
 _notes = Console(stderr=True, highlight=False)
 
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Orchestrator = Literal["argo", "kubeflow", "sagemaker"]
 Options = Annotated[
     str, typer.Option("--options", help="Options that differ from the defaults: JSON, or a file that holds it.")
 ]
@@ -59,10 +72,11 @@ def main() -> None:
 @app.command("run-loop")
 def loop_command(
     strategy: Annotated[
-        Strategy | None, typer.Option("--strategy", help="How the new version is rolled out; rolling by default.")
+        Strategy | None,
+        typer.Option("--strategy", help="How the new version takes over; else by MLOPS_RELEASE."),
     ] = None,
     percent: Annotated[
-        float | None, typer.Option("--percent", min=0.0, max=100.0, help="Share of users for canary or shadow.")
+        float | None, typer.Option("--percent", min=0.1, max=100.0, help="Share of users for canary, shadow or ab.")
     ] = None,
     assume_consent: Annotated[
         bool, typer.Option("--assume-consent", help="Users without a consent flag consent: it was settled elsewhere.")
@@ -86,7 +100,9 @@ def loop_command(
         results = run_loop(
             Settings.from_environment(), chosen, fresh=fresh, patience_seconds=LOOK_PATIENCE_SECONDS, progress=progress
         )
-    _answer(results, as_json, lambda: f"version {results['deploy'].version} serves")
+    deployed = results["deploy"]
+    trial = f", and version {deployed.trial} is on trial" if deployed.trial else ""
+    answer(results, as_json, lambda: f"version {deployed.version} serves{trial}")
 
 
 def _step_command(step: Step) -> Callable[..., None]:
@@ -98,7 +114,7 @@ def _step_command(step: Step) -> Callable[..., None]:
         context = Context(Settings.from_environment(), options_from(options), run)
         with LoopProgress(_notes) as progress:
             result = run_step(step.name, context, progress=progress)
-        _answer(result, as_json, lambda: step.tell(result))
+        answer(result, as_json, lambda: step.tell(result))
 
     command.__doc__ = (
         f"Step of the loop, after {' and '.join(step.needs)}." if step.needs else "First step of the loop."
@@ -131,7 +147,7 @@ def generate_command(
         write(made, folder, parquet=parquet)
         typer.echo(f"{events:,} events in {folder}")
         return
-    context = _context(LoopOptions())
+    context = make_context()
     import_tables(context, made, stream=stream, parquet=parquet)
     typer.echo(f"{events:,} events {'on the stream' if stream else 'in the inbox'}")
 
@@ -142,32 +158,32 @@ def import_command(
 ) -> None:
     """Put CSV or Parquet files into the inbox; the next run takes them in."""
     files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    keys = drop_files(_context(LoopOptions()).lake, files)
+    keys = drop_files(make_context().lake, files)
     typer.echo("\n".join(keys))
 
 
 @app.command("reject")
 def reject_command(name: Annotated[str, typer.Argument(help="A batch, or the key of a file in the inbox.")]) -> None:
     """Take a bad batch or file out of the lake, for good."""
-    context = _context(LoopOptions())
-    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+    context = make_context()
+    with alone(context.settings, LOOK_PATIENCE_SECONDS):
         typer.echo(f"{reject(context.raw, name)} objects removed")
 
 
 @app.command("erase")
 def erase_command(user_id: str, as_json: Json = False) -> None:
     """Forget a user: lake, training sets, features, scores, and whatever arrives from now on."""
-    context = _context(LoopOptions())
-    with alone(context.settings.state, LOOK_PATIENCE_SECONDS):
+    context = make_context()
+    with alone(context.settings, LOOK_PATIENCE_SECONDS):
         found = erase(context.raw, context.store, context.tracking, context.recommender, user_id, datetime.now(UTC))
     held = ", ".join(found.model_versions) or "none"
-    _answer(
+    answer(
         found,
         as_json,
         lambda: (
             f"{found.raw_events} raw events, {found.training_events} training events and {found.feature_rows} feature "
-            f"rows removed. Model versions left: {held}; the recommender does not know the user any more, and "
-            "`run-loop` replaces the champion."
+            f"rows removed, and what the models held. Model versions left: {held}; the recommender does not know the "
+            "user any more, and `run-loop` learns without them."
         ),
     )
 
@@ -183,39 +199,86 @@ def lineage_command(
     """Show where a model or a prediction comes from: code, parameters, data, files."""
     if bool(model) == bool(prediction):
         raise InputError("Give either --model VERSION or --prediction FILE.")
-    context = _context(LoopOptions())
+    context = make_context()
     if model:
         found = lineages.of_version(context.lake, context.tracking, model)
     else:
         found = lineages.of_prediction(context.lake, context.tracking, context.raw.masker.pseudonyms, _text(prediction))
-    _answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
+    answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
+
+
+@app.command("release")
+def release_command(
+    act: Annotated[bool, typer.Option("--act", help="Do what the verdict says, as the worker does.")] = False,
+    end: Annotated[End | None, typer.Option("--end", help="End the trial, whatever the verdict says.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how the version on trial stands beside the champion, and what is to become of it."""
+    if act and end:
+        raise InputError("Give either --act or --end.")
+    context = make_context()
+    if not act and end is None:
+        found = releases.look(context.raw, context.tracking, context.now())
+    else:
+        with alone(context.settings, LOOK_PATIENCE_SECONDS):
+            take_in(context)
+            found = releases.carry_on(context, end)
+    answer(found, as_json, lambda: "\n".join(releases.tell(found)))
 
 
 @app.command("batch-score")
 def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = False) -> None:
     """Recommend to every user that the champion knows, into the lake."""
-    context = _context(LoopOptions())
+    context = make_context()
     found = batch_score(context.lake, context.tracking, k)
-    _answer(found, as_json, lambda: f"{found.rows:,} rows below {context.lake.uri('artifacts', found.prefix)}")
+    answer(found, as_json, lambda: f"{found.rows:,} rows below {context.lake.uri('artifacts', found.prefix)}")
 
 
 @app.command("workflow")
 def workflow_command(
     image: Annotated[str, typer.Option("--image", help="Image with this package.")],
-    namespace: str = "recommender",
-    service_account: str = "pipelines",
-    schedule: Annotated[str | None, typer.Option("--schedule", help="Cron expression: a CronWorkflow.")] = None,
+    to: Annotated[Orchestrator, typer.Option("--to", help="What runs it.")] = "argo",
+    namespace: Annotated[str, typer.Option(help="Argo: where it runs.")] = "recommender",
+    service_account: Annotated[str, typer.Option(help="Argo: as whom it runs.")] = "pipelines",
+    schedule: Annotated[str | None, typer.Option("--schedule", help="Argo: cron expression, a CronWorkflow.")] = None,
+    role: Annotated[str, typer.Option(help="SageMaker: ARN of the jobs' role, `mlRoles.jobs` of the stack.")] = "",
+    subnet: Annotated[list[str] | None, typer.Option(help="SageMaker: a subnet of the jobs.")] = None,
+    security_group: Annotated[list[str] | None, typer.Option(help="SageMaker: a security group of the jobs.")] = None,
+    key: Annotated[str | None, typer.Option(help="SageMaker: ARN of the key of the jobs' volumes.")] = None,
     options: Options = "",
     as_json: Json = False,
 ) -> None:
-    """Render the loop for Argo Workflows."""
+    """Render the loop for Argo Workflows, Kubeflow Pipelines or SageMaker Pipelines.
+
+    The last two are given the loop's settings, which are read from the environment as for every command.
+    """
     chosen = TypeAdapter(LoopOptions).dump_json(options_from(options)).decode() if options else "{}"
+    if to == "kubeflow":
+        documents = pipeline(KubeflowSettings(image=image, options=chosen, variables=to_hand_on(os.environ)))
+        answer(documents, as_json, lambda: yaml.safe_dump_all(documents, sort_keys=False).rstrip())
+        return
+    if to == "sagemaker":
+        if not (role and subnet and security_group):
+            raise InputError(
+                "SageMaker runs jobs under a role and in a network: give --role, --subnet, --security-group."
+            )
+        jobs = SageMakerSettings(
+            image=image,
+            role=role,
+            subnets=subnet,
+            security_groups=security_group,
+            key=key,
+            options=chosen,
+            variables=to_hand_on(os.environ),
+        )
+        typer.echo(rendered(jobs))
+        return
     manifest = workflow(
         ArgoSettings(
             image=image, namespace=namespace, service_account=service_account, schedule=schedule, options=chosen
         )
     )
-    _answer(manifest, as_json, lambda: yaml.safe_dump(manifest, sort_keys=False).rstrip())
+    answer(manifest, as_json, lambda: yaml.safe_dump(manifest, sort_keys=False).rstrip())
 
 
 @app.command("worker")
@@ -229,6 +292,19 @@ def worker_command(
     Worker(Settings.from_environment(), options_from(options), interval, host, port, _notes.print).run()
 
 
+@app.command("lambda")
+def lambda_command(options: Options = "") -> None:
+    """On AWS Lambda: look once for each call, as the worker does."""
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    if not address:
+        raise InputError("AWS_LAMBDA_RUNTIME_API is not set: this command runs on Lambda; see `worker`.")
+    try:
+        settings = Settings.from_environment(resolved(os.environ))
+    except SecretError as error:
+        raise InputError(str(error)) from None
+    looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print).look)
+
+
 def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -> None:
     """Put generated tables into the inbox, or their events on the stream."""
     from tempfile import TemporaryDirectory
@@ -240,10 +316,6 @@ def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -
         context.stream.put(made.events.to_pylist())
 
 
-def _context(options: LoopOptions) -> Context:
-    return Context(Settings.from_environment(), options, "none")
-
-
 def _text(path: str) -> str:
     if path == "-":
         return sys.stdin.read()
@@ -251,7 +323,3 @@ def _text(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-
-
-def _answer(value: object, as_json: bool, text: Callable[[], str]) -> None:
-    typer.echo(TypeAdapter(Any).dump_json(value, indent=1).decode() if as_json else text())

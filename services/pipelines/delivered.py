@@ -1,21 +1,26 @@
-"""Delivered: what Firehose put into the raw bucket as it came, taken into the lake as everything else is, and removed.
+"""Delivered: what others put into the raw bucket as it came, taken into the lake as everything else is, and removed.
 
-The stream is read first, and forgets after a day or so. What was delivered is there for longer, so that a loop that did
-not run misses nothing; and it is nobody's data yet: not masked, without consent, in no batch.
+Firehose delivers events, the recommender what it showed. The stream is read first, and forgets after a day or so. What
+was delivered is there for longer, so that a loop that did not run misses nothing; and it is nobody's data yet: not
+masked, without consent, in no batch.
 """
 
 import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipelines import impressions
 from pipelines.intake import Intake
 from pipelines.quarantine import Quarantine
 from pipelines.raw import RawLake
 from pipelines.stream import FIELDS, row
+from recommender.impressions import LANDING
 
 PREFIXES = ("delivered/", "events/dt=")
 """Where deliveries lie, and where they lay before they had a place of their own."""
@@ -24,7 +29,7 @@ _ROWS = 100_000
 
 def take_delivered(raw: RawLake, now: datetime, *, assume_consent: bool) -> None:
     """Take in every object that was delivered; one line is one record, and each is accounted for."""
-    keys = [key for prefix in PREFIXES for key in raw.lake.keys("raw", prefix)]
+    keys = [key for prefix in PREFIXES for key in raw.lake.keys("raw", prefix) if not key.startswith(LANDING)]
     for key in keys:
         bad = Quarantine()
         name = f"delivered-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
@@ -33,6 +38,43 @@ def take_delivered(raw: RawLake, now: datetime, *, assume_consent: bool) -> None
                 intake.add(chunk)
             intake.finish(key, bad)
         raw.lake.delete("raw", key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Where the impressions went that had landed; each is in one of these numbers."""
+
+    kept: int = 0
+    without_consent: int = 0
+    """Of users who do not consent, or whom nobody knows."""
+    erased: int = 0
+    expired: int = 0
+    """Too old to be kept, or of a time that has not come."""
+    unreadable: int = 0
+
+    def __add__(self, other: "Shown") -> "Shown":
+        return Shown(**{name: count + getattr(other, name) for name, count in vars(self).items()})
+
+
+def take_shown(raw: RawLake, now: datetime) -> Shown:
+    """Take in what the recommender showed since; an answer has a name, so that this is safe to repeat."""
+    first, last = pa.scalar(raw.rules.oldest_shown(now)), pa.scalar(now + raw.rules.grain)
+    taken = Shown()
+    for keys, shown, unreadable in impressions.landed(raw.lake):
+        allowed = shown.filter(raw.erasures.allowed(shown["user_id"]))
+        consenting = allowed.filter(pc.is_in(allowed["user_id"], value_set=raw.consenting()))
+        moments = consenting["timestamp"]
+        kept = consenting.filter(pc.and_(pc.greater_equal(moments, first), pc.less_equal(moments, last)))
+        impressions.store(raw.lake, kept)
+        raw.lake.delete("raw", *keys)
+        taken += Shown(
+            kept=kept.num_rows,
+            without_consent=allowed.num_rows - consenting.num_rows,
+            erased=shown.num_rows - allowed.num_rows,
+            expired=consenting.num_rows - kept.num_rows,
+            unreadable=unreadable,
+        )
+    return taken
 
 
 def _known(raw: RawLake, name: str) -> pa.ChunkedArray:

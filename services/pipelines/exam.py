@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from pipelines.matrices import Csr, Interactions, popularity
+from pipelines.matrices import Csr, Interactions, Longs, popularity
 from pipelines.metrics import PerUser, rank
 from pipelines.similarity import Hyperparameters, learn
 from recommender.manifest import Kind
@@ -19,7 +19,9 @@ def learnt_from(matrix: Csr, products: list[str], wanted: Hyperparameters, data_
     """What a matrix of users by products teaches, without anybody's history: an exam brings those of its own day."""
     nobody = sparse.csr_array((0, len(products)), dtype=np.float32)
     similar = learn(matrix, wanted)
-    return Model.collaborative([], products, nobody, similar, popularity(matrix), data_version=data_version)
+    return Model.collaborative(
+        [], products, nobody, similar, popularity(matrix), data_version=data_version, half_life=wanted.half_life
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +30,11 @@ class Exam:
 
     users: list[str]
     products: list[str]
-    before: Csr
+    before: Interactions
     later: list[tuple[str, ...]]
     """Never empty, and in the order of time."""
+    moments: Longs
+    """Places of what is asked among all events, in the order of the users and of their products."""
 
     @classmethod
     def of(cls, pairs: Interactions, most_users: int, learnt: Interactions | None = None) -> "Exam":
@@ -63,27 +67,31 @@ class Exam:
         return cls(
             users=[pairs.users[user] for user in candidates],
             products=pairs.products,
-            before=sparse.csr_array(pairs.matrix(before)[candidates]),
+            before=pairs.of_users(candidates, before),
             later=[tuple(products) for products in later],
+            moments=pairs.order[held & (position[pairs.user] >= 0)],
         )
 
     def sit(self, learnt: Model, kind: Kind, k: int) -> PerUser:
         """Ask what was learnt, with the histories of this exam; products it does not know it cannot recommend."""
+        return rank(self.model(learnt, kind), self.users, self.later, k)
+
+    def model(self, learnt: Model, kind: Kind) -> Model:
+        """What was learnt, with the histories of this exam."""
+        before = self.before.matrix(half_life=learnt.manifest.half_life)
         names = learnt.products.names(range(len(learnt.products)))
         place = {name: column for column, name in enumerate(names)}
         column = np.asarray([place.get(product, -1) for product in self.products], np.int64)
-        rows = np.repeat(np.arange(len(self.users)), np.diff(self.before.indptr))
-        columns = column[self.before.indices]
+        rows = np.repeat(np.arange(len(self.users)), np.diff(before.indptr))
+        columns = column[before.indices]
         known = columns >= 0
         history = sparse.csr_array(
-            (self.before.data[known], (rows[known], columns[known])), shape=(len(self.users), len(names))
+            (before.data[known], (rows[known], columns[known])), shape=(len(self.users), len(names))
         )
         if kind == "popularity":
-            model = Model.popularity_only(self.users, names, history, learnt.popularity)
-        else:
-            similar = sparse.csr_array(
-                (learnt.neighbours.data, learnt.neighbours.indices, learnt.neighbours.indptr),
-                shape=(len(names), len(names)),
-            )
-            model = Model.collaborative(self.users, names, history, similar, learnt.popularity)
-        return rank(model, self.users, self.later, k)
+            return Model.popularity_only(self.users, names, history, learnt.popularity)
+        similar = sparse.csr_array(
+            (learnt.neighbours.data, learnt.neighbours.indices, learnt.neighbours.indptr),
+            shape=(len(names), len(names)),
+        )
+        return Model.collaborative(self.users, names, history, similar, learnt.popularity)

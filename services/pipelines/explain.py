@@ -2,23 +2,26 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from pipelines.card import card
+from pipelines.analyse import analyse
+from pipelines.card import card, errors
 from pipelines.evaluate import Evaluated
 from pipelines.lake import Lake
 from pipelines.reasons import Explanations, Reason
+from pipelines.slices import SliceRules
 from pipelines.snapshots import Snapshot
 from pipelines.tracking import Tracking
-from pipelines.train import SERVED, Trained
+from pipelines.train import EVALUATION, SERVED, Trained
 from recommender.model import Model
 
 CARD = "card/model-card.md"
+ERRORS = "card/errors.md"
 EXPLANATIONS = "explanations.json"
 _SAMPLE = 200
 _SEED = 5
@@ -36,18 +39,30 @@ class Explained:
 
 
 def explain(
-    lake: Lake, tracking: Tracking, snapshot: Snapshot, trained: Trained, evaluated: Evaluated, now: datetime
+    lake: Lake,
+    tracking: Tracking,
+    snapshot: Snapshot,
+    trained: Trained,
+    evaluated: Evaluated,
+    rules: SliceRules,
+    most_users: int,
+    now: datetime,
 ) -> Explained:
-    """Explain a sample of recommendations, and write the card.
+    """Explain a sample of recommendations, look where the model is worst, and write the card.
 
-    The model has no features that an outcome could be attributed to. Its reasons are products that the user took,
-    and naming them is exact where an attribution would be an estimate.
+    Its reasons are products that the user took, and naming them is exact where an attribution would be an estimate.
     """
-    with TemporaryDirectory(prefix="explain-") as folder:
-        model = Model.load(lake.download_folder("artifacts", f"{trained.candidate}/{SERVED}", Path(folder)), mmap=False)
+    with TemporaryDirectory(prefix="explain-") as name:
+        folder = Path(name)
+        model, learnt = (
+            Model.load(lake.download_folder("artifacts", f"{trained.candidate}/{part}", folder / part), mmap=False)
+            for part in (SERVED, EVALUATION)
+        )
+    analysis = analyse(lake, learnt, evaluated.passed, "", trained.data_version, evaluated.k, most_users, rules)
+    tracking.log_text(trained.run, ERRORS, errors(analysis))
     explanations = explanations_of(model, evaluated)
-    tracking.log_text(trained.run, EXPLANATIONS, json.dumps(asdict(explanations), indent=1, ensure_ascii=False))
-    tracking.log_text(trained.run, CARD, card(snapshot, trained, evaluated, explanations, now))
+    tracking.log_text(trained.run, EXPLANATIONS, json.dumps(explanations.summary(), indent=1, ensure_ascii=False))
+    tracking.log_text(trained.run, CARD, card(snapshot, trained, evaluated, explanations, analysis, now))
     return Explained(
         run=trained.run, card=CARD, explanations=EXPLANATIONS, explained_share=explanations.explained_share
     )

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from pipelines import typed
-from pipelines.delivered import take_delivered
+from pipelines.delivered import take_delivered, take_shown
 from pipelines.errors import InputError
 from pipelines.intake import Intake, put_quarantine
 from pipelines.lake import Lake
@@ -70,6 +70,8 @@ def ingest(raw: RawLake, stream: Stream, now: datetime, *, assume_consent: bool 
     _inbox(raw, now, assume_consent)
     _stream(raw, stream, now, assume_consent)
     take_delivered(raw, now, assume_consent=assume_consent)
+    # Last: by then it is known who consents.
+    take_shown(raw, now)
     return Ingested(
         batches=raw.batches(),
         deliveries=raw.deliveries(),

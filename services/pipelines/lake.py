@@ -7,7 +7,9 @@ in one process with the others.
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +32,16 @@ def client(service: str, settings: Settings) -> Any:
     """A boto3 client at the settings' address."""
     config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
     return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamped:
+    """An object with what tells its versions apart."""
+
+    body: bytes
+    etag: str
+    age_seconds: float
+    """Since it was written, by S3's own clock."""
 
 
 class Lake:
@@ -65,6 +77,33 @@ class Lake:
             return None
         data: bytes = body.read()
         return data
+
+    def stamped(self, zone: Zone, key: str) -> Stamped | None:
+        """The object with its ETag and age, or None where there is none."""
+        try:
+            found = self._call(zone, "get_object", Key=key)
+        except KeyError:
+            return None
+        now = parsedate_to_datetime(found["ResponseMetadata"]["HTTPHeaders"]["date"])
+        age = (now - found["LastModified"]).total_seconds()
+        return Stamped(body=found["Body"].read(), etag=found["ETag"], age_seconds=age)
+
+    def put_if(self, zone: Zone, key: str, data: bytes, etag: str | None) -> str | None:
+        """Write an object only where it is still the one of an ETag, or where there is none; returns the new ETag.
+
+        None where somebody was faster.
+        """
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        try:
+            written = self._client.put_object(Bucket=self._buckets[zone], Key=key, Body=data, **condition)
+        except ClientError as error:
+            # Of AWS's: the condition does not hold, somebody writes right now, there is nothing that could match.
+            if error.response["Error"]["Code"] in {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}:
+                return None
+            raise ServiceError(f"S3 refuses put_object on {self._buckets[zone]}: {error}") from None
+        except BotoCoreError as error:
+            raise ServiceError(f"S3 does not answer put_object on {self._buckets[zone]}: {error}") from None
+        return str(written["ETag"])
 
     def need(self, zone: Zone, key: str) -> bytes:
         """The object.
@@ -102,6 +141,17 @@ class Lake:
         self.put(zone, key, data)
         # A bucket without versioning has one version called null, and the new object took its place.
         self._remove(zone, [version for version in earlier if version["VersionId"] != "null"])
+
+    def delete_superseded(self, zone: Zone, prefix: str) -> int:
+        """Remove what was replaced or deleted below a prefix, so that only what can be read is there."""
+        gone = [
+            {"Key": item["Key"], "VersionId": item["VersionId"]}
+            for page in self._pages(zone, "list_object_versions", prefix)
+            for item in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+            # A marker that is the latest hides what is deleted with it.
+            if not item["IsLatest"] or "Size" not in item
+        ]
+        return self._remove(zone, gone)
 
     def _versions(self, zone: Zone, prefix: str, *, whole_key: bool) -> list[dict[str, str]]:
         return [

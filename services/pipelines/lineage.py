@@ -11,7 +11,7 @@ from pipelines import snapshots
 from pipelines.errors import InputError
 from pipelines.lake import Lake
 from pipelines.snapshots import Snapshot
-from pipelines.tracking import CHAMPION, LOOP_RUN_TAG, Tracking
+from pipelines.tracking import CHAMPION, LOOP_RUN_TAG, REASON_TAG, VERDICT_TAG, Tracking
 from recommender.manifest import MANIFEST
 from recommender.model import Model
 from recommender.pseudonyms import Pseudonyms
@@ -32,6 +32,8 @@ class Lineage:
     parameters: Mapping[str, str]
     snapshot: Snapshot | None
     """None where the snapshot was deleted since."""
+    release: str = ""
+    """How its trial ended, and why; empty where it had none."""
     reproduced: bool | None = None
     """Whether the version gives the prediction again; None without a prediction."""
 
@@ -58,6 +60,7 @@ def of_version(lake: Lake, tracking: Tracking, number: str) -> Lineage:
         data_version=data_version,
         parameters=tracking.params(version.run) if version.run else {},
         snapshot=snapshots.find(lake, data_version) if data_version else None,
+        release=": ".join(version.tags[tag] for tag in (VERDICT_TAG, REASON_TAG) if tag in version.tags),
     )
 
 
@@ -99,6 +102,8 @@ def lines(found: Lineage) -> list[str]:
         text.insert(
             0, f"prediction {'given again by this version' if found.reproduced else 'NOT given by this version'}"
         )
+    if found.release:
+        text.append(f"release    {found.release}")
     if found.snapshot is None:
         return [*text, "           its snapshot is gone"]
     text.append(f"           {found.snapshot.rows:,} events, newest {found.snapshot.newest}")

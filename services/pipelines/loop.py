@@ -18,6 +18,7 @@ from pipelines.lake import Lake
 from pipelines.monitor import Monitored, monitor
 from pipelines.privacy import Masker, PrivacyRules
 from pipelines.prune import Lifetimes
+from pipelines.publish import publish
 from pipelines.quality import QualityRules
 from pipelines.raw import RawLake
 from pipelines.register import Registered, register
@@ -25,6 +26,7 @@ from pipelines.search import CANDIDATES, SearchRules
 from pipelines.serving import Recommender
 from pipelines.settings import Settings
 from pipelines.similarity import Hyperparameters
+from pipelines.slices import SliceRules
 from pipelines.snapshots import users
 from pipelines.stream import Stream, open_stream
 from pipelines.tracking import Tracking
@@ -48,6 +50,7 @@ class LoopOptions:
     search: SearchRules = field(default_factory=SearchRules)
     evaluation: EvaluationRules = field(default_factory=EvaluationRules)
     gate: GateRules = field(default_factory=GateRules)
+    slices: SliceRules = field(default_factory=SliceRules)
     deploy: DeployRules = field(default_factory=DeployRules)
     triggers: Triggers = field(default_factory=Triggers)
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
@@ -128,10 +131,11 @@ class Step:
 
 
 def take_in(context: Context) -> Ingested:
-    """Take in what is new, and let everything know who is to be forgotten."""
+    """Take in what is new, and let everything know of it, and who is to be forgotten."""
     found = ingest(context.raw, context.stream, context.now(), assume_consent=context.options.assume_consent)
     if context.raw.erasures.last() is not None:
         settle(context.raw, context.store, context.tracking, context.recommender, context.now())
+    publish(context.raw, context.now())
     return found
 
 
@@ -171,7 +175,14 @@ def _evaluate(context: Context, done: Done) -> Evaluated:
 
 def _explain(context: Context, done: Done) -> Explained:
     return explain(
-        context.lake, context.tracking, done[Validated].snapshot, done[Trained], done[Evaluated], context.now()
+        context.lake,
+        context.tracking,
+        done[Validated].snapshot,
+        done[Trained],
+        done[Evaluated],
+        context.options.slices,
+        context.options.evaluation.most_users,
+        context.now(),
     )
 
 
@@ -191,7 +202,16 @@ def _register(context: Context, done: Done) -> Registered:
 def _deploy(context: Context, done: Done) -> Deployed:
     rules = context.options.deploy
     asked = users(context.lake, done[Trained].data_version)["user_id"].slice(0, rules.requests).to_pylist()
-    return deploy(context.tracking, context.recommender, done[Registered], asked, rules)
+    return deploy(
+        context.tracking,
+        context.recommender,
+        done[Registered],
+        asked,
+        rules,
+        context.settings.release,
+        context.lake,
+        context.now,
+    )
 
 
 def _monitor(context: Context, _: Done) -> Monitored:
@@ -276,6 +296,7 @@ STEPS: tuple[Step, ...] = (
         output=Deployed,
         tell=lambda found: (
             f"version {found.version}, {found.strategy}"
+            + (f" of version {found.trial} begins" if found.trial else "")
             + ("" if found.verified else ", alias only: no service is configured")
         ),
         cpu="500m",

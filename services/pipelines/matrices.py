@@ -1,6 +1,8 @@
 """From events to sparse matrices, and the split that evaluation rests on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +19,15 @@ Longs = npt.NDArray[np.int64]
 
 HELD_OUT = 0.2
 """Share of a user's products, the latest ones, that is held out for evaluation."""
-VALIDATION = 0.2
-"""Share of the pairs that are not held out, the latest of all users', on which hyperparameters are chosen."""
+VALIDATION_PARTS = (0.4, 0.6, 0.8, 1.0)
+"""Shares of the pairs that are not held out, in the order of time: between each two lies a part on which what was
+learnt before it is tried. One part alone would leave a fifth of the users, and with them intervals twice as wide."""
+Split = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
+"""Per pair whether it is learnt from, is history, is asked for."""
 LEAST_PRODUCTS = 3
 """Users with fewer products are learnt from and not evaluated."""
+_LEAST_SHARE = 2.0**-20
+"""Of its weight that a product keeps however long ago it was taken: a weight of zero would be no interaction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +59,17 @@ class Interactions:
         width = max(1, len(products))
         return cls(users, products, pair // width, pair % width, strongest[order], first[order])
 
-    def matrix(self, rows: npt.NDArray[np.bool_] | None = None) -> Csr:
-        """Users by products, of all pairs or of those given."""
-        kept = slice(None) if rows is None else rows
-        values = (self.weight[kept].astype(np.float32), (self.user[kept], self.product[kept]))
+    def matrix(self, rows: npt.NDArray[np.bool_] | None = None, half_life: float | None = None) -> Csr:
+        """Users by products, of all pairs or of those given.
+
+        Args:
+            half_life: after so many later products of the same user, among those given, a pair weighs half as much.
+        """
+        kept = np.ones(len(self.user), np.bool_) if rows is None else rows
+        weight = self.weight[kept]
+        if half_life is not None:
+            weight = weight * np.maximum(0.5 ** (self._later(kept) / half_life), _LEAST_SHARE)
+        values = (weight.astype(np.float32), (self.user[kept], self.product[kept]))
         found: Csr = sparse.csr_array(values, shape=(len(self.users), len(self.products)))
         return found
 
@@ -70,6 +84,18 @@ class Interactions:
             product,
             self.weight[rows],
             self.order[rows],
+        )
+
+    def of_users(self, users: Longs, rows: npt.NDArray[np.bool_]) -> "Interactions":
+        """The pairs of some users among some of the pairs, with all products; users are given in ascending order."""
+        kept = rows & np.isin(self.user, users)
+        return Interactions(
+            [self.users[user] for user in users],
+            self.products,
+            np.searchsorted(users, self.user[kept]),
+            self.product[kept],
+            self.weight[kept],
+            self.order[kept],
         )
 
     def contains(self, others: "Interactions", rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -89,28 +115,34 @@ class Interactions:
         """
         return self._latest(np.ones(len(self.user), np.bool_))
 
-    def validation(self) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-        """Per pair, among those that are not held out: whether it is learnt from, is history, is asked for.
+    def validation(self) -> Iterator[Split]:
+        """The splits that hyperparameters are chosen on, among the pairs that are not held out.
 
-        The cut is one point in time for everybody: what is learnt lies before it, what is asked for after it. The
+        Each cut is one point in time for everybody: what is learnt lies before it, what is asked for after it. The
         history of those who are asked may reach beyond the cut, as a visitor's history reaches beyond the training.
         """
         kept = ~self.held_out()
-        late = kept & (self.order > np.quantile(self.order[kept], 1.0 - VALIDATION)) if kept.any() else kept
-        asked = self._latest(kept) & late
-        history = kept & ~asked & np.isin(self.user, np.unique(self.user[asked]))
-        return kept & ~late, history, asked
+        if not kept.any():
+            return
+        for start, end in pairwise(np.quantile(self.order[kept], VALIDATION_PARTS)):
+            known = kept & (self.order <= end)
+            asked = self._latest(known) & (self.order > start)
+            history = known & ~asked & np.isin(self.user, np.unique(self.user[asked]))
+            yield kept & (self.order <= start), history, asked
 
     def _latest(self, among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """Per pair, whether it is one of its user's latest among some pairs, of users who have enough of them."""
-        user = self.user[among]
-        counts = np.bincount(user, minlength=len(self.users))
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else counts
-        place = np.arange(len(user)) - starts[user]
+        counts = np.bincount(self.user[among], minlength=len(self.users))
         test = np.where(counts >= LEAST_PRODUCTS, np.maximum(1, np.floor(counts * HELD_OUT)), 0)
         latest = np.zeros(len(self.user), np.bool_)
-        latest[among] = place >= (counts - test)[user]
+        latest[among] = self._later(among) < test[self.user[among]]
         return latest
+
+    def _later(self, among: npt.NDArray[np.bool_]) -> Longs:
+        """Of each of some pairs, how many of them its user took later."""
+        user = self.user[among]
+        ends = np.cumsum(np.bincount(user, minlength=len(self.users)))
+        return np.asarray(ends[user] - 1 - np.arange(len(user)), np.int64)
 
 
 def _places(names: list[str], among: pa.Array) -> Longs:

@@ -40,6 +40,8 @@ class PerUser:
     """1 where the product that the user took next is among the k, else 0: however many more are known, it is one."""
     coverage: float
     """Share of the catalogue that is recommended to at least one user."""
+    found: npt.NDArray[np.bool_]
+    """Of everything that was wanted, in the order of the users, whether it is among the k."""
 
 
 def rank(model: Model, users: Sequence[str], wanted: Sequence[Sequence[str]], k: int) -> PerUser:
@@ -47,15 +49,17 @@ def rank(model: Model, users: Sequence[str], wanted: Sequence[Sequence[str]], k:
     discount = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discount)])
     ndcg, hit, next_hit, shown = np.zeros(len(users)), np.zeros(len(users)), np.zeros(len(users)), set[str]()
+    found: list[bool] = []
     for place, (user, held_out) in enumerate(zip(users, wanted, strict=True)):
-        listed = [found.product_id for found in model.recommend(user, k)]
+        listed = [item.product_id for item in model.recommend(user, k)]
         shown.update(listed)
+        found += [product in listed for product in held_out]
         taken = frozenset(held_out)
         gain = sum(discount[position] for position, product in enumerate(listed) if product in taken)
         ndcg[place] = gain / ideal[min(k, len(held_out))]
         hit[place] = float(gain > 0.0)
         next_hit[place] = float(held_out[0] in listed)
-    return PerUser(ndcg, hit, next_hit, len(shown) / max(1, len(model.products)))
+    return PerUser(ndcg, hit, next_hit, len(shown) / max(1, len(model.products)), np.asarray(found, np.bool_))
 
 
 def interval(values: Floats) -> Interval:

@@ -28,6 +28,8 @@ class PrivacyRules:
 
     retention_days: int = 730
     """Days after which an event is neither taken in nor kept."""
+    shown_days: int = 90
+    """The same for what the recommender showed; no longer than events in any case."""
     most_withdrawn_share: float = 0.1
     """Share of the lake's events that one file of users may delete by withdrawn consent; above it ingest stops and
     asks. 1 lets every file do so."""
@@ -42,6 +44,10 @@ class PrivacyRules:
     def oldest(self, now: datetime) -> datetime:
         """Events before this moment go."""
         return now - timedelta(days=self.retention_days)
+
+    def oldest_shown(self, now: datetime) -> datetime:
+        """Impressions before this moment go, at most an hour later."""
+        return now - timedelta(days=min(self.shown_days, self.retention_days))
 
 
 class Masker:
@@ -92,6 +98,23 @@ class Masker:
         return pc.if_else(pc.is_null(event_ids), None, pc.binary_join_element_wise("e", hashed, ""))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Somebody who asked to be forgotten."""
+
+    user: str
+    """Pseudonym."""
+    at: float
+    """Seconds since 1970."""
+    events: int
+    """Of training sets that they were in."""
+
+
+def learnt_from(asked: Iterable[Asked], moment: float) -> frozenset[str]:
+    """Of these who asked after a moment (seconds since 1970) and were in a training set."""
+    return frozenset(person.user for person in asked if person.events and person.at > moment)
+
+
 class Erasures:
     """Who asked to be forgotten, by pseudonym: neither a replayed stream nor an old file may bring them back.
 
@@ -132,16 +155,19 @@ class Erasures:
 
     def since(self, moment: float) -> frozenset[str]:
         """Pseudonyms of those who asked after a moment (seconds since 1970) and were in a training set."""
+        return learnt_from(self.asked(), moment)
+
+    def asked(self) -> list[Asked]:
+        """Everybody who asked, and did not come back."""
         found = [
             (key.rpartition("/")[2], json.loads(self._lake.need("raw", key)))
             for prefix in (_ERASED, _WITHDRAWN)
             for key in self._lake.keys("raw", prefix)
         ]
-        return frozenset(
-            user
-            for user, asked in found
-            if asked["events"] and datetime.fromisoformat(asked["at"]).timestamp() > moment
-        )
+        return [
+            Asked(user=user, at=datetime.fromisoformat(said["at"]).timestamp(), events=said["events"])
+            for user, said in found
+        ]
 
     def last(self) -> datetime | None:
         """When somebody was forgotten last: what began before may hold them."""

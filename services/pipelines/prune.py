@@ -12,6 +12,8 @@ from pipelines.ingest import INBOX
 from pipelines.lake import Zone
 from pipelines.raw import RawLake
 from pipelines.tracking import LOOP_RUN_TAG, Tracking, Version
+from pipelines.trials import PREFIX as TRIALS
+from recommender.impressions import REPLICAS
 
 _ABANDONED = timedelta(days=1)
 """Age at which parts that no manifest names belong to nobody who still works on them."""
@@ -29,6 +31,8 @@ class Lifetimes:
     """Snapshots, features and results of runs that no kept version comes from."""
     reports_days: int = 90
     """Quality reports, which hold counts only."""
+    trials_days: int = 365
+    """What was said of versions that were tried."""
     versions: int = 5
     """Versions of the model that are kept besides those that serve or are tried: to go back to."""
 
@@ -60,7 +64,9 @@ def _old(raw: RawLake, now: datetime, rules: Lifetimes) -> int:
         ("raw", INBOX, rules.inbox_days),
         ("raw", "quarantine/", rules.quarantine_days),
         ("raw", "deliveries/", rules.quarantine_days),
+        ("raw", REPLICAS, rules.derived_days),
         ("curated", "quality/", rules.reports_days),
+        ("artifacts", TRIALS, rules.trials_days),
     )
     gone = 0
     for zone, prefix, days in places:

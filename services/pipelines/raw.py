@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines import impressions
 from pipelines.errors import GateError
 from pipelines.lake import Lake, parquet
 from pipelines.privacy import Erasures, Masker, PrivacyRules
@@ -150,8 +151,10 @@ class RawLake:
         self.lake.put_table("raw", _PRODUCTS, merged(self._table(_PRODUCTS, PRODUCTS), fresh, "product_id"))
 
     def forget(self, user_ids: pa.Array) -> int:
-        """Remove users' events from every batch, earlier versions included; returns how many events went."""
+        """Remove users' events from every batch and what they were shown, earlier versions included; returns how many
+        events went."""
         gone = 0
+        impressions.forget(self.lake, user_ids)
         for batch in self.batches() if len(user_ids) else ():
             taken = 0
             for key in self.parts(batch.name):
@@ -166,7 +169,9 @@ class RawLake:
         return gone
 
     def expire(self, now: datetime) -> None:
-        """Remove events past retention, row by row; a batch of which nothing is left goes as a whole."""
+        """Remove events past retention, row by row; a batch of which nothing is left goes as a whole. What was shown
+        goes hour by hour."""
+        impressions.expire(self.lake, self.rules.oldest_shown(now))
         oldest = self.rules.oldest(now)
         for batch in self.batches():
             if not batch.rows and batch.ingested < oldest.isoformat():

@@ -1,5 +1,6 @@
 """Why a model recommends what it does, for a sample of users: what explaining finds and the card tells."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 
@@ -23,3 +24,16 @@ class Explanations:
     """Share of the sampled recommendations that have a reason in the user's own history."""
     influential: dict[str, int]
     """Products that cause most recommendations, with how many of the sample."""
+
+    def summary(self) -> dict[str, object]:
+        """What may be kept: how often one product is the reason of another, and nothing row by row of any person."""
+        counted = Counter((cause, reason.product_id) for reason in self.reasons for cause in reason.because)
+        return {
+            "recommendations": len(self.reasons),
+            "explained_share": self.explained_share,
+            "influential": self.influential,
+            "reasons": [
+                {"because": cause, "product_id": product, "times": times}
+                for (cause, product), times in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+            ],
+        }

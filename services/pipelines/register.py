@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines import compatibility
+from pipelines import compatibility, trials
 from pipelines.errors import GateError
 from pipelines.evaluate import Evaluated
 from pipelines.explain import Explained
@@ -50,7 +50,7 @@ def register(
     """Register the candidate once, however often the step is repeated.
 
     Raises:
-        GateError: it has no card, or what serves could not read it.
+        GateError: it has no card, what serves could not read it, or another version is on trial.
     """
     if not tracking.has_artifact(trained.run, explained.card):
         raise GateError(
@@ -58,6 +58,7 @@ def register(
             "Run the explain step again."
         )
     require_compatible(runtime(), serving_url, token)
+    _require_no_trial(lake, tracking, loop_run)
     tags = _tags(trained, evaluated, loop_run)
     champion = tracking.aliased(CHAMPION)
     if champion is not None and champion.tags.get(_CONTENT_TAG) == tags[_CONTENT_TAG]:
@@ -68,6 +69,18 @@ def register(
     tracking.set_alias(CHALLENGER, number)
     tracking.finish(trained.run)
     return Registered(version=number, kind=evaluated.passed, already_champion=False)
+
+
+def _require_no_trial(lake: Lake, tracking: Tracking, loop_run: str) -> None:
+    """Two trials at once would share the users, and neither could be judged."""
+    tried = trials.running(lake, tracking)
+    version = tracking.version(tried.trial.version) if tried is not None else None
+    if tried is None or version is None or version.tags.get(LOOP_RUN_TAG) == loop_run:
+        return
+    raise GateError(
+        f"Version {version.number} is on trial since {tried.trial.started:%Y-%m-%d %H:%M} UTC, and one is tried at a "
+        "time. `python -m pipelines release` tells how it stands; `--end promote` or `--end roll-back` ends it."
+    )
 
 
 def require_compatible(trained: Runtime, serving_url: str | None, token: str | None = None) -> None:

@@ -1,22 +1,21 @@
 """Run the loop: in order, each finished step recorded in the lake, so that a rerun goes on where one died."""
 
-import fcntl
 import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from pipelines.errors import BusyError, GateError, InputError
+from pipelines.errors import GateError, InputError
 from pipelines.features import FRESHNESS
 from pipelines.lake import Lake
+from pipelines.lease import alone
 from pipelines.loop import STEPS, Context, Done, LoopOptions, Step
 from pipelines.provenance import code_version
 from pipelines.prune import prune
@@ -25,7 +24,6 @@ from pipelines.settings import Settings
 LOOK_PATIENCE_SECONDS = 45.0
 """How long a command that somebody gave waits for a look of the worker, which holds the lake for a second or two, or
 for as long as a service that it asks needs to come back."""
-_TURN_SECONDS = 0.1
 
 
 class Progress(Protocol):
@@ -119,7 +117,7 @@ def run_loop(
     Raises:
         LoopError: of the step that could not be done; GateError ends the run, anything else leaves it unfinished.
     """
-    with alone(settings.state, patience_seconds):
+    with alone(settings, patience_seconds) as lease:
         unfinished = settings.state / "loop" / "unfinished.json"
         run = None if fresh else _resumable(unfinished, clock(), Context(settings, options, "none").raw.erasures.last())
         if run is None:
@@ -127,7 +125,10 @@ def run_loop(
             unfinished.write_text(json.dumps({"run": run, "started": clock().isoformat()}))
         context = Context(settings, options, run, clock)
         try:
-            results = {step.name: run_step(step.name, context, progress=progress) for step in STEPS}
+            results = {}
+            for step in STEPS:
+                lease.check()
+                results[step.name] = run_step(step.name, context, progress=progress)
             prune(context.raw, context.tracking, options.lifetimes, clock())
         except GateError:
             unfinished.unlink(missing_ok=True)
@@ -145,33 +146,6 @@ def _resumable(path: Path, now: datetime, forgotten: datetime | None) -> str | N
     # What it did so far may hold somebody who was forgotten since, and some of it is gone.
     valid = now - started < FRESHNESS and (forgotten is None or forgotten < started)
     return str(noted["run"]) if valid else None
-
-
-@contextmanager
-def alone(state: Path, patience_seconds: float = 0.0) -> Iterator[None]:
-    """Keep others on the same state from changing the lake meanwhile.
-
-    Raises:
-        BusyError: somebody is at it, and still was when the patience ended.
-    """
-    folder = state / "loop"
-    folder.mkdir(parents=True, exist_ok=True)
-    # The kernel lets go of it when the process dies, however it dies.
-    with (folder / "lock").open("w") as lock:
-        until = time.monotonic() + patience_seconds
-        while not _locked(lock):
-            if time.monotonic() >= until:
-                raise BusyError(f"The loop already runs with the state in {state}: wait for it.")
-            time.sleep(_TURN_SECONDS)
-        yield
-
-
-def _locked(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _step(name: str) -> Step:

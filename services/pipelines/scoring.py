@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from recommender.arrays import Mask
 from recommender.model import Model
 
 SCHEMA = pa.schema(
@@ -20,12 +21,16 @@ SCHEMA = pa.schema(
 )
 
 
-def score(model: Model, users: Iterable[str], k: int) -> pa.Table:
-    """The k best products of each user, in the order of the users given; ties stand in the order of product ids."""
+def score(model: Model, users: Iterable[str], k: int, shown: Mask | None = None) -> pa.Table:
+    """The k best products of each user, in the order of the users given; ties stand in the order of product ids.
+
+    Args:
+        shown: by product, whether it may be among them; all of them where it is not given.
+    """
     found = [
         (user, rank, item.product_id, item.score, model.version)
         for user in users
-        for rank, item in enumerate(model.recommend(user, k), 1)
+        for rank, item in enumerate(model.recommend(user, k, shown=shown), 1)
     ]
     columns: Iterable[tuple[object, ...]] = zip(*found, strict=True) if found else [()] * len(SCHEMA)
     return pa.table([list(column) for column in columns], schema=SCHEMA)

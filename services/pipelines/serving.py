@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 
 from pipelines.errors import ServiceError
+from recommender.impressions import LOOP_AGENT
 
 _ROUTE = "/recommendations/{user_id}"
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
@@ -28,6 +29,7 @@ class Answers:
     failed: int
     p95_ms: float
     """Of the answers, seen from here; 0 without any."""
+    mean_ms: float = 0.0
 
     @property
     def failure_share(self) -> float:
@@ -53,7 +55,7 @@ class Recommender:
         self._token = admin_token
         # Where there is a login it is an operator's key.
         headers = {"Authorization": f"Bearer {admin_token}"} if admin_token else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=10.0)
+        self._client = httpx.Client(base_url=url, headers={**headers, "User-Agent": LOOP_AGENT}, timeout=10.0)
 
     def close(self) -> None:
         """Give connections back."""
@@ -119,7 +121,12 @@ class Recommender:
             else:
                 times.setdefault(str(version), []).append(time.perf_counter() - started)
         found = {
-            version: Answers(requests=len(values), failed=0, p95_ms=float(np.quantile(values, 0.95)) * 1e3)
+            version: Answers(
+                requests=len(values),
+                failed=0,
+                p95_ms=float(np.quantile(values, 0.95)) * 1e3,
+                mean_ms=float(np.mean(values)) * 1e3,
+            )
             for version, values in times.items()
         }
         if failed:

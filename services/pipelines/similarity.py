@@ -43,8 +43,15 @@ class Hyperparameters:
     """als, blend: numbers that describe a product."""
     iterations: int = 15
     """als: rounds."""
+    half_life: float | None = None
+    """After how many later products of the same user one counts half in what is recommended; None: all alike. What is
+    learnt does not depend on it."""
 
     def __str__(self) -> str:
+        latest = "" if self.half_life is None else f", the latest count most, half-life {self.half_life:g} products"
+        return self._way() + latest
+
+    def _way(self) -> str:
         match self.algorithm:
             case "cosine":
                 return f"cosine, {self.neighbours} neighbours, shrinkage {self.shrinkage:g}"

@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import ServiceError
+from pipelines.errors import InputError, ServiceError
 from pipelines.settings import Settings
 from recommender.registry import SUPPRESSED_TAG, suppressed
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 LOOP_RUN_TAG = "mlops.loop_run"
+VERDICT_TAG, REASON_TAG = "release.verdict", "release.reason"
+"""How a version's trial ended, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,12 @@ class Tracking:
     def __init__(self, settings: Settings) -> None:
         from mlflow import MlflowClient
 
+        if settings.tracking_uri.startswith("arn:") and find_spec("sagemaker_mlflow") is None:
+            raise InputError(
+                f"MLFLOW_TRACKING_URI is {settings.tracking_uri}, a server that SageMaker runs, and MLflow's client "
+                "reaches it through a plugin that is not installed: `uv sync --group sagemaker`, or an image that is "
+                'built with --build-arg GROUPS="--group sagemaker".'
+            )
         self.model = settings.model_name
         self._uri = settings.tracking_uri
         self._client = MlflowClient(tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri)
@@ -197,16 +206,28 @@ class Tracking:
 
     def delete_version(self, version: Version) -> None:
         """Delete a version with its arrays: whoever they hold is gone with them."""
+        with self._translated():
+            model_id, files = self._files(version)
+            self._client.delete_model_version(self.model, version.number)
+            if model_id is not None:
+                self._client.delete_logged_model(model_id)
+            files.delete_artifacts()
+
+    def replace_files(self, version: Version, folder: Path, place: Path) -> None:
+        """Write a folder's files over those of a version, at a place within it."""
+        with self._translated():
+            _, files = self._files(version)
+            files.log_artifacts(str(folder), place.as_posix())
+
+    def _files(self, version: Version) -> tuple[str | None, Any]:
+        """The id of a version's logged model, where it has one, and its files."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        with self._translated():
-            uri = self._client.get_model_version_download_uri(self.model, version.number)
-            self._client.delete_model_version(self.model, version.number)
-            if uri.startswith("models:/m-"):
-                model_id = uri.removeprefix("models:/")
-                uri = self._client.get_logged_model(model_id).artifact_location
-                self._client.delete_logged_model(model_id)
-            get_artifact_repository(uri, tracking_uri=self._uri).delete_artifacts()  # type: ignore[no-untyped-call]
+        uri = self._client.get_model_version_download_uri(self.model, version.number)
+        model_id = uri.removeprefix("models:/") if uri.startswith("models:/m-") else None
+        if model_id is not None:
+            uri = self._client.get_logged_model(model_id).artifact_location
+        return model_id, get_artifact_repository(uri, tracking_uri=self._uri)
 
     def fetch_version(self, number: str, folder: Path) -> Path:
         """Download a version's MLflow model."""

@@ -75,12 +75,13 @@ def train(
     served = Model.collaborative(
         pairs.users,
         pairs.products,
-        pairs.matrix(),
+        pairs.matrix(half_life=hyperparameters.half_life),
         learn(pairs.matrix(), hyperparameters),
         popular["popularity"].to_numpy(np.float64),
         data_version=snapshot.data_version,
         created=now.isoformat(timespec="seconds"),
         pseudonyms=pseudonyms,
+        half_life=hyperparameters.half_life,
     )
     evaluation = learnt_from(pairs.matrix(~held), pairs.products, hyperparameters, snapshot.data_version)
     candidate = _name(snapshot.data_version, hyperparameters)

@@ -16,13 +16,17 @@ from pipelines import trainings
 from pipelines.decide import Decision, decide
 from pipelines.errors import BusyError, GateError, LoopError
 from pipelines.ingest import Ingested
+from pipelines.lease import alone
 from pipelines.loop import Context, LoopOptions, take_in
 from pipelines.monitor import Monitored, monitor
 from pipelines.prune import prune
 from pipelines.refresh import due, refresh
-from pipelines.runner import alone, run_loop
+from pipelines.release import act, look
+from pipelines.release_metrics import exposition
+from pipelines.runner import run_loop
 from pipelines.settings import Settings
 from pipelines.trainings import Trainings
+from pipelines.trials import Tried
 from pipelines.warn import KINDS, Kind, warnings
 from pipelines.worker_http import serve
 
@@ -68,6 +72,7 @@ class Worker:
         )
         self._warned: set[Kind] = set()
         self._seen: Monitored | None = None
+        self._tried: Tried | None = None
         self._failures = 0
         self._pruned = datetime.now(UTC)
 
@@ -85,7 +90,7 @@ class Worker:
                 self._stop.wait(self._interval)
 
     def look(self) -> str:
-        """One round: "quiet", "busy", "waiting", "trained", "stopped" (by a gate), "failed" or "crashed".
+        """One round: "quiet", "busy", "waiting", "trying", "trained", "stopped" (by a gate), "failed" or "crashed".
 
         Errors are said, never raised: a process that dies of one comes back to the same one, and looks alive.
         """
@@ -105,8 +110,10 @@ class Worker:
     def _look(self) -> str:
         try:
             context = Context(self._settings, self._options, "worker")
-            with alone(self._settings.state):
+            with alone(self._settings):
                 decision, new = self._decide(context)
+                if self._try(context, new):
+                    return "trying"
             if not decision.retrain:
                 return "quiet"
             known = trainings.last(context.lake)
@@ -150,7 +157,9 @@ class Worker:
                 known = known.after(context.now(), seconds, promoted=promoted, events=refused_events)
                 trainings.keep(context.lake, known)
                 self._show(known)
-        self._say(f"version {results['deploy'].version} serves, after {known.seconds:.0f} s")
+        deployed = results["deploy"]
+        state = f"version {deployed.trial} is on trial" if deployed.trial else f"version {deployed.version} serves"
+        self._say(f"{state}, after {known.seconds:.0f} s")
         return "trained"
 
     def _decide(self, context: Context) -> tuple[Decision, int]:
@@ -166,6 +175,23 @@ class Worker:
         seen = monitor(context.raw, context.tracking, context.recommender, self._settings.state, now)
         self._seen = seen
         return decide(seen, self._options.triggers), seen.new_events
+
+    def _try(self, context: Context, new: int) -> bool:
+        """Judge the trial that runs, and do what the verdict says; nothing is trained meanwhile."""
+        tried = act(context.raw, context.tracking, context.recommender, self._options.deploy, context.now())
+        before, self._tried = self._tried, tried or look(context.raw, context.tracking, context.now())
+        if tried is None:
+            return False
+        verdict = tried.verdict
+        known = before.verdict.decision if before is not None and before.verdict is not None else "go on"
+        if verdict is not None and verdict.decision != known:
+            self._say(f"{verdict.strategy} of version {verdict.version}: {verdict.decision}, {verdict.reasons[0]}")
+        if verdict is not None and tried.trial.ended and verdict.decision == "roll back":
+            # What users refused they would refuse again: as after a gate.
+            refused = trainings.last(context.lake)
+            refused = refused.after(context.now(), refused.seconds, promoted=False, events=new)
+            trainings.keep(context.lake, refused)
+        return True
 
     def _refresh(self, context: Context, taken: Ingested) -> None:
         used = {version.tags.get("data_version", "") for version in context.tracking.versions()}
@@ -190,4 +216,5 @@ class Worker:
 
     def _metrics(self) -> bytes:
         loop = self._settings.state / "metrics" / "loop.prom"
-        return generate_latest(self._registry) + (loop.read_bytes() if loop.exists() else b"")
+        own = generate_latest(self._registry) + exposition(self._tried)
+        return own + (loop.read_bytes() if loop.exists() else b"")

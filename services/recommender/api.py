@@ -4,14 +4,17 @@ import secrets
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response, status
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response, status
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import Field
 from starlette.responses import PlainTextResponse
 
+from recommender.catalogue import Filters
 from recommender.deployment import Role
 from recommender.events import QueueFullError
 from recommender.gate import caller_of, charge
+from recommender.impressions import LOOP_AGENT
 from recommender.login import INSIDE, Caller
 from recommender.model import Model
 from recommender.schema import (
@@ -29,6 +32,8 @@ from recommender.service import Service
 
 _Documented = dict[int | str, dict[str, object]]
 _NOT_READY: _Documented = {503: {"model": Problem, "description": "No model is loaded yet"}}
+_NO_CATALOGUE: _Documented = {409: {"model": Problem, "description": "There is no catalogue to filter by"}}
+_NO_PATH: _Documented = {404: {"model": Problem, "description": "An id with a line break, which no path can hold"}}
 _Id = Annotated[str, Path(min_length=1, max_length=256)]
 _K = Annotated[int, Query(ge=1, le=100, description="How many products, at most")]
 
@@ -36,6 +41,24 @@ _Excluded = Annotated[
     tuple[Annotated[str, Field(max_length=256)], ...],
     Query(max_length=200, description="Products that may not be among them: out of stock, withdrawn, shown already"),
 ]
+
+
+_Categories = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
+    Query(alias="category", max_length=20, description="Of the catalogue; products of any of these, and no others"),
+]
+_Price = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Products without a price are left out")]
+_InStock = Annotated[bool, Query(description="false shows what is out of stock as well")]
+
+
+async def _filters(
+    category: _Categories = (), min_price: _Price = None, max_price: _Price = None, in_stock: _InStock = True
+) -> Filters:
+    """What the query asks for."""
+    if min_price is not None and max_price is not None and min_price > max_price:
+        text = f"no price lies between min_price {min_price:g} and max_price {max_price:g}"
+        raise RequestValidationError([{"type": "value_error", "loc": ("query", "min_price"), "msg": text}])
+    return Filters(category, min_price, max_price, in_stock)
 
 
 class _Exposition(PlainTextResponse):
@@ -66,17 +89,24 @@ def _recommendations(service: Service) -> APIRouter:
             role=role,
         )
 
-    @router.get("/recommendations/{user_id:path}", responses=_NOT_READY)
+    @router.get("/recommendations/{user_id:path}", responses={**_NO_PATH, **_NO_CATALOGUE, **_NOT_READY})
     async def recommendations(
-        request: Request, response: Response, user_id: _Id, k: _K = 10, exclude: _Excluded = ()
+        request: Request,
+        response: Response,
+        user_id: _Id,
+        filters: Annotated[Filters, Depends(_filters)],
+        k: _K = 10,
+        exclude: _Excluded = (),
     ) -> Recommendations:
         """Products that the user has not had, best first; unknown users get what is popular.
 
-        Events that this process accepted count at once: what was just bought is not recommended, and what it says of
-        a user's taste is heeded, of one whom the model does not know as well. The user's products that caused a
-        recommendation are told to the user, to operators, and where there is no login.
+        Products that are withdrawn, out of stock or excluded by a rule are not among them. Events that this process
+        accepted count at once: what was just bought is not recommended, and what it says of a user's taste is heeded,
+        of one whom the model does not know as well. The user's products that caused a recommendation are told to the
+        user, to operators, and where there is no login.
         """
-        model, role, cold, found = service.recommend(user_id, k, exclude)
+        seen = request.headers.get("user-agent") != LOOP_AGENT
+        model, role, cold, found = service.recommend(user_id, k, exclude, filters, seen=seen)
         caller = caller_of(request)
         if not (caller.operator or _is(service, caller, user_id)):
             found = [replace(item, because=()) for item in found]
@@ -87,10 +117,10 @@ def _recommendations(service: Service) -> APIRouter:
         responses={404: {"model": Problem, "description": "The model does not know the product"}, **_NOT_READY},
     )
     async def similar(product_id: _Id, response: Response, k: _K = 10) -> Similar:
-        """Neighbours of a product, most similar first."""
+        """Neighbours of a product that may be shown, most similar first."""
         champion = service.serving.champion
         try:
-            found = champion.similar(product_id, k)
+            found = champion.similar(product_id, k, service.shown(champion))
         except KeyError:
             detail = f"Model version {champion.version} does not know product {product_id!r}."
             raise HTTPException(status.HTTP_404_NOT_FOUND, detail) from None
@@ -172,11 +202,11 @@ def _operations(service: Service) -> APIRouter:
     async def reload(
         request: Request, response: Response, authorization: Annotated[str | None, Header()] = None
     ) -> Readiness:
-        """Look at the registry now instead of at the next poll, and answer when it is done."""
+        """Look at the registry and at the rules now instead of at the next poll, and answer when it is done."""
         # Being inside is enough for everything else.
         if caller_of(request) is INSIDE:
             _refuse_stranger(service, authorization)
-        await service.deployment.refresh()
+        await service.refresh()
         return await ready(request, response)
 
     return router
@@ -198,14 +228,14 @@ def _refuse_stranger(service: Service, authorization: str | None) -> None:
 
 
 def _readiness(service: Service) -> Readiness:
-    serving = service.deployment.serving
+    serving = service.current
     return Readiness(
         status="ready" if serving is not None else "not ready",
         name=service.settings.model_name,
         mode=serving.mode if serving is not None else "rolling",
         percent=serving.percent if serving is not None else 0.0,
         models={role: _loaded(model) for role, model in serving.roles().items()} if serving is not None else {},
-        problem=service.deployment.problem,
+        problem=service.problem,
     )
 
 

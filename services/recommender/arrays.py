@@ -20,6 +20,7 @@ Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bytes = npt.NDArray[np.uint8]
 Weights = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 Array = Ints | Longs | Floats | Bytes | Weights
 
 
@@ -66,8 +67,7 @@ class IdTable:
         for first, second in pairwise(ordered):
             if first == second:
                 raise ModelError(f"{what.capitalize()} {_decode(first)!r} is given twice.")
-        offsets = np.zeros(len(ordered) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, ordered), np.int64, len(ordered)), out=offsets[1:])
+        offsets = _starts(np.fromiter(map(len, ordered), np.int64, len(ordered)))
         blob = np.frombuffer(b"".join(ordered), np.uint8)
         return cls(offsets, blob), np.asarray(order, np.int64)
 
@@ -96,6 +96,12 @@ class IdTable:
     def _views(self) -> tuple[memoryview, memoryview]:
         # One item of a memoryview costs a tenth of one of an array, and a search reads forty.
         return self.offsets.data, self.blob.data
+
+    def kept(self, rows: Mask) -> "IdTable":
+        """The ids of some rows."""
+        lengths = np.diff(self.offsets)[rows]
+        places = ranges(self.offsets[:-1][rows], lengths)
+        return IdTable(_starts(lengths), self.blob[places])
 
     def check(self, what: str) -> None:
         """Raise ModelError unless the offsets cover the blob; the order itself is the checksum's business."""
@@ -130,10 +136,8 @@ class Rows:
             raise ModelError(f"{what} holds a value that is not finite.")
         if not _is_identity(rows):
             lengths = np.diff(indptr)[rows]
-            fresh = np.zeros_like(indptr)
-            np.cumsum(lengths, out=fresh[1:])
             places = ranges(indptr[rows], lengths)
-            indptr, indices, data = fresh, indices[places], data[places]
+            indptr, indices, data = _starts(lengths), indices[places], data[places]
         if not _is_identity(columns):
             new_column = np.empty(len(columns), np.int32)
             new_column[columns] = np.arange(len(columns), dtype=np.int32)
@@ -162,6 +166,12 @@ class Rows:
         if not size or len(self.data) != size * size or not (self.indices.reshape(size, size) == range(size)).all():
             return None
         return self.data.reshape(size, size)
+
+    def kept(self, rows: Mask) -> "Rows":
+        """Some rows."""
+        lengths = np.diff(self.indptr)[rows]
+        places = ranges(self.indptr[:-1][rows], lengths)
+        return Rows(_starts(lengths), self.indices[places], self.data[places])
 
     def prepare(self) -> None:
         """Find out now what the first answer would have to find out."""
@@ -214,6 +224,13 @@ def ranges(starts: Longs, lengths: Longs) -> Longs:
     total = int(ends[-1]) if len(ends) else 0
     places: Longs = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
     return places
+
+
+def _starts(lengths: Longs) -> Longs:
+    """Where each of several ranges starts that lie one after another, and the end."""
+    starts = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts
 
 
 def _is_identity(order: Longs) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from recommender import managed
 from recommender.manifest import MANIFEST, ModelError
 
 _TIMEOUT_SECONDS = 60.0
@@ -31,8 +32,20 @@ class Artifacts(Protocol):
         """Write one of them to the target."""
 
 
-def authentication(environment: Mapping[str, str]) -> dict[str, Any]:
-    """How MLflow's server is told who asks, from the variables that its client reads, for httpx."""
+def spoken_to(tracking_uri: str) -> bool:
+    """Whether an MLflow server is asked without MLflow's client."""
+    return tracking_uri.startswith(("http://", "https://", managed.PREFIX))
+
+
+def connection(tracking_uri: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Where MLflow's server answers and how it is told who asks, for httpx."""
+    if tracking_uri.startswith(managed.PREFIX):
+        return managed.connection(tracking_uri, environment)
+    return {"base_url": tracking_uri.rstrip("/"), **_authentication(environment)}
+
+
+def _authentication(environment: Mapping[str, str]) -> dict[str, Any]:
+    """From the variables that MLflow's client reads."""
     token = environment.get("MLFLOW_TRACKING_TOKEN")
     user = environment.get("MLFLOW_TRACKING_USERNAME")
     if token:
@@ -70,9 +83,9 @@ def _folder(name: str, version: str, manifests: list[str]) -> PurePosixPath:
 
 
 def _artifacts(tracking_uri: str, name: str, version: str) -> Artifacts | None:
-    if not tracking_uri.startswith(("http://", "https://")):
+    if not spoken_to(tracking_uri):
         return None
-    client = httpx.Client(base_url=tracking_uri.rstrip("/"), timeout=_TIMEOUT_SECONDS, **authentication(os.environ))
+    client = httpx.Client(timeout=_TIMEOUT_SECONDS, **connection(tracking_uri, os.environ))
     answer = client.get("/api/2.0/mlflow/model-versions/get-download-uri", params={"name": name, "version": version})
     answer.raise_for_status()
     uri = urlsplit(str(answer.json()["artifact_uri"]))

@@ -22,7 +22,7 @@ from recommender.source import Source
 
 log = logging.getLogger("recommender")
 
-Role = Literal["champion", "canary"]
+Role = Literal["champion", "canary", "ab"]
 
 _SLOWEST_RETRY_SECONDS = 60.0
 
@@ -37,20 +37,21 @@ class Serving:
     percent: float = 0.0
 
     def choose(self, user_id: str) -> tuple[Model, Role]:
-        """The model that answers this user: always the same one as long as the share stays."""
+        """The model that answers this user: always the same one as long as the share does not shrink."""
         if (
-            self.mode == "canary"
+            (self.mode == "canary" or self.mode == "ab")
             and self.challenger is not None
-            and within(self.champion.name_of(user_id), self.percent)
+            and assigned(self.challenger.version, self.champion.name_of(user_id), self.percent)
         ):
-            return self.challenger, "canary"
+            return self.challenger, self.mode
         return self.champion, "champion"
 
     def shadow(self, user_id: str) -> Model | None:
         """The model that is compared on this user, if any."""
-        return (
-            self.challenger if self.mode == "shadow" and within(self.champion.name_of(user_id), self.percent) else None
-        )
+        if self.mode != "shadow" or self.challenger is None:
+            return None
+        name = self.champion.name_of(user_id)
+        return self.challenger if assigned(self.challenger.version, name, self.percent) else None
 
     def roles(self) -> dict[str, Model]:
         """Models by role."""
@@ -58,6 +59,12 @@ class Serving:
         if self.challenger is not None:
             found[self.mode] = self.challenger
         return found
+
+
+def assigned(version: str, user: str, percent: float) -> bool:
+    """Whether a user has the version on trial. Drawn anew for each version: it is not always the same people whom
+    trials befall, and what one trial did to them does not stay in the next one's groups."""
+    return within(f"{version}:{user}", percent)
 
 
 def within(user_id: str, percent: float) -> bool:
@@ -85,7 +92,14 @@ class Deployment:
         metrics: Metrics,
         poll_seconds: float,
         pseudonyms: Callable[[], Pseudonyms | None] = lambda: None,
+        prepare: Callable[[Model], None] = lambda _: None,
+        forget: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> None:
+        """
+        Args:
+            prepare: is done with every model before it answers; in a thread.
+            forget: is done with the pseudonyms of all who may not be known any more.
+        """
         self.serving: Serving | None = None
         self.problem: str | None = "No model has been looked for yet."
         """Why what is served is not what is wanted, or None."""
@@ -93,6 +107,8 @@ class Deployment:
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._pseudonyms = pseudonyms
+        self._prepare = prepare
+        self._forget_users = forget
         self._suppressed = Suppressed()
         self._loaded: dict[Version, Model] = {}
         self._champion: Version | None = None
@@ -134,7 +150,7 @@ class Deployment:
         self._metrics.registry_up.set(1)
         self._metrics.registry_seen.set(time.time())
         # At once, and whatever becomes of the models below.
-        self._suppressed.names = wanted.suppressed
+        self._suppress(wanted.suppressed)
         if wanted == self._wanted:
             return None
         problems: list[str] = []
@@ -150,11 +166,18 @@ class Deployment:
             self._failures = 0
         return " ".join(problems) or None
 
+    def _suppress(self, names: frozenset[str]) -> None:
+        if names - self._suppressed.names:
+            # Nobody goes back to a version that may hold them.
+            self._previous = None
+        self._suppressed.names = names
+        self._forget_users(names)
+
     async def _start_from_cache(self) -> None:
         last = await self._source.last()
         if last is None:
             return
-        self._suppressed.names = last.suppressed
+        self._suppress(last.suppressed)
         problems: list[str] = []
         model = await self._model(last.champion, problems)
         if model is not None:
@@ -169,6 +192,7 @@ class Deployment:
             return None
         try:
             model = (await self._source.load(version)).under(self._pseudonyms(), self._suppressed)
+            await asyncio.to_thread(self._prepare, model)
         except ModelError as error:
             self._metrics.refused.inc()
             self._refused[version] = f"Version {version.number} is refused: {error}"
@@ -207,8 +231,9 @@ class Deployment:
         for version in gone:
             del self._loaded[version]
         self._refused = {version: why for version, why in self._refused.items() if version in keep}
-        if wanted.champion != self._champion:
-            self._previous, self._champion = self._champion, wanted.champion
+        if self._champion is None or wanted.champion.number != self._champion.number:
+            self._previous = self._champion
+        self._champion = wanted.champion
         # The one before stays in the cache: rolling back to it is then a matter of milliseconds.
         kept = [version for version in (*keep, self._previous) if version is not None]
         await self._source.keep(kept, wanted)

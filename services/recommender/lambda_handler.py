@@ -4,7 +4,8 @@
 Lambda's runtime API itself, so that the image needs no other entry than this command.
 
 Lambda freezes a process between two requests, so nothing here happens in the background: accepted events are written
-before the answer is given, and the registry is looked at after an answer, once `poll_seconds` have passed.
+before the answer is given; the registry is looked at after an answer, once `poll_seconds` have passed, and what was
+shown is written once `impression_seconds` have. The last impressions of a process that Lambda ends are lost.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -28,6 +29,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from recommender.app import create_app
+from recommender.by_reference import SecretError, resolved
 from recommender.service import Service
 from recommender.settings import Settings, SettingsError
 
@@ -58,7 +60,7 @@ class Function:
     async def _start(self) -> None:
         await self._stack.enter_async_context(self._service.running(watch=False))
         try:
-            await asyncio.wait_for(self._service.deployment.refresh(), _FIRST_MODEL_SECONDS)
+            await asyncio.wait_for(self._service.refresh(), _FIRST_MODEL_SECONDS)
         except TimeoutError:
             log.warning("no model after %g s; asked for again with the next requests", _FIRST_MODEL_SECONDS)
 
@@ -76,8 +78,8 @@ class Function:
         return self._loop.run_until_complete(self._answer(scope(event), body(event)))
 
     async def _answer(self, request: Scope, content: bytes) -> dict[str, object]:
-        if self._service.deployment.serving is None:
-            await self._service.deployment.refresh()
+        if self._service.current is None:
+            await self._service.refresh()
         sent: list[Message] = []
         received = False
 
@@ -94,9 +96,10 @@ class Function:
         await self._app(request, receive, send)
         if self._service.writer is not None:
             await self._service.writer.drain()
+        await self._service.impressions.flush_if_due()
         if time.monotonic() - self._looked >= self._poll_seconds:
             self._looked = time.monotonic()
-            await self._service.deployment.refresh()
+            await self._service.refresh()
         return _response(sent)
 
 
@@ -164,7 +167,7 @@ def _response(messages: list[Message]) -> dict[str, object]:
 def _function() -> Function:
     # Whatever stands in front of a function, it is not the network of a cluster.
     exposed = os.environ.get("MLOPS_EXPOSED") or "true"
-    return Function(Settings.from_environment({**os.environ, "MLOPS_EXPOSED": exposed}))
+    return Function(Settings.from_environment({**resolved(os.environ), "MLOPS_EXPOSED": exposed}))
 
 
 def handler(event: Mapping[str, Any], _: object = None) -> dict[str, object]:
@@ -204,9 +207,9 @@ def main() -> int:
         return 2
     try:
         function = _function()
-    except SettingsError as error:
+    except (SettingsError, SecretError) as error:
         sys.stderr.write(f"{error}\n")
-        problem: dict[str, object] = {"errorType": "SettingsError", "errorMessage": str(error)}
+        problem: dict[str, object] = {"errorType": type(error).__name__, "errorMessage": str(error)}
         _post(http.client.HTTPConnection(address), f"{_RUNTIME}/init/error", problem)
         return 2
     serve(address, function)

@@ -47,6 +47,9 @@ class Manifest:
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     pseudonyms: str = ""
     """Fingerprint of the key that users' ids are hidden with; empty where they are as they were given."""
+    half_life: float | None = None
+    """After how many later products of the same user one weighs half among the interactions; None where time does not
+    count."""
     python: str = field(default_factory=platform.python_version)
     numpy: str = np.__version__
     files: Mapping[str, StoredFile] = field(default_factory=dict)
@@ -54,10 +57,22 @@ class Manifest:
 
     @classmethod
     def now(
-        cls, kind: Kind, data_version: str, model_version: str, created: str | None, pseudonyms: str = ""
+        cls,
+        kind: Kind,
+        data_version: str,
+        model_version: str,
+        created: str | None,
+        pseudonyms: str = "",
+        half_life: float | None = None,
     ) -> "Manifest":
         """The manifest of a model that is made by this Python and this numpy."""
-        manifest = cls(kind=kind, data_version=data_version, model_version=model_version, pseudonyms=pseudonyms)
+        manifest = cls(
+            kind=kind,
+            data_version=data_version,
+            model_version=model_version,
+            pseudonyms=pseudonyms,
+            half_life=half_life,
+        )
         return replace(manifest, created=created) if created else manifest
 
     def write(self, folder: Path) -> None:
@@ -114,8 +129,16 @@ class Manifest:
             }
         except (KeyError, TypeError, AttributeError, ValueError):
             raise ModelError(f"{path} does not list the model's files.") from None
-        pseudonyms = str(raw.get("pseudonyms") or "")
-        return cls(kind=cast(Kind, raw["kind"]), files=files, pseudonyms=pseudonyms, **cast("dict[str, str]", texts))
+        half_life = raw.get("half_life")
+        if half_life is not None and (type(half_life) not in {int, float} or not cast(float, half_life) > 0):
+            raise ModelError(f"{path} has half_life {half_life!r}; it must be above 0, or left out.")
+        return cls(
+            kind=cast(Kind, raw["kind"]),
+            files=files,
+            pseudonyms=str(raw.get("pseudonyms") or ""),
+            half_life=cast("float | None", half_life),
+            **cast("dict[str, str]", texts),
+        )
 
     def _refuse_other_major(self, folder: Path) -> None:
         for library, written, running in (

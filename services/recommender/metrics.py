@@ -9,7 +9,7 @@ from recommender.manifest import FORMAT_VERSION
 from recommender.model import Model
 
 # Dense around the promise of 10 and 25 ms, so that a quantile of the histogram means something there.
-_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
@@ -36,7 +36,7 @@ class Metrics:
             "http_request_duration_seconds",
             "Time from the request's head to the last byte of the answer.",
             ("route",),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=self.registry,
         )
         self.turned_away = Counter(
@@ -45,9 +45,12 @@ class Metrics:
             ("reason",),
             registry=self.registry,
         )
+        self.rules = Gauge(
+            "recommender_rules", "Rules about what may not be shown that are obeyed.", registry=self.registry
+        )
         self.recommendations = Counter(
             "recommender_recommendations_total",
-            "Lists of recommendations; role is champion or canary, user is known or cold.",
+            "Lists of recommendations; role is champion, canary or ab, user is known or cold.",
             ("model_version", "role", "user"),
             registry=self.registry,
         )
@@ -80,6 +83,12 @@ class Metrics:
             registry=self.registry,
         )
         self.waiting = Gauge("recommender_events_waiting", "Events that wait for the stream.", registry=self.registry)
+        self.impressions = Counter(
+            "recommender_impressions_total",
+            "What was shown; outcome is noted, written, retried, dropped (no room) or lost.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.shadowed = Counter(
             "recommender_shadow_total",
             "Answers of the champion; outcome is compared, dropped (no time) or failed.",
@@ -97,7 +106,7 @@ class Metrics:
             "recommender_shadow_duration_seconds",
             "Time the challenger took.",
             ("challenger",),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=self.registry,
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.arrays import Floats, Ints, Longs, Weights
+from recommender.arrays import Floats, Ints, Longs, Mask, Weights
 from recommender.manifest import Kind, Manifest, ModelError
 from recommender.model_arrays import ModelArrays
 from recommender.pseudonyms import Pseudonyms
@@ -88,7 +88,12 @@ class Model(ModelArrays):
         return name not in self.suppressed and self.users.row(name) is not None
 
     def recommend(
-        self, user_id: str, k: int, recent: Mapping[str, float] = _NOTHING, without: Collection[str] = ()
+        self,
+        user_id: str,
+        k: int,
+        recent: Mapping[str, float] = _NOTHING,
+        without: Collection[str] = (),
+        shown: Mask | None = None,
     ) -> list[Recommendation]:
         """The k best products that the user has not seen, best first; fewer only where no more are left.
 
@@ -98,14 +103,17 @@ class Model(ModelArrays):
         Args:
             recent: products that the user took since the training, with the weight of each: they count as the others.
             without: products that may not be recommended.
+            shown: by product, whether it may be; all of them where it is not given.
         """
         _refuse_negative(k)
-        seen, weights = self._history(user_id, recent)
+        seen, weights = self.history(user_id, recent)
         barred = np.union1d(seen, self._columns(without)).astype(np.int32) if without else seen
         if self.kind == "popularity" or len(seen) == 0:
-            return self._popular(k, barred)
+            return self._popular(k, barred, shown)
         scores = self.neighbours.summed(seen, weights, len(self.products))
         scores[barred] = 0.0
+        if shown is not None:
+            scores[~shown] = 0.0
         candidates = np.flatnonzero(scores > 0.0)
         best = _best(candidates, scores[candidates], k)
         reasons = self._reasons(best, seen, weights)
@@ -117,29 +125,35 @@ class Model(ModelArrays):
         ]
         if len(found) < k:
             taken = np.concatenate([barred, best.astype(np.int32)])
-            found += [Recommendation(item.product_id, 0.0) for item in self._popular(k - len(found), taken)]
+            found += [Recommendation(item.product_id, 0.0) for item in self._popular(k - len(found), taken, shown)]
         return found
 
-    def _history(self, user_id: str, recent: Mapping[str, float]) -> tuple[Ints, Weights]:
+    def history(self, user_id: str, recent: Mapping[str, float] = _NOTHING) -> tuple[Ints, Weights]:
         """The user's products and their weights, in order; a product that the model does not know says nothing."""
         name = self.name_of(user_id)
         row = None if name in self.suppressed else self.users.row(name)
         seen, weights = self.interactions.row(row) if row is not None else (_NO_PRODUCTS, _NO_WEIGHTS)
         if not recent or name in self.suppressed:
             return seen, weights
-        stored = dict(zip(seen.tolist(), weights.tolist(), strict=True))
-        for product, weight in recent.items():
+        half_life = self.manifest.half_life or float("inf")
+        # What was taken lately came after everything that is stored, in the order in which it is given.
+        aged = 0.5 ** (len(recent) / half_life)
+        stored = dict(zip(seen.tolist(), (weights * aged).tolist(), strict=True))
+        for later, (product, weight) in enumerate(reversed(list(recent.items()))):
             column = self.products.row(product)
             if column is not None:
-                stored[column] = max(weight, stored.get(column, 0.0))
+                stored[column] = max(weight * 0.5 ** (later / half_life), stored.get(column, 0.0))
         columns = sorted(stored)
         return np.asarray(columns, np.int32), np.asarray([stored[column] for column in columns], weights.dtype)
 
     def _columns(self, products: Collection[str]) -> Ints:
         return np.asarray([row for name in products if (row := self.products.row(name)) is not None], np.int32)
 
-    def similar(self, product_id: str, k: int) -> list[Recommendation]:
+    def similar(self, product_id: str, k: int, shown: Mask | None = None) -> list[Recommendation]:
         """The k nearest neighbours of a product, most similar first; none where the model has no neighbours.
+
+        Args:
+            shown: by product, whether it may be among them; all of them where it is not given.
 
         Raises:
             KeyError: the model does not know the product.
@@ -150,6 +164,8 @@ class Model(ModelArrays):
             raise KeyError(product_id)
         columns, similarity = self.neighbours.row(row)
         others = (columns != row) & (similarity > 0.0)
+        if shown is not None:
+            others &= shown[columns]
         columns, similarity = columns[others].astype(np.int64), similarity[others].astype(np.float64)
         order = np.lexsort((columns, -similarity))[:k]
         names = self.products.names(columns[order].tolist())
@@ -158,9 +174,10 @@ class Model(ModelArrays):
             for name, score in zip(names, similarity[order].tolist(), strict=True)
         ]
 
-    def _popular(self, k: int, taken: Ints) -> list[Recommendation]:
+    def _popular(self, k: int, taken: Ints, shown: Mask | None) -> list[Recommendation]:
+        popular = self.popular if shown is None else self.popular[shown[self.popular]]
         # The first k + |taken| places hold k products that are not taken, or all that there are.
-        head = self.popular[: k + len(taken)]
+        head = popular[: k + len(taken)]
         rows = head[~np.isin(head, taken)][:k] if len(taken) else head[:k]
         names = self.products.names(rows.tolist())
         return [Recommendation(name, score) for name, score in zip(names, self.popularity[rows].tolist(), strict=True)]

@@ -5,7 +5,7 @@ so that a swap costs neither seconds nor a second copy.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -48,6 +48,7 @@ class ModelArrays:
         model_version: str = "",
         created: str | None = None,
         pseudonyms: str = "",
+        half_life: float | None = None,
     ) -> Self:
         """A model that recommends the neighbours of what a user took.
 
@@ -61,11 +62,12 @@ class ModelArrays:
             model_version: in the registry, where it is known already.
             created: ISO 8601 in UTC; now where it is not given.
             pseudonyms: fingerprint of the key that the users' ids are hidden with.
+            half_life: what the weights of `interactions` were made with; see the manifest.
 
         Raises:
             ModelError: shapes that do not fit, an id given twice or empty, a value that is not finite.
         """
-        manifest = Manifest.now("collaborative", data_version, model_version, created, pseudonyms)
+        manifest = Manifest.now("collaborative", data_version, model_version, created, pseudonyms, half_life)
         return cls._build(manifest, user_ids, product_ids, interactions, neighbours, popularity)
 
     @classmethod
@@ -111,6 +113,20 @@ class ModelArrays:
             else Rows.build(neighbours, product_order, product_order, "The neighbour matrix"),
             popularity=values,
             popular=np.argsort(-values, kind="stable").astype(np.int32),
+        )
+
+    def without(self, users: Collection[str]) -> Self:
+        """The same without some users and what they took; what all of them together taught stays."""
+        rows = [row for name in users if (row := self.users.row(name)) is not None]
+        if not rows:
+            return self
+        kept = np.ones(len(self.users), np.bool_)
+        kept[rows] = False
+        return dataclasses.replace(
+            self,
+            manifest=dataclasses.replace(self.manifest, files={}),
+            users=self.users.kept(kept),
+            interactions=self.interactions.kept(kept),
         )
 
     def save(self, folder: str | Path) -> Path:

@@ -12,20 +12,22 @@ from typing import Literal, Protocol, cast, get_args
 import httpx
 
 from recommender import child
-from recommender.artifacts import authentication
+from recommender.artifacts import connection, spoken_to
 from recommender.child import FetchError
 from recommender.manifest import ModelError
 from recommender.settings import Settings
 
-Mode = Literal["rolling", "canary", "shadow"]
+Mode = Literal["rolling", "canary", "shadow", "ab"]
 MODE_TAG = "deploy.mode"
 PERCENT_TAG = "deploy.percent"
 SUPPRESSED_TAG = "suppressed."
 """Begins the tags of the registered model that name, by pseudonym, who asked to be forgotten: they are obeyed before
 any model is trained again."""
+REWRITTEN_TAG = "rewritten"
+"""On a version whose files are others than they were when it was registered: somebody was taken out of them."""
 _UNKNOWN = "RESOURCE_DOES_NOT_EXIST"
 """MLflow's code for a name that it does not know."""
-DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0}
+DEFAULT_PERCENT: dict[Mode, float] = {"rolling": 0.0, "canary": 10.0, "shadow": 100.0, "ab": 50.0}
 
 
 class RegistryError(Exception):
@@ -53,7 +55,7 @@ class Wanted:
     challenger: Version | None = None
     mode: Mode = "rolling"
     percent: float = 0.0
-    """Share of users that the challenger answers (canary) or is compared on (shadow), in percent."""
+    """Share of users that the challenger answers (canary, ab) or is compared on (shadow), in percent."""
     suppressed: frozenset[str] = frozenset()
     """Pseudonyms of users who asked to be forgotten."""
 
@@ -77,11 +79,7 @@ class HttpRegistry:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str] = os.environ) -> None:
         self._settings = settings
-        self._client = httpx.AsyncClient(
-            base_url=f"{(settings.tracking_uri or '').rstrip('/')}/api/2.0/mlflow/",
-            timeout=10.0,
-            **authentication(environment),
-        )
+        self._client = httpx.AsyncClient(timeout=10.0, **connection(settings.tracking_uri or "", environment))
 
     async def look(self) -> Wanted:
         """See Registry."""
@@ -97,7 +95,7 @@ class HttpRegistry:
 
     async def _get(self, path: str, key: str, query: dict[str, str]) -> dict[str, object]:
         try:
-            answer = await self._client.get(path, params=query)
+            answer = await self._client.get(f"/api/2.0/mlflow/{path}", params=query)
             body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             reason = str(error) or type(error).__name__
@@ -144,8 +142,7 @@ class ChildRegistry:
 
 def registry(settings: Settings) -> Registry:
     """The registry behind MLFLOW_TRACKING_URI."""
-    is_http = (settings.tracking_uri or "").startswith(("http://", "https://"))
-    return HttpRegistry(settings) if is_http else ChildRegistry(settings)
+    return HttpRegistry(settings) if spoken_to(settings.tracking_uri or "") else ChildRegistry(settings)
 
 
 def wanted(
@@ -162,7 +159,7 @@ def wanted(
             f'There is no model yet: no version of "{settings.model_name}" carries the alias '
             f'"{settings.champion_alias}", so nothing has been promoted yet.'
         )
-    champion = Version(number, versions[number][0])
+    champion = _version(number, *versions[number])
     other = aliases.get(settings.challenger_alias)
     if other is None or other == number:
         return Wanted(champion)
@@ -171,7 +168,12 @@ def wanted(
     if mode not in get_args(Mode) or mode == "rolling":
         return Wanted(champion)
     mode = cast(Mode, mode)
-    return Wanted(champion, Version(other, created), mode, percent(tags.get(PERCENT_TAG), mode))
+    return Wanted(champion, _version(other, created, tags), mode, percent(tags.get(PERCENT_TAG), mode))
+
+
+def _version(number: str, created: str, tags: Mapping[str, str]) -> Version:
+    rewritten = tags.get(REWRITTEN_TAG)
+    return Version(number, f"{created}-{rewritten}" if rewritten else created)
 
 
 def suppressed(tags: Iterable[str]) -> frozenset[str]:

@@ -23,20 +23,20 @@ class Step(_Section):
 
     percent: float = Field(ge=0.1, le=100)
     """Share that the new version answers, or, unseen, is compared on; in percent of the users."""
-    bake_minutes: int = Field(60, ge=0, le=90 * _DAY)
+    bake_minutes: int = Field(default=60, ge=0, le=90 * _DAY)
     """Least time before the next step."""
 
 
 class Guards(_Section):
     """Limits that end a trial at once; None switches one off."""
 
-    most_error_percent: float | None = Field(1.0, ge=0, le=100)
+    most_error_percent: float | None = Field(default=1.0, ge=0, le=100)
     """Requests to the new version that may fail."""
-    most_p95_ms: float | None = Field(250.0, gt=0, le=900_000)
+    most_p95_ms: float | None = Field(default=250.0, gt=0, le=900_000)
     """Time within which the new version gives 95 of 100 answers."""
-    least_requests: int = Field(100, ge=1, le=1_000_000)
+    least_requests: int = Field(default=100, ge=1, le=1_000_000)
     """Requests to the new version below which the limits say nothing, and no step ends."""
-    least_overlap_percent: float | None = Field(None, ge=0, le=100)
+    least_overlap_percent: float | None = Field(default=None, ge=0, le=100)
     """Share of the champion's products that a shadow must recommend as well."""
 
 
@@ -64,13 +64,13 @@ class Release(_Section):
     """Limits that end a trial at once."""
     outcome: Outcome = "view"
     """The least that a user does with a product that was shown to count as success."""
-    attribution_hours: float = Field(24.0, gt=0, le=30 * 24)
+    attribution_hours: float = Field(default=24.0, gt=0, le=30 * 24)
     """Time after a user's first answer in which what the user does with what was shown is put down to it."""
-    least_users: int = Field(200, ge=0, le=10_000_000)
+    least_users: int = Field(default=200, ge=0, le=10_000_000)
     """Users of each version below whom quality is not judged and no step ends; 0 judges by the limits alone."""
-    significance: float = Field(0.05, gt=0, le=0.5)
+    significance: float = Field(default=0.05, gt=0, le=0.5)
     """Probability, at most, of calling equal versions different in the whole trial, however often it is looked at."""
-    horizon_days: float = Field(28.0, gt=0, le=365)
+    horizon_days: float = Field(default=28.0, gt=0, le=365)
     """Longest trial; what is not decided then is ended without a change of champion."""
     rollback: Literal["automatic", "manual"] = "automatic"
     """Whether a trial that fails ends by itself, or is only reported."""

@@ -24,7 +24,7 @@ class ModelInfo(BaseModel):
     version: str
     kind: Kind
     data_version: str
-    role: Literal["champion", "canary"]
+    role: Literal["champion", "canary", "ab"]
 
 
 class Recommendations(BaseModel):
@@ -73,7 +73,7 @@ class Readiness(BaseModel):
 
     status: Literal["ready", "not ready"]
     name: str
-    mode: Literal["rolling", "canary", "shadow"]
+    mode: Literal["rolling", "canary", "shadow", "ab"]
     percent: float
     """Share of users that the challenger answers or is compared on."""
     models: dict[str, LoadedModel]

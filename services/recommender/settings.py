@@ -27,7 +27,7 @@ class Settings(LoginSettings):
     port: int = Field(8000, ge=1, le=65535, validation_alias="PORT")
     """Port to listen on."""
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="MLOPS_LOG_LEVEL")
-    """Least severe messages that are written: debug, info, warning or error."""
+    """Least severe of its own messages that are written: debug, info, warning or error; of libraries, warnings."""
     model_path: Path | None = Field(None, validation_alias="MLOPS_MODEL_PATH")
     """Folder of a saved model; with it no registry is asked. A symbolic link may be turned to another folder."""
     tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")
@@ -59,10 +59,20 @@ class Settings(LoginSettings):
     """Address of Kinesis where it is not AWS's own."""
     region: str | None = Field(None, validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
     """AWS region of the stream, and of the tokens with which Kafka is asked."""
+    bucket_artifacts: str | None = Field(None, min_length=3, validation_alias="MLOPS_BUCKET_ARTIFACTS")
+    """Bucket of the lake's zone of artifacts, where rules, the catalogue and what users did lately are read from; with
+    MLOPS_MODEL_PATH alone they are looked for beside that folder. Without either there are no rules and no filters, and
+    a replica knows only what it was told itself."""
     event_queue: int = Field(10_000, ge=1, le=1_000_000, validation_alias="MLOPS_EVENT_QUEUE")
     """Events that may wait for the stream before POST /events answers 503."""
+    bucket_raw: str | None = Field(None, min_length=3, validation_alias="MLOPS_BUCKET_RAW")
+    """Bucket of the lake's raw zone, for impressions and this process's figures; without one nothing is written."""
+    impression_queue: int = Field(20_000, ge=1, le=1_000_000, validation_alias="MLOPS_IMPRESSION_QUEUE")
+    """Impressions that may wait for the lake before they are dropped; about half a kilobyte each."""
+    impression_seconds: float = Field(15.0, ge=0.05, le=3600, validation_alias="MLOPS_IMPRESSION_SECONDS")
+    """Seconds between two writes to the lake."""
     flush_seconds: float = Field(10.0, ge=0, le=60, validation_alias="MLOPS_FLUSH_SECONDS")
-    """Seconds that a stopping service gives its waiting events."""
+    """Seconds that a stopping service gives its waiting events, and its impressions."""
 
     def pseudonyms(self) -> Pseudonyms | None:
         """What users' ids are hidden with, where a key is known."""

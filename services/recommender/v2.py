@@ -87,7 +87,7 @@ def _metadata_routes(router: APIRouter, service: Service) -> None:
     async def model_metadata(name: _Text) -> ModelMetadata:
         """What the model takes and gives."""
         _check(service, name)
-        serving = service.deployment.serving
+        serving = service.current
         return _metadata(name, [model.version for model in serving.roles().values()] if serving is not None else [])
 
     @router.get("/models/{name}/versions/{version}", responses={**_UNKNOWN, **_NO_MODEL})
@@ -141,7 +141,7 @@ def _pick(service: Service, name: str, version: str | None) -> Model:
 
 
 def _ready(service: Service, response: Response) -> Ready:
-    is_ready = service.deployment.serving is not None
+    is_ready = service.current is not None
     if not is_ready:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     return Ready(ready=is_ready)
@@ -163,13 +163,14 @@ def _metadata(name: str, versions: list[str]) -> ModelMetadata:
 async def _infer(service: Service, model: Model, name: str, request: InferenceRequest) -> InferenceResponse:
     users = _users(request.inputs[0])
     width = min(request.parameters.k, len(model.products))
+    shown = service.shown(model)
     products: list[str] = []
     scores: list[float] = []
     for index, user in enumerate(users):
         if index and index % _USERS_BETWEEN_YIELDS == 0:
             # A long batch must not make single requests wait.
             await asyncio.sleep(0)
-        found = model.recommend(user, width, service.recent_of(user))
+        found = model.recommend(user, width, service.recent_of(user), shown=shown)
         missing = width - len(found)
         products += [item.product_id for item in found] + [""] * missing
         scores += [item.score for item in found] + [0.0] * missing

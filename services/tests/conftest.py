@@ -137,12 +137,14 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def mlflow_url(moto_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an MLflow server: SQLite behind it, artifacts on S3."""
+    # As on the platform: below a prefix of a bucket that keeps what is replaced.
     s3(moto_url).create_bucket(Bucket="mlflow", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3(moto_url).put_bucket_versioning(Bucket="mlflow", VersioningConfiguration={"Status": "Enabled"})
     folder = tmp_path_factory.mktemp("mlflow")
     port = free_port()
     command = [
         *(str(_BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", "s3://mlflow/artifacts"),
+        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", "s3://mlflow/mlflow"),
     ]
     environment = {
         "MLFLOW_S3_ENDPOINT_URL": moto_url,
@@ -231,6 +233,7 @@ def recommender(settings: Settings, folder: Path) -> Iterator[Settings]:
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "MLOPS_POLL_SECONDS": "0.5",
+        "MLOPS_IMPRESSION_SECONDS": "0.2",
         "MLOPS_MODEL_CACHE": str(folder / "cache"),
     }
     command = [sys.executable, "-m", "recommender"]

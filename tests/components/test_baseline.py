@@ -7,8 +7,9 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from components.account.audit_trail import bucket_policy, topic_policy
+from components.account.audit_trail import bucket_policy
 from components.account.baseline import AccountBaseline, AccountBaselineArgs, AccountBaselineConfig, ThreatFeature
+from components.base.topic import topic_policy
 from components.keys import KeysOutputs, key_policy
 from components.storage import StorageOutputs
 from mlops.core.audit_events import WATCHED

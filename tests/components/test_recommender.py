@@ -1,5 +1,6 @@
 """The reference workload in the cloud: as whom its parts run, what they may do, and when they take requests."""
 
+import json
 from typing import Any
 
 import pytest
@@ -60,19 +61,32 @@ def test_a_plan_says_where_each_part_runs_and_as_whom() -> None:
     assert rows["mlflow/mlflow"].role == "ml-platform-identity-role"
 
 
-def test_the_recommender_reads_models_and_writes_events_and_nothing_else() -> None:
+def test_the_recommender_reads_models_and_rules_writes_events_leaves_what_it_showed_and_does_nothing_else() -> None:
     graph = dev()
     outputs = graph.stack_outputs
     granted = allowed(graph, "recommender")
-    artifacts = f"arn:aws:s3:::{outputs['buckets']['artifacts']}"
-    assert {action for action, _ in granted if action.startswith("s3:")} == {
-        "s3:GetObject",
-        "s3:ListBucket",
-        "s3:GetBucketLocation",
+    artifacts, raw = (f"arn:aws:s3:::{outputs['buckets'][zone]}" for zone in ("artifacts", "raw"))
+    assert {(action, arn) for action, arn in granted if action.startswith("s3:")} == {
+        ("s3:GetObject", f"{artifacts}/mlflow/*"),
+        ("s3:GetObject", f"{artifacts}/serving/*"),
+        ("s3:ListBucket", artifacts),
+        ("s3:GetBucketLocation", artifacts),
+        ("s3:PutObject", f"{raw}/delivered/recommender/*"),
+        ("s3:AbortMultipartUpload", f"{raw}/delivered/recommender/*"),
     }
-    assert ("s3:GetObject", f"{artifacts}/mlflow/*") in granted
+    assert "kms:GenerateDataKey" in {action for action, _ in granted}
     assert "kinesis:PutRecords" in {action for action, _ in granted}
     assert "kinesis:GetRecords" not in {action for action, _ in granted}
+    assert variables(graph, "recommender")["MLOPS_BUCKET_RAW"] == outputs["buckets"]["raw"]
+    assert variables(graph, "recommender")["MLOPS_BUCKET_ARTIFACTS"] == outputs["buckets"]["artifacts"]
+
+
+def test_how_a_new_model_takes_over_reaches_both_parts_whole() -> None:
+    graph = dev(release={"strategy": "canary", "significance": 0.01})
+    for part in PARTS:
+        told = json.loads(variables(graph, part)["MLOPS_RELEASE"])
+        assert (told["strategy"], told["significance"]) == ("canary", 0.01)
+    assert json.loads(variables(dev(), "pipelines")["MLOPS_RELEASE"])["strategy"] == "rolling"
 
 
 def test_the_loop_reads_events_and_can_erase_a_person_from_every_zone_of_the_lake() -> None:

@@ -48,6 +48,7 @@ def test_the_section_comes_back_whole_from_the_one_variable_that_carries_it() ->
         ({"strategy": "ab", "steps": [{"percent": 100}]}, "let it be 99 or less"),
         ({"strategy": "canary", "steps": [{"percent": 100}]}, "let it be 99 or less"),
         ({"strategy": "ab", "guards": {"least_overlap_percent": 10}}, "drop it or set strategy to shadow"),
+        ({"strategy": "ab", "least_users": 0}, "set least_users to 1 or more"),
         ({"strategy": "ab", "horizon_days": 3}, "set horizon_days to 7 or more"),
         ({"strategy": "blue-green"}, "'rolling', 'canary', 'shadow' or 'ab'"),
         ({"significance": 0}, "greater than 0"),

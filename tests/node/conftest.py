@@ -48,9 +48,9 @@ def mlops(tmp_path: Path) -> Mlops:
     executable(tmp_path / ".tools/pulumi/bin/pulumi", f'exec {ROOT}/.tools/pulumi/bin/pulumi "$@"')
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "KUBECONFIG": str(HOME.kubeconfig)}
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mlops.cli", *arguments]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1200)
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command, env = [sys.executable, "-m", "mlops.cli", *arguments], {**environment, **more}
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=1800)
 
     return run
 

@@ -16,6 +16,7 @@ from components.base.component import Component
 from components.base.identity import Egress, Statement
 from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.kafka.access import IAM_PORT, SCRAM_PORT, Access, IamAccess, ScramAccess, known_users
 from components.data_pipeline.kafka.arguments import (
@@ -136,8 +137,10 @@ class Kafka(Component[DataPipelineOutputs]):
             if isinstance(brokers, StandardBrokers) and brokers.max_storage_gb:
                 self._growing_storage(brokers.max_storage_gb, cluster)
         read = consume(cluster.arn)
+        watched = [] if isinstance(brokers, ServerlessBrokers) else [self._watched(cluster.cluster_name)]
         if config.delivery:
-            topic_delivery(name, config.delivery, foundation, cluster.arn, config.topic, read, self.child)
+            delivered = topic_delivery(name, config.delivery, foundation, cluster.arn, config.topic, read, self.child)
+            watched.append(delivered)
         outputs = DataPipelineOutputs(
             protocol="kafka",
             topic=pulumi.Output.from_input(config.topic),
@@ -147,9 +150,19 @@ class Kafka(Component[DataPipelineOutputs]):
             endpoint=endpoint or cluster.bootstrap_brokers_sasl_iam,
             produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
             consume_statements=read,
-            egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=(SCRAM_PORT if scram else IAM_PORT,)),),
+            egress=(
+                Egress(
+                    cidrs=network.private_subnet_cidrs[:3], ports=(SCRAM_PORT if scram else IAM_PORT,), group=group.id
+                ),
+            ),
+            watched=tuple(watched),
         )
         self.publish(config.registered(name, config.topic, foundation, outputs, self.child))
+
+    @staticmethod
+    def _watched(cluster_name: pulumi.Output[str]) -> Watched:
+        """Brokers; a serverless cluster has none to be looked after."""
+        return Watched(what="kafka", namespace="AWS/Kafka", dimensions={"Cluster Name": cluster_name})
 
     def _security_group(self) -> "aws.ec2.SecurityGroup":
         foundation, brokers = self._foundation, self._config.brokers

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base.identity import Statement
+from components.base.watched import Watched
 from components.foundation import Foundation
 from components.streams.delivery import DeliveryConfig, Source, delivery
 
@@ -19,8 +20,11 @@ def topic_delivery(
     topic: str,
     statements: Sequence[Statement],
     opts: pulumi.ResourceOptions,
-) -> None:
-    """Deliver every event of a topic. Source: Firehose developer guide, "Grant access to your Amazon MSK cluster"."""
+) -> Watched:
+    """Deliver every event of a topic; returns what there is to watch of it.
+
+    Source: Firehose developer guide, "Grant access to your Amazon MSK cluster".
+    """
     policy = aws.msk.ClusterPolicy(
         f"{name}-delivery-cluster-policy",
         cluster_arn=cluster_arn,
@@ -35,7 +39,7 @@ def topic_delivery(
         statements=(*statements, Statement(actions=describe, resources=(cluster_arn,))),
         arguments=_reading(open_arn, topic),
     )
-    delivery(name, config, foundation, source, opts)
+    return delivery(name, config, foundation, source, opts)
 
 
 def _reading(cluster_arn: pulumi.Output[str], topic: str) -> Callable[[pulumi.Output[str]], dict[str, object]]:

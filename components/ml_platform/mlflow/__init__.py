@@ -28,6 +28,7 @@ from components.kubernetes.objects import (
     service_account,
     to_services,
 )
+from components.kubernetes.way_in import way_in
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.ml_platform.mlflow import server
 from components.ml_platform.mlflow.auth import (
@@ -129,11 +130,13 @@ class MlflowConfig(MlPlatformConfig):
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
         misplaced = stack.misplaced("MLflow", self.node_group)
-        if self.host is None or stack.private_subnets:
+        if not (self.host or stack.outside) or stack.private_subnets:
             return misplaced
+        why = f"host is {self.host}, which" if self.host else "workloads run outside the cluster, from where MLflow"
+        away = "leave host out" if self.host else "choose a kind of serving that runs on the cluster"
         sentence = (
-            f"host is {self.host}, which is reached through an internal load balancer, and network.mode public has no "
-            "private subnet for it. Set network.mode to private, or leave host out"
+            f"{why} is reached through an internal load balancer, and network.mode public has no private subnet for "
+            f"it. Set network.mode to private, or {away}"
         )
         return (*misplaced, sentence)
 
@@ -195,7 +198,9 @@ class Mlflow(Component[MlPlatformOutputs]):
             ingress_ports=[PORT],
             # An internal load balancer has addresses of the private subnets.
             ingress_from=from_namespaces(
-                TRACKING_ALLOWED, cidrs=foundation.network.private_subnet_cidrs if config.host else ()
+                TRACKING_ALLOWED,
+                *foundation.scrapers,
+                cidrs=foundation.network.private_subnet_cidrs if config.host or foundation.outside else (),
             ),
             opts=self.child,
         )
@@ -216,13 +221,24 @@ class Mlflow(Component[MlPlatformOutputs]):
         self._availability(deployment)
         if config.host and config.certificate_arn:
             self._ingress(config.host, config.certificate_arn, name_of(service))
+        address = pulumi.Output.concat(name_of(service), ".", self._namespace, ".svc.cluster.local")
+        way = to_services(foundation.network, [PORT])
+        if foundation.outside:
+            address, way = way_in(
+                f"{name}-outside",
+                foundation=foundation,
+                physical=_SERVICE,
+                namespace=self._namespace,
+                selector=server.SERVER,
+                port=PORT,
+                after=deployment,
+                opts=self.child,
+            )
         self.publish(
             MlPlatformOutputs(
-                tracking_uri=pulumi.Output.concat(
-                    "http://", name_of(service), ".", self._namespace, f".svc.cluster.local:{PORT}"
-                ),
+                tracking_uri=pulumi.Output.concat("http://", address, f":{PORT}"),
                 artifacts_uri=self._artifacts_uri,
-                egress=(to_services(foundation.network, [PORT]),),
+                egress=(way,),
             )
         )
 
@@ -262,7 +278,9 @@ class Mlflow(Component[MlPlatformOutputs]):
                 database=self._database,
                 service_account=self._account,
                 host=config.host,
-                hosts=server.allowed_hosts(_SERVICE, _NAMESPACE, config.host),
+                hosts=server.allowed_hosts(
+                    _SERVICE, _NAMESPACE, config.host, self._foundation.region if self._foundation.outside else None
+                ),
                 auth=auth,
                 place=self._place,
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, announced
 from components.ml_platform.mlflow.auth import PORT, AuthParts
 
 WORKLOAD = {"app.kubernetes.io/part-of": "mlflow"}
@@ -44,12 +44,14 @@ class ServerParts:
     """The fields of a pod that bring it into its node group."""
 
 
-def allowed_hosts(service: str, namespace: str, host: str | None) -> tuple[str, ...]:
+def allowed_hosts(service: str, namespace: str, host: str | None, region: str | None = None) -> tuple[str, ...]:
     """Host headers that the server answers to, each with and without its port; it refuses others as DNS rebinding.
 
-    `$(POD_IP)` is the pod's own address, which Kubernetes fills in: a metrics scraper calls it."""
+    `$(POD_IP)` is the pod's own address, which Kubernetes fills in: a metrics scraper calls it. With a region, every
+    load balancer of it: which one leads here is known only when it is there, and its security group says who comes."""
     names = [service, f"{service}.{namespace}", f"{service}.{namespace}.svc"]
     names += [f"{service}.{namespace}.svc.cluster.local", "localhost", "127.0.0.1", "$(POD_IP)"]
+    names += [f"*.elb.{region}.amazonaws.com"] if region else []
     return (*names, *(f"{name}:{PORT}" for name in names), *([host] if host else []))
 
 
@@ -57,7 +59,6 @@ def pod_template(parts: ServerParts) -> dict[str, object]:
     """The pod of the server. `enableServiceLinks` is off because a Service named mlflow would otherwise set
     MLFLOW_PORT to `tcp://…`, which MLflow takes for its own setting."""
     auth = parts.auth
-    scrape = {"prometheus.io/scrape": "true", "prometheus.io/port": str(PORT), "prometheus.io/path": "/metrics"}
     spec: dict[str, object] = {
         **_pod(parts.service_account, parts.place),
         "terminationGracePeriodSeconds": 60,
@@ -71,7 +72,7 @@ def pod_template(parts: ServerParts) -> dict[str, object]:
     }
     if parts.spread:
         spec["topologySpreadConstraints"] = [_spread("topology.kubernetes.io/zone"), _spread("kubernetes.io/hostname")]
-    return {"metadata": {"labels": SERVER, "annotations": scrape if auth.open_metrics else {}}, "spec": spec}
+    return {"metadata": {"labels": SERVER, "annotations": announced(PORT) if auth.open_metrics else {}}, "spec": spec}
 
 
 def migration_spec(

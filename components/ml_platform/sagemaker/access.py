@@ -88,8 +88,8 @@ def of_jobs(foundation: Foundation, here: Here) -> Iterator[Grant]:
         yield foundation.registry.pull(image)
     yield registry(here)
     yield _start_jobs(here)
-    yield _in_the_network(foundation)
-    yield _logs(foundation)
+    yield in_the_network(foundation)
+    yield logs(foundation)
 
 
 def of_people(foundation: Foundation, here: Here, jobs: pulumi.Output[str]) -> Iterator[Grant]:
@@ -113,8 +113,8 @@ def of_people(foundation: Foundation, here: Here, jobs: pulumi.Output[str]) -> I
             ),
         ),
     )
-    yield _in_the_network(foundation)
-    yield _logs(foundation)
+    yield in_the_network(foundation)
+    yield logs(foundation)
 
 
 def _start_jobs(here: Here) -> Grant:
@@ -164,7 +164,7 @@ def _studio(here: Here) -> Grant:
     return Grant(resource="ml_platform/studio", access="use", statements=(applications, reads, lists))
 
 
-def _in_the_network(foundation: Foundation) -> Grant:
+def in_the_network(foundation: Foundation) -> Grant:
     """Interfaces in the network's own subnets; describing takes no narrower resource."""
     account = foundation.keys.data.apply(lambda arn: arn.split(":")[4])
 
@@ -182,7 +182,7 @@ def _in_the_network(foundation: Foundation) -> Grant:
     )
 
 
-def _logs(foundation: Foundation) -> Grant:
+def logs(foundation: Foundation) -> Grant:
     account = foundation.keys.data.apply(lambda arn: arn.split(":")[4])
     groups = pulumi.Output.concat(f"arn:aws:logs:{foundation.region}:", account, ":log-group:/aws/sagemaker/*")
     return Grant(

@@ -24,6 +24,8 @@ Mode = Literal["Standard", "Knative"]
 Metric = Literal["cpu", "memory", "concurrency", "rps"]
 
 NAMESPACE = "models"
+ANNOUNCED = {"serving.kserve.io/enable-prometheus-scraping": "true"}
+"""Annotation of an inference service: its pods get the annotations that scrapers go by."""
 PROTOCOL = "v2"
 POD_PORTS = {"Standard": (8080,), "Knative": (8080, 8012, 8013, 8112, 9090, 9091)}
 """Where pods listen: the model server; in Knative mode also its queue proxy and that one's metrics."""

@@ -27,9 +27,7 @@ _USER, _K = "u0000001", 5
 _MODEL_SECONDS = 30.0
 
 
-def bring_everything_up(
-    target: Target, *, asked_ports: Sequence[str], as_json: bool, cluster: str | None = None
-) -> None:
+def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: bool) -> None:
     """Infrastructure, services, the loop once, an answer.
 
     Raises:
@@ -45,6 +43,8 @@ def bring_everything_up(
         raise FailedError(str(error)) from None
     platform = settings.resolve(stacks.read(target.stack, target.root)).platform
     account = platform.account.id or _NO_ACCOUNT
+    recommender = platform.workloads.recommender
+    release = recommender.release.environment if recommender else {}
     found_running = stack.supervisor.running()
     try:
         ports = stack.begin(platform.region, account, _asked(asked_ports))
@@ -55,15 +55,15 @@ def bring_everything_up(
     # The services load while the infrastructure is planned and comes up.
     try:
         plan = planned(target)
-        _anticipate(stack, platform.region, account, plan)
-        up = infrastructure.bring_up(target, plan, as_json=as_json, cluster=cluster)
+        _anticipate(stack, platform.region, account, plan, release)
+        up = infrastructure.bring_up(target, plan, as_json=as_json)
     except BaseException:
         if not found_running:
             stack.stop()
         raise
     try:
         _mirror(stack, ports, platform.region, up)
-        stack.go_on(StackSettings.of(platform.region, account, up.outputs))
+        stack.go_on(StackSettings.of(platform.region, account, up.outputs, release))
         with Waiting() as waiting:
             stack.wait(NAMES, waiting)
         trained = _first_model(stack)
@@ -98,7 +98,7 @@ def installed(stack: LocalStack) -> None:
         stack.check()
 
 
-def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan) -> None:
+def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan, release: Mapping[str, str]) -> None:
     """Start the rest with the names that the plan expects. What is deployed decides; it usually is the same.
 
     Raises:
@@ -113,7 +113,7 @@ def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan) -> Non
             )
     if stack.settings().deployed:
         return
-    stack.go_on(StackSettings.of(region, account, expected))
+    stack.go_on(StackSettings.of(region, account, expected, release))
 
 
 def _asked(given: Sequence[str]) -> dict[str, int]:

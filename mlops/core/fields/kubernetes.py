@@ -117,15 +117,25 @@ ImageTag = Annotated[
 ]
 
 
+def cores(cpu: str) -> Decimal:
+    """Cores that a quantity of CPU is."""
+    return Decimal(cpu[:-1]) / 1000 if cpu.endswith("m") else Decimal(cpu)
+
+
+def mebibytes(memory: str) -> Decimal:
+    """Mebibytes that a quantity of memory is."""
+    return Decimal(memory[:-2]) * (1 if memory.endswith("Mi") else 1024)
+
+
 def _cores(text: str) -> str | None:
-    cores = Decimal(text[:-1]) / 1000 if text.endswith("m") else Decimal(text)
-    if 0 < cores <= MOST_CORES:
+    found = cores(text)
+    if 0 < found <= MOST_CORES:
         return None
-    return f"{text} is {cores:f} cores; it must be more than 0 and at most {MOST_CORES}"
+    return f"{text} is {found:f} cores; it must be more than 0 and at most {MOST_CORES}"
 
 
 def _gib(text: str) -> str | None:
-    gib = Decimal(text[:-2]) / (1024 if text.endswith("Mi") else 1)
+    gib = mebibytes(text) / 1024
     if Decimal(1) / 1024 <= gib <= MOST_GIB:
         return None
     return f"{text} must be at least 1Mi and at most {MOST_GIB}Gi"

@@ -11,6 +11,7 @@ from mlops.cost.rules import (
     kubernetes,
     machine_learning,
     modes,
+    monitoring,
     network,
     observability,
     security,
@@ -41,7 +42,9 @@ RULES: dict[str, Rule] = {
     **threats.RULES,
     **detectors.RULES,
     **modes.RULES,
+    **monitoring.RULES,
 }
+_IDLE = {**modes.NOTHING_ASKED, **monitoring.NOTHING_ASKED}
 STACK_RULE = traffic.of_stack
 """What belongs to no single resource."""
 
@@ -53,7 +56,7 @@ def rule_of(type_: str) -> Rule | None:
 
 def idle_reason(type_: str) -> str | None:
     """Why a resource whose type has a rule may cost nothing."""
-    return kubernetes.NOTHING_ASKED.get(_kind(type_)) if _is_object(type_) else modes.NOTHING_ASKED.get(type_)
+    return kubernetes.NOTHING_ASKED.get(_kind(type_)) if _is_object(type_) else _IDLE.get(type_)
 
 
 def unknown_part(node: Node) -> str | None:

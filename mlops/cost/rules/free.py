@@ -50,7 +50,6 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:eks/podIdentityAssociation:PodIdentityAssociation",
         "aws:ec2/keyPair:KeyPair",
     ),
-    "add-ons of EKS itself are free; their pods run on nodes": ("aws:eks/addon:Addon",),
     "tags are free": (
         "aws:autoscaling/tag:Tag",
         "aws:ec2/tag:Tag",

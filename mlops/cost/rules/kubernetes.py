@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from mlops.capacity.quantities import gibibytes
 from mlops.cost.model import Context, Item, Rule
-from mlops.cost.rules.charts import defaults
+from mlops.cost.rules.charts import chart_name, defaults
+from mlops.cost.rules.monitoring import datadog
 from mlops.cost.rules.network import load_balancer_items
 from mlops.cost.rules.storage import volume_items
 from mlops.plan.graph import Node
@@ -33,6 +34,8 @@ def release(node: Node, context: Context) -> Iterator[Item]:
         yield from _volume(f"volume of {node.at('chart').text()}: {path or 'data'}", size, replicas)
     for kind, public in _services(values):
         yield from load_balancer_items(kind, context, 2 if public else 0)
+    if chart_name(node) == "datadog":
+        yield from datadog(node, context)
     unasked = defaults(node)
     for path in unasked.balancers:
         if not values.at(path):

@@ -13,7 +13,7 @@ _BY_REASON: dict[str, dict[str, tuple[str, ...]]] = {
         "serving.kserve.io": ("*",),
         "serving.knative.dev": ("*",),
         "operator.knative.dev": ("*",),
-        "mlops.seldon.io": ("Model", "Pipeline", "Experiment"),
+        "mlops.seldon.io": ("Model", "Pipeline", "Experiment", "SeldonRuntime"),
         "keda.sh": ("*",),
     },
     _INSIDE: {
@@ -51,6 +51,8 @@ _BY_REASON: dict[str, dict[str, tuple[str, ...]]] = {
             "PrometheusRule",
             "AlertmanagerConfig",
         ),
+        # What they cost is paid with the agents, by the node.
+        "datadoghq.com": ("DatadogDashboard", "DatadogMonitor"),
         "argoproj.io": ("AppProject", "WorkflowTemplate", "ClusterWorkflowTemplate", "AnalysisTemplate"),
         "kafka.strimzi.io": ("KafkaTopic", "KafkaUser"),
         "karpenter.k8s.aws": ("EC2NodeClass",),

@@ -75,6 +75,12 @@ def zone(node: Node, context: Context) -> Iterator[Item]:
     yield from tiered_share("DNS queries", "route53", _QUERIES, millions, node, zones)
 
 
+def private_names(node: Node, context: Context) -> Iterator[Item]:
+    """A namespace of Cloud Map is a private hosted zone; names that ECS registers, and queries within a VPC for names
+    of Amazon's resources, are free (AWS Cloud Map pricing, "Amazon ECS service discovery")."""
+    yield Item(label="hosted zone of names in the network", sku=("route53", "hosted_zone_first_25"), quantity=number(1))
+
+
 def health_check(node: Node, context: Context) -> Iterator[Item]:
     yield Item(label="health check", sku=("route53", "health_check_aws"), quantity=number(1))
 
@@ -100,6 +106,7 @@ RULES: dict[str, Rule] = {
     ENDPOINT: endpoint,
     LOAD_BALANCER: load_balancer,
     ZONE: zone,
+    "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": private_names,
     "aws:route53/healthCheck:HealthCheck": health_check,
     "aws:route53/resolverEndpoint:ResolverEndpoint": resolver_endpoint,
     "aws:ec2transitgateway/vpcAttachment:VpcAttachment": transit_attachment,

@@ -9,6 +9,7 @@ from mlops.plan.graph import Node
 
 KEY, REPLICA = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
 SECRET = "aws:secretsmanager/secret:Secret"
+CONTROLLED = "aws:cloudcontrol/resource:Resource"
 ACL = "aws:wafv2/webAcl:WebAcl"
 
 
@@ -22,7 +23,7 @@ def key(node: Node, context: Context) -> Iterator[Item]:
 def secret(node: Node, context: Context) -> Iterator[Item]:
     copies = 1 + len([*node.at("replicas")])
     yield Item(label="secret", sku=("secrets_manager", "secret"), quantity=Decimal(copies))
-    calls = context.share("requests.secrets", SECRET) / 10_000
+    calls = context.share("requests.secrets", SECRET, CONTROLLED) / 10_000
     yield used("secret calls", ("secrets_manager", "api"), calls)
 
 
@@ -33,4 +34,10 @@ def acl(node: Node, context: Context) -> Iterator[Item]:
     yield used("requests checked", ("waf", "requests"), context.figure("requests.api") / 1_000_000)
 
 
-RULES: dict[str, Rule] = {KEY: key, REPLICA: key, SECRET: secret, ACL: acl}
+def controlled(node: Node, context: Context) -> Iterator[Item]:
+    """What Cloud Control makes is charged as what it is; Cloud Control itself is free for types of AWS."""
+    if node.at("typeName").text() == "AWS::SecretsManager::Secret":
+        yield from secret(node, context)
+
+
+RULES: dict[str, Rule] = {KEY: key, REPLICA: key, SECRET: secret, ACL: acl, CONTROLLED: controlled}

@@ -1,5 +1,6 @@
 """A shop for tests: settings, a clock that stands still, and the few things that tests do with a lake."""
 
+import gzip
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ class Shop:
             for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 for item in page.get("Versions", ()):
                     body = client.get_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])["Body"]
-                    yield f"{bucket}/{item['Key']}", body.read()
+                    data = body.read()
+                    yield f"{bucket}/{item['Key']}", gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
 
     def naming(self, text: str) -> list[str]:
         """Objects of which any version holds the text: in a column of a table, or anywhere in another file."""

@@ -12,6 +12,8 @@ from pipelines.prune import Lifetimes, prune
 from pipelines.quality import QualityRules
 from pipelines.reject import reject
 from pipelines.tracking import Version
+from pipelines.trials import PREFIX as TRIALS
+from recommender.impressions import REPLICAS
 from tests.pipelines.shop import HEADER, NOW, PRODUCTS, USERS, Shop
 
 WHEN = "2026-11-20T10:00:00Z"
@@ -133,3 +135,13 @@ def test_nobody_is_left_anywhere_in_the_lake(shop: Shop) -> None:
     assert {name.rpartition("/")[2] for name in holding} <= {"users.parquet"}
     assert all(name.endswith("-raw/users.parquet") for name in holding), "her refusal is kept, and nothing but it"
     assert shop.naming("ana@example.com") == []
+
+
+def test_what_replicas_wrote_and_what_was_said_of_trials_goes_in_its_time(shop: Shop) -> None:
+    found = shop.context()
+    found.lake.put("raw", f"{REPLICAS}pod-a.json", b"{}")
+    found.lake.put("artifacts", f"{TRIALS}2.json", b"{}")
+    for days, kept in ((29, 2), (31, 1), (366, 0)):
+        prune(found.raw, Registry(), Lifetimes(), datetime.now(UTC) + timedelta(days=days))  # type: ignore[arg-type]
+        left = [*found.lake.keys("raw", REPLICAS), *found.lake.keys("artifacts", TRIALS)]
+        assert len(left) == kept

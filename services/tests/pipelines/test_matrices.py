@@ -110,6 +110,15 @@ def test_one_product_has_no_neighbours_and_no_products_are_no_error() -> None:
     assert cosine(nothing, most=5, shrinkage=1.0).shape == (0, 0)
 
 
+def test_the_latest_products_weigh_most_where_a_half_life_is_given() -> None:
+    rows = [("ana", "a", "view"), ("bo", "a", "purchase"), ("ana", "b", "purchase"), ("ana", "c", "view")]
+    columns = dict(zip(("user_id", "product_id", "event_type"), map(list, zip(*rows, strict=True)), strict=True))
+    found = Interactions.of(pa.table(columns))
+    assert found.matrix(half_life=1.0).toarray().tolist() == [[0.25, 1.5, 1.0], [3.0, 0.0, 0.0]]
+    assert found.matrix(np.asarray([True, True, False, True]), half_life=1.0).toarray()[0].tolist() == [0.5, 3.0, 0.0]
+    assert found.matrix(half_life=1e-3).nnz == 4, "what was taken long ago is still known to have been taken"
+
+
 def test_ndcg_is_that_of_scikit_learn() -> None:
     found = pairs()
     exam = Exam.of(found, 10_000)

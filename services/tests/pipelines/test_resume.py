@@ -17,8 +17,9 @@ import pytest
 
 from pipelines import snapshots
 from pipelines.errors import BusyError, GateError, InputError, ServiceError
+from pipelines.lease import alone
 from pipelines.loop import STEPS, LoopOptions, Step
-from pipelines.runner import alone, run_loop, run_step
+from pipelines.runner import run_loop, run_step
 from pipelines.settings import Settings
 from tests.pipelines.shop import Shop, made
 
@@ -147,15 +148,15 @@ def test_a_run_that_a_gate_stopped_is_over(shop: Shop) -> None:
 
 
 def test_two_loops_on_one_state_are_refused(shop: Shop) -> None:
-    with alone(shop.settings.state), pytest.raises(BusyError, match="already runs"):
+    with alone(shop.settings), pytest.raises(BusyError, match="already runs"):
         shop.loop()
 
 
-def test_a_command_waits_for_a_look_of_the_worker_to_end(tmp_path: Path) -> None:
+def test_a_command_waits_for_a_look_of_the_worker_to_end(shop: Shop) -> None:
     seen: list[str] = []
 
     def look() -> None:
-        with alone(tmp_path):
+        with alone(shop.settings):
             begun.set()
             time.sleep(0.3)
             seen.append("look")
@@ -164,7 +165,7 @@ def test_a_command_waits_for_a_look_of_the_worker_to_end(tmp_path: Path) -> None
     worker = threading.Thread(target=look)
     worker.start()
     begun.wait(10)
-    with alone(tmp_path, patience_seconds=10):
+    with alone(shop.settings, patience_seconds=10):
         seen.append("command")
     worker.join()
     assert seen == ["look", "command"]

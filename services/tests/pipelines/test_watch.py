@@ -14,10 +14,10 @@ from pipelines.decide import Decision, Reason, Triggers, decide
 from pipelines.drift import ColumnDrift, Drift
 from pipelines.erase import erase
 from pipelines.errors import GateError, ServiceError
+from pipelines.lease import alone
 from pipelines.loop import LoopOptions
 from pipelines.metrics import Interval
 from pipelines.monitor import Monitored, _latency, last, monitor, write_metrics
-from pipelines.runner import alone
 from pipelines.trainings import Trainings
 from pipelines.warn import Limits, warnings
 from pipelines.worker import Worker
@@ -169,7 +169,7 @@ def test_the_worker_does_not_ask_a_gate_twice_about_the_same_events(live: Shop) 
     worker = Worker(live.settings, LoopOptions(), 1.0, "127.0.0.1", 0, list[str]().append)
     assert [worker.look(), worker.look()] == ["stopped", "stopped"]
     assert len(live.context().lake.keys("curated", "quality/")) == 1
-    with alone(live.settings.state):
+    with alone(live.settings):
         assert worker.look() == "busy"
     lost = Worker(replace(live.settings, stream="gone"), LoopOptions(), 1.0, "127.0.0.1", 0, list[str]().append)
     assert lost.look() == "failed"

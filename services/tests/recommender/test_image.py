@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from recommender.app import MOST_BODY_BYTES
+from recommender.login_settings import LoginSettings
 from recommender.protocol import KEEP_ALIVE_SECONDS
 
 SERVICES = Path(__file__).resolve().parents[2]
@@ -32,6 +33,16 @@ def test_the_outside_reaches_neither_metrics_nor_the_reload() -> None:
     assert "location /admin/ { return 404; }" in NGINX
 
 
+def test_no_log_of_the_proxy_holds_a_path_that_names_somebody() -> None:
+    written = NGINX[NGINX.index("log_format") : NGINX.index("access_log")]
+    assert not re.search(r"\$(uri|request|request_uri|args|query_string|remote_user|document_uri)\b", written)
+    assert '"route":"$route"' in written
+    assert "error_log /dev/stderr alert;" in NGINX
+    routes = re.search(r"map \$uri \$route \{(.*?)\}", NGINX, re.DOTALL)
+    assert routes is not None
+    assert routes.group(1).rstrip().endswith("default other;")
+
+
 def test_images_are_made_from_the_lock_and_run_as_nobody_in_particular() -> None:
     syncs = re.findall(r"uv sync (.*)", DOCKERFILE)
     assert len(syncs) == 2
@@ -51,8 +62,8 @@ def test_the_last_stage_is_the_recommender() -> None:
 def test_compose_gives_the_service_what_its_settings_read() -> None:
     service = COMPOSE["services"]["recommender"]
     assert service["build"]["target"] == "recommender"
-    assert {"MLFLOW_TRACKING_URI", "MLOPS_MODEL_NAME", "MLOPS_MODEL_PATH", "MLOPS_STREAM"} <= set(
-        service["environment"]
-    )
+    given = set(service["environment"])
+    assert {"MLFLOW_TRACKING_URI", "MLOPS_MODEL_NAME", "MLOPS_MODEL_PATH", "MLOPS_STREAM"} <= given
+    assert {str(field.validation_alias) for field in LoginSettings.model_fields.values()} <= given
     assert service["read_only"]
     assert COMPOSE["services"]["nginx"]["depends_on"]["recommender"]["condition"] == "service_healthy"

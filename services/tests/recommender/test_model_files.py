@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,17 @@ def test_a_loaded_model_answers_as_the_saved_one(make_tiny: ModelMaker, saved: P
     for user in ("ana", "bo", "nobody"):
         assert loaded.recommend(user, 4) == make_tiny().recommend(user, 4)
     assert (loaded.version, loaded.kind, loaded.manifest.data_version) == ("1", "collaborative", "day-1")
+
+
+def test_a_half_life_is_kept_and_one_that_is_none_is_refused(make_tiny: ModelMaker, tmp_path: Path) -> None:
+    model = make_tiny()
+    assert Model.load(model.save(tmp_path / "without")).manifest.half_life is None
+    aged = replace(model, manifest=replace(model.manifest, half_life=10.0))
+    assert Model.load(aged.save(tmp_path / "with")).manifest.half_life == 10.0
+    for wrong in (0, -1.0, "10", True, float("nan")):
+        edit_manifest(tmp_path / "with", half_life=wrong)
+        with pytest.raises(ModelError, match="it must be above 0, or left out"):
+            Model.load(tmp_path / "with")
 
 
 def test_an_empty_model_can_be_saved_and_mapped(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """What a user did a moment ago counts in the next answer."""
 
 import httpx
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from bench.fixtures import ServiceProcess
 from recommender import recent
+from recommender.model import Model
 from recommender.recent import Recent
 
 
@@ -32,8 +35,8 @@ def test_products_that_are_excluded_are_not_recommended(client: httpx.Client) ->
 
 
 def test_memory_is_bounded_and_forgets_after_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent, "_MOST_USERS", 3)
-    monkeypatch.setattr(recent, "_MOST_PRODUCTS", 2)
+    monkeypatch.setattr(recent, "MOST_USERS", 3)
+    monkeypatch.setattr(recent, "MOST_PRODUCTS", 2)
     now = [0.0]
     known = Recent(lambda: now[0])
     for user in "abcd":
@@ -47,3 +50,15 @@ def test_memory_is_bounded_and_forgets_after_a_day(monkeypatch: pytest.MonkeyPat
     assert known.of("c") == {}, "b did something later"
     now[0] = 90_000.0
     assert known.of("b") == {}
+
+
+def test_where_the_latest_count_most_what_was_done_just_now_counts_more_than_all_before() -> None:
+    """Equal ones: what the user did last decides, of what is stored and of what came since."""
+    near = csr_array(np.kron(np.eye(3), np.ones((2, 2))))
+    taken = csr_array(np.asarray([[0.5, 0.0, 1.0, 0.0, 0.0, 0.0]]))
+    products = ["a1", "a2", "b1", "b2", "c1", "c2"]
+    model = Model.collaborative(["ana"], products, taken, near, np.ones(6), half_life=1.0)
+    assert [item.product_id for item in model.recommend("ana", 3)] == ["b2", "a2", "c1"]
+    assert [item.product_id for item in model.recommend("ana", 2, {"c1": 1.0})] == ["c2", "b2"]
+    found = model.recommend("ana", 3, {"c1": 1.0, "a1": 1.0})
+    assert {item.product_id: item.score for item in found} == {"a2": 1.0, "c2": 0.5, "b2": 0.25}

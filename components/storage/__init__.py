@@ -13,8 +13,10 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
+from components.base.balancer_logs import deliver_balancer_logs
 from components.base.component import Component
 from components.base.identity import Grant, Statement
+from components.storage.policies import deliver_logs, tls_only
 from mlops.core.config import Config
 from mlops.core.fields.aws import LONGEST_DAYS, Days
 
@@ -67,9 +69,11 @@ class StorageConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """The key that encrypts the lake."""
+    """The key that encrypts the lake, and what else writes logs."""
 
     key_arn: pulumi.Output[str]
+    balancers: bool = False
+    """Whether load balancers of the platform's own write theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,22 @@ class StorageOutputs:
                 "s3:ListMultipartUploadParts",
             ),
             ("kms:Decrypt", "kms:GenerateDataKey"),
+        )
+
+    def deliver(self, zone: Zone, prefix: str) -> Grant:
+        """Put objects below `prefix`, and read none, not even one's own: who answers requests does not learn from the
+        lake what others did."""
+        arn = self.bucket_arns[zone]
+        return Grant(
+            resource=f"storage/{zone}",
+            access="deliver",
+            statements=(
+                Statement(
+                    actions=("s3:PutObject", "s3:AbortMultipartUpload"),
+                    resources=(pulumi.Output.concat(arn, f"/{prefix}*"),),
+                ),
+                Statement(actions=("kms:GenerateDataKey",), resources=(self.key_arn,)),
+            ),
         )
 
     def erase(self, zone: Zone, prefix: str = "") -> Grant:
@@ -144,14 +164,15 @@ class Storage(Component[StorageOutputs]):
             key_arn=None,
             force_destroy=config.force_destroy or not config.protect,
         )
-        statements = [deliver_logs(logs)]
-        self._policy("logs", logs, statements)
+        statements = [deliver_logs(logs), *([deliver_balancer_logs(logs.arn, args.key_arn)] if args.balancers else [])]
+        policy = self._policy("logs", logs, statements)
         lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
         self.publish(
             StorageOutputs(
                 buckets={zone: bucket.bucket for zone, bucket in lake.items()},
                 bucket_arns={zone: bucket.arn for zone, bucket in lake.items()},
-                log_bucket=logs.bucket,
+                # Whoever writes logs tries it when it is told where to.
+                log_bucket=policy.bucket if args.balancers else logs.bucket,
                 key_arn=args.key_arn,
             )
         )
@@ -232,39 +253,16 @@ class Storage(Component[StorageOutputs]):
         )
         return bucket
 
-    def _policy(self, role: str, bucket: "aws.s3.Bucket", more: list[pulumi.Output[dict[str, object]]]) -> None:
+    def _policy(
+        self, role: str, bucket: "aws.s3.Bucket", more: list[pulumi.Output[dict[str, object]]]
+    ) -> "aws.s3.BucketPolicy":
         statements = pulumi.Output.all(bucket.arn.apply(tls_only), *more)
-        aws.s3.BucketPolicy(
+        return aws.s3.BucketPolicy(
             f"{self.name}-{role}-policy",
             bucket=bucket.bucket,
             policy=statements.apply(lambda all_: json.dumps({"Version": "2012-10-17", "Statement": list(all_)})),
             opts=self.child,
         )
-
-
-def tls_only(arn: str) -> dict[str, object]:
-    """Deny every request that does not come over TLS 1.2 or later."""
-    return {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-
-
-def deliver_logs(bucket: "aws.s3.Bucket") -> pulumi.Output[dict[str, object]]:
-    """Let S3 deliver access logs."""
-    return bucket.arn.apply(
-        lambda arn: {
-            "Sid": "AccessLogs",
-            "Effect": "Allow",
-            "Principal": {"Service": "logging.s3.amazonaws.com"},
-            "Action": "s3:PutObject",
-            "Resource": f"{arn}/s3/*",
-        }
-    )
 
 
 def lifecycle_rules(config: LifecycleConfig) -> "list[aws.s3.BucketLifecycleConfigurationRuleArgs]":

@@ -1,0 +1,75 @@
+"""The security group of a workload outside the cluster: out to AWS and where its grants lead, in from who asks it."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base.identity import Grant
+
+_HTTPS = 443
+
+
+def client_group(
+    name: str,
+    *,
+    vpc_id: pulumi.Input[str],
+    label: str,
+    grants: Sequence[Grant],
+    opts: pulumi.ResourceOptions,
+) -> "aws.ec2.SecurityGroup":
+    """A group that reaches AWS APIs and what the grants lead to, and is let in there where that goes by groups.
+
+    Args:
+        label: its Name tag.
+    """
+    group = aws.ec2.SecurityGroup(
+        f"{name}-security-group",
+        vpc_id=vpc_id,
+        description=f"{label} of the MLOps platform",
+        tags={"Name": label},
+        opts=opts,
+    )
+    _out(f"{name}-to-aws", group, "0.0.0.0/0", _HTTPS, "AWS APIs", opts)
+    seen: set[tuple[str, int]] = set()
+    for grant in grants:
+        for way in grant.egress:
+            word = grant.resource.replace("_", "-").replace("/", "-")
+            for port in way.ports:
+                if (word, port) in seen:
+                    continue
+                seen.add((word, port))
+                for index, block in enumerate(way.cidrs):
+                    _out(f"{name}-to-{word}-{port}-{index}", group, block, port, grant.resource, opts)
+                if way.group is not None:
+                    aws.vpc.SecurityGroupIngressRule(
+                        f"{name}-into-{word}-{port}",
+                        security_group_id=way.group,
+                        referenced_security_group_id=group.id,
+                        ip_protocol="tcp",
+                        from_port=port,
+                        to_port=port,
+                        description=label,
+                        opts=opts,
+                    )
+    return group
+
+
+def _out(
+    name: str,
+    group: "aws.ec2.SecurityGroup",
+    block: pulumi.Input[str],
+    port: int,
+    description: str,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    aws.vpc.SecurityGroupEgressRule(
+        name,
+        security_group_id=group.id,
+        cidr_ipv4=block,
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        description=description,
+        opts=opts,
+    )

@@ -1,0 +1,41 @@
+"""A Secret of the cluster that follows secrets of AWS Secrets Manager which the settings name."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base.identity import policy_document
+from components.base.secret import SecretValue
+from components.cluster import ClusterOutputs
+from components.kubernetes.objects import stored_secret
+
+
+def referred_secret(
+    name: str,
+    physical: str,
+    secrets: Mapping[str, SecretValue],
+    *,
+    cluster: ClusterOutputs,
+    namespace: pulumi.Input[str],
+    awaited: bool = True,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    """A Secret with a key for each of the secrets; returns its name. External Secrets gets the right to read exactly
+    these. What is not `awaited` counts as made before anybody put a value there."""
+    right = aws.iam.RolePolicy(
+        f"{name}-policy",
+        role=cluster.external_secrets_role,
+        policy=policy_document([statement for secret in secrets.values() for statement in secret.read()]),
+        opts=opts,
+    )
+    return stored_secret(
+        name,
+        physical,
+        {key: secret.remote for key, secret in secrets.items()},
+        store=cluster.secret_store,
+        namespace=namespace,
+        awaited=awaited,
+        # External Secrets asks at once, and would be refused.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[right])),
+    )

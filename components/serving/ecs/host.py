@@ -1,0 +1,218 @@
+"""Workloads on Fargate: a service with roles, a security group, a log and a name of its own for each."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.base.client_group import client_group
+from components.base.generated_secret import generated_secret
+from components.base.identity import Egress, Grant, Statement
+from components.base.logs import log_group
+from components.base.secret import SecretValue
+from components.base.service_role import service_role
+from components.base.workload import Application, Host, Room, Running, Workload
+from components.foundation import Foundation
+from components.serving.ecs import tasks
+from components.serving.ecs.balancer import Balancer
+
+_TASKS = "ecs-tasks.amazonaws.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """The ECS cluster and what lies around it."""
+
+    foundation: Foundation
+    cluster_arn: pulumi.Output[str]
+    cluster_name: pulumi.Output[str]
+    names_id: pulumi.Output[str]
+    names: str
+    """Domain of the names by which workloads find one another."""
+    balancer: Balancer | None
+    cpu_architecture: str
+    spot_percent: int
+    log_days: int
+
+
+class FargateHost(Host):
+    """Fargate, as what runs containers."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:
+        """What an application shares are its generated secrets; all else is each workload's own."""
+        return FargateRoom(name, application, self._around, opts)
+
+
+class FargateRoom(Room):
+    """The workloads of one application."""
+
+    def __init__(self, name: str, application: Application, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
+        self.name = name
+        self._around = around
+        self._opts = opts
+        self._generated = {
+            variable: generated_secret(
+                f"{name}-secret-{variable.lower().replace('_', '-')}",
+                description=f"{variable} of {application.name} of the MLOps platform",
+                key_arn=around.foundation.keys.data,
+                opts=opts,
+            )
+            for variable in application.generated
+        }
+
+    def serve(self, workload: Workload) -> Running:
+        """A service whose tasks are replaced one after another and follow the load."""
+        around, named = self._around, f"{self.name}-{workload.role}"
+        group, role_arn = self._group(workload), self._role(workload)
+        aws.vpc.SecurityGroupIngressRule(
+            f"{named}-from-network",
+            security_group_id=group.id,
+            cidr_ipv4=around.foundation.network.vpc_cidr,
+            ip_protocol="tcp",
+            from_port=workload.port,
+            to_port=workload.port,
+            description="Clients in the network",
+            opts=self._opts,
+        )
+        entry = aws.servicediscovery.Service(
+            f"{named}-name",
+            name=workload.shape.name,
+            description=f"{workload.shape.name} of the MLOps platform",
+            dns_config=tasks.addresses(around.names_id),
+            # What ECS has registered goes with its service; what is left of a crash must not keep the name.
+            force_destroy=True,
+            opts=self._opts,
+        )
+        behind: pulumi.Output[str] | None = None
+        after: list[pulumi.Resource] = []
+        if around.balancer:
+            target, rule = around.balancer.put_behind(
+                named, workload.shape.name, workload.port, workload.probes.ready, group, self._opts
+            )
+            behind = target.arn
+            after.append(rule)
+        service = self._service(workload, role_arn, group, tasks.rolling(), entry.arn, behind, after)
+        if workload.shape.most > workload.shape.fewest:
+            tasks.autoscaling(named, workload.shape, around.cluster_name, service.name, self._opts)
+        way = Egress(cidrs=around.foundation.network.private_subnet_cidrs, ports=(workload.port,))
+        return Running(
+            url=entry.name.apply(lambda name: f"http://{name}.{around.names}:{workload.port}"),
+            role_arn=role_arn,
+            way=Grant(resource=workload.role, access="invoke", egress=(way,)),
+        )
+
+    def work(self, workload: Workload) -> pulumi.Output[str]:
+        """A service of one task: the old one ends before the new one begins, for two would do the same work."""
+        role_arn = self._role(workload)
+        self._service(workload, role_arn, self._group(workload), tasks.one_at_a_time(), None, None, [])
+        return role_arn
+
+    def _group(self, workload: Workload) -> "aws.ec2.SecurityGroup":
+        foundation = self._around.foundation
+        return client_group(
+            f"{self.name}-{workload.role}",
+            vpc_id=foundation.network.vpc_id,
+            label=f"{foundation.prefix}-{workload.shape.name}",
+            grants=workload.grants,
+            opts=self._opts,
+        )
+
+    def _role(self, workload: Workload) -> pulumi.Output[str]:
+        return service_role(
+            f"{self.name}-{workload.role}-task",
+            service=_TASKS,
+            description=f"{workload.shape.name} of the MLOps platform",
+            statements=[statement for grant in workload.grants for statement in grant.statements],
+            key_arn=self._around.foundation.keys.data,
+            opts=self._opts,
+        )
+
+    def _service(
+        self,
+        workload: Workload,
+        role_arn: pulumi.Output[str],
+        group: "aws.ec2.SecurityGroup",
+        deployment: tasks.Deployment,
+        entry: pulumi.Output[str] | None,
+        target: pulumi.Output[str] | None,
+        after: list[pulumi.Resource],
+    ) -> "aws.ecs.Service":
+        around, named, shape = self._around, f"{self.name}-{workload.role}", workload.shape
+        network = around.foundation.network
+        scaled = shape.most > shape.fewest
+        return aws.ecs.Service(
+            named,
+            cluster=around.cluster_arn,
+            task_definition=self._definition(workload, role_arn).arn,
+            # With scaling the number is the scaling's: stating it at each `up` would reset it.
+            desired_count=shape.fewest,
+            capacity_provider_strategies=tasks.capacity(around.spot_percent, worker=shape.worker),
+            deployment_minimum_healthy_percent=deployment.least_percent,
+            deployment_maximum_percent=deployment.most_percent,
+            availability_zone_rebalancing="DISABLED" if shape.worker else "ENABLED",
+            deployment_circuit_breaker=aws.ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
+            network_configuration=aws.ecs.ServiceNetworkConfigurationArgs(
+                subnets=list(network.private_subnet_ids),
+                security_groups=[group.id],
+                assign_public_ip=network.public,
+            ),
+            service_registries=aws.ecs.ServiceServiceRegistriesArgs(registry_arn=entry) if entry is not None else None,
+            load_balancers=[
+                aws.ecs.ServiceLoadBalancerArgs(
+                    target_group_arn=target, container_name=shape.name, container_port=workload.port
+                )
+            ]
+            if target is not None
+            else [],
+            health_check_grace_period_seconds=workload.probes.start_seconds if target is not None else None,
+            propagate_tags="SERVICE",
+            enable_execute_command=False,
+            opts=pulumi.ResourceOptions.merge(
+                self._opts,
+                pulumi.ResourceOptions(
+                    # The image is pushed to a registry that the same `up` makes: nothing here waits for tasks.
+                    depends_on=[*network.ways_out, *after],
+                    ignore_changes=["desiredCount"] if scaled else [],
+                ),
+            ),
+        )
+
+    def _definition(self, workload: Workload, role_arn: pulumi.Output[str]) -> "aws.ecs.TaskDefinition":
+        around, named = self._around, f"{self.name}-{workload.role}"
+        foundation = around.foundation
+        logs = log_group(f"{named}-logs", days=around.log_days, key_arn=foundation.keys.logs, opts=self._opts)
+        secrets: dict[str, SecretValue] = {**self._generated, **workload.secrets}
+        statements = [
+            Statement(
+                actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+                resources=(pulumi.Output.concat(logs.arn, ":*"),),
+            ),
+            *(statement for secret in secrets.values() for statement in secret.read()),
+        ]
+        if workload.repository:
+            statements += foundation.registry.pull(workload.repository).statements
+        execution = service_role(
+            f"{named}-execution",
+            service=_TASKS,
+            description=f"Starts tasks of {workload.shape.name} of the MLOps platform",
+            statements=statements,
+            key_arn=foundation.keys.data,
+            opts=self._opts,
+        )
+        return tasks.definition(
+            named,
+            workload,
+            tasks.DefinitionParts(
+                family=f"{foundation.prefix}-{workload.shape.name}",
+                region=foundation.region,
+                log_group=logs.name,
+                secrets=secrets,
+                role_arn=role_arn,
+                execution_role_arn=execution,
+                cpu_architecture=around.cpu_architecture,
+            ),
+            self._opts,
+        )
