@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 from localcloud.kubernetes_objects import ObjectKey
@@ -62,7 +63,9 @@ class ApiClient:
         client: Any = dynamic.DynamicClient
         if not kubeconfig.exists():
             raise RefusedError(f"There is no kubeconfig at {kubeconfig}.")
+        self.kubeconfig = kubeconfig
         # Gone with this object; left to itself, the client keeps what it discovers in the machine's own folder.
+        self._discovery = Lock()
         self._cache = TemporaryDirectory(prefix="mlops-api-server-")
         try:
             known, current = contexts(config_file=str(kubeconfig))
@@ -84,7 +87,7 @@ class ApiClient:
 
     def get(self, key: ObjectKey) -> Live | None:
         """The object of that key, if it is there."""
-        found = self._raw(key)
+        found = self.raw(key)
         return _live(found, key) if found else None
 
     def create(self, manifest: Mapping[str, Any], key: ObjectKey) -> Live:
@@ -144,6 +147,20 @@ class ApiClient:
         ]
         return sorted(found, key=lambda pod: (pod.namespace, pod.name))
 
+    def pods_of(self, deployment: Mapping[str, Any]) -> list[str]:
+        """Names of the running pods that a Deployment means, the newest last."""
+        kind = self._resource(ObjectKey(api_version="v1", kind="Pod", namespace="", name=""))
+        if not deployment or not kind:
+            return []
+        labels = ",".join(f"{key}={value}" for key, value in deployment["spec"]["selector"]["matchLabels"].items())
+        place = {"namespace": deployment["metadata"]["namespace"], "label_selector": labels}
+        running = [
+            pod["metadata"]
+            for pod in self._call(self._client.get, kind, **place)["items"]
+            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]
+        ]
+        return [str(one["name"]) for one in sorted(running, key=lambda one: str(one["creationTimestamp"]))]
+
     def _listed(self, **how: Any) -> Iterator[Live]:
         """Lists every kind that can be listed; kinds that one may not list are passed over."""
         from kubernetes.dynamic.resource import Resource, ResourceList
@@ -174,7 +191,9 @@ class ApiClient:
         # Without the prefix a core kind is ambiguous as soon as an operator brings one of its name, as Knative does.
         prefix = "apis" if key.group else "api"
         try:
-            return self._client.resources.get(prefix=prefix, api_version=key.api_version, kind=key.kind)
+            # The client looks again for a kind that it does not know, and forgets all others while it does.
+            with self._discovery:
+                return self._client.resources.get(prefix=prefix, api_version=key.api_version, kind=key.kind)
         except ResourceNotFoundError:
             return None
 
@@ -184,7 +203,8 @@ class ApiClient:
             raise RefusedError(f'no matches for kind "{key.kind}" of {key.api_version} on the API server.')
         return resource
 
-    def _raw(self, key: ObjectKey) -> dict[str, Any] | None:
+    def raw(self, key: ObjectKey) -> dict[str, Any] | None:
+        """The object of that key with all that the server says of it, if it is there."""
         from kubernetes.dynamic.exceptions import NotFoundError
 
         resource = self._resource(key)
@@ -200,7 +220,7 @@ class ApiClient:
     def _own_fields(self, key: ObjectKey) -> None:
         """Let the fields with which an object was made count as applied, so that an apply without them removes them.
         What client-go calls csaupgrade: the server keeps making and applying apart."""
-        found = self._raw(key) or {}
+        found = self.raw(key) or {}
         fields = found.get("metadata", {}).get("managedFields") or []
         ours = [one for one in fields if one.get("manager") == FIELD_MANAGER and one.get("operation") == "Update"]
         if not ours:

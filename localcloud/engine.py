@@ -25,10 +25,11 @@ from localcloud.eks_provider import EksProvider
 from localcloud.events import EventReader, Failure, MessageEvent, OnEvent
 from localcloud.faults import Fault, Faults
 from localcloud.inline_program import InlineProgram
-from localcloud.kubernetes_provider import ApiServer, KubernetesProvider
+from localcloud.kubernetes_provider import ApiServer
 from localcloud.manifests import Manifests
 from localcloud.provider import Setting, StandIn
 from localcloud.quiet_stack import QuietStack
+from localcloud.real_kubernetes import kubernetes_provider
 from localcloud.recovery import BusyError, clear_stale_lock, settle_pending
 from localcloud.world import World
 from mlops.plan.graph import Graph, from_export
@@ -101,6 +102,7 @@ class LocalCloud:
         self._delay_seconds = delay_seconds
         self._throwaway = throwaway
         self._servers: list[grpc.Server] = []
+        self._providers: list[StandIn] = []
         self._lock: IO[str] | None = None
         self.world = World()
         self._ports: dict[str, int] = {}
@@ -137,13 +139,16 @@ class LocalCloud:
         manifests = Manifests(self.kubernetes_folder)
         self._serve(AwsProvider(setting))
         self._serve(EksProvider(setting))
-        self._serve(KubernetesProvider(setting, manifests, self._api_server))
+        self._serve(kubernetes_provider(setting, manifests, self._api_server))
         return self
 
     def __exit__(self, *_: object) -> None:
         for server in self._servers:
             server.stop(grace=0).wait()
         self._servers.clear()
+        for provider in self._providers:
+            provider.close()
+        self._providers.clear()
         self.world.close()
         if self._lock:
             self._lock.close()
@@ -186,6 +191,7 @@ class LocalCloud:
         self._ports[provider.package] = server.add_insecure_port("127.0.0.1:0")
         server.start()
         self._servers.append(server)
+        self._providers.append(provider)
 
 
 class LocalStack:

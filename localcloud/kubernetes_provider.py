@@ -87,6 +87,10 @@ class KubernetesProvider(StandIn):
     def deleted(self, thing: Thing) -> None:
         if self._api_server:
             self._api_server.delete(thing)
+        self.forget(thing)
+
+    def forget(self, thing: Thing) -> None:
+        """What is gone on the cluster is gone here."""
         self._manifests.delete(thing)
         for inside in kubernetes.contents(self._world, thing):
             self._manifests.delete(inside)

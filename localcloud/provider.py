@@ -52,6 +52,9 @@ class StandIn(ResourceProviderServicer):
         self._world = setting.world
         self._configured: dict[str, Properties] = {}
 
+    def close(self) -> None:
+        """End what it has started."""
+
     @abstractmethod
     def outputs(
         self, type_: str, name: str, inputs: Properties, configured: Properties, generation: int
@@ -98,11 +101,19 @@ class StandIn(ResourceProviderServicer):
 
     def make(self, urn: str, inputs: Properties, configured: Properties) -> Thing:
         """Make a resource from its inputs in wire form."""
+        thing = self.expected(urn, inputs, configured)
+        self.before_create(thing)
+        self.made(thing, inputs)
+        self._world.put(thing)
+        return thing
+
+    def expected(self, urn: str, inputs: Properties, configured: Properties) -> Thing:
+        """What a resource will be."""
         type_, name = _type_and_name(urn)
         plain = normalise(inputs)
         generation = self._world.free_generation(type_, name)
         id_, outputs = self.outputs(type_, name, plain, configured, generation)
-        thing = Thing(
+        return Thing(
             type=type_,
             id=id_,
             urn=urn,
@@ -112,10 +123,6 @@ class StandIn(ResourceProviderServicer):
             inputs=plain,
             outputs=outputs,
         )
-        self.before_create(thing)
-        self.made(thing, inputs)
-        self._world.put(thing)
-        return thing
 
     def foresee(self, urn: str, id_: str, inputs: Properties, configured: Properties) -> Thing:
         """What a resource would be with other inputs."""

@@ -30,7 +30,7 @@ VARIANTS = [
 each_variant = pytest.mark.parametrize(("slot", "variant"), VARIANTS)
 
 TAKES_NOTHING_NARROWER = re.compile(
-    r"(?:ec2|sagemaker|logs):(?:Describe|List)\w+|ecr:GetAuthorizationToken|glue:GetSecurityConfiguration"
+    r"(?:ec2|sagemaker|logs):(?:Describe|List)\w+|ecr:GetAuthorizationToken|cloudwatch:PutMetricData|glue:GetSecurityConfiguration"
     r"|redshift-data:(?:CancelStatement|DescribeStatement|GetStatementResult|ListStatements)"
 )
 """Actions for which IAM takes no narrower resource than all. Source: Service Authorization Reference."""

@@ -5,7 +5,7 @@ Two published lists are held against each other: cfn-lint's, which is made from 
 and moto's, which is made from DescribeInstanceTypeOfferings and has fewer. What either of them offers is taken, because
 each is older than the other somewhere; the differences are printed. Neither package is needed to run the platform:
 
-    python -m venv /tmp/offerings && /tmp/offerings/bin/pip install cfn-lint moto
+    python -m venv /tmp/offerings && /tmp/offerings/bin/pip install cfn-lint moto botocore
     .venv/bin/python tools/offerings.py /tmp/offerings/lib/python3*/site-packages
 """
 
@@ -22,8 +22,12 @@ TABLE = Path(__file__).parent.parent / "mlops" / "core" / "data" / "offerings.js
 VERSIONS = ("15", "16", "17", "18")
 _COMMERCIAL = re.compile(r"(?!cn-|us-gov-|us-iso|eu-iso|eusc-)[a-z]{2}-[a-z]+-[0-9]")
 
-SAGEMAKER = {"sagemaker_endpoints": "hosting", "sagemaker_jobs": "processing"}
-"""Kind of the table -> what cfn-lint calls it."""
+SAGEMAKER = {
+    "sagemaker_endpoints": ("hosting", "ProductionVariantInstanceType"),
+    "sagemaker_jobs": ("processing", "ProcessingInstanceType"),
+}
+"""Kind of the table -> what cfn-lint calls it, and the API's enumeration: cfn-lint's lists are made from the price
+list, which has types that the API does not take."""
 
 Offered = Mapping[str, set[str]]
 """Names by region."""
@@ -44,10 +48,17 @@ def cfn_lint(packages: Path) -> tuple[Offered, Offered, dict[str, set[str]]]:
     )
 
 
-def sagemaker(packages: Path) -> dict[str, Offered]:
-    """Instance types by region, for each kind of the table."""
+def sagemaker(packages: Path, botocore: Path) -> dict[str, Offered]:
+    """Instance types by region that the API takes, for each kind of the table."""
+    model = max((botocore / "botocore" / "data" / "sagemaker").glob("*/service-2.json.gz"))
+    shapes = json.loads(gzip.decompress(model.read_bytes()))["shapes"]
     data = packages / "cfnlint" / "data" / "schemas" / "extensions"
-    return {kind: _enumerated(data / f"aws_sagemaker_{name}") for kind, name in SAGEMAKER.items()}
+    found = {}
+    for kind, (name, enumeration) in SAGEMAKER.items():
+        taken = set(shapes[enumeration]["enum"])
+        offered = _enumerated(data / f"aws_sagemaker_{name}")
+        found[kind] = {region: names & taken for region, names in offered.items()}
+    return found
 
 
 def _enumerated(folder: Path) -> Offered:
@@ -117,6 +128,7 @@ def main(packages: list[Path]) -> None:
     """Write the table, and say where the two lists differ."""
     lint = next(path for path in packages if (path / "cfnlint").is_dir())
     other = next(path for path in packages if (path / "moto").is_dir())
+    aws = next(path for path in packages if (path / "botocore").is_dir())
     types, classes, by_version = cfn_lint(lint)
     measured = moto(other)
     for region, names in types.items():
@@ -133,10 +145,10 @@ def main(packages: list[Path]) -> None:
         for region, names in types.items()
     }
     table = {
-        "sources": [_version(lint, "cfn_lint"), _version(other, "moto")],
+        "sources": [_version(lint, "cfn_lint"), _version(other, "moto"), _version(aws, "botocore")],
         "instance_types": grouped(union),
         "database_classes": grouped(for_postgres(classes, by_version)),
-        **{kind: grouped(offered) for kind, offered in sagemaker(lint).items()},
+        **{kind: grouped(offered) for kind, offered in sagemaker(lint, aws).items()},
     }
     TABLE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 

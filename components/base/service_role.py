@@ -1,6 +1,6 @@
 """The role of a workload that runs on no cluster: a service takes it, and it has exactly the granted rights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -16,6 +16,7 @@ def service_role(
     description: str,
     statements: Sequence[Statement],
     key_arn: pulumi.Output[str],
+    managed: Mapping[str, str] | None = None,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """ARN of the role, known once it has its rights, so that nothing starts without them.
@@ -23,11 +24,16 @@ def service_role(
     Args:
         service: principal that takes it, `ecs-tasks.amazonaws.com`, for this account alone.
         key_arn: a key of this account, which says which account that is.
+        managed: ARNs of AWS's own policies that it has as well, by the word that names the attachment.
     """
     role = aws.iam.Role(
         f"{name}-role", description=description, assume_role_policy=service_trust(service, key_arn), opts=opts
     )
-    if not statements:
-        return role.arn
-    policy = aws.iam.RolePolicy(f"{name}-policy", role=role.name, policy=policy_document(statements), opts=opts)
-    return pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0]))
+    rights: list[pulumi.CustomResource] = [
+        aws.iam.RolePolicyAttachment(f"{name}-{word}", role=role.name, policy_arn=arn, opts=opts)
+        for word, arn in (managed or {}).items()
+    ]
+    if statements:
+        document = policy_document(statements)
+        rights.append(aws.iam.RolePolicy(f"{name}-policy", role=role.name, policy=document, opts=opts))
+    return pulumi.Output.all(role.arn, *(right.id for right in rights)).apply(lambda values: str(values[0]))

@@ -7,10 +7,12 @@ describes it here; each kind of serving makes of it what it has.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pulumi
 
 from components.base.identity import Grant
+from components.base.release import ReleaseConfig
 from components.base.secret import SecretValue
 from components.base.watched import Watched
 
@@ -35,6 +37,8 @@ class Shape:
     """Whether nobody asks it anything: one copy, which works by itself and is never there twice."""
     secrets: bool = False
     """Whether it is given secrets of AWS Secrets Manager."""
+    release: ReleaseConfig = field(default_factory=ReleaseConfig)
+    """How a new image takes over."""
     foreign_image: bool = False
     """Whether its image lies in another registry than the platform's."""
     node_group: str | None = None
@@ -67,6 +71,10 @@ class Workload:
     """Where it answers; a worker with its health and its metrics."""
     command: tuple[str, ...] = ()
     """Arguments for the image's entry point; none leaves it the image's own."""
+    function_command: tuple[str, ...] = ()
+    """The same for a function, which asks Lambda's runtime API for its work; none leaves it the image's own."""
+    look_seconds: int = 300
+    """Between two looks of a worker, where something else wakes it for each."""
     variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     """What it is told of the platform; whatever else does a worker's work is told the same."""
     own_variables: Mapping[str, str] = field(default_factory=dict)
@@ -114,13 +122,13 @@ class Application:
 class Running:
     """A workload that answers requests."""
 
-    url: pulumi.Output[str]
-    """Where it answers; from where it is reached, the kind of serving says."""
+    url: pulumi.Output[str] | None
+    """Where it answers; from where it is reached, the kind of serving says. None before it is there."""
     role_arn: pulumi.Output[str]
     way: Grant
     """The right and the way to ask it."""
-    watched: tuple[Watched, ...] = ()
-    """Of what CloudWatch has metrics."""
+    signed: bool = False
+    """Whether it asks callers for a signature (IAM)."""
 
 
 class Room(ABC):
@@ -137,6 +145,11 @@ class Room(ABC):
 
 class Host(ABC):
     """What a kind of serving runs containers with."""
+
+    @cached_property
+    def watched(self) -> list[Watched]:
+        """What it runs that CloudWatch has metrics of; grows with each workload."""
+        return []
 
     @abstractmethod
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

@@ -120,8 +120,7 @@ class NetworkArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOutputs:
-    """The VPC as its tenants see it. Private subnets are where nodes and data live, in zone order; in mode
-    `public` they are public subnets."""
+    """The VPC as its tenants see it. Private subnets are where nodes and data live, in zone order."""
 
     vpc_id: pulumi.Output[str]
     vpc_cidr: str
@@ -130,7 +129,7 @@ class NetworkOutputs:
     private_subnet_cidrs: tuple[str, ...]
     zones: tuple[str, ...]
     public: bool = False
-    """Whether the private subnets are the public ones: what has no public address has no way out of them."""
+    """Whether the private subnets are public ones (mode `public`): without a public address nothing gets out."""
     ways_out: tuple[pulumi.Resource, ...] = field(default=(), metadata=INTERNAL)
     """Routes and endpoints through which the subnets reach AWS. Nodes wait for them, and are gone before them: a
     controller that deletes load balancers while the stack is destroyed still needs its way out."""

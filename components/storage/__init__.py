@@ -13,9 +13,10 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
+from components.base.balancer_logs import deliver_balancer_logs
 from components.base.component import Component
 from components.base.identity import Grant, Statement
-from components.storage.policies import deliver_balancer_logs, deliver_logs, tls_only
+from components.storage.policies import deliver_logs, tls_only
 from mlops.core.config import Config
 from mlops.core.fields.aws import LONGEST_DAYS, Days
 
@@ -163,7 +164,7 @@ class Storage(Component[StorageOutputs]):
             key_arn=None,
             force_destroy=config.force_destroy or not config.protect,
         )
-        statements = [deliver_logs(logs), *([deliver_balancer_logs(logs, args.key_arn)] if args.balancers else [])]
+        statements = [deliver_logs(logs), *([deliver_balancer_logs(logs.arn, args.key_arn)] if args.balancers else [])]
         policy = self._policy("logs", logs, statements)
         lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
         self.publish(

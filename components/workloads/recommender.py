@@ -4,16 +4,15 @@ Both run the images of `services/` under roles of their own, on whatever serves 
 there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.base.component import INTERNAL, Component
+from components.base.component import Component
 from components.base.identity import policy_document
 from components.base.release import ReleaseConfig
-from components.base.watched import Watched
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
@@ -112,13 +111,11 @@ class RecommenderConfig(Config):
 class RecommenderOutputs:
     """Where the recommender answers, and as whom each part runs."""
 
-    url: pulumi.Output[str]
+    url: pulumi.Output[str] | None
     """From where it is reached, the kind of serving says."""
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
-    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
-    """Of what CloudWatch has metrics."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -151,11 +148,7 @@ class Recommender(Component[RecommenderOutputs]):
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
         if args.stream and "jobs" in ml_platform.roles:
             self._jobs(ml_platform.roles["jobs"], args.stream)
-        self.publish(
-            RecommenderOutputs(
-                url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role, watched=running.watched
-            )
-        )
+        self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
 
     def _recommender(self) -> Workload:
         stream = self._args.stream
@@ -173,6 +166,7 @@ class Recommender(Component[RecommenderOutputs]):
                 **self._common(),
                 **{f"MLOPS_BUCKET_{zone.upper()}": storage.buckets[zone] for zone in ("raw", "artifacts")},
             },
+            function_command=("python", "-m", "recommender.lambda_handler"),
             own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
             secrets=stream.secrets if stream else {},
             grants=(*grants, stream.produce()) if stream else tuple(grants),
@@ -189,11 +183,14 @@ class Recommender(Component[RecommenderOutputs]):
             image=self._image("pipelines"),
             repository="pipelines",
             port=LOOP_PORT,
+            function_command=("lambda",),
+            look_seconds=config.look_seconds,
             command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT)),
             variables={
                 **self._common(),
                 **{f"MLOPS_BUCKET_{zone.upper()}": bucket for zone, bucket in storage.buckets.items()},
-                "MLOPS_SERVING_URL": recommender.url,
+                # Who cannot sign leaves it to the recommender to look at the alias by itself.
+                **({} if recommender.url is None or recommender.signed else {"MLOPS_SERVING_URL": recommender.url}),
             },
             own_variables={"MLOPS_STATE": "/tmp/state", "HOST": "0.0.0.0"},
             secrets=stream.secrets,

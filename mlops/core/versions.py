@@ -111,6 +111,9 @@ patch of its minor versions and takes the newest unless it is told which."""
 ISTIO_BASE = Chart(name="base", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIOD = Chart(name="istiod", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
 ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
+SELDON_CRDS = Chart(name="seldon-core-v2-crds", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
+SELDON_SETUP = Chart(name="seldon-core-v2-setup", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
+"""Business Source License 1.1 (LICENSE at v2.10.2): production use needs a contract with the vendor."""
 PULSAR = Chart(name="pulsar", version="4.7.0", repo="https://pulsar.apache.org/charts")
 """Ships Pulsar 4.0.12, of the line with long-term support."""
 FLINK_OPERATOR = Chart(

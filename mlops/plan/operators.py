@@ -201,10 +201,39 @@ def _name(inputs: Mapping[str, Any]) -> Any:
     return _down(inputs, "metadata", "name") or UNKNOWN
 
 
+def _seldon_server(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """A pool of Seldon's model servers: what the resource states of its pod, laid over what the chart's ServerConfig
+    says (seldon-core 2.10.2, k8s/helm-charts/seldon-core-v2-setup/values.yaml, key `serverConfig`)."""
+    spec = inputs.get("spec")
+    if not isinstance(spec, Mapping) or "serverConfig" not in spec:
+        return
+    pod: Mapping[str, Any] = _down(spec, "podSpec") or {}
+    given = {one.get("name"): one for one in _down(pod, "containers") or () if isinstance(one, Mapping)}
+    asked = {
+        "rclone": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+        "agent": {"requests": {"cpu": "200m", "memory": "1Gi"}},
+        str(spec["serverConfig"]): {"requests": {"cpu": "100m", "memory": "1Gi"}},
+    }
+    containers = [
+        {
+            "image": UNKNOWN,
+            "securityContext": UNKNOWN,
+            **given.get(name, {"name": name}),
+            "resources": _down(given.get(name), "resources") or resources,
+        }
+        for name, resources in asked.items()
+    ]
+    shared = {key: pod[key] for key in _PLACED if key in pod}
+    labels = {"app.kubernetes.io/name": _name(inputs)}
+    path = "spec.podSpec"
+    yield Found(path=path, spec={**shared, "containers": containers}, labels=labels, replicas=spec.get("replicas", 1))
+
+
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Found]]] = {
     "InferenceService": _inference_service,
     "InferenceGraph": _inference_graph,
     **dict.fromkeys(("Workflow", "CronWorkflow", "WorkflowTemplate", "ClusterWorkflowTemplate"), _workflow),
+    "Server": _seldon_server,
     **dict.fromkeys(("SparkApplication", "ScheduledSparkApplication"), _spark),
     **dict.fromkeys(("Task", "ClusterTask", "TaskRun"), _task),
 }

@@ -90,10 +90,11 @@ class _Connection(asyncio.Protocol):
 class Generator:
     """Asks one server."""
 
-    def __init__(self, url: str, paths: Iterator[str]) -> None:
+    def __init__(self, url: str, paths: Iterator[str], header: str = "") -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._paths = paths
+        self._headers = f"Host: {self._host}:{self._port}\r\n" + (f"{header}\r\n" if header else "")
         self._idle: list[_Connection] = []
         self.report = Report()
         self.stop = False
@@ -125,7 +126,7 @@ class Generator:
     async def _request(self, due: float, path: str) -> None:
         loop = asyncio.get_running_loop()
         self.report.lateness.append(loop.time() - due)
-        request = f"GET {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n\r\n".encode()
+        request = f"GET {path} HTTP/1.1\r\n{self._headers}\r\n".encode()
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 connection = self._take() or await self._connect()
@@ -154,13 +155,16 @@ class Generator:
         return connection
 
 
-def recommendation_paths(users: int, seed: int = 0, cold_share: float = 0.05) -> Iterator[str]:
-    """Paths for random users, some of whom the model does not know."""
+def recommendation_paths(
+    users: int, seed: int = 0, cold_share: float = 0.05, filtered_share: float = 0.0
+) -> Iterator[str]:
+    """Paths for random users, some of whom the model does not know, and some of whom look for something."""
     draw = random.Random(seed)
     while True:
         number = draw.randrange(users)
         name = f"stranger-{number}" if draw.random() < cold_share else f"user-{number}"
-        yield f"/recommendations/{name}?k=10"
+        filters = f"&category=category-{number % 20}&max_price=80" if draw.random() < filtered_share else ""
+        yield f"/recommendations/{name}?k=10{filters}"
 
 
 def _header(head: bytes, name: bytes) -> bytes:

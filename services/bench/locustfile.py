@@ -15,6 +15,9 @@ from locust import FastHttpUser, task
 
 MEAN_WAIT_SECONDS = float(os.environ.get("BENCH_MEAN_WAIT_SECONDS", "0.2"))
 USERS = int(os.environ.get("BENCH_USERS", "100"))
+NAME, _, VALUE = os.environ.get("BENCH_HEADER", "").partition(": ")
+HEADERS = {NAME: VALUE} if NAME else {}
+"""Who asks, where the server wants to know."""
 PRODUCTS = int(os.environ.get("BENCH_PRODUCTS", "50"))
 
 
@@ -29,10 +32,10 @@ class Visitor(FastHttpUser):  # type: ignore[misc]
     def recommendations(self) -> None:
         """A user opens the shop."""
         path = f"/recommendations/user-{random.randrange(USERS)}?k=10"
-        self.client.get(path, name="/recommendations/{user_id}")
+        self.client.get(path, name="/recommendations/{user_id}", headers=HEADERS)
 
     @task(1)  # type: ignore[untyped-decorator]
     def similar(self) -> None:
         """A user looks at a product."""
         path = f"/products/product-{random.randrange(PRODUCTS)}/similar?k=10"
-        self.client.get(path, name="/products/{product_id}/similar")
+        self.client.get(path, name="/products/{product_id}/similar", headers=HEADERS)

@@ -15,8 +15,11 @@ from bench.aws import emulated, lake
 from bench.fixtures import ServiceProcess, busy_seconds, make_model, service
 from bench.load import Generator, Report, recommendation_paths
 from bench.registry import NAME, mlflow_server, promote, register
+from bench.shop import open_shop
 
 WARM_SECONDS = 3.0
+FILTERED_SHARE = 0.2
+"""Of the requests to a shop."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,15 @@ class Result:
 
 
 async def steady(size: Size, rate: float, seconds: float, folder: Path) -> Result:
-    """Poisson arrivals on one model."""
+    """Poisson arrivals on one model, with login, limits, rules, and filters in a fifth of the requests."""
     model = folder / "model"
     make_model(size.users, size.products, size.interactions, seed=1, version="1").save(model)
-    with _shown(folder) as shown, service({**shown, "MLOPS_MODEL_PATH": str(model)}, folder) as process:
-        return await _measure("steady", size, process, rate, seconds, _nothing)
+    shop = open_shop(folder, size.users, size.products)
+    with (
+        _shown(folder) as shown,
+        service({**shown, "MLOPS_MODEL_PATH": str(model), **shop.environment}, folder) as process,
+    ):
+        return await _measure("steady", size, process, rate, seconds, _nothing, shop.header)
 
 
 async def folder_swaps(size: Size, rate: float, swaps: int, folder: Path) -> Result:
@@ -154,10 +161,13 @@ async def _measure(
     rate: float,
     seconds: float | None,
     meanwhile: Callable[[], Awaitable[int]],
+    header: str = "",
 ) -> Result:
     ready = await asyncio.to_thread(process.wait)
-    await Generator(process.url, recommendation_paths(size.users, seed=2)).run(rate, WARM_SECONDS)
-    generator = Generator(process.url, recommendation_paths(size.users, seed=3))
+    filtered = FILTERED_SHARE if header else 0.0
+    paths = (recommendation_paths(size.users, seed, filtered_share=filtered) for seed in (2, 3))
+    await Generator(process.url, next(paths), header).run(rate, WARM_SECONDS)
+    generator = Generator(process.url, next(paths), header)
     before, spent, busy = process.cpu_seconds(), time.process_time(), busy_seconds()
     load = asyncio.create_task(generator.run(rate, seconds if seconds is not None else float("inf"), seed=4))
     swaps = await meanwhile()
@@ -174,11 +184,13 @@ async def _measure(
         max(others, 0.0) / report.seconds,
         process.memory_mb(),
         ready,
-        await asyncio.to_thread(_impressions, process.url),
+        await asyncio.to_thread(_impressions, process.url, header),
     )
 
 
-def _impressions(url: str) -> dict[str, int]:
-    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=10).text
+def _impressions(url: str, header: str) -> dict[str, int]:
+    name, _, value = header.partition(": ")
+    headers = {name: value} if name else {}
+    text = httpx.get(f"{url}/metrics", headers=headers, trust_env=False, timeout=10).text
     found = re.findall(r'^recommender_impressions_total\{outcome="(\w+)"\} (\S+)$', text, re.MULTILINE)
     return {outcome: int(float(count)) for outcome, count in found}

@@ -12,6 +12,7 @@ from typing import Any
 from bench.fixtures import make_model, service
 from bench.rows import Row
 from bench.scenarios import SMALL
+from bench.shop import open_shop
 
 _USERS = 60
 _SCRIPT = Path(__file__).parent / "locustfile.py"
@@ -21,9 +22,10 @@ def rows(rate: float, seconds: float, folder: Path) -> Iterator[Row]:
     """Users with exponential waits; no promise is read from them."""
     model = folder / "model"
     make_model(SMALL.users, SMALL.products, SMALL.interactions, seed=1, version="1").save(model)
-    with service({"MLOPS_MODEL_PATH": str(model)}, folder) as process:
+    shop = open_shop(folder, SMALL.users, SMALL.products)
+    with service({"MLOPS_MODEL_PATH": str(model), **shop.environment}, folder) as process:
         process.wait()
-        entries = _run(process.url, rate, seconds, folder)
+        entries = _run(process.url, rate, seconds, shop.header, folder)
     times: Counter[int] = Counter()
     for entry in entries:
         times.update({int(milliseconds): count for milliseconds, count in entry["response_times"].items()})
@@ -37,12 +39,13 @@ def rows(rate: float, seconds: float, folder: Path) -> Iterator[Row]:
     yield Row(what=f"{what}: failed of {asked:,}", measured=failed, unit="requests", promised=0)
 
 
-def _run(url: str, rate: float, seconds: float, folder: Path) -> list[dict[str, Any]]:
+def _run(url: str, rate: float, seconds: float, header: str, folder: Path) -> list[dict[str, Any]]:
     command = [
         *(sys.executable, "-m", "locust", "-f", str(_SCRIPT), "--headless", "--json", "--host", url),
         *("-u", str(_USERS), "-r", str(_USERS), "-t", f"{seconds:g}s", "--exit-code-on-error", "0"),
     ]
-    environment = {**os.environ, "BENCH_MEAN_WAIT_SECONDS": str(_USERS / rate), "no_proxy": "127.0.0.1"}
+    told = {"BENCH_MEAN_WAIT_SECONDS": str(_USERS / rate), "BENCH_HEADER": header, "no_proxy": "127.0.0.1"}
+    environment = {**os.environ, **told}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"Locust ended with {done.returncode}:\n{done.stderr[-2000:]}")

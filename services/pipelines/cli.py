@@ -30,6 +30,7 @@ from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
 from pipelines.kubeflow import KubeflowSettings, pipeline
+from pipelines.lambda_look import looks
 from pipelines.lease import alone
 from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
 from pipelines.options import options_from
@@ -39,6 +40,7 @@ from pipelines.runner import LOOK_PATIENCE_SECONDS, run_loop, run_step
 from pipelines.sagemaker import SageMakerSettings, rendered
 from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
+from recommender.by_reference import SecretError, resolved
 from recommender.release import Strategy
 
 app = typer.Typer(
@@ -288,6 +290,19 @@ def worker_command(
 ) -> None:
     """Stay: take events in, watch, decide, and run the loop when a trigger fires. Metrics on /metrics."""
     Worker(Settings.from_environment(), options_from(options), interval, host, port, _notes.print).run()
+
+
+@app.command("lambda")
+def lambda_command(options: Options = "") -> None:
+    """On AWS Lambda: look once for each call, as the worker does."""
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    if not address:
+        raise InputError("AWS_LAMBDA_RUNTIME_API is not set: this command runs on Lambda; see `worker`.")
+    try:
+        settings = Settings.from_environment(resolved(os.environ))
+    except SecretError as error:
+        raise InputError(str(error)) from None
+    looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print).look)
 
 
 def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -> None:

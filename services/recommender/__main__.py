@@ -22,10 +22,12 @@ def main() -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    level = settings.log_level.upper()
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    # One line a look at the registry would bury everything else.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Of libraries only what is wrong: at their finest they write down what is sent, and with it people.
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stdout
+    )
+    for name in ("recommender", "uvicorn"):
+        logging.getLogger(name).setLevel(settings.log_level.upper())
     # A second series for every counter, which nobody reads.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     server = uvicorn.Server(

@@ -16,7 +16,7 @@ from recommender.events import QueueFullError
 from recommender.gate import caller_of, charge
 from recommender.impressions import LOOP_AGENT
 from recommender.login import INSIDE, Caller
-from recommender.model import Model
+from recommender.model import Model, Recommendation
 from recommender.schema import (
     Accepted,
     Events,
@@ -33,6 +33,7 @@ from recommender.service import Service
 _Documented = dict[int | str, dict[str, object]]
 _NOT_READY: _Documented = {503: {"model": Problem, "description": "No model is loaded yet"}}
 _NO_CATALOGUE: _Documented = {409: {"model": Problem, "description": "There is no catalogue to filter by"}}
+_NO_PATH: _Documented = {404: {"model": Problem, "description": "An id with a line break, which no path can hold"}}
 _Id = Annotated[str, Path(min_length=1, max_length=256)]
 _K = Annotated[int, Query(ge=1, le=100, description="How many products, at most")]
 
@@ -88,7 +89,7 @@ def _recommendations(service: Service) -> APIRouter:
             role=role,
         )
 
-    @router.get("/recommendations/{user_id:path}", responses={**_NO_CATALOGUE, **_NOT_READY})
+    @router.get("/recommendations/{user_id:path}", responses={**_NO_PATH, **_NO_CATALOGUE, **_NOT_READY})
     async def recommendations(
         request: Request,
         response: Response,
@@ -101,15 +102,13 @@ def _recommendations(service: Service) -> APIRouter:
 
         Products that are withdrawn, out of stock or excluded by a rule are not among them. Events that this process
         accepted count at once: what was just bought is not recommended, and what it says of a user's taste is heeded,
-        of one whom the model does not know as well. The user's products that caused a
-        recommendation are told to the user, to operators, and where there is no login.
+        of one whom the model does not know as well. The user's products that caused a recommendation are told to the
+        user, to operators, and where there is no login.
         """
         seen = request.headers.get("user-agent") != LOOP_AGENT
         model, role, cold, found = service.recommend(user_id, k, exclude, filters, seen=seen)
-        caller = caller_of(request)
-        if not (caller.operator or _is(service, caller, user_id)):
-            found = [replace(item, because=()) for item in found]
-        return Recommendations(user_id=user_id, cold=cold, model=info(model, role, response), recommendations=found)
+        told = for_caller(service, request, user_id, found)
+        return Recommendations(user_id=user_id, cold=cold, model=info(model, role, response), recommendations=told)
 
     @router.get(
         "/products/{product_id:path}/similar",
@@ -209,6 +208,14 @@ def _operations(service: Service) -> APIRouter:
         return await ready(request, response)
 
     return router
+
+
+def for_caller(service: Service, request: Request, user_id: str, found: list[Recommendation]) -> list[Recommendation]:
+    """The same without reasons where they are none of the caller's business: they name what the user took."""
+    caller = caller_of(request)
+    if caller.operator or _is(service, caller, user_id):
+        return found
+    return [replace(item, because=()) for item in found]
 
 
 def _is(service: Service, caller: Caller, user_id: str) -> bool:

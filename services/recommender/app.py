@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recommender import api, v2
+from recommender import api, invocations, v2
 from recommender.events import Stream
-from recommender.gate import V2, Gate
+from recommender.gate import V2, Gate, is_open
 from recommender.metrics import Metrics
 from recommender.schema import Problem
 from recommender.service import NoCatalogueError, NotReadyError, Service
@@ -56,19 +56,39 @@ def create_app(settings: Settings, stream: Stream | None = None) -> FastAPI:
         lifespan=lifespan,
         # Clients of the V2 protocol send JSON without saying so. No cookie is read here that a page could borrow.
         strict_content_type=False,
+        # A redirect would answer without JSON, and with whatever host the client named.
+        redirect_slashes=False,
     )
     app.state.service = service
     app.include_router(api.routes(service), responses=_turned_away(Problem))
+    app.include_router(invocations.routes(service), responses=_turned_away(Problem))
     app.include_router(v2.routes(service), responses=_turned_away(ErrorBody))
     app.add_exception_handler(NotReadyError, _not_ready)
     app.add_exception_handler(NoCatalogueError, _no_catalogue)
     app.add_exception_handler(v2.ProtocolError, v2.protocol_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(StarletteHTTPException, _http_error)  # type: ignore[arg-type]
+    if settings.asks_login:
+        _document_login(app)
     # The last one is the first that a request passes: who is turned away is counted too.
     app.add_middleware(Gate, settings=settings, metrics=service.metrics)
     app.add_middleware(Observe, metrics=service.metrics)
     return app
+
+
+def _document_login(app: FastAPI) -> None:
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = plain()
+        schema["components"]["securitySchemes"] = {"login": {"type": "http", "scheme": "bearer"}}
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                if not is_open(path):
+                    operation["security"] = [{"login": []}]
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class Observe:
@@ -93,7 +113,7 @@ class Observe:
             await send(message)
 
         try:
-            await self._app(scope, _patient(receive), noted)
+            await self._app(scope, _patient(scope, receive), noted)
         except Exception as error:
             # Where, and not what: the text of an unforeseen error may hold what somebody sent.
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -108,15 +128,23 @@ class Observe:
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
 
-def _patient(receive: Receive) -> Receive:
+def _patient(scope: Scope, receive: Receive) -> Receive:
     """Receives a body, as long as it is neither too large nor too slow."""
     end: float | None = None
     received = 0
     # Once it is complete nothing is waited for but the client's leaving.
     waits = True
 
+    def declared() -> int:
+        sizes = (value for name, value in scope["headers"] if name == b"content-length" and value.isdigit())
+        # As many digits as matter.
+        return int(next(sizes, b"0")[:18])
+
     async def counted() -> Message:
         nonlocal end, received, waits
+        if end is None and declared() > MOST_BODY_BYTES:
+            # Nobody waits for what will be thrown away.
+            raise HTTPException(413, f"The body is larger than {MOST_BODY_BYTES} bytes.", {"Connection": "close"})
         now = time.monotonic()
         end = end if end is not None else now + MOST_BODY_SECONDS
         try:

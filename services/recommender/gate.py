@@ -18,10 +18,10 @@ from recommender.metrics import Metrics
 from recommender.settings import Settings
 
 V2 = "/v2"
-_OPEN = frozenset({"/health", "/ready", "/v2/health/live", "/v2/health/ready"})
+_OPEN = frozenset({"/health", "/ping", "/ready", "/v2/health/live", "/v2/health/ready"})
 """Probes, which can say nothing of themselves, and which must be answered when all others have to wait."""
 _VISITORS = ("/recommendations/", "/products/", "/v2/models/")
-_VISITORS_EXACTLY = frozenset({"/events", V2})
+_VISITORS_EXACTLY = frozenset({"/events", "/invocations", V2})
 
 
 class Gate:
@@ -41,7 +41,7 @@ class Gate:
         state = scope.setdefault("state", {})
         # Whether or not it asks: what it sees depends on who it is.
         state["caller"] = INSIDE if self._login is None else Caller("nobody")
-        refusal = await (self._greet(scope, state) if _is_open(scope["path"]) else self._refusal(scope, state))
+        refusal = await (self._greet(scope, state) if is_open(scope["path"]) else self._refusal(scope, state))
         await (refusal or self._app)(scope, receive, send)
 
     async def _greet(self, scope: Scope, state: dict[str, object]) -> None:
@@ -98,7 +98,8 @@ def charge(request: Request, cost: int) -> None:
         request.state.charge(cost - 1)
 
 
-def _is_open(path: str) -> bool:
+def is_open(path: str) -> bool:
+    """Whether nobody who asks for it has to say who they are."""
     return path in _OPEN or (path.startswith("/v2/models/") and path.endswith("/ready"))
 
 

@@ -29,6 +29,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from recommender.app import create_app
+from recommender.by_reference import SecretError, resolved
 from recommender.service import Service
 from recommender.settings import Settings, SettingsError
 
@@ -166,7 +167,7 @@ def _response(messages: list[Message]) -> dict[str, object]:
 def _function() -> Function:
     # Whatever stands in front of a function, it is not the network of a cluster.
     exposed = os.environ.get("MLOPS_EXPOSED") or "true"
-    return Function(Settings.from_environment({**os.environ, "MLOPS_EXPOSED": exposed}))
+    return Function(Settings.from_environment({**resolved(os.environ), "MLOPS_EXPOSED": exposed}))
 
 
 def handler(event: Mapping[str, Any], _: object = None) -> dict[str, object]:
@@ -206,9 +207,9 @@ def main() -> int:
         return 2
     try:
         function = _function()
-    except SettingsError as error:
+    except (SettingsError, SecretError) as error:
         sys.stderr.write(f"{error}\n")
-        problem: dict[str, object] = {"errorType": "SettingsError", "errorMessage": str(error)}
+        problem: dict[str, object] = {"errorType": type(error).__name__, "errorMessage": str(error)}
         _post(http.client.HTTPConnection(address), f"{_RUNTIME}/init/error", problem)
         return 2
     serve(address, function)

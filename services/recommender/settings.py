@@ -27,7 +27,7 @@ class Settings(LoginSettings):
     port: int = Field(8000, ge=1, le=65535, validation_alias="PORT")
     """Port to listen on."""
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias="MLOPS_LOG_LEVEL")
-    """Least severe messages that are written: debug, info, warning or error."""
+    """Least severe of its own messages that are written: debug, info, warning or error; of libraries, warnings."""
     model_path: Path | None = Field(None, validation_alias="MLOPS_MODEL_PATH")
     """Folder of a saved model; with it no registry is asked. A symbolic link may be turned to another folder."""
     tracking_uri: str | None = Field(None, validation_alias="MLFLOW_TRACKING_URI")

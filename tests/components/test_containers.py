@@ -22,7 +22,7 @@ FRAUD: dict[str, Any] = {
     "max_replicas": 3,
 }
 REGISTRY = {"repositories": ["recommender", "pipelines", "fraud"]}
-ON = "serving-container-fraud"
+ON = "serving-fraud"
 
 
 def stack(container: dict[str, Any], **more: Any) -> dict[str, Any]:

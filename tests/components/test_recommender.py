@@ -61,7 +61,7 @@ def test_a_plan_says_where_each_part_runs_and_as_whom() -> None:
     assert rows["mlflow/mlflow"].role == "ml-platform-identity-role"
 
 
-def test_the_recommender_reads_models_writes_events_leaves_what_it_showed_and_does_nothing_else() -> None:
+def test_the_recommender_reads_models_and_rules_writes_events_leaves_what_it_showed_and_does_nothing_else() -> None:
     graph = dev()
     outputs = graph.stack_outputs
     granted = allowed(graph, "recommender")
@@ -78,6 +78,7 @@ def test_the_recommender_reads_models_writes_events_leaves_what_it_showed_and_do
     assert "kinesis:PutRecords" in {action for action, _ in granted}
     assert "kinesis:GetRecords" not in {action for action, _ in granted}
     assert variables(graph, "recommender")["MLOPS_BUCKET_RAW"] == outputs["buckets"]["raw"]
+    assert variables(graph, "recommender")["MLOPS_BUCKET_ARTIFACTS"] == outputs["buckets"]["artifacts"]
 
 
 def test_how_a_new_model_takes_over_reaches_both_parts_whole() -> None:

@@ -1,24 +1,23 @@
 """The real engine, the real Pulumi Kubernetes provider and a real node: readiness and deletion are waited for as in the
 cloud. Nothing of it is the stand-in's own."""
 
-import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
-from node import product, recipes
+from node import recipes
 from node.provider import NAME
 
+from localcloud.api_client import ApiClient
+from localcloud.api_server import RealApiServer
 from localcloud.engine import LocalCloud, LocalStack, Result
 from mlops import toolchain
-from tests.node.conftest import HOME, ROOT, described, listed, namespaces
+from tests.node.conftest import HOME, ROOT, Mlops, kubectl, listed, namespaces
 
 pytestmark = [pytest.mark.long, pytest.mark.engine]
 
@@ -27,46 +26,31 @@ READY_SECONDS = 6
 Operation = Callable[[LocalStack], Result]
 
 
-class Attached(LocalCloud):
-    """The driver, with the real provider where its own would be."""
-
-    port = ""
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), "PULUMI_DEBUG_PROVIDERS": f"kubernetes:{self.port}"}
-
-
-@contextmanager
-def provider() -> Iterator[str]:
-    """Its port. A process serves one operation: after that its context is cancelled."""
+@pytest.fixture(scope="module")
+def plugin(node: None) -> Path:
     path = os.pathsep.join((str(HOME.programs), os.environ.get("PATH", "")))
-    binary = shutil.which(NAME, path=path)
-    if binary is None:
+    found = shutil.which(NAME, path=path)
+    if found is None:
         pytest.skip(f"{NAME} is neither on PATH nor in {HOME.programs}: `python -m node provider` in tools/ builds it.")
-    # It tells its port, and speaks to the engine only when that asks.
-    with subprocess.Popen([binary, "127.0.0.1:1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
-        try:
-            assert run.stdout
-            yield run.stdout.readline().strip()
-        finally:
-            run.kill()
+    return Path(found)
 
 
 @pytest.fixture
-def operate(node: None, tmp_path: Path) -> Callable[[list[dict[str, Any]], Operation], Result]:
+def operate(plugin: Path, tmp_path: Path) -> Iterator[Callable[[list[dict[str, Any]], Operation], Result]]:
     """Run one operation of a stack of manifests."""
+    server = RealApiServer(ApiClient(HOME.kubeconfig), "test.provider", plugin)
+    with LocalCloud(tmp_path / "cloud", pulumi=toolchain.find(ROOT).path, api_server=server) as cloud:
 
-    def run(manifests: list[dict[str, Any]], operation: Operation) -> Result:
-        with provider() as port, Attached(tmp_path / "cloud", pulumi=toolchain.find(ROOT).path) as cloud:
-            cloud.port = port
+        def run(manifests: list[dict[str, Any]], operation: Operation) -> Result:
             return operation(cloud.stack(lambda: _program(manifests), project="mlops", stack="node", config={}))
 
-    return run
+        yield run
 
 
 def _program(manifests: list[dict[str, Any]]) -> None:
     """Namespaces first, the rest after them; a minute for each to become ready."""
-    node = kubernetes.Provider("node", kubeconfig=HOME.kubeconfig.read_text())
+    # Without a kubeconfig: the cluster is the API server's that the cloud was opened with.
+    node = kubernetes.Provider("node")
     limits = pulumi.CustomTimeouts(create="60s", update="60s", delete="120s")
     before: list[pulumi.Resource] = []
     for number, made in enumerate(manifests):
@@ -131,23 +115,28 @@ def test_a_pod_that_never_becomes_ready_fails_the_up_with_the_reason(
     assert "provided" not in namespaces()
 
 
+def test_what_is_there_already_is_refused_and_stays(
+    operate: Callable[[list[dict[str, Any]], Operation], Result],
+) -> None:
+    kubectl("create", "namespace", "provided")
+    kubectl("--namespace", "provided", "create", "configmap", "precious")
+    try:
+        (failure,) = operate([SPACE], LocalStack.up).failures
+        assert 'Namespace "provided" already exists' in failure.message
+        assert operate([SPACE], LocalStack.destroy).ok
+        assert kubectl("--namespace", "provided", "get", "configmap", "precious", "-o", "name")
+    finally:
+        kubectl("delete", "namespace", "provided")
+
+
 @pytest.mark.parametrize("stack", ["local", "dev", "prod"])
 def test_the_real_provider_makes_a_stacks_objects_finds_them_unchanged_and_deletes_them(
-    operate: Callable[[list[dict[str, Any]], Operation], Result], stack: str
+    plugin: Path, mlops: Mlops, theirs: str, stack: str
 ) -> None:
-    # Pods want images and Secrets, which this stack of objects has not.
-    waited_for = ("Job", "Deployment", "StatefulSet")
-    manifests = [json.loads(json.dumps(made)) for made in product.manifests(described(stack))]
-    objects = [made for made in manifests if made["kind"] not in waited_for]
-    for made in objects:
-        if made["kind"] == "Service":
-            made["metadata"].setdefault("annotations", {})["pulumi.com/skipAwait"] = "true"
     before = namespaces()
-    try:
-        up = operate(objects, LocalStack.up)
-        assert up.ok, up.failures
-        assert up.counts["create"] >= len(objects)
-        assert not operate(objects, LocalStack.up).changed
-    finally:
-        assert operate(objects, LocalStack.destroy).ok
+    path = os.pathsep.join((str(plugin.parent), os.environ["PATH"]))
+    done = mlops("rehearse", "-s", stack, "--kubeconfig", str(HOME.kubeconfig), "--yes", PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert f"The Kubernetes provider makes and deletes them ({plugin})" in done.stderr
+    assert "went without a trace" in done.stdout
     assert namespaces() == before

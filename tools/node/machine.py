@@ -1,5 +1,6 @@
 """Starting and ending the node's processes, each in the namespace, each noted by its id."""
 
+import json
 import os
 import shutil
 import signal
@@ -87,7 +88,7 @@ def down(home: Home) -> None:
     """End all of it, by process id, then mounts, cgroups and the namespace."""
     for part in ("cloud", "database", "policies", "dns", "proxy", "kubelet"):
         end(home, part)
-    _end_pods()
+    networks = _end_pods()
     for part in ("containerd", "scheduler", "manager", "apiserver", "etcd"):
         end(home, part)
     _end_shims()
@@ -95,7 +96,8 @@ def down(home: Home) -> None:
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
     for group in Path("/sys/fs/cgroup").glob("*/kubepods"):
         _remove_cgroup(group)
-    subprocess.run(["ip", "netns", "del", NAMESPACE], check=False, capture_output=True)
+    for name in (*networks, NAMESPACE):
+        subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
     subprocess.run(["ip", "link", "del", "mlopsnode0"], check=False, capture_output=True)
     shutil.rmtree(Path(SOCKET).parent, ignore_errors=True)
     shutil.rmtree(home.run, ignore_errors=True)
@@ -140,11 +142,23 @@ def _network() -> None:
         subprocess.run(enter("sh", "-c", f"echo 1 >/proc/sys/{name}"), check=False, capture_output=True)
 
 
-def _end_pods() -> None:
-    client = ["ctr", "--address", SOCKET, "--namespace", "k8s.io", "tasks"]
-    listed = subprocess.run([*client, "ls", "-q"], capture_output=True, text=True)
-    for task in listed.stdout.split():
-        subprocess.run([*client, "kill", "--signal", "SIGKILL", task], check=False, capture_output=True)
+def _end_pods() -> list[str]:
+    """Kill what runs in containers; returns the names of their network namespaces, which outlive them."""
+    client = ["ctr", "--address", SOCKET, "--namespace", "k8s.io"]
+    networks = set()
+    for container in _said(*client, "containers", "ls", "-q").split():
+        described = json.loads(_said(*client, "containers", "info", container) or "{}")
+        for one in described.get("Spec", {}).get("linux", {}).get("namespaces", ()):
+            path = Path(one.get("path") or "/")
+            if one["type"] == "network" and path.parent.name == "netns":
+                networks.add(path.name)
+    for task in _said(*client, "tasks", "ls", "-q").split():
+        subprocess.run([*client, "tasks", "kill", "--signal", "SIGKILL", task], check=False, capture_output=True)
+    return sorted(networks)
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True).stdout
 
 
 def _end_shims() -> None:

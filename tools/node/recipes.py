@@ -18,23 +18,27 @@ _PYTHON, _UV = "docker.io/library/python:3.11-slim", "ghcr.io/astral-sh/uv:0.9"
 _DEBIAN = "bookworm"
 """Its Python is 3.11."""
 _PACKAGES = ("python3", "python3-venv", "ca-certificates")
+_USER = "postgres:x:70:70::/nonexistent:/bin/sh"
+_INSTALL = "apt-get install --yes --no-install-recommends"
 _POSTGRES = f"""FROM {_PYTHON}
-RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client && rm -rf /var/lib/apt/lists/*
-RUN echo postgres:x:70:70::/nonexistent:/bin/sh >>/etc/passwd
+RUN echo {_USER} >>/etc/passwd && echo postgres:x:70: >>/etc/group && mkdir -p /etc/postgresql-common \
+    && echo create_main_cluster=false >/etc/postgresql-common/createcluster.conf
+RUN apt-get update && {_INSTALL} postgresql && rm -rf /var/lib/apt/lists/*
 CMD ["psql"]
 """
-"""With the user that the public image of PostgreSQL on Alpine has; psql wants to know who it runs as."""
+"""Client and server, with the user that the public image on Alpine has; both want to know who they are."""
 _LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "dev", "proc")
 _CLOUD = {"AWS_ENDPOINT_URL": CLOUD_URL, "AWS_ACCESS_KEY_ID": "node", "AWS_SECRET_ACCESS_KEY": "node"}
 """In the images rather than in the objects, which stay as the stack makes them."""
 _CERTIFICATES = ("/etc/ssl/certs", "/usr/local/share/ca-certificates")
-_MLFLOW = f"""FROM {_PYTHON}
+_BY_PIP = f"""FROM {_PYTHON}
 COPY --from={_UV} /uv /usr/local/bin/uv
 RUN --mount=type=cache,target=/root/.cache/uv UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 sh -c \
-"uv venv --python python3 /opt/mlflow && uv pip install --python /opt/mlflow/bin/python \
-'mlflow[db]~=VERSION' boto3 prometheus-flask-exporter"
-ENV PATH=/opt/mlflow/bin:/usr/local/bin:/usr/bin:/bin
+"uv venv --python python3 /opt/own && uv pip install --python /opt/own/bin/python PACKAGES"
+ENV PATH=/opt/own/bin:/usr/local/bin:/usr/bin:/bin
 """
+_PACKAGED = {"mlflow": "'mlflow[db]~=VERSION' boto3 prometheus-flask-exporter", "moto": "'moto[server]==VERSION'"}
+"""What public images are made of, by the names of their repositories."""
 
 
 def lacking() -> list[str]:
@@ -63,9 +67,10 @@ def make(home: Home, wanted: Sequence[str], project: Path) -> list[Path]:
             _recipe(home, archive, name, _POSTGRES)
         elif repository in ("recommender", "pipelines"):
             _services(home, archive, name, repository, project / "services")
-        elif repository == "mlflow":
+        elif repository in _PACKAGED:
             version = re.search(r"\d+\.\d+\.\d+", tag)
-            _recipe(home, archive, name, _MLFLOW.replace("VERSION", version[0] if version else "3"))
+            packages = _PACKAGED[repository].replace("VERSION", version[0] if version else tag)
+            _recipe(home, archive, name, _BY_PIP.replace("PACKAGES", packages))
         else:
             continue
         made.append(archive)
@@ -83,6 +88,15 @@ def load(home: Home, archives: Sequence[Path]) -> None:
             note.touch()
 
 
+def name(home: Home, wanted: Sequence[str], archives: Sequence[Path]) -> None:
+    """Give loaded images the names of another stack, whose registry is another."""
+    for one in wanted:
+        repository, _, tag = one.rpartition("/")[2].partition(":")
+        for archive in archives:
+            if archive == home.images / f"{repository}-{tag}.tar" and (known := images.names(archive)) != [one]:
+                images.tag(known[0], one)
+
+
 def _recipe(home: Home, archive: Path, name: str, text: str) -> None:
     """Made once; again where the recipe has changed."""
     recipe = archive.with_suffix(".Dockerfile")
@@ -91,7 +105,7 @@ def _recipe(home: Home, archive: Path, name: str, text: str) -> None:
     home.images.mkdir(parents=True, exist_ok=True)
     recipe.write_text(text)
     archive.unlink(missing_ok=True)
-    _built(home, archive, name, ["--file", str(recipe), str(_empty(home))])
+    _built(home, archive, name, ["--file", str(recipe), str(_empty(home))], trusting=_UV in text)
 
 
 def _services(home: Home, archive: Path, name: str, target: str, folder: Path) -> None:
@@ -103,13 +117,19 @@ def _services(home: Home, archive: Path, name: str, target: str, folder: Path) -
     _built(home, archive, name, ["--target", target, str(folder)])
 
 
-def _built(home: Home, archive: Path, name: str, what: Sequence[str]) -> None:
+def _built(home: Home, archive: Path, name: str, what: Sequence[str], *, trusting: bool = True) -> None:
+    """
+    Args:
+        trusting: whether it downloads over TLS, and needs the authorities that the machine knows; in the way of what
+            installs some of its own.
+    """
     _bases(home)
     settings = home.images / "uv"
     settings.mkdir(exist_ok=True)
     # The machine may know authorities that the base does not.
     (settings / "uv.toml").write_text("native-tls = true\n")
-    mounts = [(path, path) for path in _CERTIFICATES if Path(path).exists()] + [(str(settings), "/etc/uv")]
+    known = [(path, path) for path in _CERTIFICATES if trusting and Path(path).exists()]
+    mounts = [*known, (str(settings), "/etc/uv")]
     volumes = [f"--volume={there}:{inside}:ro" for there, inside in mounts]
     environment = [f"--env={key}={value}" for key, value in _CLOUD.items()]
     alone = ["--isolation", "chroot", "--network", "host", "--pull-never", "--format", "docker"]

@@ -5,7 +5,7 @@ and three more controllers to run. Models are reached inside the cluster only: K
 """
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -28,12 +28,12 @@ from components.kubernetes.objects import (
 )
 from components.ml_platform import MlPlatformOutputs
 from components.serving import ModelConfig, Served, ServingConfig, ServingOutputs
-from components.serving.kubernetes import kserve, places
+from components.serving.kubernetes import kserve, language, places
 from components.serving.kubernetes.charts import KServe, KServeArgs
 from mlops.core.config import Card
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import KeyArn
-from mlops.core.fields.kubernetes import GroupName, ImageTag
+from mlops.core.fields.kubernetes import GroupName, ImageTag, ShortName
 from mlops.core.module import Need, StackFacts
 
 
@@ -68,6 +68,8 @@ class KubernetesServingConfig(ServingConfig):
     mlserver_tag: ImageTag = "1.7.1"
     """Version of MLServer, which serves format mlflow. It loads models with MLflow 2.22; what newer versions of MLflow
     alone can read (skops) needs another server."""
+    language_models: dict[ShortName, language.LanguageModelConfig] = Field(default={}, max_length=100)
+    """Model -> how vLLM runs it: models of format huggingface that generate text. They answer as OpenAI's API does."""
     storage_key_arns: Annotated[tuple[KeyArn, ...], Unique(most=50)] = ()
     """KMS keys of foreign buckets that models lie in. The platform's own bucket needs none; a foreign one that is
     encrypted with a key of its own cannot be read without it."""
@@ -127,6 +129,12 @@ class KubernetesServingConfig(ServingConfig):
                         f"a model is called {model.name}-{role}, the name of what the canary of {model.name} needs; "
                         "rename it"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _language_models_can_be_run(self) -> "KubernetesServingConfig":
+        if wrong := [*language.problems(self.models, self.language_models)]:
+            raise ValueError("\n".join(wrong))
         return self
 
     @model_validator(mode="after")
@@ -225,13 +233,17 @@ class KubernetesServing(Component[ServingOutputs]):
     def _endpoint(self, model: ModelConfig) -> pulumi.Output[str]:
         stable = self._inference_service(model, model.name, model.storage_uri)
         if model.canary_percent is None or model.canary_storage_uri is None:
-            return kserve.base_url(pulumi.Output.concat(stable, "-predictor"), self._namespace)
+            base = kserve.base_url(pulumi.Output.concat(stable, "-predictor"), self._namespace)
+            return pulumi.Output.concat(base, language.PATH) if model.name in self._config.language_models else base
         canary = self._inference_service(model, f"{model.name}-canary", model.canary_storage_uri)
         return self._split(model, model.canary_percent, stable, canary)
 
     def _inference_service(self, model: ModelConfig, service: str, uri: str) -> pulumi.Output[str]:
         config = self._config
         spec = kserve.predictor(model, self._location(uri), self._account, config.scaling, self._place(model))
+        if tongue := config.language_models.get(model.name):
+            served: Any = spec["model"]
+            spec["model"] = {**served, "args": language.arguments(tongue)}
         if model.min_replicas > 1:
             spec["topologySpreadConstraints"] = [kserve.spread(service)]
         if model.min_replicas > 1 and config.mode == "Standard":

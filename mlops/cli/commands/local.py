@@ -12,6 +12,7 @@ from mlops.cli import options
 
 if TYPE_CHECKING:
     from localcloud.api_client import Pod
+    from mlops.cli.local.on_cluster import OnCluster
     from mlops.local.stack import LocalStack
 
 local_app = typer.Typer(
@@ -29,7 +30,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep looking, until ^C.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show every part: its state, address, memory, restarts. Exit code 1 when one does not work."""
+    """Show every part, and every pod of a stack on a cluster. Exit code 1 when one does not work."""
     from rich.live import Live
 
     from mlops.cli import ui
@@ -67,7 +68,7 @@ def status(
             f"The process manager was killed; these still run without it: {', '.join(strays)}.\n"
             "`mlops local restart` takes over, `mlops local stop` ends them."
         )
-    if not all(part.state == "works" for part in parts):
+    if not all(part.state == "works" for part in parts) or not all(pod.ready for pod in pods):
         raise typer.Exit(1)
 
 
@@ -179,8 +180,13 @@ def run_loop(context: typer.Context, as_json: options.Json = False) -> None:
     from mlops.local.layout import LocalError
 
     stack = _stack()
+    console = ui.err() if as_json else ui.out()
+    if on := _on_cluster(options.project_root()):
+        on.run(["run-loop", *context.args], lambda line: console.print(line, markup=False))
+        if as_json:
+            ui.print_json({"serving": on.ask()["model"]})
+        return
     try:
-        console = ui.err() if as_json else ui.out()
         code = stack.run_loop_command(["run-loop", *context.args], lambda line: console.print(line, markup=False))
     except LocalError as error:
         raise FailedError(str(error)) from None
@@ -214,6 +220,17 @@ def _pods(root: Path) -> "list[Pod]":
     project = stacks.project_name(root)
     places = [(file.parent.name, clusters.Cluster.noted(file.parent)) for file in noted]
     return [pod for stack, place in places if place for pod in clusters.pods(place, project, stack)]
+
+
+def _on_cluster(root: Path) -> "OnCluster | None":
+    """The local stack, where its services are pods."""
+    for note in sorted((root / ".local" / "stacks").glob("*/cluster.json")):
+        target = options.target(note.parent.name)
+        if options.belongs_here(target):
+            from mlops.cli.local.on_cluster import OnCluster
+
+            return OnCluster.of(target)
+    return None
 
 
 def _serving(served: Mapping[str, object]) -> str:

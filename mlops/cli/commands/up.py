@@ -40,9 +40,10 @@ def up(
     come up too: MLflow, the recommender, the loop, which runs once, on AWS's
     APIs emulated on loopback; [bold]mlops local status[/] looks after them.
 
-    With --cluster the Kubernetes objects go to a real cluster as well: one that
-    kind or k3d makes for the stack, or a context of your kubeconfig that is
-    marked as the platform's own. Destroy takes all of it away again.
+    With --cluster the Kubernetes objects go to a real cluster: one that kind or
+    k3d makes for the stack, or a context of your kubeconfig that is marked as
+    the platform's own. The services and the loop then run in its pods, on an
+    AWS emulated beside them. Destroy takes all of it away again.
 
     Any other stack is checked and planned; then your own `pulumi up` runs,
     with your backend and your AWS credentials. The first time, make the stack
@@ -62,9 +63,13 @@ def up(
     if cluster and not options.is_local(target, here=here):
         raise BadInputError(f"--cluster is for stacks on this machine, and {target.stack} is in the cloud; add --here.")
     if not infrastructure_only and options.belongs_here(target):
+        from mlops.cli.local import on_cluster
         from mlops.cli.local.up import bring_everything_up
 
-        bring_everything_up(target, asked_ports=port or (), as_json=as_json, cluster=cluster)
+        if cluster or on_cluster.is_there(target):
+            on_cluster.bring_everything_up(target, as_json=as_json, cluster=cluster)
+            return
+        bring_everything_up(target, asked_ports=port or (), as_json=as_json)
         return
     plan = planned(target)
     if options.is_local(target, here=here):

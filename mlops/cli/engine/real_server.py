@@ -1,9 +1,12 @@
 """A rehearsal's door to a real API server: who is asked first, what is refused, and what is cleaned up afterwards."""
 
+import os
+import shutil
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,9 +73,10 @@ def opened(on: OnServer, graphs: Sequence[Graph]) -> Generator["RealApiServer"]:
 def _connected(on: OnServer, graph: Graph) -> "RealApiServer":
     try:
         from localcloud.api_client import ApiClient
-        from localcloud.api_server import RealApiServer, mark
+        from localcloud.api_server import Rehearsed, mark
 
-        return RealApiServer(ApiClient(on.kubeconfig), mark("rehearsal", graph.project, graph.stack))
+        client = ApiClient(on.kubeconfig)
+        return Rehearsed(client, mark("rehearsal", graph.project, graph.stack), kubernetes_plugin())
     except ImportError:
         raise BadInputError(
             "--kubeconfig needs the kubernetes client, which is not installed: `uv sync`, or `pip install kubernetes`."
@@ -95,6 +99,8 @@ def _agree(where: str, graphs: Sequence[Graph], old: "Sequence[Live]", *, yes: b
         says.append(f"Outside of these: {', '.join(outside)}.")
     if any(is_release(node.type) for graph in graphs for node in graph):
         says.append("Helm releases are not sent.")
+    if plugin := kubernetes_plugin():
+        says.append(f"The Kubernetes provider makes and deletes them ({plugin}).")
     if old:
         says.append(f"An earlier rehearsal has left {listed(old)}, which is deleted first.")
     ui.note(" ".join(says))
@@ -118,6 +124,15 @@ def _clean_after_failure(server: "RealApiServer", where: str) -> None:
         ui.note(f"Everything that the rehearsal had made on {where} is deleted again.")
     except (FailedError, RefusedError) as error:
         ui.problem(str(error))
+
+
+def kubernetes_plugin() -> Path | None:
+    """The Pulumi Kubernetes provider, on PATH or among Pulumi's plugins: of the version of the SDK, or none."""
+    name = "pulumi-resource-kubernetes"
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    kept = home / "plugins" / f"resource-kubernetes-v{version('pulumi_kubernetes')}" / name
+    found = shutil.which(name)
+    return Path(found) if found else kept if kept.is_file() else None
 
 
 def listed(found: "Sequence[Live]") -> str:

@@ -1,7 +1,9 @@
 """A real cluster under a stack on this machine: which one, whose it is, and what the stack has on it."""
 
+import base64
 import json
 import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ import yaml
 from localcloud.kubernetes_objects import ObjectKey
 from localcloud.provider import RefusedError
 from mlops.cli import ui
-from mlops.cli.engine.real_server import listed
+from mlops.cli.engine.real_server import kubernetes_plugin, listed
 from mlops.cli.errors import BadInputError, FailedError
 from mlops.cli.options import Target
 from mlops.plan.graph import Graph
@@ -102,15 +104,18 @@ def chosen(target: Target, folder: Path, name: str | None) -> Cluster | None:
     return before or _found(name, context)
 
 
-def opened(target: Target, cluster: Cluster, graph: Graph, folder: Path) -> "RealApiServer":
+def opened(target: Target, cluster: Cluster, graph: Graph, folder: Path, *, working: bool = False) -> "RealApiServer":
     """The cluster's API server, for the stack's objects.
+
+    Args:
+        working: whether its pods are to work: an emulated AWS is then brought up beside them, and they are led to it.
 
     Raises:
         BadInputError: it does not answer, is not the platform's own, or holds somebody else's objects of those names.
     """
     from localcloud.api_server import RealApiServer, mark
 
-    client = _client(cluster)
+    client = client_of(cluster)
     server = RealApiServer(client, mark("local", graph.project, target.stack))
     try:
         if cluster.made_by and client.get(MARK) is None:
@@ -127,7 +132,32 @@ def opened(target: Target, cluster: Cluster, graph: Graph, folder: Path) -> "Rea
     if foreign:
         raise BadInputError(f"Cluster {cluster.context} holds {listed(foreign)}, which {target.stack} did not make.")
     cluster.note(folder)
-    return server
+    return _with_aws(client, server, graph) if working else server
+
+
+def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph) -> "RealApiServer":
+    """The same server, with an emulated AWS on it that pods are led to.
+
+    Raises:
+        BadInputError: the cluster does not take it.
+    """
+    from localcloud import emulated_aws
+    from localcloud.local_cluster import LocalCluster, master_secret
+
+    master = master_secret(node.outputs for node in graph if node.package == "kubernetes") or ("", "")
+    try:
+        made = {
+            str(manifest["kind"]): server.keep(manifest)
+            for manifest in emulated_aws.manifests(master, secrets.token_hex(20))
+        }
+    except RefusedError as error:
+        raise BadInputError(f"The cluster does not take the emulated AWS: {error}") from None
+    emulated = emulated_aws.EmulatedAws(
+        address=str(made["Service"]["spec"]["clusterIP"]),
+        seed=base64.b64decode(made["Secret"]["data"]["seed"]).decode(),
+        databases=[str(node.outputs["address"]) for node in graph if node.type == "aws:rds/instance:Instance"],
+    )
+    return LocalCluster(client, server.mark, emulated, kubernetes_plugin())
 
 
 def left_behind(target: Target, cluster: Cluster, project: str) -> None:
@@ -138,7 +168,7 @@ def left_behind(target: Target, cluster: Cluster, project: str) -> None:
     """
     from localcloud.api_server import RealApiServer, mark
 
-    server = RealApiServer(_client(cluster), mark("local", project, target.stack))
+    server = RealApiServer(client_of(cluster), mark("local", project, target.stack))
     left = server.clean_up(_GONE_SECONDS)
     if left:
         lines = [f"On cluster {cluster.context} something of {target.stack} is left:", *(f"  {line}" for line in left)]
@@ -156,14 +186,19 @@ def pods(cluster: Cluster, project: str, stack: str) -> "list[Pod]":
     from localcloud.api_server import LABEL, mark
 
     try:
-        client = _client(cluster)
+        client = client_of(cluster)
         made = client.labelled(LABEL, mark("local", project, stack))
         return client.pods(sorted({live.key.name for live in made if live.key.kind == "Namespace"}))
     except (RefusedError, BadInputError) as error:
         raise FailedError(str(error)) from None
 
 
-def _client(cluster: Cluster) -> "ApiClient":
+def client_of(cluster: Cluster) -> "ApiClient":
+    """The client of a cluster's API server.
+
+    Raises:
+        BadInputError: it does not answer.
+    """
     try:
         from localcloud.api_client import ApiClient
 

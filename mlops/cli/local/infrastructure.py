@@ -45,18 +45,19 @@ class Up:
     """The same for a machine."""
 
 
-def bring_up(target: Target, plan: Plan, *, as_json: bool, cluster: str | None = None) -> Up:
+def bring_up(target: Target, plan: Plan, *, as_json: bool, cluster: str | None = None, working: bool = False) -> Up:
     """Bring the stack up and show what there is; with `as_json` only its progress.
 
     Args:
         cluster: where its Kubernetes objects go besides the files; None for where they are already, if anywhere.
+        working: whether the pods there are to work, on an emulated AWS.
 
     Raises:
         FailedError: a resource failed; with `as_json` the result was printed.
         BadInputError: the cluster cannot be used.
     """
     place = clusters.chosen(target, folder(target), cluster)
-    server = clusters.opened(target, place, plan.graph, folder(target)) if place else None
+    server = clusters.opened(target, place, plan.graph, folder(target), working=working) if place else None
     with cloud_for(target, folder(target), api_server=server) as cloud:
         stack = stack_in(cloud, target)
         result, board = operate(f"up {target.stack}", plan.graph, stack.up)

@@ -27,9 +27,7 @@ _USER, _K = "u0000001", 5
 _MODEL_SECONDS = 30.0
 
 
-def bring_everything_up(
-    target: Target, *, asked_ports: Sequence[str], as_json: bool, cluster: str | None = None
-) -> None:
+def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: bool) -> None:
     """Infrastructure, services, the loop once, an answer.
 
     Raises:
@@ -58,7 +56,7 @@ def bring_everything_up(
     try:
         plan = planned(target)
         _anticipate(stack, platform.region, account, plan, release)
-        up = infrastructure.bring_up(target, plan, as_json=as_json, cluster=cluster)
+        up = infrastructure.bring_up(target, plan, as_json=as_json)
     except BaseException:
         if not found_running:
             stack.stop()

@@ -29,6 +29,15 @@ def of_registry(image: str) -> bool:
     return bool(slash) and ("." in host or ":" in host or host == "localhost")
 
 
+WorkloadName = Annotated[
+    str,
+    Form(
+        "[a-z](?:[a-z0-9-]*[a-z0-9])?",
+        "lower case letters, digits and hyphens, with a letter first and no hyphen last",
+        most=20,
+    ),
+]
+"""Name of a workload, which names of roles are made of; those have at most 64 characters."""
 ContainerImage = Annotated[
     Image,
     Form(

@@ -60,7 +60,11 @@ _KNOWN: dict[str, Defaults] = {
     # istio 1.30.3, gateway/values.yaml.
     "gateway": Defaults(balancers=("service.type",)),
     "ingress-nginx": Defaults(balancers=("controller.service.type",)),
-    "seldon-core-v2-setup": Defaults(balancers=("scheduler.service.type",)),
+    # A pool of several servers has a volume of models each; one is counted.
+    "seldon-core-v2-setup": Defaults(
+        balancers=("scheduler.service.type",),
+        volumes={"scheduler.resources.storage": 1, "serverConfig.mlserver.modelVolumeStorage": 1},
+    ),
     "seldon-core-v2-runtime": Defaults(balancers=("scheduler.serviceType", "envoy.serviceType")),
     # apache/pulsar-helm-chart pulsar-4.7.0, values.yaml.
     "pulsar": Defaults(

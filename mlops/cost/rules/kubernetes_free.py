@@ -13,7 +13,7 @@ _BY_REASON: dict[str, dict[str, tuple[str, ...]]] = {
         "serving.kserve.io": ("*",),
         "serving.knative.dev": ("*",),
         "operator.knative.dev": ("*",),
-        "mlops.seldon.io": ("Model", "Pipeline", "Experiment"),
+        "mlops.seldon.io": ("Model", "Pipeline", "Experiment", "SeldonRuntime"),
         "keda.sh": ("*",),
     },
     _INSIDE: {

@@ -23,11 +23,13 @@ JOB_TYPE = "ml.m5.xlarge"
 def endpoint(node: Node, context: Context) -> Iterator[Item]:
     """Instances behind the endpoint, by its configuration."""
     config = context.behind(node, "endpointConfigName", ENDPOINT_CONFIG)
-    variants = config.at("productionVariants") if config else ()
+    variants = [*config.at("productionVariants"), *config.at("shadowProductionVariants")] if config else []
     for variant in variants:
         if variant.at("serverlessConfig"):
             seconds = context.figure("requests.functions") * context.figure("requests.function_ms") / 1000
-            yield used("serverless inference", ("sagemaker", "serverless_inference_2gb"), seconds)
+            # Its price follows the memory, as the pricing page has it.
+            memory = variant.at("serverlessConfig.memorySizeInMb").number(2048)
+            yield used("serverless inference", ("sagemaker", "serverless_inference_2gb"), seconds * memory / 2048)
             continue
         count, name = variant.at("initialInstanceCount").number(1), variant.at("instanceType").text("unknown")
         yield hours(f"endpoint, {count} × {name}", ("sagemaker", name), count)

@@ -61,6 +61,7 @@ UNREAD: dict[str, tuple[tuple[str, str, str], ...]] = {
     "aws:lambda/eventSourceMapping:EventSourceMapping": (("provisionedPollerConfig", "", "provisioned pollers"),),
     "aws:sagemaker/endpointConfiguration:EndpointConfiguration": (
         ("dataCaptureConfig.enableCapture", "true", "requests that are captured"),
+        ("productionVariants[0].serverlessConfig.provisionedConcurrency", "", "concurrency that is kept warm"),
     ),
 }
 """Type -> path, the value that asks for it (any, where empty), and what it is."""

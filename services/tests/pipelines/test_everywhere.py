@@ -151,7 +151,10 @@ def test_who_is_forgotten_is_nowhere_and_nobody_else_is_touched(
     assert look.lake() == set(), "a refused training brings nobody back"
 
 
-def test_no_log_holds_who_asked_or_what_for(live: Shop, recommender_of: Start, tmp_path: Path) -> None:
+def test_no_log_holds_who_asked_or_what_for(
+    live: Shop, recommender_of: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_LOG_LEVEL", "debug")
     live.settings = recommender_of(live.settings, tmp_path)
     url = str(live.settings.serving_url)
     secret = "somebody-in-particular"
@@ -163,7 +166,8 @@ def test_no_log_holds_who_asked_or_what_for(live: Shop, recommender_of: Start, t
     ):
         for method in ("GET", "POST", "HEAD"):
             httpx.request(method, url + path)
-    httpx.post(f"{url}/events", json={"user_id": secret, "product_id": secret, "event_type": "view"})
+    event = {"user_id": secret, "product_id": secret, "event_type": "view"}
+    assert httpx.post(f"{url}/events", json=event).status_code == 202
     httpx.post(f"{url}/events", json={"user_id": secret, "nonsense": secret})
     httpx.post(f"{url}/events", content=secret.encode(), headers={"Authorization": f"Bearer {secret}"})
     httpx.post(f"{url}/v2/models/{secret}/infer", json={"inputs": secret})

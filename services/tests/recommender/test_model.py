@@ -215,3 +215,29 @@ def test_who_is_suppressed_has_no_history_and_makes_none() -> None:
     hidden = dataclasses.replace(model, suppressed={"u"})
     assert hidden.recommend("u", 2, {"b": 3.0}) == hidden.recommend("stranger", 2)
     assert not hidden.knows("u")
+
+
+@given(models(), st.integers(0, 12), st.data())
+def test_who_is_taken_out_is_a_stranger_and_nobody_else_notices(case: tuple, k: int, data: st.DataObject) -> None:
+    model, (users, *_) = case
+    gone = data.draw(st.frozensets(st.sampled_from([*users, "nobody"])))
+    left = model.without(gone)
+    left.check(every_value=True)
+    for user in [*users, "nobody"]:
+        assert left.knows(user) == (user in users and user not in gone)
+        assert left.recommend(user, k) == model.recommend("somebody new" if user in gone else user, k)
+    assert left.users.names(range(len(left.users))) == sorted(set(users) - gone, key=str.encode)
+
+
+@given(models(), st.integers(0, 12), st.data())
+def test_what_may_not_be_shown_is_not_and_the_rest_stays_in_its_order(case: tuple, k: int, data: st.DataObject) -> None:
+    model, (users, products, *_) = case
+    shown = np.asarray(data.draw(st.lists(st.booleans(), min_size=len(products), max_size=len(products))), np.bool_)
+    allowed = set(model.products.names(np.flatnonzero(shown).tolist()))
+    for user in [*users, "somebody new"]:
+        everything = [item.product_id for item in model.recommend(user, len(products))]
+        found = [item.product_id for item in model.recommend(user, k, shown=shown)]
+        assert found == [product for product in everything if product in allowed][:k]
+    for product in products:
+        near = [item for item in model.similar(product, len(products)) if item.product_id in allowed]
+        assert model.similar(product, k, shown) == near[:k]

@@ -19,6 +19,7 @@ from recommender.protocol import MOST_HEAD_BYTES, uvicorn_options
 from recommender.settings import Settings
 
 HOST = b"Host: x\r\n"
+POST = b"POST /events HTTP/1.1\r\n" + HOST
 EVENT = b'{"user_id": "ana", "product_id": "cup", "event_type": "view"}'
 
 
@@ -110,9 +111,9 @@ SLOW = {
     "half a line": (b"GET /hea", b"l", 1),
     "headers without end": (b"GET /health HTTP/1.1\r\n" + HOST, b"x-a: b\r\n", 1),
     "a header without end": (b"GET /health HTTP/1.1\r\n" + HOST + b"x: ", b"y", 1),
-    "half a body": (b"POST /events HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\n{", b"", 1),
-    "a body in drops": (b"POST /events HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\n{", b" ", 2),
-    "chunks in drops": (b"POST /events HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", 2),
+    "half a body": (POST + b"Content-Length: 5000\r\n\r\n{", b"", 1),
+    "a body in drops": (POST + b"Content-Length: 5000\r\n\r\n{", b" ", 2),
+    "chunks in drops": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n", 2),
     "a body that nobody wants": (b"GET /health HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\n", b"x", 2),
     "a body that was refused": (b"POST /nowhere HTTP/1.1\r\n" + HOST + b"Content-Length: 5000\r\n\r\n", b"x", 2),
     "half a second request": (b"GET /health HTTP/1.1\r\n" + HOST + b"\r\nGET /hea", b"l", 1),
@@ -144,32 +145,35 @@ ODD = {
     "a method of one's own": (b"STEAL /health HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "letters of no address": ("GET /recommendations/ü HTTP/1.1\r\nHost: x\r\n\r\n".encode(), 400),
     "two lengths": (
-        b"POST /events HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", 400
+        POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", 400
     ),
     "length and chunks": (
-        b"POST /events HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400
+        POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400
     ),
-    "a chunk that is none": (b"POST /events HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-    "a negative length": (b"POST /events HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n", 400),
+    "a chunk that is none": (POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    "a negative length": (POST + b"Content-Length: -1\r\n\r\n", 400),
     "one huge header": (b"GET /health HTTP/1.1\r\n" + HOST + b"x: " + b"y" * 2 * MOST_HEAD_BYTES + b"\r\n\r\n", 431),
     "many headers": (b"GET /health HTTP/1.1\r\n" + HOST + b"x: y\r\n" * MOST_HEAD_BYTES, 431),
     "a huge address": (b"GET /" + b"x" * 2 * MOST_HEAD_BYTES + b" HTTP/1.1\r\n" + HOST + b"\r\n", 431),
     "something unforeseen": (b"GET /breaks HTTP/1.1\r\n" + HOST + b"\r\n", 500),
     "no such path": (b"GET /nowhere HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+    "a slash too many": (b"GET /health/ HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+    "a body that is announced too large": (POST + b"Content-Length: 9999999\r\n\r\n", 413),
+    "a body whose size is no size": (POST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n", 400),
     "no such method": (b"DELETE /events HTTP/1.1\r\n" + HOST + b"\r\n", 405),
     "options": (b"OPTIONS /events HTTP/1.1\r\n" + HOST + b"\r\n", 405),
     "an upgrade": (
         b"GET /health HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200
     ),
     "a body in chunks": (
-        b"POST /events HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+        POST + b"Transfer-Encoding: chunked\r\n\r\n"
         + b"%x\r\n%s\r\n0\r\n\r\n" % (len(EVENT), EVENT), 202,
     ),
     "a body that asks first": (
         b"POST /nowhere HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 2000000000\r\n\r\n", 404
     ),
     "a body that is packed": (
-        b"POST /events HTTP/1.1\r\n" + HOST + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", 400
+        POST + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08", 400
     ),
 }  # fmt: skip
 
