@@ -32,8 +32,8 @@ _WINDOWS = 200
 _LEAST_PARTS = 4
 """A window of the past is at most this part of it: the whole does not lie far from itself."""
 _DEVIATIONS = 5.0
-"""Past windows' deviations above their mean that a distance must exceed. Measured on 100,000 real ratings (MovieLens
-100K, as RecBole ships it): 3 of 211 looks at the training data itself fired, 7 of 139 at the months after it."""
+"""Past windows' deviations above their mean that a distance must exceed. `python -m bench drift` measures what that
+gives: on 100,000 real ratings none of 60 looks at the past itself fired, and 1 of 60 at the months after it."""
 _GRID = (np.arange(256) + 0.5) / 256
 """Quantiles that stand for a numerical column of a window."""
 
