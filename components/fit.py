@@ -107,6 +107,7 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
         outside=config.outside,
         database=config.database is not None,
+        way_out=bool(config.network.existing) or config.network.mode != "isolated",
         repositories=frozenset(config.registry.repositories),
         group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",

@@ -37,6 +37,8 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:cloudwatch/logStream:LogStream",
         "aws:glue/catalogDatabase:CatalogDatabase",
         "aws:glue/catalogTable:CatalogTable",
+        "aws:glue/registry:Registry",
+        "aws:glue/schema:Schema",
         "aws:kms/alias:Alias",
         "aws:resourcegroups/group:Group",
         "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace",

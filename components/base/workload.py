@@ -7,6 +7,7 @@ describes it here; each kind of serving makes of it what it has.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pulumi
 
@@ -128,8 +129,6 @@ class Running:
     """The right and the way to ask it."""
     signed: bool = False
     """Whether it asks callers for a signature (IAM)."""
-    watched: tuple[Watched, ...] = ()
-    """Of what CloudWatch has metrics."""
 
 
 class Room(ABC):
@@ -146,6 +145,11 @@ class Room(ABC):
 
 class Host(ABC):
     """What a kind of serving runs containers with."""
+
+    @cached_property
+    def watched(self) -> list[Watched]:
+        """What it runs that CloudWatch has metrics of; grows with each workload."""
+        return []
 
     @abstractmethod
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pulumi
@@ -12,6 +12,7 @@ from components.base.identity import Egress, Grant, Statement
 from components.base.secret import SecretValue
 from components.base.watched import Watched
 from components.foundation import Foundation
+from components.streams.schema_registry import SchemaRegistry, SchemaRegistryConfig
 from mlops.core.module import SlotConfig
 
 Protocol = Literal["kinesis", "kafka", "pulsar"]
@@ -30,6 +31,8 @@ class DataPipelineOutputs:
     auth: Auth = "iam"
     secrets: Mapping[str, SecretValue] = field(default_factory=dict, metadata=INTERNAL)
     """Environment variables of a client whose values are secret."""
+    more_variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, metadata=INTERNAL)
+    """What else a client is told: the ARN of the schema of an event, where there is a registry."""
 
     stream: pulumi.Output[str]
     """Stream name, or the ARN of the Kafka cluster whose topics are the streams."""
@@ -48,6 +51,7 @@ class DataPipelineOutputs:
             "MLOPS_STREAM_AUTH": self.auth,
             "MLOPS_STREAM_ENDPOINT": self.endpoint,
             "MLOPS_STREAM_PROTOCOL": self.protocol,
+            **self.more_variables,
         }
 
     def produce(self) -> Grant:
@@ -61,6 +65,23 @@ class DataPipelineOutputs:
 
 class DataPipelineConfig(SlotConfig):
     """Where events enter."""
+
+    schema_registry: SchemaRegistryConfig | None = None
+    """A registry that holds the schema of an event, in AWS Glue; null has none."""
+
+    def registered(
+        self, name: str, topic: str, foundation: Foundation, outputs: DataPipelineOutputs, opts: pulumi.ResourceOptions
+    ) -> DataPipelineOutputs:
+        """Make the registry, where there is to be one; the outputs with the rights on it."""
+        if self.schema_registry is None:
+            return outputs
+        registry = SchemaRegistry(name, self.schema_registry, foundation.prefix, topic, opts)
+        return replace(
+            outputs,
+            produce_statements=(*outputs.produce_statements, *registry.produce),
+            consume_statements=(*outputs.consume_statements, *registry.consume),
+            more_variables={**outputs.more_variables, **registry.variables},
+        )
 
     @abstractmethod
     def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[DataPipelineOutputs]:

@@ -121,7 +121,7 @@ class Kinesis(Component[DataPipelineOutputs]):
             source = Source(arn=stream.arn, statements=outputs.consume_statements, arguments=reading(stream.arn))
             delivered = delivery(name, config.delivery, foundation, source, self.child)
             outputs = replace(outputs, watched=(*outputs.watched, delivered))
-        self.publish(outputs)
+        self.publish(config.registered(name, "events", foundation, outputs, self.child))
 
 
 def reading(stream_arn: pulumi.Output[str]) -> Callable[[pulumi.Output[str]], dict[str, object]]:

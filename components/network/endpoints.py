@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 OF_SERVICE: Mapping[str, tuple[str, ...]] = {
     "athena": ("athena",),
     "autoscaling": ("autoscaling",),
+    "cloudwatch": ("monitoring",),
     "ec2": ("ec2",),
     "ec2messages": ("ec2messages",),
     "ecr": ("ecr.api", "ecr.dkr"),

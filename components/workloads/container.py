@@ -1,16 +1,15 @@
 """A team's own container: an image that runs on whatever serves, with the rights that are named in plain words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pulumi
 from pydantic import Field, model_validator
 
-from components.base.component import INTERNAL, Component
+from components.base.component import Component
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
-from components.base.watched import Watched
 from components.base.workload import Application, Probes, Shape, Workload
 from components.workloads.surroundings import Surroundings, granted, told
 from mlops.core.config import Config
@@ -142,8 +141,6 @@ class ContainerOutputs:
     url: pulumi.Output[str] | None
     """None for a worker."""
     role_arn: pulumi.Output[str]
-    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
-    """Of what CloudWatch has metrics."""
 
 
 class Container(Component[ContainerOutputs]):
@@ -172,7 +169,7 @@ class Container(Component[ContainerOutputs]):
             self.publish(ContainerOutputs(url=None, role_arn=room.work(workload)))
         else:
             running = room.serve(workload)
-            self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn, watched=running.watched))
+            self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn))
 
 
 def described(config: ContainerConfig, args: Surroundings) -> Workload:

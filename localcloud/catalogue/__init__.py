@@ -10,6 +10,7 @@ from localcloud.catalogue import (
     security,
     serving,
     storage,
+    streams,
     workloads,
 )
 from localcloud.catalogue.kind import Kind, Name
@@ -21,6 +22,7 @@ KINDS: dict[str, Kind] = {
     **cluster.KINDS,
     **data.KINDS,
     **analytics.KINDS,
+    **streams.KINDS,
     **serving.KINDS,
     **operations.KINDS,
     **security.KINDS,

@@ -186,6 +186,7 @@ KINDS = {
         trust={
             "extendedS3Configuration.roleArn": "firehose.amazonaws.com",
             "kinesisSourceConfiguration.roleArn": "firehose.amazonaws.com",
+            "mskSourceConfiguration.authenticationConfiguration.roleArn": "firehose.amazonaws.com",
         },
     ),
     CACHE_SUBNET_GROUP: Kind(

@@ -167,7 +167,7 @@ def test_prometheus_reads_the_brokers_only_where_it_may() -> None:
 
 def test_topics_have_a_copy_in_each_zone_and_their_own_retention() -> None:
     topics = {"clicks": {"partitions": 12, "retention_hours": 48}}
-    topic = only(kafka(config({"topics": topics}))[0], TOPIC)
+    topic = only(kafka(config({"topics": topics}))[0], TOPIC, "stream-topic-clicks")
     assert (topic.inputs["name"], topic.inputs["partitionCount"]) == ("clicks", 12)
     assert topic.inputs["replicationFactor"] == 3
     assert topic.inputs["configs"] == '{"retention.ms": "172800000"}'
@@ -177,7 +177,7 @@ def test_topics_have_a_copy_in_each_zone_and_their_own_retention() -> None:
 def test_protection_covers_the_events_and_nothing_else(protect: bool) -> None:
     graph = kafka(config({"topics": {"clicks": {}}}, protect=protect))[0]
     protected = {node.name for node in graph if node.protect and node.name.startswith("stream")}
-    assert protected == ({"stream-brokers", "stream-topic-clicks"} if protect else set())
+    assert protected == ({"stream-brokers", "stream-topic-clicks", "stream-topic-events"} if protect else set())
 
 
 def test_express_brokers_have_no_storage_and_no_configuration_of_ours() -> None:
@@ -309,3 +309,101 @@ def test_what_can_run_has_no_conflicts() -> None:
     assert config({"kind": "express", "brokers_per_zone": 20}).conflicts(PLACE) == ()
     for region in SERVERLESS_REGIONS:
         assert config({"kind": "serverless"}).conflicts(StackFacts(region=region, zones=2, gpus=False)) == ()
+
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:AmazonMSK_events-a1B2c3"
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/12345678-1234-1234-1234-123456789012"
+SCRAM = {"kind": "scram", "secret_arn": SECRET, "key_arn": KEY}
+FIREHOSE = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
+
+
+def test_the_topic_of_events_is_there_and_the_settings_have_the_last_word_on_it() -> None:
+    assert only(standard(), TOPIC).inputs["name"] == "events"
+    own = kafka(config({"topics": {"events": {"partitions": 48}, "clicks": {}}}))[0]
+    assert {node.inputs["name"]: node.inputs["partitionCount"] for node in own.of_type(TOPIC)} == {
+        "events": 48,
+        "clicks": 6,
+    }
+    assert {node.inputs["name"] for node in kafka(config(topic="orders"))[0].of_type(TOPIC)} == {"orders"}
+
+
+def told(settings: KafkaConfig) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def build(opts: pulumi.ResourceOptions) -> None:
+        base = foundation(opts, cluster=False, database=False)
+        for name, value in settings.build("stream", base, opts).outputs.client_variables().items():
+            pulumi.Output.from_input(value).apply(lambda known, name=name: found.update({name: known}))
+
+    recorded(build)
+    return found
+
+
+def test_a_client_is_told_all_that_it_needs() -> None:
+    variables = told(config())
+    endpoint = variables.pop("MLOPS_STREAM_ENDPOINT")
+    assert variables == {"MLOPS_STREAM": "events", "MLOPS_STREAM_AUTH": "iam", "MLOPS_STREAM_PROTOCOL": "kafka"}
+    assert endpoint == brokers_of(standard()).outputs["bootstrapBrokersSaslIam"]
+
+
+def test_with_a_user_and_a_password_both_come_by_reference_and_the_door_is_another() -> None:
+    graph, outputs = kafka(config(access=SCRAM), cluster=True)
+    assert brokers_of(graph).inputs["clientAuthentication"]["sasl"] == {"iam": True, "scram": True}
+    users = only(graph, "aws:msk/scramSecretAssociation:ScramSecretAssociation")
+    assert users.inputs["secretArnLists"] == [SECRET]
+    assert {name: (value.arn, value.key) for name, value in outputs.secrets.items()} == {
+        "MLOPS_STREAM_USERNAME": (SECRET, "username"),
+        "MLOPS_STREAM_PASSWORD": (SECRET, "password"),
+    }
+    rules = [node for node in graph.of_type(INGRESS) if node.name.startswith("stream")]
+    assert sorted(rule.inputs["fromPort"] for rule in rules) == [9096, 9098]
+    assert [way.ports for way in outputs.consume().egress] == [(9096,)]
+    assert told(config(access=SCRAM))["MLOPS_STREAM_ENDPOINT"] == brokers_of(graph).outputs["bootstrapBrokersSaslScram"]
+
+
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        (
+            {**SCRAM, "secret_arn": SECRET.replace("AmazonMSK_", "")},
+            "MSK takes none whose name does not begin with AmazonMSK_",
+        ),
+        ({**SCRAM, "secret_arn": "AmazonMSK_events"}, "the whole ARN of a Secrets Manager secret"),
+        ({**SCRAM, "key_arn": "alias/aws/secretsmanager"}, "the ARN of one KMS key"),
+        ({"kind": "scram"}, "secret_arn"),
+    ],
+)
+def test_a_reference_that_is_none_is_refused(access: dict[str, Any], said: str) -> None:
+    assert said in refused({}, access=access)
+
+
+def test_serverless_knows_no_passwords() -> None:
+    serverless = KafkaConfig.model_validate({"brokers": {"kind": "serverless"}, "access": SCRAM})
+    assert ["access.kind is scram" in problem for problem in serverless.conflicts(PLACE)] == [True]
+
+
+def test_a_topic_is_delivered_to_the_lake_as_a_stream_of_kinesis_is() -> None:
+    graph = kafka(config(delivery={}))[0]
+    firehose = only(graph, FIREHOSE).inputs
+    source = firehose["mskSourceConfiguration"]
+    cluster = brokers_of(graph)
+    assert source["topicName"] == "events"
+    assert source["mskClusterArn"] == cluster.outputs["arn"]
+    assert source["authenticationConfiguration"]["connectivity"] == "PRIVATE"
+    assert firehose["extendedS3Configuration"]["prefix"].startswith("delivered/dt=")
+    connectivity = cluster.inputs["brokerNodeGroupInfo"]["connectivityInfo"]["vpcConnectivity"]
+    assert connectivity == {"clientAuthentication": {"sasl": {"iam": True}}}
+    policy = only(graph, "aws:msk/clusterPolicy:ClusterPolicy")
+    assert policy.urn in only(graph, FIREHOSE).dependencies, "Firehose connects when it is made"
+    (row,) = statements(policy.inputs["policy"])
+    assert row["Principal"] == {"Service": "firehose.amazonaws.com"}
+    assert row["Condition"]["StringEquals"]["aws:SourceAccount"].isdigit()
+    assert "connectivityInfo" not in brokers_of(standard()).inputs["brokerNodeGroupInfo"]
+
+
+def test_the_delivery_may_read_topics_and_write_what_it_delivers_and_nothing_else() -> None:
+    graph = kafka(config(delivery={}))[0]
+    role = only(graph, "aws:iam/rolePolicy:RolePolicy", "stream-delivery-policy")
+    actions = {action for row in statements(role.inputs["policy"]) for action in row["Action"]}
+    assert {"kafka-cluster:ReadData", "kafka:GetBootstrapBrokers", "s3:PutObject"} <= actions
+    assert not actions & {"kafka-cluster:WriteData", "kafka-cluster:CreateTopic"}

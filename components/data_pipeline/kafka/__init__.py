@@ -1,10 +1,11 @@
-"""Amazon MSK: Apache Kafka brokers, Standard, Express or Serverless, reached with IAM alone.
+"""Amazon MSK: Apache Kafka brokers, Standard, Express or Serverless.
 
-IAM instead of passwords or client certificates, because the rights are then the same grants that every other
-module uses, and there is no credential to rotate.
+Clients are known by their role unless the settings name a user and a password: the rights are then the same grants that
+every other module uses, and there is no credential to rotate.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
@@ -17,8 +18,10 @@ from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
 from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
+from components.data_pipeline.kafka.access import IAM_PORT, SCRAM_PORT, Access, IamAccess, ScramAccess, known_users
 from components.data_pipeline.kafka.arguments import (
     grow_at_percent,
+    private_connectivity,
     prometheus,
     server_properties,
     to_cloudwatch,
@@ -31,15 +34,17 @@ from components.data_pipeline.kafka.brokers import (
     ProvisionedBrokers,
     ServerlessBrokers,
     StandardBrokers,
+    TopicConfig,
     TopicName,
 )
+from components.data_pipeline.kafka.lake import topic_delivery
 from components.foundation import Foundation
+from components.streams.delivery import DeliveryConfig
 from mlops.core.config import Card
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import SecurityGroupId
 from mlops.core.module import StackFacts
 
-IAM_PORT = 9098
 METRICS_PORTS = (11001, 11002)
 """JMX exporter and node exporter."""
 
@@ -61,7 +66,12 @@ class KafkaConfig(DataPipelineConfig):
     )
     """The kind of brokers. It cannot be changed in place: another kind is another cluster."""
     topic: TopicName = "events"
-    """Topic of events: what the platform's own workloads write to and read. `brokers.topics` makes it."""
+    """Topic of events: what the platform's own workloads write to and read. It is made with the defaults of a topic,
+    unless `brokers.topics` says otherwise; Serverless has it made by whoever writes first."""
+    access: Access = IamAccess()
+    """How clients say who they are."""
+    delivery: DeliveryConfig | None = None
+    """Delivery of raw events to the lake, over MSK's private connectivity; null leaves it to consumers."""
     client_security_groups: Annotated[tuple[SecurityGroupId, ...], Unique(most=MOST_CLIENTS)] = ()
     """Security groups that may connect besides the cluster's (sg-0123456789abcdef0)."""
     protect: bool = True
@@ -73,6 +83,11 @@ class KafkaConfig(DataPipelineConfig):
         if stack.zones < 2:
             problems.append("kafka spreads over 2 or 3 availability zones and network.zones is 1; set it to 2 or 3")
         if isinstance(brokers, ServerlessBrokers):
+            if isinstance(self.access, ScramAccess):
+                problems.append(
+                    "access.kind is scram, and brokers.kind is serverless, which knows clients by their role alone; "
+                    "set access.kind to iam, or brokers.kind to standard"
+                )
             if stack.region not in SERVERLESS_REGIONS:
                 problems.append(
                     f"brokers.kind is serverless, which AWS does not offer in {stack.region}; use standard, or one of "
@@ -112,33 +127,50 @@ class Kafka(Component[DataPipelineOutputs]):
         self._subnets = list(network.private_subnet_ids[:3])
         group = self._security_group()
         cluster: aws.msk.Cluster | aws.msk.ServerlessCluster
+        scram, endpoint = config.access if isinstance(config.access, ScramAccess) else None, None
         if isinstance(brokers, ServerlessBrokers):
             cluster = self._serverless(group)
         else:
             cluster = self._provisioned(brokers, group)
-            self._topics(brokers, cluster)
+            self._topics({config.topic: TopicConfig(), **brokers.topics}, cluster)
+            endpoint = known_users(name, scram, cluster, self.child) if scram else None
             if isinstance(brokers, StandardBrokers) and brokers.max_storage_gb:
                 self._growing_storage(brokers.max_storage_gb, cluster)
-        self.publish(
-            DataPipelineOutputs(
-                protocol="kafka",
-                topic=pulumi.Output.from_input(config.topic),
-                stream=cluster.arn,
-                endpoint=cluster.bootstrap_brokers_sasl_iam,
-                produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
-                consume_statements=consume(cluster.arn),
-                egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=(IAM_PORT,), group=group.id),),
-                # A serverless one has no brokers to be looked after.
-                watched=()
-                if isinstance(brokers, ServerlessBrokers)
-                else (Watched(what="kafka", namespace="AWS/Kafka", dimensions={"Cluster Name": cluster.cluster_name}),),
-            )
+        # A serverless one has no brokers to be looked after.
+        watched: list[Watched] = []
+        if not isinstance(cluster, aws.msk.ServerlessCluster):
+            dimensions = {"Cluster Name": cluster.cluster_name}
+            watched.append(Watched(what="kafka", namespace="AWS/Kafka", dimensions=dimensions))
+        read = consume(cluster.arn)
+        if config.delivery:
+            source = (cluster.arn, config.topic, read)
+            watched.append(topic_delivery(name, config.delivery, foundation, *source, self.child))
+        outputs = DataPipelineOutputs(
+            protocol="kafka",
+            topic=pulumi.Output.from_input(config.topic),
+            auth=config.access.kind,
+            secrets=scram.secrets if scram else {},
+            stream=cluster.arn,
+            endpoint=endpoint or cluster.bootstrap_brokers_sasl_iam,
+            produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
+            consume_statements=read,
+            egress=(
+                Egress(
+                    cidrs=network.private_subnet_cidrs[:3],
+                    ports=(SCRAM_PORT if scram else IAM_PORT,),
+                    group=group.id,
+                ),
+            ),
+            watched=tuple(watched),
         )
+        self.publish(config.registered(name, config.topic, foundation, outputs, self.child))
 
     def _security_group(self) -> "aws.ec2.SecurityGroup":
         foundation, brokers = self._foundation, self._config.brokers
         cluster = foundation.optional_cluster
         ports = [(IAM_PORT, IAM_PORT)]
+        if isinstance(self._config.access, ScramAccess):
+            ports.append((SCRAM_PORT, SCRAM_PORT))
         if isinstance(brokers, ProvisionedBrokers) and brokers.open_monitoring:
             ports.append(METRICS_PORTS)
         group = security_group(
@@ -195,11 +227,15 @@ class Kafka(Component[DataPipelineOutputs]):
                 client_subnets=self._subnets,
                 security_groups=[group.id],
                 storage_info=volumes(standard.storage_gb) if standard else None,
+                connectivity_info=private_connectivity() if self._config.delivery else None,
             ),
             storage_mode=standard.storage_mode if standard else None,
             configuration_info=self._configuration(standard) if standard else None,
             client_authentication=aws.msk.ClusterClientAuthenticationArgs(
-                sasl=aws.msk.ClusterClientAuthenticationSaslArgs(iam=True), unauthenticated=False
+                sasl=aws.msk.ClusterClientAuthenticationSaslArgs(
+                    iam=True, scram=True if isinstance(self._config.access, ScramAccess) else None
+                ),
+                unauthenticated=False,
             ),
             encryption_info=aws.msk.ClusterEncryptionInfoArgs(
                 encryption_at_rest_kms_key_arn=self._foundation.keys.data,
@@ -244,8 +280,8 @@ class Kafka(Component[DataPipelineOutputs]):
             opts=self.child,
         )
 
-    def _topics(self, brokers: ProvisionedBrokers, cluster: "aws.msk.Cluster") -> None:
-        for topic, config in brokers.topics.items():
+    def _topics(self, topics: Mapping[str, TopicConfig], cluster: "aws.msk.Cluster") -> None:
+        for topic, config in topics.items():
             aws.msk.Topic(
                 f"{self.name}-topic-{topic}",
                 cluster_arn=cluster.arn,

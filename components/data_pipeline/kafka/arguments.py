@@ -28,6 +28,19 @@ def volumes(storage_gb: int) -> "aws.msk.ClusterBrokerNodeGroupInfoStorageInfoAr
     )
 
 
+def private_connectivity() -> "aws.msk.ClusterBrokerNodeGroupInfoConnectivityInfoArgs":
+    """Ways in for AWS services by private connections, with their roles."""
+    sasl = aws.msk.ClusterBrokerNodeGroupInfoConnectivityInfoVpcConnectivityClientAuthenticationSaslArgs(iam=True)
+    authentication = aws.msk.ClusterBrokerNodeGroupInfoConnectivityInfoVpcConnectivityClientAuthenticationArgs(
+        sasl=sasl
+    )
+    return aws.msk.ClusterBrokerNodeGroupInfoConnectivityInfoArgs(
+        vpc_connectivity=aws.msk.ClusterBrokerNodeGroupInfoConnectivityInfoVpcConnectivityArgs(
+            client_authentication=authentication
+        )
+    )
+
+
 def prometheus(enabled: bool) -> "aws.msk.ClusterOpenMonitoringArgs":
     """Exporters on every broker, or on none."""
     return aws.msk.ClusterOpenMonitoringArgs(

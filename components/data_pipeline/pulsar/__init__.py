@@ -16,6 +16,7 @@ from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.access import client_secret, inside, to_proxies
 from components.foundation import Foundation
 from components.kubernetes.objects import SECRETS_ALLOWED, closed, name_of, namespace, release, to_services
+from components.kubernetes.scraping import let_scrapers_in
 from components.storage import Zone
 from mlops.core import versions
 from mlops.core.config import Card
@@ -154,6 +155,7 @@ class Pulsar(Component[DataPipelineOutputs]):
                 f"{name}-proxy-network-policy", own, foundation.network.vpc_cidr if config.host else None, self.child
             ),
         ]
+        let_scrapers_in(f"{name}-scrapers-policy", own, foundation.scrapers, values.METRICS_PORTS, self.child)
         place = values.Place(
             storage_class=cluster.storage_class,
             nodes=cluster.places.of(config.node_group),
@@ -175,16 +177,15 @@ class Pulsar(Component[DataPipelineOutputs]):
         ways = [to_services(foundation.network, [TLS_PORT])]
         if config.host:
             ways.append(Egress(cidrs=(foundation.network.vpc_cidr,), ports=(TLS_PORT,)))
-        self.publish(
-            DataPipelineOutputs(
-                protocol="pulsar",
-                topic=pulumi.Output.from_input(f"persistent://public/default/{config.topic}"),
-                auth="token",
-                secrets=secrets,
-                stream=own.apply(lambda _: f"persistent://public/default/{config.topic}"),
-                endpoint=endpoint,
-                produce_statements=(),
-                consume_statements=(),
-                egress=tuple(ways),
-            )
+        outputs = DataPipelineOutputs(
+            protocol="pulsar",
+            topic=pulumi.Output.from_input(f"persistent://public/default/{config.topic}"),
+            auth="token",
+            secrets=secrets,
+            stream=own.apply(lambda _: f"persistent://public/default/{config.topic}"),
+            endpoint=endpoint,
+            produce_statements=(),
+            consume_statements=(),
+            egress=tuple(ways),
         )
+        self.publish(config.registered(name, config.topic, foundation, outputs, self.child))

@@ -160,4 +160,5 @@ class EcsServing(Component[ServingOutputs]):
             spot_percent=config.spot_percent,
             log_days=config.log_retention_days or foundation.log_retention_days,
         )
-        self.publish(ServingOutputs(endpoints={}, protocol="none", host=FargateHost(around)))
+        watched = (balancer.outputs.watched,) if balancer else ()
+        self.publish(ServingOutputs(endpoints={}, protocol="none", host=FargateHost(around), watched=watched))

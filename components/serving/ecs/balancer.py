@@ -1,13 +1,14 @@
 """The internal load balancer before workloads on Fargate: TLS only, one name for each workload."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import pulumi
 import pulumi_aws as aws
 
 from components.base.balancer_logs import BALANCER_LOGS
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
+from components.base.watched import Watched
 from components.foundation import Foundation
 
 _HTTPS = 443
@@ -32,6 +33,8 @@ class BalancerOutputs:
     dns_name: pulumi.Output[str]
     """What a DNS record of the domain leads to."""
     security_group_id: pulumi.Output[str]
+    watched: Watched = field(metadata=INTERNAL)
+    """What CloudWatch has metrics of."""
 
 
 class Balancer(Component[BalancerOutputs]):
@@ -92,7 +95,9 @@ class Balancer(Component[BalancerOutputs]):
             ],
             opts=self.child,
         )
-        self.publish(BalancerOutputs(dns_name=balancer.dns_name, security_group_id=group.id))
+        dimensions = {"LoadBalancer": balancer.arn_suffix}
+        watched = Watched(what="balancer", namespace="AWS/ApplicationELB", dimensions=dimensions)
+        self.publish(BalancerOutputs(dns_name=balancer.dns_name, security_group_id=group.id, watched=watched))
 
     @property
     def domain(self) -> str:

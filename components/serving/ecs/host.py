@@ -11,6 +11,7 @@ from components.base.identity import Egress, Grant, Statement
 from components.base.logs import log_group
 from components.base.secret import SecretValue
 from components.base.service_role import service_role
+from components.base.watched import Watched
 from components.base.workload import Application, Host, Room, Running, Workload
 from components.foundation import Foundation
 from components.serving.ecs import release, tasks
@@ -54,15 +55,23 @@ class FargateHost(Host):
 
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:
         """What an application shares are its generated secrets; all else is each workload's own."""
-        return FargateRoom(name, application, self._around, opts)
+        return FargateRoom(name, application, self._around, self.watched, opts)
 
 
 class FargateRoom(Room):
     """The workloads of one application."""
 
-    def __init__(self, name: str, application: Application, around: Surroundings, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        name: str,
+        application: Application,
+        around: Surroundings,
+        watched: list[Watched],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
         self.name = name
         self._around = around
+        self._watched = watched
         self._opts = opts
         self._generated = {
             variable: generated_secret(
@@ -194,7 +203,7 @@ class FargateRoom(Room):
         around, named, shape = self._around, f"{self.name}-{workload.role}", workload.shape
         network = around.foundation.network
         scaled = shape.most > shape.fewest
-        return aws.ecs.Service(
+        made = aws.ecs.Service(
             named,
             cluster=around.cluster_arn,
             task_definition=self._definition(workload, role_arn).arn,
@@ -229,6 +238,9 @@ class FargateRoom(Room):
                 ),
             ),
         )
+        dimensions = {"ClusterName": around.cluster_name, "ServiceName": made.name}
+        self._watched.append(Watched(what=shape.name, namespace="AWS/ECS", dimensions=dimensions))
+        return made
 
     def _definition(self, workload: Workload, role_arn: pulumi.Output[str]) -> "aws.ecs.TaskDefinition":
         around, named = self._around, f"{self.name}-{workload.role}"

@@ -74,6 +74,11 @@ def consumer(node: Node, context: Context) -> Iterator[Item]:
 def firehose(node: Node, context: Context) -> Iterator[Item]:
     """By GB, each record rounded up to 5 KB; converting to Parquet or ORC costs more."""
     gb = context.share("streams.ingested_gb", FIREHOSE)
+    if node.at("mskSourceConfiguration"):
+        # By what is read, without rounding, and by what the private connection carries.
+        yield used("Firehose: data in from a topic", ("firehose", "topic_data_in"), gb)
+        yield used("private connectivity: data", ("msk", "private_connectivity_data"), gb)
+        return
     kb = context.figure("streams.record_kb")
     charged = gb * math.ceil(kb.value / 5) * 5 / kb
     yield from tiered("Firehose: data in", "firehose", _FIREHOSE, charged)
@@ -89,6 +94,8 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
     name = info.at("instanceType").text("unknown")
     yield hours(f"{brokers} × {name}", ("msk", name), brokers)
     yield from _broker_metrics(node, context, brokers, "express" if name.startswith("express.") else "standard")
+    if info.at("connectivityInfo.vpcConnectivity"):
+        yield hours("private connectivity", ("msk", "private_connectivity"))
     if name.startswith("express."):
         gb = context.share("streams.ingested_gb", *_STREAMS)
         yield used("data in (Express brokers)", ("msk", "express_data_in"), gb)
@@ -104,8 +111,6 @@ def kafka(node: Node, context: Context) -> Iterator[Item]:
     if node.at("storageMode").text() == "TIERED":
         ingested = context.share("streams.ingested_gb", *_STREAMS)
         yield used("tiered storage", ("msk", "tiered_storage"), _kept(context, ingested))
-    if info.at("connectivityInfo.vpcConnectivity"):
-        yield hours("private connectivity", ("msk", "private_connectivity"))
 
 
 def _broker_metrics(node: Node, context: Context, brokers: Decimal, kind: str) -> Iterator[Item]:
