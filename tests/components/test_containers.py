@@ -92,6 +92,17 @@ def test_a_worker_answers_nobody_and_is_never_there_twice() -> None:
     assert "containerUrls" not in graph.stack_outputs
 
 
+SAGEMAKER = {"kind": "sagemaker"}
+
+
+def test_where_serving_runs_no_containers_the_reference_workload_stays_away_and_a_teams_own_is_refused() -> None:
+    graph = platform("dev", {"serving": SAGEMAKER})
+    assert not [node for node in graph if node.type == "mlops:index:Recommender"]
+    message = refused(stack({}, serving=SAGEMAKER))
+    assert "container fraud is one of the containers, and serving is sagemaker, which runs none; choose" in message
+    assert "ecs, kubernetes, lambda" in message
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
