@@ -133,7 +133,7 @@ def _workloads(config: "PlatformConfig", serving: ServingConfig, facts: StackFac
             f"serving is {kind}, which serves containers and no models by their artifacts; leave models out, or choose "
             f"a kind that serves them: {_kinds_that_serve('models')}"
         )
-    for what, shape in workloads.shapes(tuple(config.modules), serving.serves).items():
+    for what, shape in workloads.shapes(tuple(config.modules)).items():
         wanted: Served = "workers" if shape.worker else "containers"
         if wanted in serving.serves:
             yield from (f"workloads: {problem}" for problem in serving.misfits(what, shape, facts))

@@ -259,14 +259,8 @@ class Platform(Component[PlatformOutputs]):
         cache = config.cache and config.cache.build("cache", foundation, module).outputs
         serving = config.serving and config.serving.build("serving", foundation, tracking, module)
         workloads = None
-        if config.serving and serving:
-            around = Surroundings(
-                foundation=foundation,
-                serving=serving.outputs,
-                serves=config.serving.serves,
-                ml_platform=tracking,
-                stream=stream,
-            )
+        if serving:
+            around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
             workloads = config.workloads.build("serving", around, serving.child)
         if config.monitoring and watcher:
             parts = (database, stream, tracking, serving and serving.outputs, serving and serving.outputs.host)

@@ -1,13 +1,12 @@
 """The workloads that a stack declares, and what they ask of whatever serves them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import pulumi
 
 from components.base.workload import Shape
-from components.serving import Served
 from components.workloads.container import Container, ContainerConfig
 from components.workloads.recommender import REPOSITORIES, Recommender, RecommenderConfig
 from components.workloads.surroundings import Surroundings
@@ -28,21 +27,19 @@ class WorkloadsConfig(Config):
     """What runs on the platform, on whatever kind of serving it has."""
 
     recommender: RecommenderConfig | None = None
-    """The reference workload: a recommender and the loop that trains its model, where the kind of serving runs
-    containers (its models are endpoints of their own elsewhere); null deploys neither."""
+    """The reference workload: a recommender and the loop that trains its model; null deploys neither."""
     containers: Annotated[tuple[ContainerConfig, ...], Unique(most=100, by="name")] = ()
     """A team's own containers."""
 
-    def shapes(self, slots: Sequence[str], serves: Collection[Served]) -> dict[str, Shape]:
+    def shapes(self, slots: Sequence[str]) -> dict[str, Shape]:
         """What a kind of serving must know of each, by the words that name it in a sentence.
 
         Args:
             slots: names of the slots that are filled.
-            serves: what the kind of serving runs.
         """
         found: dict[str, Shape] = {}
-        if self.recommender and "ml_platform" in slots and "containers" in serves:
-            for shape in self.recommender.shapes(loop="data_pipeline" in slots and "workers" in serves):
+        if self.recommender and "ml_platform" in slots:
+            for shape in self.recommender.shapes(loop="data_pipeline" in slots):
                 found["the loop" if shape.worker else "the recommender"] = shape
         return found | {f"container {one.name}": one.shape for one in self.containers}
 
@@ -57,7 +54,7 @@ class WorkloadsConfig(Config):
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> WorkloadsOutputs:
         """Make the reference workload, once there is a registry that its model can lie in, and each container."""
         recommender = None
-        if self.recommender and around.ml_platform and "containers" in around.serves:
+        if self.recommender and around.ml_platform:
             recommender = Recommender(f"{name}-workload", self.recommender, around, around.ml_platform, opts).outputs
         containers = {one.name: Container(f"{name}-{one.name}", one, around, opts).outputs for one in self.containers}
         return WorkloadsOutputs(

@@ -145,7 +145,7 @@ class Recommender(Component[RecommenderOutputs]):
         )
         room = args.serving.host.room(name, application, self.child)
         running = room.serve(self._recommender())
-        loop_role = room.work(self._loop(args.stream, running)) if args.stream and "workers" in args.serves else None
+        loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
         if args.stream and "jobs" in ml_platform.roles:
             self._jobs(ml_platform.roles["jobs"], args.stream)
         self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))

@@ -1,6 +1,6 @@
 """What a workload finds on its platform: rights in plain words, and what it is told of each thing it has a right on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -10,7 +10,7 @@ from components.base.identity import Grant
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
-from components.serving import Served, ServingOutputs
+from components.serving import ServingOutputs
 from components.storage import Zone
 
 
@@ -20,8 +20,6 @@ class Surroundings:
 
     foundation: Foundation
     serving: ServingOutputs
-    serves: Collection[Served]
-    """What the kind of serving runs."""
     ml_platform: MlPlatformOutputs | None = None
     stream: DataPipelineOutputs | None = None
 
