@@ -21,7 +21,10 @@ def topic_delivery(
     statements: Sequence[Statement],
     opts: pulumi.ResourceOptions,
 ) -> Watched:
-    """Deliver every event of a topic; returns what there is to watch of it. Source: Firehose developer guide, "Grant access to your Amazon MSK cluster"."""
+    """Deliver every event of a topic; returns what there is to watch of it.
+
+    Source: Firehose developer guide, "Grant access to your Amazon MSK cluster".
+    """
     policy = aws.msk.ClusterPolicy(
         f"{name}-delivery-cluster-policy",
         cluster_arn=cluster_arn,
