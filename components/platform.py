@@ -26,6 +26,7 @@ from components.network import Network, NetworkArgs, NetworkConfig, endpoints
 from components.registry import Registry, RegistryArgs, RegistryConfig
 from components.serving import ServingConfig
 from components.storage import Storage, StorageArgs, StorageConfig
+from components.stream_processing import StreamProcessingConfig
 from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from components.workloads.surroundings import Surroundings
@@ -64,6 +65,8 @@ class PlatformConfig(Config):
     """Where experiments and models live."""
     serving: Annotated[ServingConfig, OneOf()] | None = None
     """How models answer."""
+    stream_processing: Annotated[StreamProcessingConfig, OneOf()] | None = None
+    """What is computed on events while they pass."""
     lake_query: Annotated[LakeQueryConfig, OneOf()] | None = None
     """SQL over the lake, where its data lies."""
     warehouse: Annotated[WarehouseConfig, OneOf()] | None = None
@@ -248,6 +251,8 @@ class Platform(Component[PlatformOutputs]):
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
+        if config.stream_processing:
+            config.stream_processing.build("stream-processing", foundation, stream, module)
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
         lake_query = config.lake_query and config.lake_query.build("lake-query", foundation, module).outputs
         warehouse = config.warehouse and config.warehouse.build("warehouse", foundation, module).outputs

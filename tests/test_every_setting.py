@@ -15,9 +15,14 @@ from mlops.core.fields import Form
 from mlops.core.module import SlotConfig, variants
 from tests.test_conformance import models
 
-LISTED: Mapping[str, str] = {
-    f"workloads.containers[].{command}": "a command may say a word twice" for command in ("command", "health_command")
-}
+LISTED: Mapping[str, str] = dict.fromkeys(
+    (
+        "stream_processing.jobs[].args",
+        "workloads.containers[].command",
+        "workloads.containers[].health_command",
+    ),
+    "a command may say a word twice",
+)
 """Settings that need no bound, each with the reason."""
 
 Schema = Mapping[str, Any]

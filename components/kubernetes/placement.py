@@ -58,6 +58,8 @@ _REQUESTS = {
     "aws-load-balancer-controller": ("100m", "128Mi"),
     # kubernetes/autoscaler, charts/cluster-autoscaler/values.yaml, the example beside `resources`.
     "cluster-autoscaler": ("100m", "300Mi"),
+    # apache/flink-kubernetes-operator, helm/flink-kubernetes-operator/values.yaml at release-1.15.0, the example.
+    "flink-kubernetes-operator": ("250m", "512Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "nvidia-device-plugin": ("10m", "40Mi"),

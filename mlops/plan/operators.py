@@ -182,6 +182,51 @@ def _spark_units(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"cpu": asked["cpu"], "memory": f"{memory[:-1]}{memory[-1].upper()}i" if memory[-1:] in "gmGM" else memory}
 
 
+def _flink(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """Flink's manager and workers are one template, and a resource of each; workers carry as many copies as they have
+    slots."""
+    spec = inputs.get("spec")
+    if not isinstance(spec, Mapping):
+        yield Found(path="spec", spec=UNKNOWN)
+        return
+    slots = _number(_down(spec, "flinkConfiguration", "taskmanager.numberOfTaskSlots"))
+    workers = -(-_number(_down(spec, "job", "parallelism")) // slots)
+    managers = _number(_down(spec, "jobManager", "replicas"))
+    for role, replicas in (("jobManager", managers), ("taskManager", workers)):
+        pod = _down(spec, "podTemplate", "spec")
+        pod = pod if isinstance(pod, Mapping) else {}
+        told = next((one for one in pod.get("containers") or () if one.get("name") == _FLINK_CONTAINER), {})
+        asked = _down(spec, role, "resource") or {}
+        sizes = {"cpu": asked.get("cpu", 1), "memory": f"{str(asked.get('memory', '1024m')).rstrip('mM')}Mi"}
+        container = {
+            **told,
+            "name": _FLINK_CONTAINER,
+            "image": spec.get("image", UNKNOWN),
+            "resources": {"requests": sizes, "limits": sizes},
+            # The operator and Flink's own server look after them.
+            "readinessProbe": UNKNOWN,
+            "livenessProbe": UNKNOWN,
+        }
+        shared = {"serviceAccountName": spec["serviceAccount"]} if "serviceAccount" in spec else {}
+        labels = {"app": _name(inputs), "component": role.lower()}
+        yield Found(
+            path=f"spec.{role}",
+            spec={**pod, **shared, "containers": [container]},
+            labels=labels,
+            replicas=replicas,
+            containers={"containers[0]": "spec.podTemplate.spec.containers[0]"},
+        )
+
+
+_FLINK_CONTAINER = "flink-main-container"
+
+
+def _number(value: Any) -> int:
+    """A count that may be written as a text; one where it is not written."""
+    text = str(value)
+    return int(text) if text.isdecimal() and int(text) else 1
+
+
 def _task(inputs: Mapping[str, Any]) -> Iterator[Found]:
     """Tekton's steps are the containers of one pod."""
     for base in ("spec", "spec.taskSpec"):
@@ -235,6 +280,8 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Found]]] = {
     **dict.fromkeys(("Workflow", "CronWorkflow", "WorkflowTemplate", "ClusterWorkflowTemplate"), _workflow),
     "Server": _seldon_server,
     **dict.fromkeys(("SparkApplication", "ScheduledSparkApplication"), _spark),
+    "FlinkDeployment": _flink,
     **dict.fromkeys(("Task", "ClusterTask", "TaskRun"), _task),
 }
-"""Kinds that write pods in words of their own. Sources: their CRDs (KServe, Argo Workflows, Spark operator, Tekton)."""
+"""Kinds that write pods in words of their own. Sources: their CRDs (KServe, Argo Workflows, Spark and Flink
+operators, Tekton)."""

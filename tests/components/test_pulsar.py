@@ -49,8 +49,8 @@ def default() -> tuple[Graph, DataPipelineOutputs]:
     return pulsar()
 
 
-def values(graph: Graph) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = only(graph, RELEASE, "stream-chart").inputs["values"]
+def values(graph: Graph, name: str = "stream-chart") -> Mapping[str, Any]:
+    found: Mapping[str, Any] = only(graph, RELEASE, name).inputs["values"]
     return found
 
 
@@ -76,7 +76,7 @@ def paths(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield path
 
 
-@pytest.mark.parametrize("settings", [{}, {"host": "pulsar.example.com", "node_group": "system"}])
+@pytest.mark.parametrize("settings", [{}, {"node_group": "system"}])
 def test_every_value_is_one_that_the_chart_reads(settings: dict[str, Any]) -> None:
     # Helm ignores a key that it does not know.
     known = {*KEYS["keys"], *KEYS["commented"]}
@@ -210,16 +210,25 @@ def test_only_the_proxies_door_is_open_and_only_to_the_cluster() -> None:
     assert anywhere == [[53, 53], [443]]
 
 
-def test_with_a_host_clients_of_the_network_come_in_by_a_balancer_whose_name_is_vouched_for() -> None:
-    graph, outputs = pulsar(host="pulsar.example.com")
-    given = values(graph)
-    assert given["tls"]["proxy"]["dnsNames"] == ["pulsar.example.com"]
-    service = given["proxy"]["service"]
-    assert (service["type"], service["loadBalancerClass"]) == ("LoadBalancer", "service.k8s.aws/nlb")
-    assert service["annotations"]["service.beta.kubernetes.io/aws-load-balancer-scheme"] == "internal"
-    door = only(graph, POLICY, "stream-proxy-network-policy").inputs["spec"]["ingress"][0]["from"]
-    assert {"ipBlock": {"cidr": "10.0.0.0/16"}} in door
-    assert len(outputs.egress) == 2
+def test_workloads_outside_the_cluster_come_in_by_a_balancer_whose_name_is_vouched_for() -> None:
+    graph = outside()
+    given = values(graph, "data-pipeline-chart")
+    assert given["tls"]["proxy"]["dnsNames"] == ["*.elb.us-east-1.amazonaws.com"]
+    service = only(graph, "kubernetes:core/v1:Service", "data-pipeline-outside-service")
+    assert service.inputs["spec"]["selector"] == {"app": "pulsar", "component": "proxy", "release": "pulsar"}
+    door = only(graph, POLICY, "data-pipeline-proxy-network-policy").inputs["spec"]["ingress"][0]["from"]
+    assert [list(one) for one in door] == [["namespaceSelector"], ["ipBlock"], ["ipBlock"]]
+    tasks = graph.of_type("aws:ecs/taskDefinition:TaskDefinition")
+    told = json.dumps([task.inputs["containerDefinitions"] for task in tasks])
+    assert "pulsar+ssl://" in told
+    assert "MLOPS_STREAM_TOKEN" in told
+
+
+@cache
+def outside() -> Graph:
+    network = {"network": {"mode": "private"}, "cluster": {"system": {"max_size": 4}}}
+    serving = {"serving": {"kind": "ecs"}, "workloads": {"recommender": {}}}
+    return platform("dev", {**network, **serving, "data_pipeline": {"kind": "pulsar"}})
 
 
 @pytest.mark.parametrize(
@@ -238,7 +247,7 @@ def test_with_a_host_clients_of_the_network_come_in_by_a_balancer_whose_name_is_
             "set its max_size to 3 or more",
         ),
         ({"node_group": "nowhere"}, {}, "pulsar goes to node group nowhere, which the cluster does not have"),
-        ({"host": "a.example.com"}, {"private_subnets": False}, "network.mode is public"),
+        ({}, {"private_subnets": False, "outside": True}, "network.mode is public"),
     ],
 )
 def test_nodes_that_cannot_carry_it_are_refused_in_one_sentence(
@@ -313,7 +322,7 @@ def test_the_loop_is_given_its_token_by_reference() -> None:
     "settings",
     [
         {},
-        {"host": "pulsar.example.com", "node_group": "system"},
+        {"node_group": "system"},
         {"zookeepers": 1, "bookies": 1, "brokers": 1, "proxies": 1, "offload_above_gb": None},
     ],
 )

@@ -10,22 +10,22 @@ import pulumi
 from pydantic import Field, model_validator
 
 from components.base.component import Component
-from components.base.identity import Egress, Identity, IdentityArgs
+from components.base.identity import Identity, IdentityArgs
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.pulsar import values
-from components.data_pipeline.pulsar.access import client_secret, inside, to_proxies
+from components.data_pipeline.pulsar.access import PROXIES, TLS_PORT, client_secret, inside, to_proxies
 from components.foundation import Foundation
 from components.kubernetes.objects import SECRETS_ALLOWED, closed, name_of, namespace, release, to_services
 from components.kubernetes.scraping import let_scrapers_in
+from components.kubernetes.way_in import way_in
 from components.storage import Zone
 from mlops.core import versions
 from mlops.core.config import Card
 from mlops.core.fields import Form
-from mlops.core.fields.kubernetes import Cpu, GroupName, HostName, Memory
+from mlops.core.fields.kubernetes import Cpu, GroupName, Memory
 from mlops.core.module import Need, StackFacts
 
 NAMESPACE = "pulsar"
-TLS_PORT = 6651
 OFFLOADED: tuple[Zone, str] = ("raw", "*-ledger-")
 """Zone and keys of what brokers move to the lake: they know no prefix and call a ledger `<uuid>-ledger-<number>`.
 Source: apache/pulsar v4.0.12, tiered-storage/jcloud, DataBlockUtils."""
@@ -80,9 +80,6 @@ class PulsarConfig(DataPipelineConfig):
     """Volume of a ZooKeeper server, GiB."""
     node_group: GroupName | None = None
     """Node group that it runs on, taints or not; null leaves it to any node without taints."""
-    host: HostName | None = None
-    """Name by which clients outside the cluster reach the proxies, through a network load balancer inside the network;
-    its DNS record is yours. Null lets in the cluster's pods alone."""
     protect: bool = True
     """Refuse to delete Pulsar and its volumes."""
 
@@ -109,10 +106,11 @@ class PulsarConfig(DataPipelineConfig):
                 f"{where} grows to {most} nodes; set its max_size to {wanted} or more, or zookeepers and bookies to "
                 f"{'1' if most < 3 else '3'}"
             )
-        if self.host and not stack.private_subnets:
+        if stack.outside and not stack.private_subnets:
             problems.append(
-                "host asks for a load balancer inside the network, and network.mode is public, which has no private "
-                "subnets; set network.mode to private, or leave host out"
+                "workloads run outside the cluster, from where Pulsar is reached by a load balancer inside the "
+                "network, and network.mode is public, which has no private subnets; set network.mode to private, or "
+                "choose another kind of data_pipeline"
             )
         return tuple(problems)
 
@@ -152,7 +150,10 @@ class Pulsar(Component[DataPipelineOutputs]):
             closed(f"{name}-closed", own, self.child),
             inside(f"{name}-network-policy", own, self.child),
             to_proxies(
-                f"{name}-proxy-network-policy", own, foundation.network.vpc_cidr if config.host else None, self.child
+                f"{name}-proxy-network-policy",
+                own,
+                foundation.network.private_subnet_cidrs if foundation.outside else (),
+                self.child,
             ),
         ]
         let_scrapers_in(f"{name}-scrapers-policy", own, foundation.scrapers, values.METRICS_PORTS, self.child)
@@ -161,6 +162,7 @@ class Pulsar(Component[DataPipelineOutputs]):
             nodes=cluster.places.of(config.node_group),
             bucket=foundation.storage.buckets[zone],
             region=foundation.region,
+            balanced=foundation.outside,
         )
         chart = release(
             f"{name}-chart",
@@ -172,11 +174,20 @@ class Pulsar(Component[DataPipelineOutputs]):
             opts=self.child_with(depends_on=[brokers, *closing], protect=config.protect),
         )
         secrets = client_secret(name, foundation, own, chart, self.child)
-        host = config.host or pulumi.Output.concat(f"{values.RELEASE}-proxy.", own, ".svc.cluster.local")
+        host = pulumi.Output.concat(f"{values.RELEASE}-proxy.", own, ".svc.cluster.local")
+        way = to_services(foundation.network, [TLS_PORT])
+        if foundation.outside:
+            host, way = way_in(
+                f"{name}-outside",
+                foundation=foundation,
+                physical=f"{values.RELEASE}-proxy",
+                namespace=own,
+                selector=PROXIES,
+                port=TLS_PORT,
+                after=chart,
+                opts=self.child,
+            )
         endpoint = pulumi.Output.concat("pulsar+ssl://", host, f":{TLS_PORT}")
-        ways = [to_services(foundation.network, [TLS_PORT])]
-        if config.host:
-            ways.append(Egress(cidrs=(foundation.network.vpc_cidr,), ports=(TLS_PORT,)))
         outputs = DataPipelineOutputs(
             protocol="pulsar",
             topic=pulumi.Output.from_input(f"persistent://public/default/{config.topic}"),
@@ -186,6 +197,6 @@ class Pulsar(Component[DataPipelineOutputs]):
             endpoint=endpoint,
             produce_statements=(),
             consume_statements=(),
-            egress=tuple(ways),
+            egress=(way,),
         )
         self.publish(config.registered(name, config.topic, foundation, outputs, self.child))

@@ -1,6 +1,6 @@
 """Who reaches Pulsar, and what clients are known by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_aws as aws
@@ -13,7 +13,9 @@ from components.foundation import Foundation
 from components.kubernetes.objects import WAIT_FOR_READY, custom_object, manifest, name_of
 
 TOKEN, AUTHORITY = "MLOPS_STREAM_TOKEN", "MLOPS_STREAM_CA"
-_PROXY_PORT = 6651
+TLS_PORT = 6651
+PROXIES = {"app": values.RELEASE, "component": "proxy", "release": values.RELEASE}
+"""Labels of the pods that clients reach."""
 _RECOVERY_DAYS = 7
 """Least that Secrets Manager takes: what it holds is made anew with the next Pulsar."""
 _HELD: Mapping[str, tuple[str, str]] = {
@@ -44,16 +46,14 @@ def inside(name: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
 
 
 def to_proxies(
-    name: str, namespace: pulumi.Input[str], network: pulumi.Input[str] | None, opts: pulumi.ResourceOptions
+    name: str, namespace: pulumi.Input[str], blocks: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions
 ) -> "k8s.networking.v1.NetworkPolicy":
-    """The proxies' one port, for pods of the cluster and, through the load balancer, for the network."""
-    clients: list[dict[str, object]] = [{"namespaceSelector": {}}]
-    if network is not None:
-        clients.append({"ipBlock": {"cidr": network}})
+    """The proxies' one port, for pods of the cluster and, through the load balancer, for whoever runs outside."""
+    clients = [{"namespaceSelector": {}}, *({"ipBlock": {"cidr": block}} for block in blocks)]
     spec = {
-        "podSelector": {"matchLabels": {"app": values.RELEASE, "component": "proxy"}},
+        "podSelector": {"matchLabels": PROXIES},
         "policyTypes": ["Ingress"],
-        "ingress": [{"from": clients, "ports": [{"protocol": "TCP", "port": _PROXY_PORT}]}],
+        "ingress": [{"from": clients, "ports": [{"protocol": "TCP", "port": TLS_PORT}]}],
     }
     return _policy(name, "proxy", namespace, spec, opts)
 

@@ -32,6 +32,8 @@ class Place:
     """The fields of a pod that bring it into its node group."""
     bucket: pulumi.Output[str]
     region: str
+    balanced: bool
+    """Whether clients come through a load balancer too."""
 
 
 def of(config: "PulsarConfig", place: Place) -> dict[str, object]:
@@ -57,7 +59,12 @@ def of(config: "PulsarConfig", place: Place) -> dict[str, object]:
         "tls": {
             "enabled": True,
             "broker": {"enabled": True},
-            "proxy": {"enabled": True, **({"dnsNames": [config.host]} if config.host else {})},
+            # The load balancer's name is known after the proxies are there. The authority is Pulsar's own, and nobody
+            # else's clients trust it.
+            "proxy": {
+                "enabled": True,
+                **({"dnsNames": [f"*.elb.{place.region}.amazonaws.com"]} if place.balanced else {}),
+            },
         },
         "zookeeper": {
             **_part("zookeeper", config.zookeepers, place, _SMALL["zookeeper"]),
@@ -87,7 +94,7 @@ def of(config: "PulsarConfig", place: Place) -> dict[str, object]:
             },
             "storageOffload": _offload(config, place),
         },
-        "proxy": {**_part("proxy", config.proxies, place, _SMALL["proxy"]), "service": _service(config)},
+        "proxy": _part("proxy", config.proxies, place, _SMALL["proxy"]),
     }
 
 
@@ -134,14 +141,3 @@ def _offload(config: "PulsarConfig", place: Place) -> dict[str, object]:
         # A text: Helm would write a large number as 1.073741824e+09.
         "managedLedgerOffloadAutoTriggerSizeThresholdBytes": str(int(config.offload_above_gb * _GIB)),
     }
-
-
-def _service(config: "PulsarConfig") -> dict[str, object]:
-    if config.host is None:
-        return {"type": "ClusterIP"}
-    annotations = {
-        "external-dns.alpha.kubernetes.io/hostname": config.host,
-        "service.beta.kubernetes.io/aws-load-balancer-nlb-target-type": "ip",
-        "service.beta.kubernetes.io/aws-load-balancer-scheme": "internal",
-    }
-    return {"type": "LoadBalancer", "loadBalancerClass": "service.k8s.aws/nlb", "annotations": annotations}
