@@ -32,6 +32,8 @@ class Image:
     part: str
     name: str
     """With registry and tag, as the manifests have it."""
+    protocol: str = "kinesis"
+    """What its stream speaks: the client of another than Kinesis is a group of its own."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,23 +67,26 @@ def wanted(stack: str) -> list[Image]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise StepError(done.stderr.strip().removeprefix("Error: "))
-    names: dict[str, str] = {}
+    found: dict[str, Image] = {}
     for node in json.loads(done.stdout)["nodes"]:
         if node["type"] != "kubernetes:apps/v1:Deployment":
             continue
         for container in node["inputs"]["spec"]["template"]["spec"]["containers"]:
             part = str(container["image"]).rpartition("/")[2].partition(":")[0]
             if part in PARTS:
-                names[part] = container["image"]
-    if not names:
+                told = {one["name"]: one.get("value") for one in container.get("env") or ()}
+                protocol = str(told.get("MLOPS_STREAM_PROTOCOL") or "kinesis")
+                found[part] = Image(part, container["image"], protocol)
+    if not found:
         raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no workloads.recommender.")
-    return [Image(part, names[part]) for part in PARTS if part in names]
+    return [found[part] for part in PARTS if part in found]
 
 
 def build_command(tool: str, image: Image) -> list[str]:
     """The command that builds one image; buildah has the same arguments under another name."""
     verb = "bud" if tool == "buildah" else "build"
-    return [tool, verb, "--target", image.part, "--tag", image.name, str(SERVICES)]
+    more = [] if image.protocol == "kinesis" else ["--build-arg", f"GROUPS=--group {image.protocol}"]
+    return [tool, verb, "--target", image.part, *more, "--tag", image.name, str(SERVICES)]
 
 
 def _load(tool: str, cluster: str, image: Image) -> None:
