@@ -5,10 +5,11 @@ that is wrong by itself is refused where it is declared.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from components.serving import Served, ServingConfig
+from components.base.release import Strategy
+from components.serving import Released, Served, ServingConfig
 from mlops.core import offerings, regions
 from mlops.core.fields.aws import arn_account, arn_region
 from mlops.core.module import StackFacts, kind_of, variants
@@ -106,6 +107,7 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         gpu_groups=frozenset(name for name, group in groups.items() if group.gpu),
         outside=config.outside,
         database=config.database is not None,
+        way_out=bool(config.network.existing) or config.network.mode != "isolated",
         repositories=frozenset(config.registry.repositories),
         group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
@@ -140,6 +142,7 @@ def _workloads(config: "PlatformConfig", serving: ServingConfig, facts: StackFac
                 f"workloads: {what} is one of the {wanted}, and serving is {kind}, which runs none; choose a kind that "
                 f"does: {_kinds_that_serve(wanted)}"
             )
+    yield from _releases(config, serving)
     for setting, repositories in workloads.repositories().items():
         if missing := [name for name in repositories if name not in config.registry.repositories]:
             away = "set it to null" if setting == "workloads.recommender" else "name an image of another registry"
@@ -149,9 +152,37 @@ def _workloads(config: "PlatformConfig", serving: ServingConfig, facts: StackFac
             )
 
 
+def _releases(config: "PlatformConfig", serving: ServingConfig) -> Iterator[str]:
+    """Strategies by which something is to take over, held against those that the kind of serving has."""
+    workloads = config.workloads
+    asked: list[tuple[str, Released, Strategy]] = [
+        (f"workloads.containers: {one.name} has release.strategy", "image", one.release.strategy)
+        for one in workloads.containers
+    ]
+    if workloads.recommender and config.ml_platform:
+        strategy = workloads.recommender.release.strategy
+        asked.append(("workloads.recommender.release.strategy is", "model", strategy))
+    for setting, released, strategy in asked:
+        able = serving.strategies[released]
+        if strategy not in able:
+            yield (
+                f"{setting} {strategy}, and serving is {kind_of(type(serving))}, where a new {released} takes over by "
+                f"{', '.join(sorted(able))}; choose one of them, or a kind that has {strategy}: "
+                f"{_kinds_that_release(released, strategy)}"
+            )
+
+
 def _kinds_that_serve(wanted: Served) -> str:
-    kinds = (kind for kind in variants(ServingConfig) if issubclass(kind, ServingConfig) and wanted in kind.serves)
-    return ", ".join(kind_of(kind) for kind in kinds)
+    return _kinds(lambda kind: wanted in kind.serves)
+
+
+def _kinds_that_release(released: Released, strategy: Strategy) -> str:
+    return _kinds(lambda kind: strategy in kind.strategies[released])
+
+
+def _kinds(fits: Callable[[type[ServingConfig]], bool]) -> str:
+    found = (kind for kind in variants(ServingConfig) if issubclass(kind, ServingConfig) and fits(kind))
+    return ", ".join(kind_of(kind) for kind in found) or "none"
 
 
 def _arns(config: "PlatformConfig") -> Iterator[str]:

@@ -263,7 +263,7 @@ class Platform(Component[PlatformOutputs]):
             around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
             workloads = config.workloads.build("serving", around, serving.child)
         if config.monitoring and watcher:
-            parts = (database, stream, tracking, serving and serving.outputs, workloads)
+            parts = (database, stream, tracking, serving and serving.outputs, serving and serving.outputs.host)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 

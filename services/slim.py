@@ -18,16 +18,19 @@ LEFT_OUT = (
     # Pages and notebooks for a browser: figures are read from what the libraries return.
     "evidently/**/assets",
     "evidently/**/*.ipynb",
+    "evidently/nbextension",
     "feast/ui/build",
     "great_expectations/render/view/static",
     "plotly/labextension",
     "plotly/package_data/*.js",
+    # For graphics cards, which the loop's nodes have not.
+    "implicit/gpu/*.so",
     # For compiling against it, and a protocol between servers that nothing here speaks.
     "pyarrow/include",
     "pyarrow/*flight*",
 )
 """Patterns below site-packages."""
-AWS = ("kinesis", "s3", "sts", "sso", "sso-oidc")
+AWS = ("kinesis", "s3", "secretsmanager", "sts", "sso", "sso-oidc")
 """Services of AWS that are called, or that credentials come from. The rest of botocore's descriptions goes."""
 
 
@@ -40,8 +43,8 @@ def main(environment: Path, modules: list[str]) -> None:
 def prune(environment: Path) -> None:
     """Delete what is left out; what an image does not have is fine."""
     (site,) = environment.glob("lib/python*/site-packages")
-    # Extensions for notebooks.
-    for name in ("etc", "share"):
+    # Extensions for notebooks, and pages once more.
+    for name in ("etc", "evidently", "share"):
         _delete(environment / name)
     for pattern in LEFT_OUT:
         for path in list(site.glob(pattern)):

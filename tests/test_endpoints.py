@@ -24,6 +24,8 @@ STACKS: Mapping[str, tuple[str, dict[str, Any]]] = {
         "dev",
         {"cluster": None, "database": None, "ml_platform": {"kind": "sagemaker"}, "serving": None},
     ),
+    "Prometheus": ("dev", {"monitoring": {"kind": "prometheus"}}),
+    "CloudWatch": ("dev", {"monitoring": {"kind": "cloudwatch"}}),
     "no cluster": ("dev", {"cluster": None, "database": None, "ml_platform": None, "serving": None}),
 }
 INSIDE = ("pods.eks.amazonaws.com", "ec2.amazonaws.com", "sagemaker.amazonaws.com", "oidc-provider")

@@ -41,9 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("-s", "--stack", default="local", help="whose manifests name them (local)")
     parser.add_argument("--load", choices=("kind", "k3d"), help="hand them to the cluster that this tool made")
     given = parser.parse_args(arguments)
-    tool = next((name for name in TOOLS if shutil.which(name)), None)
+    tool = next((name for name in TOOLS if works(name)), None)
     if tool is None:
-        return _ended(f"none of {', '.join(TOOLS)} is on PATH, and one of them has to build the images.", 2)
+        there = [name for name in TOOLS if shutil.which(name)]
+        which = f"{', '.join(there)} does not answer (`{there[0]} info` says why)" if there else "none is on PATH"
+        return _ended(f"{', '.join(TOOLS)}: {which}, and one of them has to build the images.", 2)
     if given.load and not shutil.which(given.load):
         return _ended(f"--load {given.load} needs {given.load}, which is not on PATH.", 2)
     try:
@@ -55,6 +57,11 @@ def main(arguments: Sequence[str]) -> int:
     except StepError as failure:
         return _ended(str(failure), 1)
     return 0
+
+
+def works(tool: str) -> bool:
+    """Whether a tool is there and can build: docker is a client, and its daemon may not run."""
+    return bool(shutil.which(tool)) and not subprocess.run([tool, "info"], capture_output=True).returncode
 
 
 def wanted(stack: str) -> list[Image]:
@@ -85,8 +92,10 @@ def wanted(stack: str) -> list[Image]:
 def build_command(tool: str, image: Image) -> list[str]:
     """The command that builds one image; buildah has the same arguments under another name."""
     verb = "bud" if tool == "buildah" else "build"
+    # The others' own format has no health check.
+    form = [] if tool == "docker" else ["--format", "docker"]
     more = [] if image.protocol == "kinesis" else ["--build-arg", f"GROUPS=--group {image.protocol}"]
-    return [tool, verb, "--target", image.part, *more, "--tag", image.name, str(SERVICES)]
+    return [tool, verb, *form, "--target", image.part, *more, "--tag", image.name, str(SERVICES)]
 
 
 def _load(tool: str, cluster: str, image: Image) -> None:

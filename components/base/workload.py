@@ -7,10 +7,12 @@ describes it here; each kind of serving makes of it what it has.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pulumi
 
 from components.base.identity import Grant
+from components.base.release import ReleaseConfig
 from components.base.secret import SecretValue
 from components.base.watched import Watched
 
@@ -35,6 +37,8 @@ class Shape:
     """Whether nobody asks it anything: one copy, which works by itself and is never there twice."""
     secrets: bool = False
     """Whether it is given secrets of AWS Secrets Manager."""
+    release: ReleaseConfig = field(default_factory=ReleaseConfig)
+    """How a new image takes over."""
     foreign_image: bool = False
     """Whether its image lies in another registry than the platform's."""
     node_group: str | None = None
@@ -125,8 +129,6 @@ class Running:
     """The right and the way to ask it."""
     signed: bool = False
     """Whether it asks callers for a signature (IAM)."""
-    watched: tuple[Watched, ...] = ()
-    """Of what CloudWatch has metrics."""
 
 
 class Room(ABC):
@@ -143,6 +145,11 @@ class Room(ABC):
 
 class Host(ABC):
     """What a kind of serving runs containers with."""
+
+    @cached_property
+    def watched(self) -> list[Watched]:
+        """What it runs that CloudWatch has metrics of; grows with each workload."""
+        return []
 
     @abstractmethod
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

@@ -34,12 +34,6 @@ program of the image's, for not every image has one that sleeps."""
 WAIT_FOR_READY = {"pulumi.com/waitFor": "condition=Ready"}
 """Annotation: the object counts as made once its operator says so."""
 
-
-def announced(port: int, path: str = "/metrics") -> dict[str, str]:
-    """Annotations of a pod that hands out metrics: what every scraper goes by, whichever watches."""
-    return {"prometheus.io/scrape": "true", "prometheus.io/port": str(port), "prometheus.io/path": path}
-
-
 _SERVICE_CIDRS = ("10.100.0.0/16", "172.20.0.0/16")
 """The ranges of which EKS takes one for Services unless told otherwise (EKS API, `serviceIpv4Cidr`)."""
 

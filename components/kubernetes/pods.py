@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pulumi
 
 from components.base.workload import Workload
-from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, announced, from_secret
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, from_secret
+from components.kubernetes.scraping import announced
 
 LOGIN_SECRET = "mlflow-login"
 """Secret with MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, made by hand where the MLflow server asks who one

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 OF_SERVICE: Mapping[str, tuple[str, ...]] = {
     "athena": ("athena",),
     "autoscaling": ("autoscaling",),
+    "cloudwatch": ("monitoring",),
     "ec2": ("ec2",),
     "ec2messages": ("ec2messages",),
     "ecr": ("ecr.api", "ecr.dkr"),
@@ -46,6 +47,7 @@ OF_MANAGED_POLICY: Mapping[str, tuple[str, ...]] = {
     "AmazonEBSCSIDriverPolicy": ("ec2",),
     "AmazonEKSWorkerNodePolicy": ("ec2", "eks", "eks-auth"),
     "AmazonEKS_CNI_Policy": ("ec2",),
+    "AmazonECSInfrastructureRolePolicyForLoadBalancers": ("elasticloadbalancing",),
     "AWSLambdaVPCAccessExecutionRole": ("ec2", "logs"),
     "AmazonSSMManagedInstanceCore": ("ssm", "ssmmessages", "ec2messages"),
 }

@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import pulumi
 from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.release import Strategy
 from components.base.watched import Watched
 from components.base.workload import Host, NoHost, Shape
 from components.foundation import Foundation
@@ -92,11 +93,21 @@ Served = Literal["models", "containers", "workers"]
 """A model by its artifact and format; a container that answers requests; a container that works by itself."""
 
 
+Released = Literal["model", "image"]
+"""A newly trained model, within what runs already: the services try it out themselves. A new image of a container."""
+
+
 class ServingConfig(SlotConfig):
     """How models answer."""
 
     serves: ClassVar[frozenset[Served]] = frozenset({"models"})
     """What it can serve."""
+
+    strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
+        "model": frozenset(get_args(Strategy)),
+        "image": frozenset({"rolling"}),
+    }
+    """How what it runs can take over from what it ran."""
 
     models: Annotated[tuple[ModelConfig, ...], Unique(most=500, by="name")] = ()
     """The models to serve."""

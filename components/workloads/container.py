@@ -1,15 +1,15 @@
 """A team's own container: an image that runs on whatever serves, with the rights that are named in plain words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import pulumi
 from pydantic import Field, model_validator
 
-from components.base.component import INTERNAL, Component
+from components.base.component import Component
+from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
-from components.base.watched import Watched
 from components.base.workload import Application, Probes, Shape, Workload
 from components.workloads.surroundings import Surroundings, granted, told
 from mlops.core.config import Config
@@ -79,6 +79,9 @@ class ContainerConfig(Config):
     balancer. None looks only whether the process is there."""
     user: int = Field(default=10_001, ge=1, le=65_534)
     """Number of the user that it runs as; 0 would be root."""
+    release: ReleaseConfig = ReleaseConfig()
+    """How a new image takes over from the one that runs. What each kind of serving can, it says when asked for more;
+    of the limits it keeps to those on errors."""
     node_group: GroupName | None = None
     """Node group that it runs on, taints or not, where containers run on nodes; null leaves it to any node."""
 
@@ -100,6 +103,7 @@ class ContainerConfig(Config):
             target_cpu_percent=self.target_cpu_percent,
             worker=self.runs == "worker",
             secrets=bool(self.secrets),
+            release=self.release,
             foreign_image=self.repository is None,
             node_group=self.node_group,
         )
@@ -137,8 +141,6 @@ class ContainerOutputs:
     url: pulumi.Output[str] | None
     """None for a worker."""
     role_arn: pulumi.Output[str]
-    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
-    """Of what CloudWatch has metrics."""
 
 
 class Container(Component[ContainerOutputs]):
@@ -167,7 +169,7 @@ class Container(Component[ContainerOutputs]):
             self.publish(ContainerOutputs(url=None, role_arn=room.work(workload)))
         else:
             running = room.serve(workload)
-            self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn, watched=running.watched))
+            self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn))
 
 
 def described(config: ContainerConfig, args: Surroundings) -> Workload:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import pulumi
 
-from components.base.watched import Watched
 from components.base.workload import Shape
 from components.workloads.container import Container, ContainerConfig
 from components.workloads.recommender import REPOSITORIES, Recommender, RecommenderConfig
@@ -22,8 +21,6 @@ class WorkloadsOutputs:
     recommender_url: pulumi.Output[str] | None
     container_urls: dict[str, pulumi.Output[str]]
     """Of the containers that answer, by name."""
-    watched: tuple[Watched, ...] = ()
-    """Of what CloudWatch has metrics."""
 
 
 class WorkloadsConfig(Config):
@@ -63,7 +60,4 @@ class WorkloadsConfig(Config):
         return WorkloadsOutputs(
             recommender_url=recommender.url if recommender else None,
             container_urls={known: made.url for known, made in containers.items() if made.url is not None},
-            watched=tuple(
-                one for made in (*([recommender] if recommender else []), *containers.values()) for one in made.watched
-            ),
         )

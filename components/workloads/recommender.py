@@ -4,16 +4,15 @@ Both run the images of `services/` under roles of their own, on whatever serves 
 there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.base.component import INTERNAL, Component
+from components.base.component import Component
 from components.base.identity import policy_document
 from components.base.release import ReleaseConfig
-from components.base.watched import Watched
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
@@ -117,8 +116,6 @@ class RecommenderOutputs:
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
-    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
-    """Of what CloudWatch has metrics."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -151,11 +148,7 @@ class Recommender(Component[RecommenderOutputs]):
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
         if args.stream and "jobs" in ml_platform.roles:
             self._jobs(ml_platform.roles["jobs"], args.stream)
-        self.publish(
-            RecommenderOutputs(
-                url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role, watched=running.watched
-            )
-        )
+        self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
 
     def _recommender(self) -> Workload:
         stream = self._args.stream

@@ -39,6 +39,8 @@ class StackFacts:
     """Those with GPUs."""
     database: bool = False
     """Whether there is a PostgreSQL instance."""
+    way_out: bool = True
+    """Whether the network has a way to the internet."""
     repositories: frozenset[str] = frozenset()
     """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)

@@ -240,8 +240,7 @@ class LocalStack:
         """Run a command of the loop in the worker, with more variables where some are given; its exit code.
 
         Raises:
-            LocalStackError: there is no local stack.
-            WorkerError: the worker does not take it.
+            LocalError: there is no local stack, or its worker does not take the command.
         """
         self._defined()
         return worker.run(self.layout.worker_socket, arguments, {**self._environment(), **(more or {})}, on_output)

@@ -252,7 +252,7 @@ def _seldon_server(inputs: Mapping[str, Any]) -> Iterator[Found]:
     spec = inputs.get("spec")
     if not isinstance(spec, Mapping) or "serverConfig" not in spec:
         return
-    pod = spec.get("podSpec") if isinstance(spec.get("podSpec"), Mapping) else {}
+    pod: Mapping[str, Any] = _down(spec, "podSpec") or {}
     given = {one.get("name"): one for one in _down(pod, "containers") or () if isinstance(one, Mapping)}
     asked = {
         "rclone": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
@@ -268,7 +268,7 @@ def _seldon_server(inputs: Mapping[str, Any]) -> Iterator[Found]:
         }
         for name, resources in asked.items()
     ]
-    shared = {key: pod[key] for key in _PLACED if key in (pod or {})}
+    shared = {key: pod[key] for key in _PLACED if key in pod}
     labels = {"app.kubernetes.io/name": _name(inputs)}
     path = "spec.podSpec"
     yield Found(path=path, spec={**shared, "containers": containers}, labels=labels, replicas=spec.get("replicas", 1))

@@ -1,11 +1,11 @@
 """Measure what is promised: `python -m bench`, about half an hour; `python -m bench load --quick` for a minute.
 
 Parts: load (latencies and swaps under Poisson arrivals), locust (the same load by Locust), loop (the loop on 5,000
-events), bulk (on 5 million), ratings (quality on real people's ratings, which are fetched from PyPI), trials (how often
-two versions are wrongly called different, and how often a better one is missed). In the part load two figures say
-whether the others are the service's own: `others` is how many cores everything else on the machine used (MLflow, S3 and
-the fetching child included), `late` how late the generator itself came to send, p99. Where it is late by more than some
-milliseconds, the machine was too busy to measure on.
+events), bulk (on 5 million), ratings (quality on real people's ratings, which are fetched from PyPI), drift (how often
+it is seen where there is none, and missed), trials (how often two versions are wrongly called different, and how often
+a better one is missed). In the part load two figures say whether the others are the service's own: `others` is how many
+cores everything else on the machine used (MLflow, S3 and the fetching child included), `late` how late the generator
+itself came to send, p99. Where it is late by more than some milliseconds, the machine was too busy to measure on.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import loop, ratings, trials, visitors
+from bench import drifts, loop, ratings, trials, visitors
 from bench.rows import Row
 from bench.scenarios import LARGE, SMALL, Result, Size, folder_swaps, registry_swaps, steady
 
 P95_MS = 10.0
 P99_MS = 25.0
-PARTS = ("load", "locust", "loop", "bulk", "ratings", "trials")
+PARTS = ("load", "locust", "loop", "bulk", "ratings", "drift", "trials")
 
 
 def main() -> int:
@@ -64,6 +64,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         ("loop", partial(loop.rows, loop.SAMPLE)),
         ("bulk", partial(loop.rows, loop.BULK)),
         ("ratings", ratings.rows),
+        ("drift", drifts.rows),
         ("trials", trials.rows),
     ):
         if name in parts:

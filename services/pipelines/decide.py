@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pipelines.drift import Drift
 from pipelines.monitor import Monitored
 
 Trigger = Literal["no-champion", "erasure", "drift", "performance", "freshness", "schedule"]
@@ -53,6 +54,13 @@ def decide(seen: Monitored, triggers: Triggers) -> Decision:
     return Decision(retrain=bool(reasons), reasons=reasons)
 
 
+def drifted(found: Drift, triggers: Triggers) -> bool:
+    """Whether enough columns moved, or one of them far enough alone."""
+    if triggers.drift_share is None or found.share is None:
+        return False
+    return found.share >= triggers.drift_share or any(column.drifted_alone for column in found.columns)
+
+
 def _champion(seen: Monitored, _: Triggers) -> Reason | None:
     return Reason(trigger="no-champion", text="No model is champion.") if seen.champion is None else None
 
@@ -66,17 +74,14 @@ def _erasure(seen: Monitored, triggers: Triggers) -> Reason | None:
 
 
 def _drift(seen: Monitored, triggers: Triggers) -> Reason | None:
-    share = seen.drift.share if seen.drift else None
-    if triggers.drift_share is None or seen.drift is None or share is None:
-        return None
-    if share < triggers.drift_share and not any(column.drifted_alone for column in seen.drift.columns):
+    if seen.drift is None or not drifted(seen.drift, triggers):
         return None
     moved = ", ".join(
         f"{column.name} {column.distance:.2f} (limit {column.threshold:g})"
         for column in seen.drift.columns
         if column.drifted
     )
-    return Reason(trigger="drift", text=f"{share:.0%} of the watched columns drifted: {moved}.")
+    return Reason(trigger="drift", text=f"{seen.drift.share:.0%} of the watched columns drifted: {moved}.")
 
 
 def _performance(seen: Monitored, triggers: Triggers) -> Reason | None:

@@ -2,19 +2,26 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pyarrow.compute as pc
+
 from pipelines import snapshots
 from pipelines.errors import InputError
 from pipelines.lake import Lake
+from pipelines.monitor import new_events
+from pipelines.raw import RawLake
+from pipelines.schema import WEIGHTS
 from pipelines.snapshots import Snapshot
 from pipelines.tracking import CHAMPION, LOOP_RUN_TAG, REASON_TAG, VERDICT_TAG, Tracking
 from recommender.manifest import MANIFEST
 from recommender.model import Model
-from recommender.pseudonyms import Pseudonyms
+
+_MOST_RECENT = 200
+"""Events since the training that are tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,8 @@ class Lineage:
     """How its trial ended, and why; empty where it had none."""
     reproduced: bool | None = None
     """Whether the version gives the prediction again; None without a prediction."""
+    recent_events: int = 0
+    """With how many of the user's events since the training it gives the prediction again."""
 
 
 def of_version(lake: Lake, tracking: Tracking, number: str) -> Lineage:
@@ -64,8 +73,12 @@ def of_version(lake: Lake, tracking: Tracking, number: str) -> Lineage:
     )
 
 
-def of_prediction(lake: Lake, tracking: Tracking, pseudonyms: Pseudonyms, text: str) -> Lineage:
+def of_prediction(raw: RawLake, tracking: Tracking, text: str) -> Lineage:
     """Lineage of a recommender's answer, and whether its version gives the same answer again.
+
+    Events since the training count in an answer: it is tried with none of the user's, with the first, with the first
+    two, and so on. Filters of the request and rules that held then are not known, and an answer that they changed is
+    not given again.
 
     Args:
         text: the JSON that GET /recommendations answered.
@@ -81,12 +94,38 @@ def of_prediction(lake: Lake, tracking: Tracking, pseudonyms: Pseudonyms, text: 
         raise InputError(
             "This is no answer of GET /recommendations: it needs user_id, model.version and recommendations."
         ) from None
-    found = of_version(lake, tracking, number)
+    found = of_version(raw.lake, tracking, number)
     with TemporaryDirectory(prefix="lineage-") as folder:
         fetched = tracking.fetch_version(number, Path(folder))
-        model = Model.load(next(fetched.rglob(MANIFEST)).parent, mmap=False)
-    again = [item.product_id for item in model.under(pseudonyms).recommend(user, len(given))]
-    return Lineage(**{**vars(found), "reproduced": again == given})
+        model = Model.load(next(fetched.rglob(MANIFEST)).parent, mmap=False).under(raw.masker.pseudonyms)
+    recent: dict[str, float] = {}
+    events = _since(raw, tracking, number, model.name_of(user))
+    for count in range(len(events) + 1):
+        if [item.product_id for item in model.recommend(user, len(given), recent)] == given:
+            return replace(found, reproduced=True, recent_events=count)
+        if count < len(events):
+            product, weight = events[count]
+            recent[product] = max(weight, recent.pop(product, 0.0))
+    return replace(found, reproduced=False)
+
+
+def _since(raw: RawLake, tracking: Tracking, number: str, user: str) -> list[tuple[str, float]]:
+    """What a user did since a version was trained, in the order of time: product and weight."""
+    events = new_events(raw, tracking.version(number))
+    own = events.filter(pc.equal(events["user_id"], user)).sort_by("timestamp")
+    kinds = own["event_type"].to_pylist()
+    return [
+        (product, WEIGHTS[kind])
+        for product, kind in zip(own["product_id"].to_pylist(), kinds, strict=True)
+        if product and kind in WEIGHTS
+    ][:_MOST_RECENT]
+
+
+def _verdict(found: Lineage) -> str:
+    if not found.reproduced:
+        return "NOT given by this version, unless filters of the request or rules of that time changed it"
+    since = f", with {found.recent_events} of the user's events since the training" if found.recent_events else ""
+    return f"given again by this version{since}"
 
 
 def lines(found: Lineage) -> list[str]:
@@ -99,9 +138,7 @@ def lines(found: Lineage) -> list[str]:
         f"data       {found.data_version}",
     ]
     if found.reproduced is not None:
-        text.insert(
-            0, f"prediction {'given again by this version' if found.reproduced else 'NOT given by this version'}"
-        )
+        text.insert(0, f"prediction {_verdict(found)}")
     if found.release:
         text.append(f"release    {found.release}")
     if found.snapshot is None:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from pipelines import drift, features, snapshots
 from pipelines.errors import ServiceError
 from pipelines.metrics import Interval, interval, rank
+from pipelines.promised import next_hit_rate
 from pipelines.raw import RawLake
 from pipelines.schema import EVENTS
 from pipelines.serving import Recommender, between, quantile
@@ -51,7 +52,8 @@ class Monitored:
     hit_rate: Interval | None
     """Share of users with new products whose list of 10 held the one that they took next."""
     expected_hit_rate: float | None
-    """What the evaluation promised of the same: the next product of each user, and no other."""
+    """What the evaluation promised of the same: the next product of each user, and no other. None where nothing can be
+    held against what is seen, and the performance trigger says nothing."""
     erased_since_training: int
     """Erasures that the champion's arrays do not know of."""
     personal: dict[str, int] = field(default_factory=dict)
@@ -82,7 +84,7 @@ def monitor(raw: RawLake, tracking: Tracking, recommender: Recommender | None, s
         if newest
         else None,
         hit_rate=_hits(tracking, champion, fresh),
-        expected_hit_rate=_expected(tracking, champion),
+        expected_hit_rate=next_hit_rate(raw.lake, tracking, champion) if champion else None,
         erased_since_training=_erased(raw, champion),
     )
     raw.lake.put_json("artifacts", LATEST, asdict(monitored))
@@ -180,12 +182,6 @@ def _hits(tracking: Tracking, champion: Version | None, fresh: pa.Table) -> Inte
     if len(users) < _LEAST_USERS:
         return None
     return interval(rank(model, users, [(taken[user],) for user in users], 10).next_hit)
-
-
-def _expected(tracking: Tracking, champion: Version | None) -> float | None:
-    if champion is None or not champion.run:
-        return None
-    return tracking.metrics(champion.run).get(f"{champion.tags.get('kind')}.next_hit_rate")
 
 
 def _erased(raw: RawLake, champion: Version | None) -> int:

@@ -16,7 +16,7 @@ from recommender.events import QueueFullError
 from recommender.gate import caller_of, charge
 from recommender.impressions import LOOP_AGENT
 from recommender.login import INSIDE, Caller
-from recommender.model import Model
+from recommender.model import Model, Recommendation
 from recommender.schema import (
     Accepted,
     Events,
@@ -107,10 +107,8 @@ def _recommendations(service: Service) -> APIRouter:
         """
         seen = request.headers.get("user-agent") != LOOP_AGENT
         model, role, cold, found = service.recommend(user_id, k, exclude, filters, seen=seen)
-        caller = caller_of(request)
-        if not (caller.operator or _is(service, caller, user_id)):
-            found = [replace(item, because=()) for item in found]
-        return Recommendations(user_id=user_id, cold=cold, model=info(model, role, response), recommendations=found)
+        told = for_caller(service, request, user_id, found)
+        return Recommendations(user_id=user_id, cold=cold, model=info(model, role, response), recommendations=told)
 
     @router.get(
         "/products/{product_id:path}/similar",
@@ -210,6 +208,14 @@ def _operations(service: Service) -> APIRouter:
         return await ready(request, response)
 
     return router
+
+
+def for_caller(service: Service, request: Request, user_id: str, found: list[Recommendation]) -> list[Recommendation]:
+    """The same without reasons where they are none of the caller's business: they name what the user took."""
+    caller = caller_of(request)
+    if caller.operator or _is(service, caller, user_id):
+        return found
+    return [replace(item, because=()) for item in found]
 
 
 def _is(service: Service, caller: Caller, user_id: str) -> bool:

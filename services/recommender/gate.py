@@ -21,7 +21,7 @@ V2 = "/v2"
 _OPEN = frozenset({"/health", "/ping", "/ready", "/v2/health/live", "/v2/health/ready"})
 """Probes, which can say nothing of themselves, and which must be answered when all others have to wait."""
 _VISITORS = ("/recommendations/", "/products/", "/v2/models/")
-_VISITORS_EXACTLY = frozenset({"/events", V2})
+_VISITORS_EXACTLY = frozenset({"/events", "/invocations", V2})
 
 
 class Gate:

@@ -4,14 +4,14 @@ SageMaker starts the image with the one argument `serve` and asks on port 8080, 
 Source: SageMaker developer guide, "Custom inference code with hosting services".
 """
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from recommender.api import for_caller
 from recommender.catalogue import Filters
-from recommender.gate import caller_of
+from recommender.rules import Price
 from recommender.schema import ModelInfo, Problem, Recommendations
 from recommender.service import Service
 
@@ -27,6 +27,19 @@ class Invocation(BaseModel):
         tuple[Annotated[str, Field(max_length=256)], ...],
         Field(max_length=200, description="Products that may not be among them"),
     ] = ()
+    category: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=256)], ...],
+        Field(max_length=20, description="Of the catalogue; products of any of these, and no others"),
+    ] = ()
+    min_price: Price | None = None
+    max_price: Price | None = None
+    in_stock: bool = True
+
+    @model_validator(mode="after")
+    def _some_price_lies_between(self) -> "Invocation":
+        if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
+            raise ValueError(f"no price lies between min_price {self.min_price:g} and max_price {self.max_price:g}")
+        return self
 
 
 def routes(service: Service) -> APIRouter:
@@ -52,10 +65,10 @@ def routes(service: Service) -> APIRouter:
         },
     )
     async def invocations(request: Request, body: Invocation) -> Recommendations:
-        """The same answer as GET /recommendations, reasons for operators and where there is no login."""
-        model, role, cold, found = service.recommend(body.user_id, body.k, body.exclude, Filters())
-        if not caller_of(request).operator:
-            found = [replace(item, because=()) for item in found]
+        """The same answer as GET /recommendations, reasons for the same callers."""
+        filters = Filters(body.category, body.min_price, body.max_price, body.in_stock)
+        model, role, cold, found = service.recommend(body.user_id, body.k, body.exclude, filters)
+        told = for_caller(service, request, body.user_id, found)
         info = ModelInfo(
             name=service.settings.model_name,
             version=model.version,
@@ -63,6 +76,6 @@ def routes(service: Service) -> APIRouter:
             data_version=model.manifest.data_version,
             role=role,
         )
-        return Recommendations(user_id=body.user_id, cold=cold, model=info, recommendations=found)
+        return Recommendations(user_id=body.user_id, cold=cold, model=info, recommendations=told)
 
     return router

@@ -12,6 +12,8 @@ import pytest
 
 from components.monitoring.cloudwatch import notify
 from components.monitoring.cloudwatch.dashboards import placed
+from components.platform import PlatformConfig
+from mlops.core.module import SlotConfig, kind_of, slots, variants
 from mlops.plan.graph import Graph, Node
 from tests.components.cluster_stack import waits_for
 from tests.components.monitored import (
@@ -294,3 +296,49 @@ def test_the_aws_sdk_and_its_emulator_take_every_alarm_and_dashboard(around: dic
     done = subprocess.run([str(python), "-c", _JUDGE], input=json.dumps(given), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(len(given["dashboards"])), str(len(given["alarms"]))]
+
+
+WITH_METRICS = {
+    "aws:ecs/service:Service": "AWS/ECS",
+    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": "AWS/Firehose",
+    "aws:kinesis/stream:Stream": "AWS/Kinesis",
+    "aws:lambda/function:Function": "AWS/Lambda",
+    "aws:lb/loadBalancer:LoadBalancer": "AWS/ApplicationELB",
+    "aws:msk/cluster:Cluster": "AWS/Kafka",
+    "aws:rds/instance:Instance": "AWS/RDS",
+    "aws:sagemaker/endpoint:Endpoint": "AWS/SageMaker",
+}
+"""Types of what serves or stores, and where CloudWatch keeps their metrics."""
+VARIANTS = [
+    pytest.param(slot, variant, id=f"{slot}-{kind_of(variant)}")
+    for slot, base in slots(PlatformConfig).items()
+    for variant in variants(base)
+    if slot != "monitoring"
+]
+
+
+@pytest.mark.parametrize(("slot", "variant"), VARIANTS)
+def test_whatever_module_is_chosen_what_cloudwatch_has_metrics_of_is_watched(
+    slot: str, variant: type[SlotConfig]
+) -> None:
+    chosen = {slot: {"kind": kind_of(variant), **variant.example}}
+    graph = cloudwatch(around={"network": {"zones": 3}, **chosen})
+    raised = alarms(graph)
+    for node in graph:
+        if node.type in WITH_METRICS and graph.module(node) not in ("account", "cluster"):
+            own = [
+                alarm.name
+                for alarm in raised
+                if alarm.inputs["namespace"] == WITH_METRICS[node.type]
+                and node.urn in alarm.property_dependencies.get("dimensions", ())
+            ]
+            assert own, f"{node.name}: let its module publish a Watched (components/base/watched.py)"
+
+
+@pytest.mark.parametrize(("slot", "variant"), VARIANTS)
+def test_whatever_module_is_chosen_what_announces_metrics_lets_the_scraper_in(
+    slot: str, variant: type[SlotConfig]
+) -> None:
+    chosen = {slot: {"kind": kind_of(variant), **variant.example}}
+    graph = watched("cloudwatch", around={"network": {"zones": 3}, **chosen})
+    assert [node.name for node in announced(graph) if not lets_in(graph, node, "amazon-cloudwatch")] == []

@@ -159,3 +159,8 @@ def test_settings_that_cannot_work_are_refused_and_a_pasted_key_is_not_repeated(
 
 def test_it_is_refused_without_a_cluster() -> None:
     assert "runs on a cluster, and this stack has none" in refusal("datadog", around=NO_CLUSTER)
+
+
+def test_nobody_sends_to_datadog_from_a_network_without_a_way_out() -> None:
+    isolated = {"network": {"mode": "isolated", "nat": "none"}}
+    assert "network.mode isolated has no way there" in refusal("datadog", around=isolated)

@@ -261,6 +261,76 @@ def test_nothing_but_protection_stops_its_teardown() -> None:
     }
 
 
+CANARY = {**FRAUD, "grants": [], "release": {"strategy": "canary", "steps": [{"percent": 10, "bake_minutes": 30}]}}
+EVEN = [{"percent": percent, "bake_minutes": 10} for percent in (20, 40, 60)]
+
+
+def weighted(**release: Any) -> dict[str, Any]:
+    container = {**CANARY, "release": {"strategy": "canary", **release}}
+    return {**WITHOUT_CLUSTER, "workloads": {"containers": [container]}}
+
+
+def test_a_canary_gets_its_share_by_weights_and_an_alarm_takes_it_back() -> None:
+    graph = platform("dev", {**WITHOUT_CLUSTER, "workloads": {"containers": [CANARY]}})
+    service = only(graph, SERVICE, "serving-fraud-service").inputs
+    assert service["deploymentConfiguration"] == {
+        "strategy": "CANARY",
+        "bakeTimeInMinutes": "30",
+        "canaryConfiguration": {"canaryPercent": 10, "canaryBakeTimeInMinutes": "30"},
+    }
+    rule = only(graph, RULE, "serving-fraud-service-rule")
+    assert [one["weight"] for one in rule.inputs["actions"][0]["forward"]["targetGroups"]] == [100, 0]
+    advanced = service["loadBalancers"][0]["advancedConfiguration"]
+    assert advanced["productionListenerRule"] == rule.outputs["arn"]
+    alarm = only(graph, "aws:cloudwatch/metricAlarm:MetricAlarm", "serving-fraud-service-errors")
+    assert (alarm.inputs["threshold"], service["alarms"]["rollback"]) == (1, True)
+    assert service["alarms"]["alarmNames"] == [alarm.outputs["name"]]
+    # A breaker is for rolling deployments, and a name in the network knows no weights.
+    assert "deploymentCircuitBreaker" not in service
+    assert "serviceRegistries" not in service
+    assert graph.stack_outputs["containerUrls"] == {"fraud": "https://fraud.ml.example.com"}
+
+
+def test_even_steps_are_a_linear_deployment_and_manual_rollback_only_rings() -> None:
+    service = only(platform("dev", weighted(steps=EVEN, rollback="manual")), SERVICE, "serving-fraud-service").inputs
+    assert service["deploymentConfiguration"]["strategy"] == "LINEAR"
+    assert service["deploymentConfiguration"]["linearConfiguration"] == {
+        "stepPercent": 20,
+        "stepBakeTimeInMinutes": "10",
+    }
+    assert service["alarms"]["rollback"] is False
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        ({**weighted(), "serving": {"kind": "ecs"}}, "set serving.domain and serving.certificate_arn, or strategy to"),
+        (
+            weighted(steps=[{"percent": 5}, {"percent": 50}]),
+            "release.steps of 5, 50 %, and ECS takes one step, or equal ones of 3 % or more",
+        ),
+        (weighted(steps=[{"percent": 5, "bake_minutes": 2000}]), "the longest that ECS waits"),
+        (
+            {**weighted(), "workloads": {"containers": [{**CANARY, "release": {"strategy": "shadow"}}]}},
+            "where a new image takes over by canary, rolling; choose one of them, or a kind that has shadow: none",
+        ),
+        (
+            {"workloads": {"containers": [CANARY]}, "registry": REGISTRY},
+            "where a new image takes over by rolling; choose one of them, or a kind that has canary: ecs",
+        ),
+        (
+            {
+                "serving": {"kind": "lambda"},
+                "workloads": {"recommender": {"release": {"strategy": "shadow"}}},
+            },
+            "serving is lambda, where a new model takes over by ab, canary, rolling; choose one of them",
+        ),
+    ],
+)
+def test_a_strategy_that_a_kind_lacks_is_refused_by_name(override: dict[str, Any], sentence: str) -> None:
+    assert sentence in refused(override)
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
@@ -290,7 +360,14 @@ def test_what_fargate_cannot_carry_is_refused_in_a_sentence(override: dict[str, 
 
 @pytest.mark.engine
 def test_a_stack_without_kubernetes_comes_up_stays_and_goes(tmp_path: Path) -> None:
-    rehearsed(tmp_path, {**WITHOUT_CLUSTER, "serving": {**BALANCED, "deletion_protection": False}})
+    rehearsed(
+        tmp_path,
+        {
+            **WITHOUT_CLUSTER,
+            "serving": {**BALANCED, "deletion_protection": False},
+            "workloads": {"recommender": {}, "containers": [CANARY]},
+        },
+    )
 
 
 def rehearsed(folder: Path, override: Mapping[str, Any]) -> None:

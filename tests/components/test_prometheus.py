@@ -213,3 +213,8 @@ def test_it_is_refused_without_a_cluster_and_several_grafanas_without_a_database
     assert "runs on a cluster, and this stack has none" in refusal("prometheus", around=NO_CLUSTER)
     around = {"database": None, "ml_platform": None, "workloads": {"recommender": None}}
     assert "no database that they could share" in refusal("prometheus", around=around, grafana={"replicas": 2})
+
+
+def test_an_alert_needs_a_way_out_of_the_network() -> None:
+    isolated = {"network": {"mode": "isolated", "nat": "none"}}
+    assert "alerts go to pagerduty, slack" in refusal("prometheus", around=isolated, alerts=ALERTS)

@@ -12,9 +12,9 @@ from tests.platforms import tier_graph
 EMULATED = EmulatedAws(address="10.96.0.9", seed="seed", databases=["db.rds.amazonaws.com"])
 
 
-@pytest.fixture(scope="module")
-def manifests() -> list[dict[str, Any]]:
-    graph = tier_graph("local")
+@pytest.fixture(scope="module", params=["local", "dev", "prod"])
+def manifests(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    graph = tier_graph(request.param)
     return [{**node.outputs} for node in graph if node.package == "kubernetes"]
 
 

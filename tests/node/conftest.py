@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,17 +86,26 @@ def described(stack: str) -> list[dict[str, Any]]:
     return nodes
 
 
-@pytest.fixture(scope="module")
-def product_up(node: None) -> Iterator[list[dict[str, Any]]]:
-    """The objects of `local` on the node, with images, PostgreSQL and moto: what the stack is made of."""
+@contextmanager
+def product_of(stack: str) -> Iterator[list[dict[str, Any]]]:
+    """The objects of a stack on the node, with images, PostgreSQL and moto: what the stack is made of."""
     if why := [*recipes.lacking(), *cloud.lacking(ROOT)]:
         pytest.skip(" ".join(why))
-    nodes = described("local")
-    archives = recipes.make(HOME, product.images(nodes), ROOT)
+    nodes = described(stack)
+    wanted = product.images(nodes)
+    archives = recipes.make(HOME, wanted, ROOT)
     recipes.load(HOME, archives)
+    recipes.name(HOME, wanted, archives)
     cloud.up(HOME, nodes, ROOT)
     try:
         product.up(HOME, nodes, lambda _: None)
         yield nodes
     finally:
         product.down(HOME, nodes)
+
+
+@pytest.fixture(scope="module")
+def product_up(node: None) -> Iterator[list[dict[str, Any]]]:
+    """The objects of `local` on the node."""
+    with product_of("local") as nodes:
+        yield nodes

@@ -25,10 +25,9 @@ def images(node: None) -> None:
 
 @pytest.fixture
 def marked(node: None) -> Iterator[None]:
-    mark = ("--namespace", "kube-system", "{}", "configmap", "mlops-platform")
-    kubectl(*(word.format("create") for word in mark))
+    kubectl("--namespace", "kube-system", "create", "configmap", "mlops-platform")
     yield
-    kubectl(*(word.format("delete") for word in mark))
+    kubectl("--namespace", "kube-system", "delete", "configmap", "mlops-platform")
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["real provider", "server-side apply"])

@@ -3,15 +3,17 @@
 import base64
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from node import cloud, machine, product
-from node.places import NODE
+from node.places import CLOUD_ADDRESS, DATABASE_ADDRESS, DNS_SERVICE, NODE
 
-from tests.node.conftest import HOME, command_of, described, inside, kubectl, listed
+from tests.node.conftest import HOME, ROOT, command_of, described, inside, kubectl, listed
+from tests.node.reach import Place, reaches
 
 pytestmark = [pytest.mark.long, pytest.mark.engine]
 
@@ -139,56 +141,85 @@ def test_the_loop_runs_in_a_pod_and_the_recommender_becomes_ready_with_its_model
     assert answer["model"]["role"] == "champion"
 
 
-TARGETS = ("MLflow", "recommender", "worker", "database", "AWS", "DNS")
-INTENDED = {
-    "MLflow": {"database", "AWS", "DNS"},
-    "recommender": {"MLflow", "AWS", "DNS"},
-    "worker": {"MLflow", "recommender", "AWS", "DNS"},
-    "friend": {"MLflow", "recommender", "database", "AWS", "DNS"},
-    "stranger": {"database", "AWS", "DNS"},
-    "model": {"AWS", "DNS"},
-    "job": {"database", "DNS"},
-    "beside MLflow": set[str](),
-    "beside the recommender": {"AWS", "DNS"},
-}
-"""Who may speak to whom. What a namespace without policies may reach on AWS is for security groups to say."""
+PORTS = {"MLflow": 5000, "recommender": 8000, "worker": 9108, "database": 5432, "AWS": 443, "DNS": 53}
+FIXED = {"database": DATABASE_ADDRESS, "AWS": CLOUD_ADDRESS, "DNS": DNS_SERVICE}
+"""Addresses of what is no pod."""
+LEAST_TRIES = 42
 
 
-def test_network_policies_let_through_what_is_meant_and_nothing_else(
-    trained: None, visitors: dict[str, tuple[str, str]]
+def test_the_packet_filter_lets_through_what_the_stacks_policies_and_grants_say_and_nothing_else(
+    product_up: Nodes, trained: None, visitors: dict[str, tuple[str, str]]
 ) -> None:
     product.ready(HOME, "recommender", "recommender")
+    policies = [one for one in product.manifests(product_up) if one["kind"] == "NetworkPolicy"]
     servers = {
-        "MLflow": ("mlflow", "mlflow"),
-        "recommender": ("recommender",) * 2,
-        "worker": ("recommender", "pipelines"),
+        "MLflow": ("mlflow", "app.kubernetes.io/component=server"),
+        "recommender": ("recommender", "app.kubernetes.io/name=recommender"),
+        "worker": ("recommender", "app.kubernetes.io/name=pipelines"),
     }
-    ports = {"MLflow": 5000, "recommender": 8000, "worker": 9108}
-    addresses = {who: f"{_address(*place)}:{ports[who]}" for who, place in servers.items()}
-    addresses |= {"database": "10.0.32.10:5432", "AWS": "10.0.34.10:443", "DNS": "172.20.0.10:53"}
-    sources = {who: (namespace, f"deploy/{name}") for who, (namespace, name) in servers.items()}
-    sources |= {who: (namespace, f"pod/{name}") for who, (namespace, name) in visitors.items()}
-    differ: dict[str, Any] = {}
+    pods = {who: _running(namespace, "-l", labels) for who, (namespace, labels) in servers.items()}
+    pods |= {
+        who: json.loads(kubectl("-n", place, "get", "pod", name, "-o", "json"))
+        for who, (place, name) in visitors.items()
+    }
+    labels = {one["metadata"]["name"]: one["metadata"].get("labels", {}) for one in listed("namespaces")}
+    places = {who: _place(pod, labels) for who, pod in pods.items()}
+    targets = {who: places[who] for who in servers} | {who: Place(address=address) for who, address in FIXED.items()}
+    # A pod always reaches itself, whatever a policy says.
+    meant = {
+        (who, target): reaches(policies, place, there, PORTS[target])
+        for who, place in places.items()
+        for target, there in targets.items()
+        if who != target
+    }
+    assert len(meant) >= LEAST_TRIES
+    accounts = {who: f"{places[who].namespace}/{pods[who]['spec']['serviceAccountName']}" for who in servers}
+    granted = _accounts_with_rights()
+    assert granted >= {*accounts.values()}
+    assert all(meant[who, "AWS"] for who in servers)
+    assert not meant["stranger", "MLflow"]
+    assert not meant["stranger", "recommender"]
+    assert meant["friend", "MLflow"]
     until = time.monotonic() + 60
-    while time.monotonic() < until:
-        differ = {}
-        for who, (namespace, pod) in sources.items():
-            # A pod always reaches itself, whatever a policy says.
-            targets = [target for target in TARGETS if target != who]
-            python = "python3"
-            said = json.loads(inside(namespace, pod, python, "-c", TRIES, *(addresses[target] for target in targets)))
-            reached = {target for target, ok in zip(targets, said, strict=True) if ok}
-            if reached != INTENDED[who]:
-                differ[who] = {"too much": reached - INTENDED[who], "too little": INTENDED[who] - reached}
-        if not differ:
-            return
-    assert not differ
+    while (seen := _seen(pods, targets)) != meant and time.monotonic() < until:
+        time.sleep(1)
+    assert {tried: reached for tried, reached in seen.items() if reached != meant[tried]} == {}
 
 
-def _address(namespace: str, app: str) -> str:
-    running = "--field-selector=status.phase=Running"
-    pods = listed("pods", "-n", namespace, "-l", f"app.kubernetes.io/name={app}", running)
-    return str(pods[0]["status"]["podIP"])
+def _seen(pods: dict[str, dict[str, Any]], targets: dict[str, Place]) -> dict[tuple[str, str], bool]:
+    """What connections come about."""
+    seen: dict[tuple[str, str], bool] = {}
+    for who, pod in pods.items():
+        tried = [target for target in targets if target != who]
+        addresses = [f"{targets[target].address}:{PORTS[target]}" for target in tried]
+        metadata = pod["metadata"]
+        said = json.loads(inside(metadata["namespace"], f"pod/{metadata['name']}", "python3", "-c", TRIES, *addresses))
+        seen |= {(who, target): reached for target, reached in zip(tried, said, strict=True)}
+    return seen
+
+
+def _place(pod: dict[str, Any], namespaces: dict[str, dict[str, str]]) -> Place:
+    metadata = pod["metadata"]
+    own = namespaces[metadata["namespace"]]
+    return Place(
+        address=pod["status"]["podIP"],
+        namespace=metadata["namespace"],
+        labels=metadata.get("labels", {}),
+        namespace_labels=own,
+    )
+
+
+def _running(namespace: str, *selector: str) -> dict[str, Any]:
+    found = listed("pods", "-n", namespace, *selector, "--field-selector=status.phase=Running")
+    return next(pod for pod in found if "deletionTimestamp" not in pod["metadata"])
+
+
+def _accounts_with_rights() -> set[str]:
+    """Service accounts that something on AWS is granted to, as `mlops access` has them: `mlflow/mlflow`."""
+    command = [sys.executable, "-m", "mlops.cli", "access", "-s", "local", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    principals = [right["principal"] for right in json.loads(done.stdout)["rights"]]
+    return {one["name"] for one in principals if one["kind"] == "service account"}
 
 
 def test_a_rolling_restart_under_load_drops_nothing(trained: None, visitors: dict[str, tuple[str, str]]) -> None:

@@ -49,7 +49,8 @@ def operate(plugin: Path, tmp_path: Path) -> Iterator[Callable[[list[dict[str, A
 
 def _program(manifests: list[dict[str, Any]]) -> None:
     """Namespaces first, the rest after them; a minute for each to become ready."""
-    node = kubernetes.Provider("node", kubeconfig=HOME.kubeconfig.read_text())
+    # Without a kubeconfig: the cluster is the API server's that the cloud was opened with.
+    node = kubernetes.Provider("node")
     limits = pulumi.CustomTimeouts(create="60s", update="60s", delete="120s")
     before: list[pulumi.Resource] = []
     for number, made in enumerate(manifests):

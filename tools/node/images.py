@@ -78,6 +78,20 @@ def load(archive: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+def names(archive: Path) -> list[str]:
+    """What the image in an archive is known as."""
+    with tarfile.open(archive) as tar:
+        found = tar.extractfile("manifest.json")
+        assert found
+        return [str(name) for image in json.load(found) for name in image["RepoTags"]]
+
+
+def tag(known: str, name: str) -> None:
+    """Give an image on the running node another name."""
+    command = ["ctr", "--address", SOCKET, "--namespace", "k8s.io", "images", "tag", "--force", known, name]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = 65535
     return member

@@ -2,13 +2,13 @@
 left out, and Secrets are made here as External Secrets would make them."""
 
 import json
-import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from localcloud.emulated_aws import EmulatedAws
+from localcloud.local_cluster import secret_of
 from node import machine
-from node.cloud import MASTER, MASTER_PASSWORD, Described
+from node.cloud import MASTER_PASSWORD, Described
 from node.places import Home
 
 _FOREIGN = ("helm.sh/", "external-secrets.io/", "cert-manager.io/", "kserve.io/", "karpenter", "argoproj.io/")
@@ -42,7 +42,7 @@ def up(home: Home, nodes: Described, say: Callable[[str], object]) -> None:
     first = [one for one in made if one["kind"] == "Namespace"]
     rest = [one for one in made if one["kind"] not in ("Namespace", *_WAITED_FOR)]
     machine.kubectl(home, "apply", "-f", "-", given=_listed(first))
-    machine.kubectl(home, "apply", "-f", "-", given=_listed([*rest, *_new(home, secrets_of(nodes))]))
+    machine.kubectl(home, "apply", "-f", "-", given=_listed([*rest, *secrets_of(nodes)]))
     jobs = sorted((one for one in made if one["kind"] == "Job"), key=lambda one: one["metadata"]["name"])
     for job in jobs:
         say(f"job {job['metadata']['name']}")
@@ -72,41 +72,15 @@ def down(home: Home, nodes: Described) -> None:
 
 
 def secrets_of(nodes: Described) -> Iterator[Manifest]:
-    """A Secret for each ExternalSecret; what two of them read from one place is the same in both."""
-    kept: dict[tuple[str, str], str] = {}
+    """A Secret for each ExternalSecret, with the same values every time: what began with a password goes on with it."""
     for node in nodes:
-        if not node["type"].endswith(":ExternalSecret"):
-            continue
-        spec, place = node["inputs"]["spec"], node["inputs"]["metadata"]["namespace"]
-        values = dict(_read(spec, kept))
-        template = spec["target"].get("template", {}).get("data")
-        if template:
-            values = {key: _filled(text, values) for key, text in template.items()}
-        name = {"name": spec["target"]["name"], "namespace": place}
-        yield {"apiVersion": "v1", "kind": "Secret", "metadata": name, "stringData": values}
+        if node["type"].endswith(":ExternalSecret"):
+            yield secret_of(node["inputs"], _Rds(address="", seed="node"))
 
 
-def _new(home: Home, made: Iterator[Manifest]) -> list[Manifest]:
-    """Those that are not there yet: what began with a password or a salt goes on with it."""
-    there = json.loads(machine.kubectl(home, "get", "secrets", "--all-namespaces", "-o", "json"))["items"]
-    known = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in there}
-    return [one for one in made if (one["metadata"]["namespace"], one["metadata"]["name"]) not in known]
-
-
-def _read(spec: Manifest, kept: dict[tuple[str, str], str]) -> Iterator[tuple[str, str]]:
-    for entry in spec.get("data", ()):
-        remote = (entry["remoteRef"]["key"], entry["remoteRef"].get("property", ""))
-        if ":secret:rds!" in remote[0]:
-            yield entry["secretKey"], MASTER if remote[1] == "username" else MASTER_PASSWORD
-        else:
-            yield entry["secretKey"], kept.setdefault(remote, secrets.token_hex(16))
-    for entry in spec.get("dataFrom", ()):
-        for rewrite in entry.get("rewrite", ()):
-            yield rewrite["regexp"]["target"], secrets.token_hex(16)
-
-
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    return re.sub(r"\{\{ *\.(\w+) *\}\}", lambda found: values[found[1]], text)
+class _Rds(EmulatedAws):
+    def secret(self, *parts: str) -> str:
+        return MASTER_PASSWORD if ":secret:rds!" in parts[0] else super().secret(*parts)
 
 
 def _wait(home: Home, made: Manifest, *how: str) -> None:

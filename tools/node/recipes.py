@@ -88,6 +88,15 @@ def load(home: Home, archives: Sequence[Path]) -> None:
             note.touch()
 
 
+def name(home: Home, wanted: Sequence[str], archives: Sequence[Path]) -> None:
+    """Give loaded images the names of another stack, whose registry is another."""
+    for one in wanted:
+        repository, _, tag = one.rpartition("/")[2].partition(":")
+        for archive in archives:
+            if archive == home.images / f"{repository}-{tag}.tar" and (known := images.names(archive)) != [one]:
+                images.tag(known[0], one)
+
+
 def _recipe(home: Home, archive: Path, name: str, text: str) -> None:
     """Made once; again where the recipe has changed."""
     recipe = archive.with_suffix(".Dockerfile")

@@ -16,6 +16,7 @@ from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.access import PROXIES, TLS_PORT, client_secret, inside, to_proxies
 from components.foundation import Foundation
 from components.kubernetes.objects import SECRETS_ALLOWED, closed, name_of, namespace, release, to_services
+from components.kubernetes.scraping import let_scrapers_in
 from components.kubernetes.way_in import way_in
 from components.storage import Zone
 from mlops.core import versions
@@ -155,6 +156,7 @@ class Pulsar(Component[DataPipelineOutputs]):
                 self.child,
             ),
         ]
+        let_scrapers_in(f"{name}-scrapers-policy", own, foundation.scrapers, values.METRICS_PORTS, self.child)
         place = values.Place(
             storage_class=cluster.storage_class,
             nodes=cluster.places.of(config.node_group),

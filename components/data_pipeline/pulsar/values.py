@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RELEASE = "pulsar"
 BROKER_ACCOUNT = f"{RELEASE}-broker-acct"
+METRICS_PORTS = (8000, 8080)
+"""Where its parts answer with metrics, as the chart announces: bookies and ZooKeeper, then brokers and proxies."""
 CLIENT = "admin"
 """The subject of the clients' token."""
 _SMALL = {"zookeeper": ("100m", "256Mi"), "autorecovery": ("50m", "128Mi"), "proxy": ("200m", "256Mi")}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY, announced
+from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY
+from components.kubernetes.scraping import announced
 from components.ml_platform.mlflow.auth import PORT, AuthParts
 
 WORKLOAD = {"app.kubernetes.io/part-of": "mlflow"}

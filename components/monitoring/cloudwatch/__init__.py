@@ -23,6 +23,7 @@ from components.monitoring.cloudwatch import agent
 from components.monitoring.cloudwatch.alarms import METRICS, AlarmConfig, AlarmName, alarms, make
 from components.monitoring.cloudwatch.dashboards import body
 from components.monitoring.cloudwatch.notifier import Notifier
+from components.network.endpoints import of_actions
 from components.watch.dashboards import DASHBOARDS, PLATFORM
 from components.watch.routes import AlertsConfig
 from components.watch.rules import rules
@@ -45,6 +46,8 @@ class CloudWatchConfig(MonitoringConfig):
         complexity="low",
         trade_offs="nothing to look after, and no PromQL: shares and quantiles of what pods expose are not asked",
     )
+
+    endpoints: ClassVar[frozenset[str]] = of_actions(("cloudwatch:PutMetricData",))
 
     log_days: LogDays | None = None
     """Days for which logs of containers are kept; null as long as the tier keeps logs."""

@@ -24,7 +24,7 @@ from components.monitoring.datadog.watch import DatadogWatch
 from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields import Form
-from mlops.core.module import Need
+from mlops.core.module import Need, StackFacts
 
 Handle = Annotated[
     str,
@@ -82,6 +82,14 @@ class DatadogConfig(MonitoringConfig):
     """Role by which Datadog reads CloudWatch's metrics of AWS's services; null leaves these out."""
     cluster_agents: int = Field(default=1, ge=1, le=3)
     """Cluster agents; two survive the loss of a node."""
+
+    def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
+        """Datadog is elsewhere."""
+        sentence = (
+            f"datadog sends everything to {self.site}, and network.mode isolated has no way there. Set network.mode to "
+            "private, or choose another kind"
+        )
+        return () if stack.way_out else (sentence,)
 
     @property
     def scrapers(self) -> tuple[str, ...]:

@@ -31,7 +31,8 @@ from components.monitoring import MonitoringConfig, MonitoringOutputs, WatchOutp
 from components.monitoring.prometheus import values
 from components.monitoring.prometheus.logs import ACCOUNT, fluent_bit_values, write_into
 from components.monitoring.prometheus.network import close_agents, close_watchers
-from components.monitoring.prometheus.watch import PrometheusWatch
+from components.monitoring.prometheus.watch import READ_METRICS, PrometheusWatch
+from components.network.endpoints import of_actions
 from components.watch.routes import AlertsConfig
 from mlops.core import versions
 from mlops.core.config import Card, Config
@@ -69,6 +70,8 @@ class PrometheusConfig(MonitoringConfig):
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
+    endpoints: ClassVar[frozenset[str]] = of_actions(READ_METRICS)
+
     replicas: int = Field(default=1, ge=1, le=3)
     """Prometheus and Alertmanager servers. Each Prometheus scrapes everything by itself; two survive a node."""
     retention_days: int = Field(default=15, ge=1, le=3_650)
@@ -105,15 +108,21 @@ class PrometheusConfig(MonitoringConfig):
         return self
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
-        """Several Grafanas share a database."""
-        if self.grafana.replicas < 2 or stack.database:
-            return ()
-        sentence = (
-            f"grafana.replicas is {self.grafana.replicas}, and this stack has no database that they could share: each "
-            "would know users and dashboards of its own. Add `database: {}` to the settings, or set grafana.replicas "
-            "to 1"
-        )
-        return (sentence,)
+        """Several Grafanas share a database, and an alert has to find a way out."""
+        found: list[str] = []
+        if self.grafana.replicas > 1 and not stack.database:
+            found.append(
+                f"grafana.replicas is {self.grafana.replicas}, and this stack has no database that they could share: "
+                "each would know users and dashboards of its own. Add `database: {}` to the settings, or set "
+                "grafana.replicas to 1"
+            )
+        if self.alerts.routes and not stack.way_out:
+            names = ", ".join(route.name for route in self.alerts.routes)
+            found.append(
+                f"alerts go to {names}, and network.mode isolated has no way there from the cluster. Set network.mode "
+                "to private, or use kind cloudwatch, whose alerts leave from AWS"
+            )
+        return tuple(found)
 
     def build(self, name: str, foundation: Foundation, opts: pulumi.ResourceOptions) -> Component[MonitoringOutputs]:
         """Make the servers."""

@@ -4,8 +4,8 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base.identity import Grant, Statement
-from components.kubernetes.objects import announced
 from components.kubernetes.placement import requested
+from components.kubernetes.scraping import announced
 
 ACCOUNT = "fluent-bit"
 _INPUTS = """[INPUT]

@@ -12,8 +12,9 @@ from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, Statement
 from components.base.watched import Watched
 from components.foundation import Foundation
-from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY, announced, custom_object, release
+from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY, custom_object, release
 from components.kubernetes.placement import on_system_nodes
+from components.kubernetes.scraping import announced
 from components.monitoring import MonitoringOutputs, WatchOutputs
 from components.monitoring.prometheus import values
 from components.monitoring.prometheus.grafana import page
@@ -75,7 +76,7 @@ class PrometheusWatch(Component[WatchOutputs]):
                 cluster=foundation.cluster,
                 namespace=values.NAMESPACE,
                 service_account=_EXPORTER,
-                grants=[_READ_METRICS],
+                grants=[_READ],
             ),
             self._after,
         ).outputs
@@ -89,11 +90,12 @@ class PrometheusWatch(Component[WatchOutputs]):
         )
 
 
-_READ_METRICS = Grant(
+READ_METRICS = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics")
+_READ = Grant(
     resource="monitoring/cloudwatch",
     access="read",
     # Neither action takes a resource. Source: Service Authorization Reference, Amazon CloudWatch.
-    statements=(Statement(actions=("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"), resources=("*",)),),
+    statements=(Statement(actions=READ_METRICS, resources=("*",)),),
 )
 
 

@@ -4,6 +4,7 @@ Workloads find one another by names of the VPC; a load balancer with TLS stands 
 because there is no certificate without one.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import pulumi
@@ -11,11 +12,12 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
+from components.base.release import Strategy
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
-from components.serving import Served, ServingConfig, ServingOutputs
-from components.serving.ecs import sizes
+from components.serving import Released, Served, ServingConfig, ServingOutputs
+from components.serving.ecs import release, sizes
 from components.serving.ecs.balancer import Balancer, BalancerArgs
 from components.serving.ecs.host import FargateHost, Surroundings
 from mlops.core.config import Card
@@ -38,6 +40,11 @@ class EcsServingConfig(ServingConfig):
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"containers", "workers"})
     endpoints: ClassVar[frozenset[str]] = frozenset({"ecr.api", "ecr.dkr", "secretsmanager"})
+
+    strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
+        **ServingConfig.strategies,
+        "image": frozenset({"rolling", "canary"}),
+    }
 
     cpu_architecture: Literal["x86_64", "arm64"] = "x86_64"
     """Processor of the tasks; arm64 costs a fifth less, and needs images that are built for it."""
@@ -74,8 +81,8 @@ class EcsServingConfig(ServingConfig):
         return self.domain is not None
 
     def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
-        """Fargate has certain sizes, and no nodes."""
-        return sizes.misfits(what, shape)
+        """Fargate has certain sizes, and no nodes; weights are a load balancer's."""
+        return (*sizes.misfits(what, shape), *release.misfits(what, shape.release, balanced=self.balanced))
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """An internal load balancer lies in private subnets, in two zones."""
@@ -153,4 +160,5 @@ class EcsServing(Component[ServingOutputs]):
             spot_percent=config.spot_percent,
             log_days=config.log_retention_days or foundation.log_retention_days,
         )
-        self.publish(ServingOutputs(endpoints={}, protocol="none", host=FargateHost(around)))
+        watched = (balancer.outputs.watched,) if balancer else ()
+        self.publish(ServingOutputs(endpoints={}, protocol="none", host=FargateHost(around), watched=watched))

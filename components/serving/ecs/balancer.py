@@ -1,13 +1,14 @@
 """The internal load balancer before workloads on Fargate: TLS only, one name for each workload."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import pulumi
 import pulumi_aws as aws
 
 from components.base.balancer_logs import BALANCER_LOGS
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
+from components.base.watched import Watched
 from components.foundation import Foundation
 
 _HTTPS = 443
@@ -32,6 +33,8 @@ class BalancerOutputs:
     dns_name: pulumi.Output[str]
     """What a DNS record of the domain leads to."""
     security_group_id: pulumi.Output[str]
+    watched: Watched = field(metadata=INTERNAL)
+    """What CloudWatch has metrics of."""
 
 
 class Balancer(Component[BalancerOutputs]):
@@ -74,7 +77,7 @@ class Balancer(Component[BalancerOutputs]):
             ),
             opts=self.child,
         )
-        self._group = group
+        self._group, self._suffix = group, balancer.arn_suffix
         self._listener = aws.lb.Listener(
             f"{name}-listener",
             load_balancer_arn=balancer.arn,
@@ -92,14 +95,24 @@ class Balancer(Component[BalancerOutputs]):
             ],
             opts=self.child,
         )
-        self.publish(BalancerOutputs(dns_name=balancer.dns_name, security_group_id=group.id))
+        dimensions = {"LoadBalancer": balancer.arn_suffix}
+        watched = Watched(what="balancer", namespace="AWS/ApplicationELB", dimensions=dimensions)
+        self.publish(BalancerOutputs(dns_name=balancer.dns_name, security_group_id=group.id, watched=watched))
 
-    def put_behind(
-        self, name: str, host: str, port: int, ready: str, group: "aws.ec2.SecurityGroup", opts: pulumi.ResourceOptions
-    ) -> "tuple[aws.lb.TargetGroup, aws.lb.ListenerRule]":
-        """A target group for tasks with a security group, and the rule that leads a host name to it."""
-        target = aws.lb.TargetGroup(
-            f"{name}-targets",
+    @property
+    def domain(self) -> str:
+        """Below which each workload has its name."""
+        return self._args.domain
+
+    @property
+    def arn_suffix(self) -> pulumi.Output[str]:
+        """As metrics name it."""
+        return self._suffix
+
+    def targets(self, name: str, port: int, ready: str, opts: pulumi.ResourceOptions) -> "aws.lb.TargetGroup":
+        """A target group for tasks that answer on a port."""
+        return aws.lb.TargetGroup(
+            name,
             # What is made of the logical name would be too long: 32 characters at most.
             name_prefix="work-",
             vpc_id=self._args.foundation.network.vpc_id,
@@ -112,6 +125,24 @@ class Balancer(Component[BalancerOutputs]):
             ),
             opts=opts,
         )
+
+    def put_behind(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        targets: "list[aws.lb.TargetGroup]",
+        group: "aws.ec2.SecurityGroup",
+        opts: pulumi.ResourceOptions,
+    ) -> "aws.lb.ListenerRule":
+        """The rule that leads a host name to target groups: all to the first, until a deployment moves weights."""
+        forward, one = aws.lb.ListenerRuleActionForwardArgs, aws.lb.ListenerRuleActionForwardTargetGroupArgs
+        several = [one(arn=target.arn, weight=0 if place else 100) for place, target in enumerate(targets)]
+        action = aws.lb.ListenerRuleActionArgs(
+            type="forward",
+            target_group_arn=targets[0].arn if len(targets) == 1 else None,
+            forward=forward(target_groups=several) if len(targets) > 1 else None,
+        )
         rule = aws.lb.ListenerRule(
             f"{name}-rule",
             listener_arn=self._listener.arn,
@@ -121,8 +152,10 @@ class Balancer(Component[BalancerOutputs]):
                     host_header=aws.lb.ListenerRuleConditionHostHeaderArgs(values=[f"{host}.{self._args.domain}"])
                 )
             ],
-            actions=[aws.lb.ListenerRuleActionArgs(type="forward", target_group_arn=target.arn)],
-            opts=opts,
+            actions=[action],
+            opts=pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(ignore_changes=["actions"] if len(targets) > 1 else [])
+            ),
         )
         aws.vpc.SecurityGroupEgressRule(
             f"{name}-to-targets",
@@ -144,7 +177,7 @@ class Balancer(Component[BalancerOutputs]):
             description="Load balancer",
             opts=opts,
         )
-        return target, rule
+        return rule
 
 
 def priority(host: str) -> int:

@@ -4,6 +4,7 @@ A container is a function of its image, which asks Lambda for its work instead o
 look after another. Callers sign their requests (IAM), for a function's address lies on the internet.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import pulumi
@@ -11,10 +12,11 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
+from components.base.release import Strategy
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
-from components.serving import Served, ServingConfig, ServingOutputs
+from components.serving import Released, Served, ServingConfig, ServingOutputs
 from components.serving.lambda_ import limits
 from components.serving.lambda_.host import FunctionHost, FunctionSettings
 from mlops.core.config import Card
@@ -37,6 +39,12 @@ class LambdaServingConfig(ServingConfig):
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"containers", "workers"})
     endpoints: ClassVar[frozenset[str]] = frozenset({"ecr.api", "ecr.dkr", "lambda", "secretsmanager"})
+
+    # A shadow answers beside the champion in the background, and Lambda freezes a process between two requests.
+    strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
+        "model": frozenset({"rolling", "canary", "ab"}),
+        "image": frozenset({"rolling"}),
+    }
 
     front: Literal["function_url", "http_api"] = "function_url"
     """function_url: an address for each function, calls of up to 15 minutes; http_api: an API Gateway for each, whose

@@ -13,6 +13,7 @@ from components.base.identity import Grant, Statement
 from components.base.logs import log_group
 from components.base.secret import SecretValue
 from components.base.service_role import service_role
+from components.base.watched import Watched
 from components.base.workload import Application, Host, Room, Running, Workload
 from components.foundation import Foundation
 from components.serving.lambda_.fronts import FrontParts, function_url, http_api
@@ -51,7 +52,7 @@ class FunctionHost(Host):
 
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:
         """What an application shares are its generated secrets; all else is each workload's own."""
-        return FunctionRoom(name, application, self._settings, self._foundation, opts)
+        return FunctionRoom(name, application, self._settings, self._foundation, self.watched, opts)
 
 
 class FunctionRoom(Room):
@@ -63,9 +64,11 @@ class FunctionRoom(Room):
         application: Application,
         settings: FunctionSettings,
         foundation: Foundation,
+        watched: list[Watched],
         opts: pulumi.ResourceOptions,
     ) -> None:
         self.name = name
+        self._watched = watched
         self._settings = settings
         self._foundation = foundation
         self._opts = opts
@@ -206,6 +209,8 @@ class FunctionRoom(Room):
                 self._opts, pulumi.ResourceOptions(depends_on=list(foundation.network.ways_out))
             ),
         )
+        dimensions = {"FunctionName": function.name}
+        self._watched.append(Watched(what=shape.name, namespace="AWS/Lambda", dimensions=dimensions))
         return role_arn, function
 
 

@@ -5,7 +5,6 @@ A model server is an image of the platform's own registry that answers as SageMa
 one. Models are read from the lake as they lie there.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
@@ -22,7 +21,7 @@ from components.ml_platform.sagemaker.access import in_the_network, logs
 from components.network.endpoints import of_services
 from components.serving import ModelConfig, Served, ServingConfig, ServingOutputs
 from components.serving.kubernetes.kserve import reading, split_uri
-from components.serving.sagemaker import scaling
+from components.serving.sagemaker import parts, scaling
 from components.serving.sagemaker.modes import (
     Asynchronous,
     Mode,
@@ -39,10 +38,6 @@ from mlops.core.fields.aws import KeyArn
 from mlops.core.fields.kubernetes import ShortName
 from mlops.core.module import StackFacts
 
-CAPTURED = "captured/"
-"""Where captured requests lie in the raw zone."""
-ANSWERS, FAILURES = "answers/", "failures/"
-"""Where asynchronous endpoints leave what they answered and what they could not, in the zone of artifacts."""
 STABLE, CANARY, SHADOW = "stable", "canary", "shadow"
 """Names of variants."""
 
@@ -186,13 +181,13 @@ class SageMakerServing(Component[ServingOutputs]):
             *(foundation.registry.pull(repository) for repository in used),
             in_the_network(foundation),
             logs(foundation),
-            _metrics(),
-            _volumes(foundation.keys.data),
+            parts.metrics(),
+            parts.volumes(foundation.keys.data),
         ]
         if any(isinstance(mode, RealTime) and mode.capture_percent for mode in modes):
-            grants.append(foundation.storage.write("raw", CAPTURED))
+            grants.append(foundation.storage.write("raw", parts.CAPTURED))
         if any(isinstance(mode, Asynchronous) for mode in modes):
-            grants += [foundation.storage.write("artifacts", prefix) for prefix in (ANSWERS, FAILURES)]
+            grants += [foundation.storage.write("artifacts", prefix) for prefix in (parts.ANSWERS, parts.FAILURES)]
         for uri in (shadow.storage_uri for shadow in config.shadows.values()):
             bucket, path = split_uri(uri)
             if bucket is None:
@@ -263,18 +258,18 @@ class SageMakerServing(Component[ServingOutputs]):
 
     def _endpoint(self, model: ModelConfig) -> "aws.sagemaker.Endpoint":
         mode = self._config.mode_of(model.name)
-        share = model.canary_percent or 0
-        variants = [self._variant(STABLE, self._model(model, STABLE, model.storage_uri), model, mode, 100 - share)]
+        share, buckets = model.canary_percent or 0, self._foundation.storage.buckets
+        variants = [parts.variant(STABLE, self._model(model, STABLE, model.storage_uri), model, mode, 100 - share)]
         if model.canary_storage_uri:
             canary = self._model(model, CANARY, model.canary_storage_uri)
-            variants.append(self._variant(CANARY, canary, model, mode, share))
+            variants.append(parts.variant(CANARY, canary, model, mode, share))
         configuration = aws.sagemaker.EndpointConfiguration(
             f"{self.name}-{model.name}-config",
             production_variants=variants,
             shadow_production_variants=self._shadow(model, mode),
             kms_key_arn=self._key(mode),
-            data_capture_config=self._capture(model, mode),
-            async_inference_config=self._queue(model, mode),
+            data_capture_config=parts.capture(model, mode, buckets["raw"], self._foundation.keys.data),
+            async_inference_config=parts.queue(model, mode, buckets["artifacts"], self._foundation.keys.data),
             opts=self.child,
         )
         endpoint = aws.sagemaker.Endpoint(
@@ -290,105 +285,17 @@ class SageMakerServing(Component[ServingOutputs]):
                 scaling.follow(f"{self.name}-{model.name}", endpoint.name, variant, model, mode, self.child)
         return endpoint
 
-    def _variant(
-        self,
-        variant: str,
-        model_name: pulumi.Output[str],
-        model: ModelConfig,
-        mode: RealTime | Serverless | Asynchronous,
-        weight: int,
-    ) -> "aws.sagemaker.EndpointConfigurationProductionVariantArgs":
-        sm = aws.sagemaker
-        if isinstance(mode, Serverless):
-            return sm.EndpointConfigurationProductionVariantArgs(
-                variant_name=variant,
-                model_name=model_name,
-                serverless_config=sm.EndpointConfigurationProductionVariantServerlessConfigArgs(
-                    memory_size_in_mb=mode.memory_mb,
-                    max_concurrency=mode.max_concurrency,
-                    provisioned_concurrency=mode.provisioned_concurrency or None,
-                ),
-            )
-        return sm.EndpointConfigurationProductionVariantArgs(
-            variant_name=variant,
-            model_name=model_name,
-            instance_type=mode.instance_type,
-            initial_instance_count=max(model.min_replicas, 1),
-            initial_variant_weight=weight,
-        )
-
     def _shadow(
         self, model: ModelConfig, mode: RealTime | Serverless | Asynchronous
     ) -> "list[aws.sagemaker.EndpointConfigurationShadowProductionVariantArgs] | None":
         shadow = self._config.shadows.get(model.name)
         if shadow is None or not isinstance(mode, RealTime):
             return None
-        # The stable variant has weight 100, so that the shadow's weight is its share in percent.
-        return [
-            aws.sagemaker.EndpointConfigurationShadowProductionVariantArgs(
-                variant_name=SHADOW,
-                model_name=self._model(model, SHADOW, shadow.storage_uri),
-                instance_type=mode.instance_type,
-                initial_instance_count=max(model.min_replicas, 1),
-                initial_variant_weight=shadow.percent,
-            )
-        ]
+        return [parts.shadow(SHADOW, self._model(model, SHADOW, shadow.storage_uri), model, mode, shadow.percent)]
 
     def _key(self, mode: RealTime | Serverless | Asynchronous) -> pulumi.Output[str] | None:
         encrypted = not isinstance(mode, Serverless) and takes_a_key(mode.instance_type)
         return self._foundation.keys.data if encrypted else None
 
-    def _capture(
-        self, model: ModelConfig, mode: RealTime | Serverless | Asynchronous
-    ) -> "aws.sagemaker.EndpointConfigurationDataCaptureConfigArgs | None":
-        if not isinstance(mode, RealTime) or not mode.capture_percent:
-            return None
-        sm, raw = aws.sagemaker, self._foundation.storage.buckets["raw"]
-        return sm.EndpointConfigurationDataCaptureConfigArgs(
-            enable_capture=True,
-            initial_sampling_percentage=mode.capture_percent,
-            destination_s3_uri=pulumi.Output.concat("s3://", raw, f"/{CAPTURED}{model.name}"),
-            kms_key_id=self._foundation.keys.data,
-            capture_options=[
-                sm.EndpointConfigurationDataCaptureConfigCaptureOptionArgs(capture_mode=what)
-                for what in ("Input", "Output")
-            ],
-        )
-
-    def _queue(
-        self, model: ModelConfig, mode: RealTime | Serverless | Asynchronous
-    ) -> "aws.sagemaker.EndpointConfigurationAsyncInferenceConfigArgs | None":
-        if not isinstance(mode, Asynchronous):
-            return None
-        sm, bucket = aws.sagemaker, self._foundation.storage.buckets["artifacts"]
-        return sm.EndpointConfigurationAsyncInferenceConfigArgs(
-            client_config=sm.EndpointConfigurationAsyncInferenceConfigClientConfigArgs(
-                max_concurrent_invocations_per_instance=mode.concurrent_requests
-            ),
-            output_config=sm.EndpointConfigurationAsyncInferenceConfigOutputConfigArgs(
-                s3_output_path=pulumi.Output.concat("s3://", bucket, f"/{ANSWERS}{model.name}"),
-                s3_failure_path=pulumi.Output.concat("s3://", bucket, f"/{FAILURES}{model.name}"),
-                kms_key_id=self._foundation.keys.data,
-            ),
-        )
-
 
 _ASK = ("sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointAsync")
-
-
-def _metrics() -> Grant:
-    """CloudWatch takes no narrower resource for metrics; the namespace narrows them."""
-    condition: Mapping[str, Mapping[str, str]] = {"StringLike": {"cloudwatch:namespace": "*SageMaker*"}}
-    statement = Statement(actions=("cloudwatch:PutMetricData",), resources=("*",), conditions=condition)
-    return Grant(resource="metrics", access="write", statements=(statement,))
-
-
-def _volumes(key: pulumi.Output[str]) -> Grant:
-    """Encrypt the instances' volumes. Source: CreateEndpointConfig API, `KmsKeyId`."""
-    create = Statement(
-        actions=("kms:CreateGrant",),
-        resources=(key,),
-        conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
-    )
-    use = Statement(actions=("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"), resources=(key,))
-    return Grant(resource="keys/data", access="encrypt", statements=(create, use))

@@ -161,7 +161,7 @@ class OnCluster:
             if key.name == name:
                 return key
         raise FailedError(
-            f"The stack runs no {name}, so that there is no loop to run: it has no serving.recommender. "
+            f"The stack runs no {name}, so that there is no loop to run: it has no workloads.recommender. "
             f"`mlops up -s {self._target.stack} --infrastructure-only --cluster …` makes its objects alone."
         )
 

@@ -44,7 +44,18 @@ def configured(live: Shop, environment: Callable[[Settings], dict[str, str]], mo
 def test_help_names_every_step_and_every_command(run: Run) -> None:
     code, out, _ = run("--help")
     assert code == 0
-    commands = ("run-loop", "generate", "import-csv", "erase", "lineage", "batch-score", "workflow", "worker", "reject")
+    commands = (
+        "run-loop",
+        "generate",
+        "import-csv",
+        "erase",
+        "lineage",
+        "batch-score",
+        "workflow",
+        "worker",
+        "reject",
+        "rules",
+    )
     assert all(name in out for name in (*commands, *(step.name for step in STEPS)))
 
 

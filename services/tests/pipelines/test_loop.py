@@ -1,6 +1,7 @@
 """The loop, end to end, on real servers."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,16 +55,13 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
     assert answer["recommendations"][0]["because"]
 
     found = live.context()
-    origin = lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, json.dumps(answer))
+    origin = lineage.of_prediction(found.raw, found.tracking, json.dumps(answer))
     assert origin.reproduced
     assert origin.snapshot is not None
     assert [source.source.split()[0] for source in origin.snapshot.sources] == ["events.csv"]
     assert origin.snapshot.sources[0].rows == results["ingest"].rows
     tampered = {**answer, "recommendations": answer["recommendations"][::-1]}
-    assert (
-        lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, json.dumps(tampered)).reproduced
-        is False
-    )
+    assert lineage.of_prediction(found.raw, found.tracking, json.dumps(tampered)).reproduced is False
 
     card = found.tracking.text(results["train"].run, results["explain"].card, tmp_path / "card")
     assert "## Fairness" in card
@@ -72,6 +70,18 @@ def test_events_become_a_live_recommendation_that_leads_back_to_them(
     again = live.loop()
     assert again["register"].already_champion
     assert ask(live, "u0000001")["model"]["version"] == "1"
+
+    # What came since counts in the next answer, and the lake knows of it.
+    bought = {"user_id": "u0000001", "product_id": answer["recommendations"][0]["product_id"], "event_type": "purchase"}
+    sent = httpx.post(f"{live.settings.serving_url}/events", json={**bought, "timestamp": WHEN})
+    assert sent.status_code == 202
+    later = json.dumps(ask(live, "u0000001"))
+    until = time.monotonic() + 30
+    while live.ingest().rows == results["ingest"].rows and time.monotonic() < until:
+        time.sleep(0.2)
+    repeated = lineage.of_prediction(found.raw, found.tracking, later)
+    assert (repeated.reproduced, repeated.recent_events) == (True, 1)
+    assert "with 1 of the user's events since the training" in lineage.lines(repeated)[0]
 
 
 def test_the_registered_model_has_a_signature_and_answers_like_the_service(live: Shop, tmp_path: Path) -> None:
@@ -192,6 +202,6 @@ def test_lineage_of_what_does_not_exist_says_what_does(live: Shop) -> None:
     with pytest.raises(InputError, match="has no version 7"):
         lineage.of_version(found.lake, found.tracking, "7")
     with pytest.raises(InputError, match="no answer of GET /recommendations"):
-        lineage.of_prediction(found.lake, found.tracking, found.raw.masker.pseudonyms, '{"user_id": "ana"}')
+        lineage.of_prediction(found.raw, found.tracking, '{"user_id": "ana"}')
     with pytest.raises(InputError, match="No model is champion"):
         batch_score(found.lake, found.tracking, 3)

@@ -18,6 +18,7 @@ from pipelines.lease import alone
 from pipelines.loop import LoopOptions
 from pipelines.metrics import Interval
 from pipelines.monitor import Monitored, _latency, last, monitor, write_metrics
+from pipelines.promised import next_hit_rate
 from pipelines.trainings import Trainings
 from pipelines.warn import Limits, warnings
 from pipelines.worker import Worker
@@ -281,7 +282,7 @@ def test_the_worker_serves_its_metrics_and_refuses_a_taken_port() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "worker-http"]
 
 
-def test_what_was_promised_and_what_is_seen_are_the_same_measure(live: Shop) -> None:
+def test_what_was_promised_and_what_is_seen_are_the_same_measure(live: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same world goes on: whether users take one new product or ten, the promise and its test agree."""
     live.fill(made(events=8_000, days=60))
     live.loop()
@@ -295,3 +296,17 @@ def test_what_was_promised_and_what_is_seen_are_the_same_measure(live: Shop) -> 
     assert seen.hit_rate is not None
     assert seen.expected_hit_rate == promised[f"{kind}.next_hit_rate"]
     assert "performance" not in {reason.trigger for reason in decide(seen, Triggers()).reasons}
+    # A champion from before this was measured: it is measured once, to the same figure.
+    tracking = live.context().tracking
+    all_metrics = tracking.metrics
+    without = {name: value for name, value in promised.items() if "next_hit" not in name}
+    logged: list[dict[str, float]] = []
+    monkeypatch.setattr(tracking, "metrics", lambda _: without)
+    monkeypatch.setattr(tracking, "log_metrics", lambda _, found: logged.append(found))
+    assert next_hit_rate(live.context().lake, tracking, champion) == pytest.approx(promised[f"{kind}.next_hit_rate"])
+    assert list(logged[0]) == [f"{kind}.next_hit_rate"]
+    monkeypatch.setattr(tracking, "has_artifact", lambda *_: False)
+    assert next_hit_rate(live.context().lake, tracking, champion) is None
+    monkeypatch.setattr(tracking, "metrics", all_metrics)
+    live.context().lake.delete_below("curated", f"{champion.tags['data_version']}/")
+    assert next_hit_rate(live.context().lake, tracking, champion) == promised[f"{kind}.next_hit_rate"]

@@ -1,10 +1,16 @@
 """What the files around the service promise to each other; the images themselves are built where Docker is."""
 
+import ast
+import fnmatch
 import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import yaml
 
+import slim
 from recommender.app import MOST_BODY_BYTES
 from recommender.login_settings import LoginSettings
 from recommender.protocol import KEEP_ALIVE_SECONDS
@@ -12,6 +18,7 @@ from recommender.protocol import KEEP_ALIVE_SECONDS
 SERVICES = Path(__file__).resolve().parents[2]
 NGINX = (SERVICES / "nginx.conf").read_text()
 DOCKERFILE = (SERVICES / "Dockerfile").read_text()
+DOCKERIGNORE = (SERVICES / ".dockerignore").read_text().split()
 COMPOSE = yaml.safe_load((SERVICES / "compose.yaml").read_text())
 
 
@@ -67,3 +74,84 @@ def test_compose_gives_the_service_what_its_settings_read() -> None:
     assert {str(field.validation_alias) for field in LoginSettings.model_fields.values()} <= given
     assert service["read_only"]
     assert COMPOSE["services"]["nginx"]["depends_on"]["recommender"]["condition"] == "service_healthy"
+
+
+def test_what_is_copied_into_the_images_is_in_the_project_and_in_the_context() -> None:
+    let_in = [line.removeprefix("!") for line in DOCKERIGNORE if line.startswith("!")]
+    copies = re.findall(r"^COPY (?:--chmod=\d+ )?(?!--)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    assert len(copies) >= 4
+    for path in (path for copy in copies for path in copy.split()):
+        assert (SERVICES / path).exists(), path
+        assert any(fnmatch.fnmatch(path, pattern) for pattern in let_in), path
+    for place in re.findall(r"^COPY --from=(\S+) ", DOCKERFILE, re.MULTILINE):
+        assert re.search(rf"^FROM \S+ AS {place}$", DOCKERFILE, re.MULTILINE), place
+
+
+def test_what_the_images_start_is_a_module_that_is_in_them() -> None:
+    started = re.findall(r'"python", "-m", "([\w.]+)"', DOCKERFILE) + re.findall(
+        r"python -m ([\w.]+)$", DOCKERFILE, re.M
+    )
+    assert set(started) == {"pipelines", "recommender", "recommender.lambda_handler"}
+    for name in started:
+        path = SERVICES / name.replace(".", "/")
+        assert (path / "__main__.py").exists() or path.with_suffix(".py").exists(), name
+
+
+def test_an_image_knows_every_service_of_aws_that_its_code_calls() -> None:
+    called = {name for file in _sources() for name in re.findall(r'client\(\s*"([a-z0-9-]+)"', file.read_text())}
+    assert called >= {"s3", "kinesis"}
+    assert called <= {*slim.AWS}
+
+
+def test_the_loop_does_without_what_is_left_out_and_what_it_imports_late_is_compiled_too() -> None:
+    left_out = re.findall(r"--no-install-package (\S+)", DOCKERFILE)
+    assert "mypy" in left_out
+    absent = [top for top, names in packages_distributions().items() if {name.lower() for name in names} & {*left_out}]
+    (modules,) = re.findall(r"slim.py .venv (recommender pipelines [^#]*?)\n\n", DOCKERFILE)
+    script = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent!r}))\n"
+        f"import slim; [slim.load(name) for name in {modules.replace(chr(92), ' ').split()!r}]\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=SERVICES, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    # Implicit leans on a library of the system that the stage which compiles has not; the others are of groups of their
+    # own, for images that are built with them.
+    elsewhere = {"implicit", "confluent_kafka", "aws_msk_iam_sasl_signer", "pulsar"}
+    assert _late_imports() - elsewhere <= {*done.stdout.split()}
+
+
+def test_an_environment_is_pruned_of_what_nothing_reads_and_of_nothing_else(tmp_path: Path) -> None:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    gone = ("pandas/tests/test_frame.py", "scipy/stats/tests/x.py", "pyarrow/include/a.h", "botocore/data/ec2/api.json")
+    kept = (
+        "pandas/core.py",
+        "evidently/legacy/tests/base.py",
+        "botocore/data/s3/api.json",
+        "botocore/data/endpoints.json",
+    )
+    for name in (*gone, *kept):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).touch()
+    slim.prune(tmp_path)
+    assert {name for name in (*gone, *kept) if (site / name).exists()} == set(kept)
+
+
+def _sources() -> list[Path]:
+    return [file for part in ("pipelines", "recommender") for file in (SERVICES / part).rglob("*.py")]
+
+
+def _late_imports() -> set[str]:
+    """Packages that a function of the loop imports."""
+    found: set[str] = set()
+    for file in (SERVICES / "pipelines").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                found |= {name.partition(".")[0] for inside in ast.walk(node) for name in _imported(inside)}
+    return found
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []

@@ -98,10 +98,10 @@ ASKED = "/recommendations/ana"
 
 def test_only_probes_are_answered_to_nobody(start: Start) -> None:
     client = start(MLOPS_RATE_LIMIT="0")
-    for path in ("/health", "/ready", "/v2/health/live", "/v2/health/ready", "/v2/models/recommender/ready"):
+    for path in ("/health", "/ready", "/v2/health/live", "/v2/health/ready", "/v2/models/recommender/ready", "/ping"):
         assert client.get(path).status_code == 200, path
     paths = client.get("/openapi.json", headers=bearer("s3cret")).json()["paths"]
-    closed = [*(path for path in paths if "health" not in path and not path.endswith("ready"))]
+    closed = [path for path in paths if "health" not in path and not path.endswith(("ready", "/ping"))]
     for path in (*closed, "/docs", "/redoc", "/openapi.json", "/no/such/path", "/metrics/", "//metrics", "/admin"):
         for method in ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE"):
             answer = client.request(method, path)
@@ -121,6 +121,7 @@ def test_each_scope_reaches_what_is_its_own(start: Start, capsys: pytest.Capture
         sent = bearer(presented)
         assert client.get(ASKED, headers=sent).status_code == 200
         assert client.get("/products/cup/similar", headers=sent).status_code == 200
+        assert client.post("/invocations", json={"user_id": "ana"}, headers=sent).status_code == 200
         assert client.post("/v2/models/recommender/infer", json=tensor, headers=sent).status_code == 200
         assert client.post("/events", json=event, headers=sent).status_code == 202
     assert client.get(ASKED, headers={"X-API-Key": shop}).status_code == 200
@@ -139,6 +140,8 @@ def test_reasons_are_told_to_the_person_and_to_operators_only(start: Start, caps
 
     def reasons(presented: str) -> bool:
         found = client.get(ASKED, headers=bearer(presented)).json()["recommendations"]
+        sent = {"json": {"user_id": "ana"}, "headers": bearer(presented)}
+        assert client.post("/invocations", **sent).json()["recommendations"] == found
         assert [item["product_id"] for item in found][:2] == ["pan", "hat"]
         return any(item["because"] for item in found)
 

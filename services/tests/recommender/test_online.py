@@ -143,6 +143,10 @@ def test_a_request_is_answered_within_its_filters(served: Any, shelf: Shelf) -> 
         assert shown(client, min_price=10) == ["pan", "hat"]
         assert shown(client, max_price=20) == shown(client, min_price=20, max_price=20) == ["hat"]
         assert shown(client, category="kitchen", exclude="pan") == []
+        asked = {"user_id": "ana", "category": ["kitchen", "garden"], "max_price": 30}
+        answer = client.post("/invocations", json=asked).json()
+        assert [item["product_id"] for item in answer["recommendations"]] == ["hat"]
+        assert client.post("/invocations", json={**asked, "min_price": 31}).status_code == 422
         assert shown(client, "stranger", max_price=50, k=2) == ["cup", "hat"]
         for wrong in ("min_price=nan", "max_price=inf", "min_price=-1", "min_price=5&max_price=4", "category=",
                       "in_stock=maybe", "min_price=x", "&".join(["category=a"] * 21)):  # fmt: skip
