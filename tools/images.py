@@ -33,6 +33,8 @@ class Image:
     part: str
     name: str
     """With registry and tag, as the manifests have it."""
+    protocol: str = "kinesis"
+    """What its stream speaks: the client of another than Kinesis is a group of its own."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,24 +77,33 @@ def wanted(stack: str) -> list[Image]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise StepError(done.stderr.strip().removeprefix("Error: "))
-    names: dict[str, str] = {}
+    found: dict[str, Image] = {}
     for node in json.loads(done.stdout)["nodes"]:
-        for name in _images(node["type"], node["inputs"]):
+        for name, told in _images(node["type"], node["inputs"]):
             part = name.rpartition("/")[2].partition(":")[0]
             if part in PARTS:
-                names[part] = name
-    if not names:
+                found[part] = Image(part, name, str(told.get("MLOPS_STREAM_PROTOCOL") or "kinesis"))
+    if not found:
         raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no workloads.recommender.")
-    return [Image(part, names[part]) for part in PARTS if part in names]
+    return [found[part] for part in PARTS if part in found]
 
 
-def _images(type_: str, inputs: dict[str, Any]) -> list[str]:
-    """The images that a resource runs: of pods, of tasks on Fargate, of a function."""
+def _images(type_: str, inputs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The images that a resource runs, with the variables that they are told: of pods, of tasks on Fargate, of a
+    function."""
     if type_ == "kubernetes:apps/v1:Deployment":
-        return [str(one["image"]) for one in inputs["spec"]["template"]["spec"]["containers"]]
+        containers = inputs["spec"]["template"]["spec"]["containers"]
+        return [(str(one["image"]), _told(one.get("env"))) for one in containers]
     if type_ == "aws:ecs/taskDefinition:TaskDefinition":
-        return [str(one["image"]) for one in json.loads(inputs["containerDefinitions"])]
-    return [str(inputs["imageUri"])] if "imageUri" in inputs else []
+        containers = json.loads(inputs["containerDefinitions"])
+        return [(str(one["image"]), _told(one.get("environment"))) for one in containers]
+    if "imageUri" in inputs:
+        return [(str(inputs["imageUri"]), dict(inputs.get("environment", {}).get("variables", {})))]
+    return []
+
+
+def _told(variables: list[dict[str, Any]] | None) -> dict[str, Any]:
+    return {one["name"]: one.get("value") for one in variables or ()}
 
 
 def build_command(tool: str, image: Image) -> list[str]:
@@ -100,7 +111,8 @@ def build_command(tool: str, image: Image) -> list[str]:
     verb = "bud" if tool == "buildah" else "build"
     # The others' own format has no health check.
     form = [] if tool == "docker" else ["--format", "docker"]
-    return [tool, verb, *form, "--target", image.part, "--tag", image.name, str(SERVICES)]
+    more = [] if image.protocol == "kinesis" else ["--build-arg", f"GROUPS=--group {image.protocol}"]
+    return [tool, verb, *form, "--target", image.part, *more, "--tag", image.name, str(SERVICES)]
 
 
 def _load(tool: str, cluster: str, image: Image) -> None:

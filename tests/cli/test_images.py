@@ -45,3 +45,15 @@ def test_each_image_is_built_under_the_name_that_the_manifests_have(tmp_path: Pa
     registry = "000000000000.dkr.ecr.us-east-1.amazonaws.com/mlops-dev"
     built = [line.rpartition(" ")[0] for line in asked.read_text().splitlines() if line != "info"]
     assert built == [f"{verb} --target {part} --tag {registry}/{part}:0.1.0" for part in ("recommender", "pipelines")]
+
+
+@pytest.mark.parametrize("protocol", ["kafka", "pulsar"])
+def test_an_image_carries_the_client_of_the_stream_that_it_reads(protocol: str) -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        from images import Image, build_command  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    command = build_command("docker", Image("pipelines", "pipelines:1", protocol))
+    assert command[command.index("--build-arg") + 1] == f"GROUPS=--group {protocol}"
+    assert "--build-arg" not in build_command("docker", Image("pipelines", "pipelines:1"))
