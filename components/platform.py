@@ -251,8 +251,9 @@ class Platform(Component[PlatformOutputs]):
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
+        computing = None
         if config.stream_processing:
-            config.stream_processing.build("stream-processing", foundation, stream, module)
+            computing = config.stream_processing.build("stream-processing", foundation, stream, module).outputs
         tracking = config.ml_platform and config.ml_platform.build("ml-platform", foundation, module).outputs
         lake_query = config.lake_query and config.lake_query.build("lake-query", foundation, module).outputs
         warehouse = config.warehouse and config.warehouse.build("warehouse", foundation, module).outputs
@@ -263,7 +264,8 @@ class Platform(Component[PlatformOutputs]):
             around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
             workloads = config.workloads.build("serving", around, serving.child)
         if config.monitoring and watcher:
-            parts = (database, stream, tracking, serving and serving.outputs, serving and serving.outputs.host)
+            answering = (serving.outputs, serving.outputs.host) if serving else ()
+            parts = (database, stream, computing, tracking, *answering)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from set_up import ROOT, SERVICES
 from steps import StepError, run
@@ -42,8 +43,10 @@ def main(arguments: Sequence[str]) -> int:
     tool = next((name for name in TOOLS if works(name)), None)
     if tool is None:
         there = [name for name in TOOLS if shutil.which(name)]
-        which = f"{', '.join(there)} does not answer (`{there[0]} info` says why)" if there else "none is on PATH"
-        return _ended(f"{', '.join(TOOLS)}: {which}, and one of them has to build the images.", 2)
+        which = f"none of {', '.join(TOOLS)} is on PATH"
+        if there:
+            which = f"of {', '.join(TOOLS)} only {', '.join(there)} is on PATH, and does not answer: `{there[0]} info`"
+        return _ended(f"{which}. One of them has to build the images.", 2)
     if given.load and not shutil.which(given.load):
         return _ended(f"--load {given.load} needs {given.load}, which is not on PATH.", 2)
     try:
@@ -74,15 +77,22 @@ def wanted(stack: str) -> list[Image]:
         raise StepError(done.stderr.strip().removeprefix("Error: "))
     names: dict[str, str] = {}
     for node in json.loads(done.stdout)["nodes"]:
-        if node["type"] != "kubernetes:apps/v1:Deployment":
-            continue
-        for container in node["inputs"]["spec"]["template"]["spec"]["containers"]:
-            part = str(container["image"]).rpartition("/")[2].partition(":")[0]
+        for name in _images(node["type"], node["inputs"]):
+            part = name.rpartition("/")[2].partition(":")[0]
             if part in PARTS:
-                names[part] = container["image"]
+                names[part] = name
     if not names:
         raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no workloads.recommender.")
     return [Image(part, names[part]) for part in PARTS if part in names]
+
+
+def _images(type_: str, inputs: dict[str, Any]) -> list[str]:
+    """The images that a resource runs: of pods, of tasks on Fargate, of a function."""
+    if type_ == "kubernetes:apps/v1:Deployment":
+        return [str(one["image"]) for one in inputs["spec"]["template"]["spec"]["containers"]]
+    if type_ == "aws:ecs/taskDefinition:TaskDefinition":
+        return [str(one["image"]) for one in json.loads(inputs["containerDefinitions"])]
+    return [str(inputs["imageUri"])] if "imageUri" in inputs else []
 
 
 def build_command(tool: str, image: Image) -> list[str]:

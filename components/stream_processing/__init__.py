@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.storage import Zone
@@ -25,6 +26,8 @@ class StreamProcessingOutputs:
     """Job by its name: the address of its own page inside the cluster, or the ARN of its application."""
     role_arns: Mapping[str, pulumi.Output[str]]
     """Role of each job."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
 
 class StreamProcessingConfig(SlotConfig):

@@ -302,6 +302,7 @@ WITH_METRICS = {
     "aws:ecs/service:Service": "AWS/ECS",
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": "AWS/Firehose",
     "aws:kinesis/stream:Stream": "AWS/Kinesis",
+    "aws:kinesisanalyticsv2/application:Application": "AWS/KinesisAnalytics",
     "aws:lambda/function:Function": "AWS/Lambda",
     "aws:lb/loadBalancer:LoadBalancer": "AWS/ApplicationELB",
     "aws:msk/cluster:Cluster": "AWS/Kafka",

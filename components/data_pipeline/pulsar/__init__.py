@@ -16,11 +16,8 @@ from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.access import PROXIES, TLS_PORT, client_secret, inside, to_proxies
 from components.foundation import Foundation
 from components.kubernetes.objects import SECRETS_ALLOWED, closed, name_of, namespace, release, to_services
-<<<<<<< HEAD
 from components.kubernetes.scraping import let_scrapers_in
-=======
 from components.kubernetes.way_in import way_in
->>>>>>> h-streams
 from components.storage import Zone
 from mlops.core import versions
 from mlops.core.config import Card

@@ -16,6 +16,7 @@ from components.base.component import Component
 from components.base.identity import Grant, Statement, policy_document
 from components.base.logs import log_group
 from components.base.security_group import security_group
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.network.endpoints import of_actions
@@ -91,6 +92,10 @@ class ManagedFlinkConfig(StreamProcessingConfig):
         return ManagedFlink(name, self, foundation, data_pipeline, opts)
 
 
+def _name(arn: pulumi.Output[str]) -> pulumi.Output[str]:
+    return arn.apply(lambda text: text.rpartition("/")[2])
+
+
 class ManagedFlink(Component[StreamProcessingOutputs]):
     """One application a job, with its role and its log stream, behind one security group."""
 
@@ -116,6 +121,10 @@ class ManagedFlink(Component[StreamProcessingOutputs]):
             StreamProcessingOutputs(
                 jobs={job: arn for job, (arn, _) in made.items()},
                 role_arns={job: role for job, (_, role) in made.items()},
+                watched=tuple(
+                    Watched(what=job, namespace="AWS/KinesisAnalytics", dimensions={"Application": _name(arn)})
+                    for job, (arn, _) in made.items()
+                ),
             )
         )
 
