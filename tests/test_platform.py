@@ -8,6 +8,7 @@ import pytest
 from allpairspy import AllPairs
 
 from components.platform import PlatformConfig
+from mlops.choice.modules import Module, chosen
 from mlops.core.module import kind_of, slots, variants
 from mlops.plan.graph import Graph
 from mlops.tiers import TIERS
@@ -85,9 +86,9 @@ def test_what_can_be_made_again_can_be_deleted(tier: str) -> None:
 
 @pytest.mark.parametrize("kinds", COMBINATIONS, ids=lambda kinds: "-".join(kind or "none" for kind in kinds.values()))
 def test_any_combination_of_modules_makes_a_platform(kinds: dict[str, str | None]) -> None:
-    override: dict[str, Any] = {
-        slot: {"kind": kind, **VARIANTS[slot][kind].example} if kind else None for slot, kind in kinds.items()
-    }
+    override: dict[str, Any] = {}
+    for slot, kind in kinds.items():
+        override |= chosen(Module(slot=slot, kind=kind, config=VARIANTS[slot][kind])) if kind else {slot: None}
     graph = platform("dev", {"network": {"zones": 3}, **override})
     filled = {slot.replace("_", "-") for slot, kind in kinds.items() if kind}
     assert modules(graph) == {"keys", "network", "storage", "registry", "cluster", "database", *filled}

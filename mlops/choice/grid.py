@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.platform import PlatformConfig
+from mlops.choice.modules import Module, chosen
 from mlops.choice.trials import Trial, tried
 from mlops.core.module import SlotConfig, kind_of, slots, variants
 from mlops.core.problems import SettingsError
@@ -57,12 +58,12 @@ def combinations(among: Mapping[str, Iterable[str]] | None = None) -> Iterator[K
 
 def settings(kinds: Kinds) -> dict[str, Any]:
     """The differences from a tier that make a combination: its modules, and of the core what they need."""
-    chosen = {slot: known[kinds[slot]] for slot, known in found().items() if slot in kinds}
-    needed = frozenset[str]().union(*(one.needs for one in chosen.values()))
-    return {
-        **{part: None for part in OPTIONAL if part not in needed},
-        **{slot: {"kind": kinds[slot], **one.example} for slot, one in chosen.items()},
-    }
+    taken = {slot: known[kinds[slot]] for slot, known in found().items() if slot in kinds}
+    needed = frozenset[str]().union(*(one.needs for one in taken.values()))
+    made: dict[str, Any] = {part: None for part in OPTIONAL if part not in needed}
+    for slot, one in taken.items():
+        made |= chosen(Module(slot=slot, kind=kinds[slot], config=one))
+    return made
 
 
 def judged(kinds: Kinds, root: Path, tier: str = "dev") -> Verdict:

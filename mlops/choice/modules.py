@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.platform import PlatformConfig
+from components.serving import ServingConfig
 from mlops.choice.trials import Trial, tried
 from mlops.core.module import SlotConfig, kind_of, slots, variants
 from mlops.core.problems import SettingsError
@@ -53,8 +54,11 @@ def modules() -> tuple[Module, ...]:
 
 
 def chosen(module: Module) -> Mapping[str, Any]:
-    """The settings that put a module into its slot, as a stack file says it."""
-    return {module.slot: {"kind": module.kind, **module.config.example}}
+    """The settings that put a module into its slot, as a stack file says it: with its example, and without the
+    reference workload where it runs none."""
+    own = {module.slot: {"kind": module.kind, **module.config.example}}
+    runs_it = not issubclass(module.config, ServingConfig) or {"containers", "workers"} <= module.config.serves
+    return own if runs_it else {**own, "workloads": {"recommender": None}}
 
 
 def added(module: Module, tier: str, root: Path) -> Added:

@@ -136,15 +136,11 @@ class Kafka(Component[DataPipelineOutputs]):
             endpoint = known_users(name, scram, cluster, self.child) if scram else None
             if isinstance(brokers, StandardBrokers) and brokers.max_storage_gb:
                 self._growing_storage(brokers.max_storage_gb, cluster)
-        # A serverless one has no brokers to be looked after.
-        watched: list[Watched] = []
-        if not isinstance(cluster, aws.msk.ServerlessCluster):
-            dimensions = {"Cluster Name": cluster.cluster_name}
-            watched.append(Watched(what="kafka", namespace="AWS/Kafka", dimensions=dimensions))
         read = consume(cluster.arn)
+        watched = [] if isinstance(brokers, ServerlessBrokers) else [self._watched(cluster.cluster_name)]
         if config.delivery:
-            source = (cluster.arn, config.topic, read)
-            watched.append(topic_delivery(name, config.delivery, foundation, *source, self.child))
+            delivered = topic_delivery(name, config.delivery, foundation, cluster.arn, config.topic, read, self.child)
+            watched.append(delivered)
         outputs = DataPipelineOutputs(
             protocol="kafka",
             topic=pulumi.Output.from_input(config.topic),
@@ -156,14 +152,17 @@ class Kafka(Component[DataPipelineOutputs]):
             consume_statements=read,
             egress=(
                 Egress(
-                    cidrs=network.private_subnet_cidrs[:3],
-                    ports=(SCRAM_PORT if scram else IAM_PORT,),
-                    group=group.id,
+                    cidrs=network.private_subnet_cidrs[:3], ports=(SCRAM_PORT if scram else IAM_PORT,), group=group.id
                 ),
             ),
             watched=tuple(watched),
         )
         self.publish(config.registered(name, config.topic, foundation, outputs, self.child))
+
+    @staticmethod
+    def _watched(cluster_name: pulumi.Output[str]) -> Watched:
+        """Brokers; a serverless cluster has none to be looked after."""
+        return Watched(what="kafka", namespace="AWS/Kafka", dimensions={"Cluster Name": cluster_name})
 
     def _security_group(self) -> "aws.ec2.SecurityGroup":
         foundation, brokers = self._foundation, self._config.brokers
