@@ -30,6 +30,7 @@ LEFT_OUT = (
     "pyarrow/*flight*",
 )
 """Patterns below site-packages."""
+OWN = ("pipelines", "recommender")
 AWS = ("kinesis", "s3", "secretsmanager", "sts", "sso", "sso-oidc")
 """Services of AWS that are called, or that credentials come from. The rest of botocore's descriptions goes."""
 
@@ -37,7 +38,8 @@ AWS = ("kinesis", "s3", "secretsmanager", "sts", "sso", "sso-oidc")
 def main(environment: Path, modules: list[str]) -> None:
     prune(environment)
     for name in modules:
-        load(name)
+        for passed_over in load(name):
+            sys.stdout.write(f"slim: {passed_over} leans on what this image was built without\n")
 
 
 def prune(environment: Path) -> None:
@@ -54,13 +56,24 @@ def prune(environment: Path) -> None:
             _delete(path)
 
 
-def load(name: str) -> None:
-    """Import a module, and all below it where it is a package of this project: Python keeps their bytecode."""
+def load(name: str) -> list[str]:
+    """Import a module, and all below it where it is a package of this project: Python keeps their bytecode.
+
+    Returns:
+        Modules that want a package which is not here, as clients of streams that this image does not read.
+    """
     module = importlib.import_module(name)
-    if name in ("pipelines", "recommender"):
-        for found in pkgutil.walk_packages(module.__path__, f"{name}."):
-            if not found.name.endswith("__main__"):
-                importlib.import_module(found.name)
+    passed_over = []
+    for found in pkgutil.walk_packages(module.__path__, f"{name}.") if name in OWN else ():
+        if found.name.endswith("__main__"):
+            continue
+        try:
+            importlib.import_module(found.name)
+        except ModuleNotFoundError as error:
+            if str(error.name).partition(".")[0] in OWN:
+                raise
+            passed_over.append(found.name)
+    return passed_over
 
 
 def _delete(path: Path) -> None:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from set_up import ROOT, SERVICES
 from steps import StepError, run
@@ -32,6 +33,8 @@ class Image:
     part: str
     name: str
     """With registry and tag, as the manifests have it."""
+    protocol: str = "kinesis"
+    """What its stream speaks: the client of another than Kinesis is a group of its own."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,8 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     tool = next((name for name in TOOLS if works(name)), None)
     if tool is None:
         there = [name for name in TOOLS if shutil.which(name)]
-        which = f"{', '.join(there)} does not answer (`{there[0]} info` says why)" if there else "none is on PATH"
-        return _ended(f"{', '.join(TOOLS)}: {which}, and one of them has to build the images.", 2)
+        which = f"none of {', '.join(TOOLS)} is on PATH"
+        if there:
+            which = f"of {', '.join(TOOLS)} only {', '.join(there)} is on PATH, and does not answer: `{there[0]} info`"
+        return _ended(f"{which}. One of them has to build the images.", 2)
     if given.load and not shutil.which(given.load):
         return _ended(f"--load {given.load} needs {given.load}, which is not on PATH.", 2)
     try:
@@ -72,17 +77,33 @@ def wanted(stack: str) -> list[Image]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise StepError(done.stderr.strip().removeprefix("Error: "))
-    names: dict[str, str] = {}
+    found: dict[str, Image] = {}
     for node in json.loads(done.stdout)["nodes"]:
-        if node["type"] != "kubernetes:apps/v1:Deployment":
-            continue
-        for container in node["inputs"]["spec"]["template"]["spec"]["containers"]:
-            part = str(container["image"]).rpartition("/")[2].partition(":")[0]
+        for name, told in _images(node["type"], node["inputs"]):
+            part = name.rpartition("/")[2].partition(":")[0]
             if part in PARTS:
-                names[part] = container["image"]
-    if not names:
+                found[part] = Image(part, name, str(told.get("MLOPS_STREAM_PROTOCOL") or "kinesis"))
+    if not found:
         raise StepError(f"Stack {stack} runs none of the images {', '.join(PARTS)}: it has no workloads.recommender.")
-    return [Image(part, names[part]) for part in PARTS if part in names]
+    return [found[part] for part in PARTS if part in found]
+
+
+def _images(type_: str, inputs: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The images that a resource runs, with the variables that they are told: of pods, of tasks on Fargate, of a
+    function."""
+    if type_ == "kubernetes:apps/v1:Deployment":
+        containers = inputs["spec"]["template"]["spec"]["containers"]
+        return [(str(one["image"]), _told(one.get("env"))) for one in containers]
+    if type_ == "aws:ecs/taskDefinition:TaskDefinition":
+        containers = json.loads(inputs["containerDefinitions"])
+        return [(str(one["image"]), _told(one.get("environment"))) for one in containers]
+    if "imageUri" in inputs:
+        return [(str(inputs["imageUri"]), dict(inputs.get("environment", {}).get("variables", {})))]
+    return []
+
+
+def _told(variables: list[dict[str, Any]] | None) -> dict[str, Any]:
+    return {one["name"]: one.get("value") for one in variables or ()}
 
 
 def build_command(tool: str, image: Image) -> list[str]:
@@ -90,7 +111,8 @@ def build_command(tool: str, image: Image) -> list[str]:
     verb = "bud" if tool == "buildah" else "build"
     # The others' own format has no health check.
     form = [] if tool == "docker" else ["--format", "docker"]
-    return [tool, verb, *form, "--target", image.part, "--tag", image.name, str(SERVICES)]
+    more = [] if image.protocol == "kinesis" else ["--build-arg", f"GROUPS=--group {image.protocol}"]
+    return [tool, verb, *form, "--target", image.part, *more, "--tag", image.name, str(SERVICES)]
 
 
 def _load(tool: str, cluster: str, image: Image) -> None:

@@ -234,15 +234,16 @@ class LocalStack:
             return {}
         return answer if isinstance(answer, dict) else {}
 
-    def run_loop_command(self, arguments: Sequence[str], on_output: Callable[[str], object]) -> int:
-        """Run a command of the loop in the worker; its exit code.
+    def run_loop_command(
+        self, arguments: Sequence[str], on_output: Callable[[str], object], more: Mapping[str, str] | None = None
+    ) -> int:
+        """Run a command of the loop in the worker, with more variables where some are given; its exit code.
 
         Raises:
-            LocalStackError: there is no local stack.
-            WorkerError: the worker does not take it.
+            LocalError: there is no local stack, or its worker does not take the command.
         """
         self._defined()
-        return worker.run(self.layout.worker_socket, arguments, self._environment(), on_output)
+        return worker.run(self.layout.worker_socket, arguments, {**self._environment(), **(more or {})}, on_output)
 
     def keep_watching(self) -> None:
         """Let the worker look at events and at what is served from now on.

@@ -3,6 +3,8 @@
 What a chart or an operator makes of its values is not among them: `mlops capacity` has those.
 """
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlops.plan.graph import Graph, Node
@@ -13,21 +15,25 @@ _KINDS = ("apps/v1:Deployment", "apps/v1:StatefulSet", "apps/v1:DaemonSet", "bat
 _ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 _ROLE = "aws:iam/role:Role"
 _AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+_SERVICE, _TASK = "aws:ecs/service:Service", "aws:ecs/taskDefinition:TaskDefinition"
+_SCALING = "aws:appautoscaling/target:Target"
+_FUNCTION = "aws:lambda/function:Function"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One workload of the cluster."""
+    """One workload: pods of the cluster, tasks of ECS, or a function."""
 
     namespace: str
+    """The ECS cluster's name for tasks; empty for a function."""
     name: str
     kind: str
-    """Deployment, StatefulSet, DaemonSet or Job."""
+    """Deployment, StatefulSet, DaemonSet, Job, Service (ECS) or Function."""
     image: str
     role: str
     """Name of the resource whose IAM role its pods have; empty for none."""
     replicas: str
-    """`2`, `1-3` with an autoscaler, `1 a node`, `once` for a job."""
+    """`2`, `1-3` with an autoscaler, `1 a node`, `once` for a job, `on call` for a function."""
     module: str
 
 
@@ -53,7 +59,47 @@ def workloads(graph: Graph) -> tuple[Workload, ...]:
                 module=graph.module(node),
             )
         )
-    return tuple(found)
+    return (*found, *_tasks(graph), *_functions(graph))
+
+
+def _tasks(graph: Graph) -> Iterator[Workload]:
+    """Services of ECS, with what their task definitions say."""
+    definitions = {str(node.outputs.get("arn")): node for node in graph.of_type(_TASK)}
+    by_arn = {str(node.outputs.get("arn")): node.name for node in graph.of_type(_ROLE)}
+    scaled = {node.at("resourceId").text().rpartition("/")[2]: node for node in graph.of_type(_SCALING)}
+    for node in graph.of_type(_SERVICE):
+        definition = definitions.get(node.at("taskDefinition").text())
+        if definition is None:
+            continue
+        (container, *_) = json.loads(definition.at("containerDefinitions").text("[{}]"))
+        replicas = str(node.at("desiredCount").whole(1))
+        if target := scaled.get(str(node.outputs.get("name"))):
+            replicas = f"{target.at('minCapacity').whole(1)}-{target.at('maxCapacity').text('?')}"
+        yield Workload(
+            namespace=node.at("cluster").text().rpartition("/")[2],
+            name=str(container.get("name", node.name)),
+            kind="Service",
+            image=str(container.get("image", "")),
+            role=by_arn.get(definition.at("taskRoleArn").text(), ""),
+            replicas=replicas,
+            module=graph.module(node),
+        )
+
+
+def _functions(graph: Graph) -> Iterator[Workload]:
+    """Functions that run an image."""
+    by_arn = {str(node.outputs.get("arn")): node.name for node in graph.of_type(_ROLE)}
+    for node in graph.of_type(_FUNCTION):
+        if image := node.at("imageUri").text():
+            yield Workload(
+                namespace="",
+                name=node.at("functionName").text() or node.at("name").text(node.name),
+                kind="Function",
+                image=image,
+                role=by_arn.get(node.at("role").text(), ""),
+                replicas="on call",
+                module=graph.module(node),
+            )
 
 
 def _roles(graph: Graph) -> dict[tuple[str, str], str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.ratings import fetched
+from bench.ratings import fetched, genres_of
 from bench.rows import Row
 from pipelines import drift
 from pipelines.decide import Triggers, drifted
@@ -132,8 +132,7 @@ def _windows(frame: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
 
 def _frame(folder: Path) -> pd.DataFrame:
     ratings, films, users = (fetched(folder, name).to_pandas() for name in ("data", "items", "users"))
-    genres = list(films.columns[films.columns.get_loc("IMDb_URL") + 1 :])
-    films["category"] = films[genres].idxmax(axis=1)
+    films["category"] = films["movie_id"].astype(str).map(genres_of(films))
     films["price"] = pd.to_numeric(films["release_date"].str[-4:], errors="coerce")
     users["age_band"] = pd.cut(users["age"], [0, 34, 54, 200], labels=[_YOUNG, "35-54", _OLD]).astype(str)
     joined = ratings.sort_values("timestamp", kind="stable").merge(films[["movie_id", "category", "price"]], "left")

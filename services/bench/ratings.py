@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,6 +32,12 @@ def rows(folder: Path) -> Iterator[Row]:
     ratings = fetched(folder, "data").sort_by("timestamp")
     yield from _on("100,000 ratings", ratings)
     yield from _on("the liked ones", ratings.filter(pc.greater_equal(ratings["rating"], _LIKED)))
+
+
+def genres_of(films: pd.DataFrame) -> dict[str, str]:
+    """Of each film the first of its genres, as a shop has one category a product."""
+    names = list(films.columns[films.columns.get_loc("IMDb_URL") + 1 :])
+    return dict(zip(films["movie_id"].astype(str), films[names].idxmax(axis=1), strict=True))
 
 
 def fetched(folder: Path, name: str) -> pa.Table:

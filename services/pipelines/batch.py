@@ -5,13 +5,19 @@ Past one machine `spark/` does the same with the same function.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from pipelines import publish
 from pipelines.errors import InputError
+from pipelines.features import FRESHNESS, Features, FeatureStore, latest
 from pipelines.lake import Lake
+from pipelines.matrices import Floats
+from pipelines.schema import PRODUCT_VIEW
 from pipelines.scoring import score
 from pipelines.tracking import CHAMPION, Tracking
 from recommender.manifest import MANIFEST
@@ -29,10 +35,16 @@ class Scored:
     prefix: str
     users: int
     rows: int
+    features: str | None
+    """Data version of the features that say what is popular now; None where all are older than an hour, and what was
+    popular at the training counts."""
 
 
-def batch_score(lake: Lake, tracking: Tracking, k: int) -> Scored:
+def batch_score(lake: Lake, tracking: Tracking, store: FeatureStore, k: int, now: datetime) -> Scored:
     """Score all users that the champion knows.
+
+    What is popular, for those whom neighbours do not fill a list, comes from the feature store: it is refreshed on a
+    schedule of its own, and newer than the champion.
 
     Raises:
         InputError: no model is champion.
@@ -45,12 +57,34 @@ def batch_score(lake: Lake, tracking: Tracking, k: int) -> Scored:
     with TemporaryDirectory(prefix="batch-") as folder:
         found = tracking.fetch_version(champion.number, Path(folder))
         model = Model.load(next(found.rglob(MANIFEST)).parent).with_version(champion.number)
+        features = _fresh(lake, now)
+        if features is not None:
+            model = model.with_popularity(_popularity(store, features, model))
         shown = publish.shown(lake, model)
         for number, part in enumerate(_parts(model)):
             table = score(model, part, k, shown)
             lake.put_table("artifacts", f"{prefix}/part-{number:04}.parquet", table)
             rows += table.num_rows
-    return Scored(version=champion.number, prefix=prefix, users=len(model.users), rows=rows)
+    return Scored(
+        version=champion.number,
+        prefix=prefix,
+        users=len(model.users),
+        rows=rows,
+        features=features.data_version if features else None,
+    )
+
+
+def _fresh(lake: Lake, now: datetime) -> Features | None:
+    found = latest(lake)
+    return found if found is not None and found.age(now) < FRESHNESS else None
+
+
+def _popularity(store: FeatureStore, features: Features, model: Model) -> Floats:
+    """Of the model's products; those that the features do not know keep what they have."""
+    names = model.products.names(range(len(model.products)))
+    found = store.offline(features, PRODUCT_VIEW, "product_id", names, ["popularity"])
+    values = found["popularity"].to_numpy(np.float64)
+    return np.where(np.isnan(values), model.popularity, values)
 
 
 def _parts(model: Model) -> Iterator[list[str]]:

@@ -230,8 +230,9 @@ def release_command(
 def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = False) -> None:
     """Recommend to every user that the champion knows, into the lake."""
     context = make_context()
-    found = batch_score(context.lake, context.tracking, k)
-    answer(found, as_json, lambda: f"{found.rows:,} rows below {context.lake.uri('artifacts', found.prefix)}")
+    found = batch_score(context.lake, context.tracking, context.store, k, context.now())
+    popular = "" if found.features else "; no features are fresh: what was popular at the training counts"
+    answer(found, as_json, lambda: f"{found.rows:,} rows below {context.lake.uri('artifacts', found.prefix)}{popular}")
 
 
 @app.command("workflow")

@@ -278,7 +278,7 @@ STEPS: tuple[Step, ...] = (
         output=Explained,
         tell=lambda found: f"model card, {found.explained_share:.0%} of recommendations explained",
         cpu="1",
-        memory="2Gi",
+        memory="3Gi",
     ),
     Step(
         name="register",

@@ -106,7 +106,7 @@ def open_stream(settings: Settings) -> Stream:
     except ImportError as error:
         raise ServiceError(
             f"The stream is one of {protocol}, and this image lacks its client ({error.name}): build it with the "
-            f"group {protocol} (`--build-arg STREAMS={protocol}`)."
+            f'group {protocol} (`--build-arg GROUPS="--group {protocol}"`).'
         ) from None
     from pipelines.stream_kinesis import KinesisStream
 

@@ -1,5 +1,6 @@
 """Events on Kafka. Partitions are read by assignment: there is no group whose offsets the broker would keep."""
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from recommender.kafka_events import options
 
 _ANSWER_SECONDS = 30.0
 """Without a record or an end of a partition: the brokers do not answer."""
+_TURN_SECONDS = 0.2
 _READ_LIMIT = 10_000
 _DELIVERY_MILLISECONDS = 60_000
 _GROUP = "mlops-loop"
@@ -94,9 +96,12 @@ class KafkaStream(Stream):
         waiting = {place.partition for place in starts if place.offset < ends[place.partition]}
         found: dict[int, list[Any]] = {number: [] for number in parts}
         consumer.assign([place for place in starts if place.partition in waiting])
+        heard = time.monotonic()
         while waiting:
-            messages = consumer.consume(_READ_LIMIT, timeout=_ANSWER_SECONDS)
-            if not messages:
+            # It waits for as many as that, or for as long.
+            messages = consumer.consume(_READ_LIMIT, timeout=_TURN_SECONDS)
+            heard = time.monotonic() if messages else heard
+            if time.monotonic() - heard > _ANSWER_SECONDS:
                 raise ServiceError(f"Topic {self.name} is not answered: no record came for {_ANSWER_SECONDS:.0f} s.")
             for message in messages:
                 self._sort(message, found, ends, waiting)

@@ -48,6 +48,11 @@ class Model(ModelArrays):
         """The same model under the version that the registry gave it."""
         return dataclasses.replace(self, manifest=dataclasses.replace(self.manifest, model_version=model_version))
 
+    def with_popularity(self, popularity: Floats) -> "Model":
+        """The same model with another popularity, by product."""
+        popular = np.argsort(-popularity, kind="stable").astype(np.int32)
+        return dataclasses.replace(self, popularity=popularity, popular=popular)
+
     def under(self, pseudonyms: Pseudonyms | None, suppressed: Container[str] = frozenset()) -> "Model":
         """The same model, asked by ids as people know them.
 

@@ -21,13 +21,39 @@ def test_without_a_builder_it_says_which_would_do(tmp_path: Path) -> None:
     assert "none of docker, podman, buildah is on PATH" in answer.stderr
 
 
-@pytest.mark.parametrize(("tool", "verb"), [("docker", "build"), ("podman", "build"), ("buildah", "bud")])
+def test_a_builder_that_does_not_answer_is_passed_over_for_one_that_does(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    executable(tmp_path / "bin" / "docker", "exit 1")
+    answer = images(tmp_path / "bin")
+    assert answer.returncode == 2
+    assert "only docker is on PATH, and does not answer: `docker info`" in answer.stderr
+    executable(tmp_path / "bin" / "podman", f'echo "$@" >>{asked}')
+    assert images(tmp_path / "bin").returncode == 0
+    assert "build --format docker --target pipelines" in asked.read_text()
+
+
+@pytest.mark.parametrize(
+    ("tool", "verb"),
+    # The format of the last two has no health check unless they are told.
+    [("docker", "build"), ("podman", "build --format docker"), ("buildah", "bud --format docker")],
+)
 def test_each_image_is_built_under_the_name_that_the_manifests_have(tmp_path: Path, tool: str, verb: str) -> None:
     asked = tmp_path / "asked"
     executable(tmp_path / "bin" / tool, f'echo "$@" >>{asked}')
     answer = images(tmp_path / "bin", "-s", "dev")
     assert answer.returncode == 0, answer.stderr
     registry = "000000000000.dkr.ecr.us-east-1.amazonaws.com/mlops-dev"
-    assert [line.rpartition(" ")[0] for line in asked.read_text().splitlines()] == [
-        f"{verb} --target {part} --tag {registry}/{part}:0.1.0" for part in ("recommender", "pipelines")
-    ]
+    built = [line.rpartition(" ")[0] for line in asked.read_text().splitlines() if line != "info"]
+    assert built == [f"{verb} --target {part} --tag {registry}/{part}:0.1.0" for part in ("recommender", "pipelines")]
+
+
+@pytest.mark.parametrize("protocol", ["kafka", "pulsar"])
+def test_an_image_carries_the_client_of_the_stream_that_it_reads(protocol: str) -> None:
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        from images import Image, build_command  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    command = build_command("docker", Image("pipelines", "pipelines:1", protocol))
+    assert command[command.index("--build-arg") + 1] == f"GROUPS=--group {protocol}"
+    assert "--build-arg" not in build_command("docker", Image("pipelines", "pipelines:1"))

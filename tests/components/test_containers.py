@@ -92,6 +92,15 @@ def test_a_worker_answers_nobody_and_is_never_there_twice() -> None:
     assert "containerUrls" not in graph.stack_outputs
 
 
+SAGEMAKER = {"kind": "sagemaker"}
+
+
+def test_a_kind_that_runs_no_containers_refuses_them_and_names_those_that_do() -> None:
+    message = refused(stack({}, serving=SAGEMAKER))
+    for what in ("container fraud is one of the containers", "the loop is one of the workers"):
+        assert f"{what}, and serving is sagemaker, which runs none; choose a kind that does: ecs, kubernetes" in message
+
+
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [

@@ -14,6 +14,7 @@ from localcloud.engine import LocalCloud
 from mlops.choice.trials import program
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
+from mlops.plan.workloads import workloads
 from mlops.timeline.obstacles import obstacles
 from policies.engine import judge
 from tests import aws_api
@@ -79,6 +80,15 @@ def test_the_recommender_and_its_loop_run_as_on_a_cluster() -> None:
         assert (one["user"], one["readonlyRootFilesystem"]) == ("10001", True)
         assert {secret["name"] for secret in one["secrets"]} == {"MLOPS_ADMIN_TOKEN", "MLOPS_PII_SALT"}
         assert "python" in one["healthCheck"]["command"]
+
+
+def test_a_plan_says_where_each_part_runs_and_as_whom() -> None:
+    rows = {one.name: one for one in workloads(without_cluster())}
+    assert set(rows) == {"recommender", "pipelines", "fraud"}
+    recommender = rows["recommender"]
+    assert (recommender.namespace, recommender.kind, recommender.replicas) == ("mlops-test", "Service", "1-3")
+    assert recommender.role == "serving-workload-recommender-task-role"
+    assert rows["pipelines"].replicas == "1"
 
 
 def test_a_task_may_do_what_its_grants_say_and_only_what_starts_it_reads_secrets() -> None:

@@ -11,6 +11,7 @@ import pytest
 from components.serving.lambda_ import LambdaServingConfig
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph
+from mlops.plan.workloads import workloads
 from mlops.timeline.obstacles import obstacles
 from policies.engine import judge
 from tests import aws_api
@@ -62,6 +63,14 @@ def test_the_recommender_is_a_function_of_its_image_that_asks_lambda_for_its_wor
             "serving-workload-recommender-function-network",
         ),
     )
+
+
+def test_a_plan_says_where_each_part_runs_and_as_whom() -> None:
+    rows = {one.name: one for one in workloads(graph())}
+    assert set(rows) == {f"mlops-test-{name}" for name in ("recommender", "pipelines", "fraud")}
+    recommender = rows["mlops-test-recommender"]
+    assert (recommender.kind, recommender.replicas) == ("Function", "on call")
+    assert recommender.role == "serving-workload-recommender-function-role"
 
 
 def test_callers_name_an_alias_and_sign() -> None:
@@ -166,12 +175,8 @@ def test_the_api_takes_every_resource(type_: str) -> None:
     found = graph().of_type(type_)
     assert found
     for node in found:
-        renamed_inputs = {
-            key.replace("InSeconds", "InSeconds"): value
-            for key, value in node.inputs.items()
-            if not key.startswith("tags")
-        }
-        assert aws_api.refusals(service, operation, renamed_inputs, renamed) == [], node.name
+        inputs = {key: value for key, value in node.inputs.items() if not key.startswith("tags")}
+        assert aws_api.refusals(service, operation, inputs, renamed) == [], node.name
 
 
 @pytest.mark.skipif(aws_api.DATA is None, reason=aws_api.MISSING)

@@ -101,6 +101,8 @@ def test_on_a_full_disk_nothing_is_begun(bare: Project, monkeypatch: pytest.Monk
         (("logs",), "Nothing was written yet"),
         (("logs", "kafka"), "Allowed: aws, mlflow, recommender, worker, health"),
         (("run-loop",), "There is no local stack yet"),
+        (("run-loop", "--kafka", "127.0.0.1"), "give the host and the port of a broker, 127.0.0.1:9092"),
+        (("run-loop", "--kafka", "localhost:99999"), 'is "localhost:99999"'),
     ],
 )
 def test_a_command_on_a_stack_that_is_not_there_says_how_to_make_one(

@@ -37,7 +37,7 @@ RUN --mount=type=cache,target=/root/.cache/uv UV_LINK_MODE=copy UV_COMPILE_BYTEC
 "uv venv --python python3 /opt/own && uv pip install --python /opt/own/bin/python PACKAGES"
 ENV PATH=/opt/own/bin:/usr/local/bin:/usr/bin:/bin
 """
-_PACKAGED = {"mlflow": "'mlflow[db]~=VERSION' boto3 prometheus-flask-exporter", "moto": "'moto[server]==VERSION'"}
+_PACKAGED = {"mlflow": "'mlflow[auth,db]~=VERSION' boto3 prometheus-flask-exporter", "moto": "'moto[server]==VERSION'"}
 """What public images are made of, by the names of their repositories."""
 
 

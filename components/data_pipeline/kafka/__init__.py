@@ -137,7 +137,9 @@ class Kafka(Component[DataPipelineOutputs]):
             if isinstance(brokers, StandardBrokers) and brokers.max_storage_gb:
                 self._growing_storage(brokers.max_storage_gb, cluster)
         read = consume(cluster.arn)
-        watched = [] if isinstance(brokers, ServerlessBrokers) else [self._watched(cluster.cluster_name)]
+        # A serverless one has no brokers to be looked after.
+        names = {} if isinstance(brokers, ServerlessBrokers) else {"Cluster Name": cluster.cluster_name}
+        watched = [Watched(what="kafka", namespace="AWS/Kafka", dimensions=names)] if names else []
         if config.delivery:
             delivered = topic_delivery(name, config.delivery, foundation, cluster.arn, config.topic, read, self.child)
             watched.append(delivered)
@@ -158,11 +160,6 @@ class Kafka(Component[DataPipelineOutputs]):
             watched=tuple(watched),
         )
         self.publish(config.registered(name, config.topic, foundation, outputs, self.child))
-
-    @staticmethod
-    def _watched(cluster_name: pulumi.Output[str]) -> Watched:
-        """Brokers; a serverless cluster has none to be looked after."""
-        return Watched(what="kafka", namespace="AWS/Kafka", dimensions={"Cluster Name": cluster_name})
 
     def _security_group(self) -> "aws.ec2.SecurityGroup":
         foundation, brokers = self._foundation, self._config.brokers

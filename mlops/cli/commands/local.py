@@ -173,21 +173,34 @@ def adopt(
 
 
 @local_app.command("run-loop", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run_loop(context: typer.Context, as_json: options.Json = False) -> None:
+def run_loop(
+    context: typer.Context,
+    kafka: Annotated[
+        str | None,
+        typer.Option("--kafka", metavar="HOST:PORT", help="Read events from this Kafka broker instead of Kinesis."),
+    ] = None,
+    topic: Annotated[str, typer.Option("--topic", help="Topic of events, with --kafka.")] = "events",
+    as_json: options.Json = False,
+) -> None:
     """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`."""
     from mlops.cli import ui
     from mlops.cli.errors import BAD_INPUT, BadInputError, FailedError
     from mlops.local.layout import LocalError
 
-    stack = _stack()
+    stack, stream = _stack(), _broker(kafka, topic) if kafka else {}
     console = ui.err() if as_json else ui.out()
     if on := _on_cluster(options.project_root()):
+        if kafka:
+            raise BadInputError(
+                "--kafka is for the processes of this machine, and this stack's loop runs on a cluster."
+            )
         on.run(["run-loop", *context.args], lambda line: console.print(line, markup=False))
         if as_json:
             ui.print_json({"serving": on.ask()["model"]})
         return
     try:
-        code = stack.run_loop_command(["run-loop", *context.args], lambda line: console.print(line, markup=False))
+        arguments = ["run-loop", *context.args]
+        code = stack.run_loop_command(arguments, lambda line: console.print(line, markup=False), stream)
     except LocalError as error:
         raise FailedError(str(error)) from None
     if code == BAD_INPUT:
@@ -201,6 +214,25 @@ def run_loop(context: typer.Context, as_json: options.Json = False) -> None:
         ui.print_json({"serving": stack.served()})
     else:
         ui.out().print(_serving(stack.served()), markup=False)
+
+
+def _broker(address: str, topic: str) -> dict[str, str]:
+    """The variables by which the loop reads a broker on one's own network, which asks nobody who one is.
+
+    Raises:
+        BadInputError: it is no address.
+    """
+    from mlops.cli.errors import BadInputError
+
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise BadInputError(f'--kafka is "{address}"; give the host and the port of a broker, 127.0.0.1:9092.')
+    return {
+        "MLOPS_STREAM": topic,
+        "MLOPS_STREAM_AUTH": "none",
+        "MLOPS_STREAM_ENDPOINT": address,
+        "MLOPS_STREAM_PROTOCOL": "kafka",
+    }
 
 
 def _stack() -> "LocalStack":

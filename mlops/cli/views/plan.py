@@ -49,7 +49,13 @@ def _types(module: ModuleSummary) -> str:
 
 def _workloads(running: tuple[Workload, ...]) -> Table:
     rows = [
-        (f"{one.namespace}/{one.name}", one.kind, one.replicas, one.image.rpartition(".amazonaws.com/")[2], one.role)
+        (
+            "/".join(filter(None, (one.namespace, one.name))),
+            one.kind,
+            one.replicas,
+            one.image.rpartition(".amazonaws.com/")[2],
+            one.role,
+        )
         for one in running
     ]
     title = "What runs where; charts beside these: `mlops capacity`"

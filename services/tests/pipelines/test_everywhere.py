@@ -99,7 +99,7 @@ def test_who_is_forgotten_is_nowhere_and_nobody_else_is_touched(
     context = live.context()
     context.tracking.tag("1", {MODE_TAG: "shadow"})
     context.tracking.set_alias(CHALLENGER, "1")
-    batch_score(context.lake, context.tracking, 5)
+    batch_score(context.lake, context.tracking, context.store, 5, live.now)
     live.drop(events=f"user_id,product_id,event_type,timestamp\n{user},p00001,view,never\n")
     moment = live.now.isoformat()
     event = {"user_id": look.names[1], "product_id": "p00001", "event_type": "view", "timestamp": moment}

@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines import impressions
 from pipelines.delivered import Shown, take_shown
@@ -106,6 +108,14 @@ def test_an_object_that_is_damaged_stops_nothing(filled: Shop) -> None:
     land(filled, line(filled, ANA))
     assert take_shown(filled.context().raw, NOW).kept == 1
     assert filled.ingest().quarantined == 0, "they are no events, and are not taken for some"
+
+
+@given(lines=st.lists(st.binary(max_size=60)))
+def test_whatever_bytes_land_each_line_is_a_row_or_counted(lines: list[bytes]) -> None:
+    text = b"\n".join(lines)
+    rows, bad = impressions._lines(gzip.compress(text))
+    assert len(rows) + bad == len(text.splitlines())
+    assert impressions._lines(b"no gzip" + text) == ([], 1)
 
 
 def test_what_is_older_than_its_time_goes_hour_by_hour(filled: Shop) -> None:

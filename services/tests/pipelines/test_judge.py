@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.attribution import Arm, Outcomes
@@ -228,3 +229,22 @@ def test_people_and_prometheus_are_told_the_same() -> None:
     ):
         assert line in metrics
     assert "mlops_trial_running 0.0" in exposition(None).decode()
+
+
+def test_equal_versions_are_told_apart_in_no_more_trials_than_allowed_at_whichever_look() -> None:
+    """Whole trials of two steps, looked at ten times in each: verdicts, and not the statistic alone."""
+    draw = np.random.default_rng(11)
+    steps = (Step(percent=10, bake_minutes=0), Step(percent=50, bake_minutes=0))
+    wrong = 0
+    for _ in range(100):
+        called = False
+        for step, stage in enumerate(steps):
+            of = trial("ab", step=step, steps=steps, significance=0.2, horizon_days=365)
+            given = draw.binomial(1_000, stage.percent / 100, 10)
+            new, old = draw.binomial(given, 0.2).cumsum(), draw.binomial(1_000 - given, 0.2).cumsum()
+            for look, had in enumerate(given.cumsum()):
+                found = users((int(had), int(new[look])), (1_000 * (look + 1) - int(had), int(old[look])))
+                quality = said(of, found).quality
+                called = called or (quality is not None and (quality.better or quality.worse))
+        wrong += called
+    assert wrong <= 20

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from pipelines.compatibility import serving_runtime
 from pipelines.errors import GateError, InputError
 from pipelines.loop import LoopOptions
 from pipelines.provenance import runtime
+from pipelines.quality import QualityRules
+from pipelines.refresh import refresh
 from pipelines.register import register, require_compatible
 from pipelines.reject import reject
 from pipelines.scoring import score
@@ -96,7 +99,7 @@ def test_the_registered_model_has_a_signature_and_answers_like_the_service(live:
     expected = [item.product_id for user, k in (("u0000001", 3), ("stranger", 2)) for item in model.recommend(user, k)]
     assert answer["product_id"].tolist() == expected
 
-    scored = batch_score(found.lake, found.tracking, 4)
+    scored = batch_score(found.lake, found.tracking, found.store, 4, live.now)
     assert (scored.version, scored.rows) == ("1", 4 * scored.users)
     table = found.lake.get_table("artifacts", f"{scored.prefix}/part-0000.parquet")
     assert table.equals(score(model.with_version("1"), [model.users.name(row) for row in range(scored.users)], 4))
@@ -108,6 +111,32 @@ def test_without_taste_in_the_data_popularity_is_declared_champion(live: Shop) -
     assert results["evaluate"].passed == "popularity"
     assert "does not beat popularity" in results["evaluate"].verdict.refusals["collaborative"][0]
     assert live.champion().tags["kind"] == "popularity"
+
+
+def test_the_batch_knows_what_is_popular_now_where_the_features_are_fresh(live: Shop) -> None:
+    live.fill(made(taste=False, events=2_000))
+    live.loop()
+    found = live.context()
+    before = batch_score(found.lake, found.tracking, found.store, 50, live.now)
+    ranks = found.lake.get_table("artifacts", f"{before.prefix}/part-0000.parquet").to_pandas()
+    last = str(ranks.groupby("product_id")["rank"].mean().idxmax())
+    # Everybody who comes from now on takes what hardly anybody was shown.
+    others = "".join(f"n{number},new-{number},{last},purchase,{WHEN}\n" for number in range(1_500))
+    known = "user_id,consent\n" + "".join(f"new-{number},true\n" for number in range(1_500))
+    live.drop(users=known, events=HEADER + others)
+    live.now += timedelta(minutes=50)
+    refresh(found.raw, found.store, live.ingest(), QualityRules(), {before.features or ""}, live.now)
+
+    after = batch_score(found.lake, found.tracking, found.store, 1, live.now)
+    assert after.version == before.version
+    assert after.features not in {None, before.features}
+    table = found.lake.get_table("artifacts", f"{after.prefix}/part-0000.parquet").to_pandas()
+    never_had_it = set(ranks.loc[ranks["product_id"] == last, "user_id"])
+    assert set(table.loc[table["user_id"].isin(never_had_it), "product_id"]) == {last}
+    stale = batch_score(found.lake, found.tracking, found.store, 1, live.now + timedelta(hours=2))
+    assert stale.features is None
+    table = found.lake.get_table("artifacts", f"{stale.prefix}/part-0000.parquet").to_pandas()
+    assert last not in set(table["product_id"])
 
 
 @pytest.mark.parametrize(
@@ -204,4 +233,4 @@ def test_lineage_of_what_does_not_exist_says_what_does(live: Shop) -> None:
     with pytest.raises(InputError, match="no answer of GET /recommendations"):
         lineage.of_prediction(found.raw, found.tracking, '{"user_id": "ana"}')
     with pytest.raises(InputError, match="No model is champion"):
-        batch_score(found.lake, found.tracking, 3)
+        batch_score(found.lake, found.tracking, found.store, 3, live.now)

@@ -190,7 +190,7 @@ def test_two_replicas_agree_on_rules_on_what_was_bought_and_on_who_is_forgotten(
     assert command("set", "recall", "--reason", "withdrawn", "--product", before[0])[0] == 0
     assert before[0] not in shown(user, urls[0]), "at once, for the command tells it"
     eventually(lambda: before[0] not in shown(user, urls[1]))
-    batch_score(live.context().lake, live.context().tracking, 5)
+    batch_score(live.context().lake, live.context().tracking, live.context().store, 5, live.now)
     table = live.context().lake.get_table("artifacts", "scores/1/part-0000.parquet")
     assert before[0] not in table["product_id"].to_pylist()
     category = {row["product_id"]: row["category"] for row in live.context().raw.products().to_pylist()}
