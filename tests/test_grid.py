@@ -20,6 +20,8 @@ from tests.platforms import ROOT
 
 GOLDEN = Path(__file__).parent / "golden" / "grid.json"
 KINDS = grid.found()
+TOO_MUCH_FOR_DEV = ("pulsar kubeflow datadog seldon",)
+"""What needs more or larger system nodes than the tier dev has: the combination with the most on a cluster."""
 SAMPLE = [dict(zip(KINDS, kinds, strict=True)) for kinds in AllPairs([list(known) for known in KINDS.values()])]
 """Every two kinds of different slots meet in one of them."""
 
@@ -61,12 +63,18 @@ def test_the_table_has_a_line_for_every_combination() -> None:
     assert set(golden()) == {named(kinds) for kinds in grid.combinations()}, "Write it anew: see above."
 
 
-def test_every_combination_fits_has_a_price_and_breaks_no_mandatory_rule_or_says_why_it_cannot_be() -> None:
+def test_every_combination_fits_and_breaks_no_mandatory_rule_or_says_why_it_cannot_be() -> None:
     for name, found in golden().items():
         if "refused" in found:
             assert found["refused"].endswith("."), name
         else:
-            assert (found["complete"], found["blocking"], found["waiting"]) == (True, [], []), name
+            assert found["blocking"] == [], name
+            assert found["waiting"] == [] or name in TOO_MUCH_FOR_DEV, name
+
+
+def test_only_where_no_price_list_that_was_read_has_one_a_combination_costs_at_least_so_much() -> None:
+    incomplete = {name for name, found in golden().items() if not found.get("complete", True)}
+    assert all("sagemaker" in name.split() for name in incomplete)
 
 
 def test_a_combination_without_a_module_that_needs_kubernetes_makes_none() -> None:
