@@ -56,7 +56,8 @@ def values(graph: Graph, name: str = "stream-chart") -> Mapping[str, Any]:
 
 def facts(**other: Any) -> StackFacts:
     known: dict[str, Any] = {"region": REGION, "zones": 3, "gpus": False, "group_sizes": {"system": 3}}
-    return StackFacts(**{**known, "node_groups": frozenset(known["group_sizes"]), **other})
+    known |= {"node_groups": frozenset(known["group_sizes"]), **other}
+    return StackFacts(**known)
 
 
 _FREE = ("annotations", "configData", "nodeSelector", "requests")
