@@ -73,8 +73,13 @@ def _remedy(finding: Finding) -> str:
 
 def print_notes(report: Report) -> None:
     """What the verdict does not cover."""
-    for exemption in report.unused_exemptions:
-        ui.note(f"The exemption of {exemption.resource} from {exemption.rule} covers nothing here.")
+    unused = report.unused_exemptions
+    if len(unused) == 1:
+        ui.note(f"The exemption of {unused[0].resource} from {unused[0].rule} covers nothing here.")
+    elif unused:
+        # A project has exemptions for modules that this stack has not.
+        first = ", ".join(f"{one.resource} from {one.rule}" for one in unused[:2])
+        ui.note(f"{len(unused)} exemptions cover nothing here: {first}{' …' if len(unused) > 2 else ''}.")
     ui.note("Objects that Helm charts and operators make on the cluster are not in the plan and are not judged.")
     ui.note("`mlops policy --rule ID` explains a rule, `--coverage` says which types have none, `--all` shows the met.")
 
