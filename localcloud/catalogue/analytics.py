@@ -35,7 +35,6 @@ KINDS = {
     "aws:redshiftserverless/usageLimit:UsageLimit": Kind(
         id="{uuid}",
         arn="arn:aws:redshift-serverless:{region}:{account}:usagelimit/{uuid}",
-        outputs={"id": "{uuid}"},
         tags=False,
     ),
     "aws:elasticache/user:User": Kind(

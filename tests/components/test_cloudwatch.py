@@ -13,6 +13,7 @@ import pytest
 from components.monitoring.cloudwatch import notify
 from components.monitoring.cloudwatch.dashboards import placed
 from components.platform import PlatformConfig
+from mlops.choice.modules import Module, chosen
 from mlops.core.module import SlotConfig, kind_of, slots, variants
 from mlops.plan.graph import Graph, Node
 from tests.components.cluster_stack import waits_for
@@ -322,8 +323,8 @@ VARIANTS = [
 def test_whatever_module_is_chosen_what_cloudwatch_has_metrics_of_is_watched(
     slot: str, variant: type[SlotConfig]
 ) -> None:
-    chosen = {slot: {"kind": kind_of(variant), **variant.example}}
-    graph = cloudwatch(around={"network": {"zones": 3}, **chosen})
+    settings = chosen(Module(slot=slot, kind=kind_of(variant), config=variant))
+    graph = cloudwatch(around={"network": {"zones": 3}, **settings})
     raised = alarms(graph)
     for node in graph:
         if node.type in WITH_METRICS and graph.module(node) not in ("account", "cluster"):
@@ -340,6 +341,6 @@ def test_whatever_module_is_chosen_what_cloudwatch_has_metrics_of_is_watched(
 def test_whatever_module_is_chosen_what_announces_metrics_lets_the_scraper_in(
     slot: str, variant: type[SlotConfig]
 ) -> None:
-    chosen = {slot: {"kind": kind_of(variant), **variant.example}}
-    graph = watched("cloudwatch", around={"network": {"zones": 3}, **chosen})
+    settings = chosen(Module(slot=slot, kind=kind_of(variant), config=variant))
+    graph = watched("cloudwatch", around={"network": {"zones": 3}, **settings})
     assert [node.name for node in announced(graph) if not lets_in(graph, node, "amazon-cloudwatch")] == []

@@ -141,7 +141,7 @@ def by_node(estimate: Any) -> list[_Line]:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"api_key": {"arn": "0123456789abcdef0123456789abcdef"}}, "ARN of a Secrets Manager secret"),
+        ({"api_key": {"arn": "0123456789" * 3}}, "ARN of a Secrets Manager secret"),
         ({"app_key": {}}, "app_key.arn is missing"),
         ({"integration": {"external_id": "mine"}}, "32 hexadecimal digits"),
         ({"integration": {}}, "external_id is missing"),

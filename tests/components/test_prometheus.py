@@ -196,7 +196,10 @@ def test_the_four_pages_are_there_whoever_watches(kind: str) -> None:
         ({"storage_gb": None, "retention_days": 15}, "metrics would go with the pod"),
         ({"alerts": {"pagerduty": {}}}, "alerts.pagerduty.arn"),
         ({"alerts": {"slack": {"arn": "hunter2"}}}, "ARN of a Secrets Manager secret"),
-        ({"alerts": {"slack": {"arn": "https://hooks.slack.com/services/T0/B0/x"}}}, "ARN of a Secrets Manager secret"),
+        (
+            {"alerts": {"slack": {"arn": "https://hooks.slack.test/services/T0/x"}}},
+            "ARN of a Secrets Manager secret",
+        ),
         ({"alerts": {"teams": {}}}, "there is no such setting"),
         ({"retention_days": 0}, "retention_days"),
         ({"objectives": {"p95_ms": 0}}, "p95_ms"),
@@ -206,7 +209,7 @@ def test_settings_that_cannot_work_are_refused_in_a_sentence(settings: dict[str,
     message = refusal("prometheus", **settings)
     assert expected in message
     assert "hunter2" not in message
-    assert "hooks.slack.com/services/T0" not in message
+    assert "hooks.slack.test/services/T0" not in message
 
 
 def test_it_is_refused_without_a_cluster_and_several_grafanas_without_a_database() -> None:
