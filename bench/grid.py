@@ -27,14 +27,13 @@ def rows() -> Iterator[Row]:
         assert trial.report.findings
     seconds = time.perf_counter() - started
     note = f"{len(kinds)} combinations, {seconds / len(kinds):.2f} s each"
-    yield Row(what="a grid of modules planned, priced, judged", promised=ALL_OF_IT, measured=seconds, unit="s", note=note)
+    what = "a grid of modules planned, priced, judged"
+    yield Row(what=what, promised=ALL_OF_IT, measured=seconds, unit="s", note=note)
     started = time.perf_counter()
     graph = tried(ROOT, "dev", fullest()).graph
     seconds = time.perf_counter() - started
     note = f"{sum(node.custom for node in graph)} resources"
-    yield Row(
-        what="a plan with every slot filled, SDKs there", promised=FULLEST, measured=seconds, unit="s", note=note
-    )
+    yield Row(what="a plan with every slot filled, SDKs there", promised=FULLEST, measured=seconds, unit="s", note=note)
 
 
 def fullest() -> dict[str, object]:
