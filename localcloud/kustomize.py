@@ -25,14 +25,16 @@ def construct(name: str, inputs: Mapping[str, Any], registrar: Registrar) -> Con
     Raises:
         ConstructionError: nobody has written down what the folder makes.
     """
-    folder = str(PurePosixPath(str(inputs.get("directory", ""))))
-    if folder not in _FACTS:
+    folder = PurePosixPath(str(inputs.get("directory", "")))
+    # A fork runs the program from a folder of its own: what counts is where the folder lies in the project's package.
+    facts = next((table for known, table in _FACTS.items() if f"/{folder}".endswith(f"/{known}")), None)
+    if facts is None:
         raise ConstructionError(
             f"{name} applies the folder {folder}, and nothing is known of what it makes; known: {', '.join(_FACTS)}. "
             "Derive its facts as tools/kubeflow.py does, and name them in localcloud/kustomize.py."
         )
     definitions: list[str] = []
-    for row in made_of(_FACTS[folder]):
+    for row in made_of(facts):
         metadata = row["metadata"]
         where = f"{metadata['namespace']}/" if "namespace" in metadata else ""
         version = row["apiVersion"] if "/" in row["apiVersion"] else f"core/{row['apiVersion']}"
