@@ -41,6 +41,7 @@ def rehearsed(mlops: Run, project: Path, kinds: Mapping[str, str | None]) -> Non
     settings = grid.settings({slot: kind for slot, kind in kinds.items() if slot in grid.SLOTS and kind})
     for slot, known in OTHERS.items():
         if kind := kinds.get(slot):
+            settings = {part: value for part, value in settings.items() if part not in known[kind].needs}
             settings |= chosen(Module(slot=slot, kind=kind, config=known[kind]))
     settings["network"] = {"zones": 3}
     stack = {"config": {"tier": "dev", "platform": settings}}
