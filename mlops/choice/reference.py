@@ -7,8 +7,10 @@ from components.platform import PlatformConfig
 from mlops.choice.catalogue import Knob, Slot, knobs, slots
 from mlops.choice.modules import Added, Module, added, modules, of
 from mlops.choice.trials import tried
+from mlops.core import clock
 from mlops.core.config import Config
 from mlops.core.module import SlotConfig, classes
+from mlops.core.versions import CATALOGUE_DATE
 
 FILE = Path("docs", "modules.md")
 TIERS = ("dev", "prod")
@@ -33,7 +35,13 @@ config:
 
 
 def reference(root: Path) -> str:
-    """The whole page."""
+    """The whole page, as on the day of the catalogue of versions: support that ends changes prices, and the page must
+    not be another one tomorrow."""
+    with clock.on(CATALOGUE_DATE):
+        return _page(root)
+
+
+def _page(root: Path) -> str:
     parts = [_HEAD, "## The catalogue\n", *_overview(), ""]
     for slot in slots():
         parts += [f"## {slot.name}", "", slot.purpose, ""]
