@@ -26,7 +26,6 @@ from localcloud.world import Thing
 from mlops.plan.values import Properties, normalise
 from mlops.plan.wire import from_struct, to_struct
 
-PLUGIN = "pulumi-resource-kubernetes"
 _DETAILS = "grpc-status-details-bin"
 """Where a provider says what it has made of a resource that did not become ready."""
 _NOBODY = "127.0.0.1:1"

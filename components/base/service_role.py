@@ -1,4 +1,4 @@
-"""The role of a workload that runs on no cluster: a service takes it, and it has exactly the granted rights."""
+"""A role that a service of AWS takes, with exactly the granted rights."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from components.base.trust import service_trust
 def service_role(
     name: str,
     *,
-    service: str,
+    service: str | Sequence[str],
     description: str,
     statements: Sequence[Statement],
     key_arn: pulumi.Output[str],
@@ -22,7 +22,7 @@ def service_role(
     """ARN of the role, known once it has its rights, so that nothing starts without them.
 
     Args:
-        service: principal that takes it, `ecs-tasks.amazonaws.com`, for this account alone.
+        service: principal that takes it, `ecs-tasks.amazonaws.com`, or all that it goes by; for this account alone.
         key_arn: a key of this account, which says which account that is.
         managed: ARNs of AWS's own policies that it has as well, by the word that names the attachment.
     """

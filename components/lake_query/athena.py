@@ -4,7 +4,6 @@ Nothing runs between queries. Results are kept by Athena itself, encrypted, for 
 erasure and retention would have to know of.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
@@ -15,6 +14,7 @@ from pydantic import Field
 from components.base.component import Component
 from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
+from components.base.trust import service_trust
 from components.foundation import Foundation
 from components.lake_query import LakeQueryConfig, LakeQueryOutputs
 from components.network.endpoints import of_actions
@@ -183,9 +183,7 @@ class Athena(Component[LakeQueryOutputs]):
         role = aws.iam.Role(
             f"{self.name}-crawler-role",
             description="Crawlers of the catalogue of the MLOps platform",
-            assume_role_policy=next(iter(databases.values())).arn.apply(
-                lambda arn: json.dumps(glue_trust(arn.split(":")[4]))
-            ),
+            assume_role_policy=service_trust("glue.amazonaws.com", foundation.keys.data),
             opts=self.child,
         )
         logs = log_group(
@@ -259,18 +257,3 @@ def catalogue_arns(databases: Sequence[pulumi.Output[str]]) -> tuple[pulumi.Outp
         return f"{arn.replace(':database/', ':table/')}/*"
 
     return (*(arn.apply(catalogue) for arn in databases[:1]), *databases, *(arn.apply(tables) for arn in databases))
-
-
-def glue_trust(account: str) -> dict[str, object]:
-    """Let Glue take the role for this account's crawlers only."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "glue.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            }
-        ],
-    }

@@ -18,7 +18,7 @@ from components.ml_platform import MlPlatformOutputs
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
 from mlops.core.fields.aws import ModelUri
-from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, ShortName
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, ShortName, check_replicas
 from mlops.core.module import SlotConfig, StackFacts
 
 ModelFormat = Annotated[str, Form("[a-z][a-z0-9-]*", "the name of a model format in lower case, `sklearn`", most=40)]
@@ -53,11 +53,7 @@ class ModelConfig(Config):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "ModelConfig":
-        if self.max_replicas < self.min_replicas:
-            raise ValueError(
-                f"max_replicas is {self.max_replicas} and min_replicas {self.min_replicas}; "
-                f"set max_replicas to {self.min_replicas} or more"
-            )
+        check_replicas(self.min_replicas, self.max_replicas)
         if (self.canary_percent is None) != (self.canary_storage_uri is None):
             given, missing = ("canary_percent", "canary_storage_uri")
             if self.canary_percent is None:

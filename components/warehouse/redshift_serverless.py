@@ -4,7 +4,6 @@ Nobody holds its administrator's password: Redshift makes it, keeps it in Secret
 in by their role, for an hour at a time.
 """
 
-import json
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
@@ -12,8 +11,9 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
-from components.base.identity import Egress, Statement, policy_document
+from components.base.identity import Egress, Statement
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.base.service_role import service_role
 from components.foundation import Foundation
 from components.network.endpoints import of_actions
 from components.storage import Zone
@@ -178,22 +178,15 @@ class RedshiftServerless(Component[WarehouseOutputs]):
         return group
 
     def _lake_role(self) -> pulumi.Output[str]:
-        storage = self._foundation.storage
-        role = aws.iam.Role(
-            f"{self.name}-lake-role",
+        storage, services = self._foundation.storage, ("redshift-serverless.amazonaws.com", "redshift.amazonaws.com")
+        return service_role(
+            f"{self.name}-lake",
             description="What the warehouse of the MLOps platform reads of the lake",
-            assume_role_policy=self._foundation.keys.database.apply(
-                lambda arn: json.dumps(redshift_trust(arn.split(":")[4]))
-            ),
+            service=services,
+            key_arn=self._foundation.keys.database,
+            statements=[one for zone in self._config.lake_zones for one in storage.read(zone).statements],
             opts=self.child,
         )
-        statements = [statement for zone in self._config.lake_zones for statement in storage.read(zone).statements]
-        if not statements:
-            return role.arn
-        policy = aws.iam.RolePolicy(
-            f"{self.name}-lake-policy", role=role.name, policy=policy_document(statements), opts=self.child
-        )
-        return pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0]))
 
 
 def query(workgroup_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
@@ -210,18 +203,3 @@ def query(workgroup_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
             conditions={"StringEquals": {"redshift-data:statement-owner-iam-userid": "${aws:userid}"}},
         ),
     )
-
-
-def redshift_trust(account: str) -> dict[str, object]:
-    """Let this account's warehouses take the role, and nobody else's."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": ["redshift-serverless.amazonaws.com", "redshift.amazonaws.com"]},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            }
-        ],
-    }

@@ -25,7 +25,7 @@ from mlops.core.fields.containers import (
     WorkloadName,
     of_registry,
 )
-from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, check_replicas
 
 _NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform"}
 """Right -> the slot whose module it is a right on."""
@@ -119,11 +119,7 @@ class ContainerConfig(Config):
 
     @model_validator(mode="after")
     def _replicas(self) -> "ContainerConfig":
-        if self.max_replicas < self.min_replicas:
-            raise ValueError(
-                f"max_replicas is {self.max_replicas} and min_replicas {self.min_replicas}; "
-                f"set max_replicas to {self.min_replicas} or more"
-            )
+        check_replicas(self.min_replicas, self.max_replicas)
         if self.runs == "worker" and self.max_replicas > 1:
             raise ValueError(
                 f"max_replicas is {self.max_replicas}, and a worker is one copy, for two would do the same work; set "

@@ -19,7 +19,7 @@ from components.ml_platform import MlPlatformOutputs
 from components.storage import DELIVERED, ZONES
 from components.workloads.surroundings import Surroundings
 from mlops.core.config import Config
-from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, ImageTag, Memory
+from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, ImageTag, Memory, check_replicas
 
 NAME = "recommender"
 ADMIN_TOKEN, PII_SALT = "MLOPS_ADMIN_TOKEN", "MLOPS_PII_SALT"
@@ -73,11 +73,7 @@ class RecommenderConfig(Config):
 
     @model_validator(mode="after")
     def _most_is_no_less_than_fewest(self) -> "RecommenderConfig":
-        if self.max_replicas < self.min_replicas:
-            raise ValueError(
-                f"max_replicas is {self.max_replicas} and min_replicas {self.min_replicas}; "
-                f"set max_replicas to {self.min_replicas} or more"
-            )
+        check_replicas(self.min_replicas, self.max_replicas)
         return self
 
     def shapes(self, *, loop: bool) -> tuple[Shape, ...]:

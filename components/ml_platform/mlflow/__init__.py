@@ -43,7 +43,7 @@ from components.ml_platform.mlflow.auth import (
 )
 from mlops.core.config import Card
 from mlops.core.fields.aws import CertificateArn
-from mlops.core.fields.kubernetes import Cpu, GroupName, HostName, Image, Memory
+from mlops.core.fields.kubernetes import Cpu, GroupName, HostName, Image, Memory, check_replicas
 from mlops.core.module import Need, StackFacts
 from mlops.core.versions import MLFLOW_IMAGE
 
@@ -101,11 +101,7 @@ class MlflowConfig(MlPlatformConfig):
 
     @model_validator(mode="after")
     def _replicas(self) -> "MlflowConfig":
-        if self.max_replicas < self.min_replicas:
-            raise ValueError(
-                f"max_replicas is {self.max_replicas} and min_replicas {self.min_replicas}; "
-                f"set max_replicas to {self.min_replicas} or more"
-            )
+        check_replicas(self.min_replicas, self.max_replicas)
         return self
 
     @model_validator(mode="after")

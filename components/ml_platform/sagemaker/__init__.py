@@ -11,8 +11,9 @@ import pulumi_aws as aws
 from pydantic import Field
 
 from components.base.component import Component
-from components.base.identity import Grant, policy_document
-from components.base.trust import account_of, service_trust
+from components.base.identity import Grant
+from components.base.service_role import service_role
+from components.base.trust import account_of
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.ml_platform.sagemaker import access
@@ -193,16 +194,11 @@ class SageMaker(Component[MlPlatformOutputs]):
 
     def _role(self, part: str, grants: list[Grant]) -> pulumi.Output[str]:
         """ARN of a role that SageMaker takes, known once it has its rights: SageMaker tries them when it is given."""
-        role = aws.iam.Role(
-            f"{self.name}-{part}-role",
+        return service_role(
+            f"{self.name}-{part}",
             description=f"SageMaker, {part} of the MLOps platform",
-            assume_role_policy=service_trust("sagemaker.amazonaws.com", self._foundation.keys.data),
+            service="sagemaker.amazonaws.com",
+            key_arn=self._foundation.keys.data,
+            statements=[statement for grant in grants for statement in grant.statements],
             opts=self.child,
         )
-        policy = aws.iam.RolePolicy(
-            f"{self.name}-{part}-policy",
-            role=role.name,
-            policy=policy_document([statement for grant in grants for statement in grant.statements]),
-            opts=self.child,
-        )
-        return pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0]))

@@ -14,10 +14,6 @@ MOST_SECONDS = 900
 """Longest call."""
 MOST_API_SECONDS = 30
 """Longest call through an HTTP API (API Gateway quotas)."""
-MOST_IMAGE_GB = 10
-"""An image, uncompressed."""
-MOST_ENVIRONMENT = 4096
-"""Bytes of all variables together."""
 
 
 def misfits(what: str, shape: Shape) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
-from components.base.identity import Grant, Statement, policy_document
-from components.base.trust import service_trust
+from components.base.identity import Grant, Statement
+from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
@@ -192,19 +192,14 @@ class SageMakerServing(Component[ServingOutputs]):
             bucket, path = split_uri(uri)
             if bucket is None:
                 grants.append(foundation.storage.read("artifacts", f"{path}/"))
-        role = aws.iam.Role(
-            f"{self.name}-role",
+        return service_role(
+            self.name,
             description="Models of the MLOps platform on SageMaker",
-            assume_role_policy=service_trust("sagemaker.amazonaws.com", foundation.keys.data),
+            service="sagemaker.amazonaws.com",
+            key_arn=foundation.keys.data,
+            statements=[statement for grant in grants for statement in grant.statements],
             opts=self.child,
         )
-        policy = aws.iam.RolePolicy(
-            f"{self.name}-policy",
-            role=role.name,
-            policy=policy_document([statement for grant in grants for statement in grant.statements]),
-            opts=self.child,
-        )
-        return pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0]))
 
     def _security_group(self) -> "aws.ec2.SecurityGroup":
         """Nobody in, and out to AWS's own APIs."""

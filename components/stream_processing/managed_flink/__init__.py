@@ -4,7 +4,6 @@ Each application has a role of its own, interfaces in the network's private subn
 whenever it is stopped, from which it goes on.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
@@ -13,15 +12,16 @@ import pulumi_aws as aws
 from pydantic import Field
 
 from components.base.component import Component
-from components.base.identity import Grant, Statement, policy_document
+from components.base.identity import Grant, Statement
 from components.base.logs import log_group
 from components.base.security_group import security_group
+from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.network.endpoints import of_actions
 from components.stream_processing import PLACE, StreamProcessingConfig, StreamProcessingOutputs, rights
-from components.stream_processing.managed_flink.application import ApplicationConfig, flink_configuration, trust
+from components.stream_processing.managed_flink.application import ApplicationConfig, flink_configuration
 from mlops.core.config import Card
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import LogDays
@@ -224,12 +224,6 @@ class ManagedFlink(Component[StreamProcessingOutputs]):
             *rights(self._foundation, self._stream, job.name, job.zones),
             self._in_the_network(),
         )
-        role = aws.iam.Role(
-            f"{named}-role",
-            description=f"Job {job.name} of the MLOps platform",
-            assume_role_policy=self._account.apply(lambda account: json.dumps(trust(account))),
-            opts=self.child,
-        )
         logs = (
             Statement(actions=("logs:PutLogEvents",), resources=(log_stream.arn,)),
             Statement(
@@ -237,19 +231,18 @@ class ManagedFlink(Component[StreamProcessingOutputs]):
                 resources=(pulumi.Output.concat(self._logs.arn, ":*"),),
             ),
         )
-        policy = aws.iam.RolePolicy(
-            f"{named}-policy",
-            role=role.name,
-            policy=policy_document(
-                [
-                    *(statement for grant in grants for statement in grant.statements),
-                    *(statement for value in secrets for statement in value.read()),
-                    *logs,
-                ]
-            ),
+        return service_role(
+            named,
+            description=f"Job {job.name} of the MLOps platform",
+            service="kinesisanalytics.amazonaws.com",
+            key_arn=self._foundation.keys.data,
+            statements=[
+                *(statement for grant in grants for statement in grant.statements),
+                *(statement for value in secrets for statement in value.read()),
+                *logs,
+            ],
             opts=self.child,
         )
-        return pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0]))
 
     def _in_the_network(self) -> Grant:
         """Interfaces in the network's own subnets; describing takes no narrower resource."""

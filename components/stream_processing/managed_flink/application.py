@@ -77,21 +77,3 @@ def flink_configuration(
             parallelism_per_kpu=job.parallelism_per_kpu,
         ),
     )
-
-
-def trust(account: str) -> dict[str, object]:
-    """Let the service take the role on behalf of this account alone.
-
-    Source: Managed Service for Apache Flink developer guide, "Cross-service confused deputy prevention".
-    """
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "kinesisanalytics.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-            }
-        ],
-    }

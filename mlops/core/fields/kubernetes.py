@@ -158,3 +158,13 @@ Memory = Annotated[
 ]
 Replicas = Annotated[int, Field(le=MOST_REPLICAS)]
 """Number of pods; the field says from which on."""
+
+
+def check_replicas(fewest: int, most: int) -> None:
+    """What `min_replicas` and `max_replicas` of one part have to keep.
+
+    Raises:
+        ValueError: the most are fewer than the fewest.
+    """
+    if most < fewest:
+        raise ValueError(f"max_replicas is {most} and min_replicas {fewest}; set max_replicas to {fewest} or more")
