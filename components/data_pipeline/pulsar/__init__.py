@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.access import PROXIES, TLS_PORT, client_secret, inside, to_proxies
@@ -198,5 +199,6 @@ class Pulsar(Component[DataPipelineOutputs]):
             produce_statements=(),
             consume_statements=(),
             egress=(way,),
+            watched=(Watched(what="pulsar", namespace="Pulsar"),),
         )
         self.publish(config.registered(name, config.topic, foundation, outputs, self.child))
