@@ -80,7 +80,7 @@ def test_an_alert_is_there_with_its_module_and_not_without_it() -> None:
 def test_a_job_that_stands_is_told_whoever_watches(kind: str, settings: dict[str, Any] | None) -> None:
     around = {**ROOM, **RECOMMENDER, **AROUND["Flink"][0]}
     keys = {name: {"arn": f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf"} for name in ("a", "b")}
-    given = {"api_key": keys["a"], "app_key": keys["b"]} if settings is None else settings
+    given: dict[str, Any] = {"api_key": keys["a"], "app_key": keys["b"]} if settings is None else settings
     graph = watched(kind, around=around, **given)
     assert [node.name for node in graph if "flink_jobmanager_numRunningJobs" in json.dumps(node.inputs)]
 

@@ -102,7 +102,7 @@ def of_pulsar(broker: java.Pulsar, **other: str) -> dict[str, str]:
 
 def _remove_from_pulsar(broker: java.Pulsar, name: str) -> None:
     path = f"{broker.admin_url}/admin/v2/persistent/public/default/{name}/partitions?force=true"
-    httpx.delete(path, headers={"Authorization": f"Bearer {broker.token}"}, timeout=30).raise_for_status()
+    httpx.delete(path, headers={"Authorization": f"Bearer {broker.superuser}"}, timeout=30).raise_for_status()
 
 
 @pytest.fixture
@@ -224,6 +224,29 @@ def test_who_is_not_known_hears_so_in_one_sentence(on: Settings) -> None:
     with pytest.raises(ServiceError, match=f"Topic {on.stream} is not") as caught:
         unknown.read({}, Quarantine())
     assert "wrong" not in str(caught.value)
+
+
+def test_a_client_of_pulsar_may_do_nothing_but_write_and_read_in_its_namespace(
+    pulsar: java.Pulsar, settings: Settings
+) -> None:
+    own = replace(settings, broker=Broker.from_environment(of_pulsar(pulsar)))
+    elsewhere = open_stream(replace(own, stream="persistent://public/functions/metadata"))
+    with pytest.raises(ServiceError, match="does not take records"):
+        elsewhere.put([event(1)])
+    introduced = open_stream(replace(own, stream="persistent://public/default/introduced"))
+    introduced.put([event(number) for number in range(20)])
+    assert introduced.read({}, Quarantine()).records == 20
+    known = {"Authorization": f"Bearer {pulsar.token}"}
+    asked: tuple[tuple[str, str, object], ...] = (
+        ("GET", "tenants", None),
+        ("PUT", "tenants/mine", {"allowedClusters": ["standalone"]}),
+        ("DELETE", "namespaces/public/default", None),
+        ("POST", "namespaces/public/default/permissions/another", ["produce"]),
+        ("DELETE", "persistent/public/default/introduced/partitions", None),
+    )
+    for method, path, body in asked:
+        answer = httpx.request(method, f"{pulsar.admin_url}/admin/v2/{path}", headers=known, json=body)
+        assert answer.status_code in (401, 403), (method, path, answer.status_code)
 
 
 @each_broker
