@@ -34,6 +34,8 @@ class Foundation:
     """Days for which the tier keeps logs, for groups whose settings do not say."""
     scrapers: tuple[Mapping[str, str], ...] = ()
     """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
+    announcing: frozenset[str] = frozenset()
+    """Modules whose pods announce metrics of their own (`SlotConfig.announces`)."""
 
     @property
     def cluster(self) -> ClusterOutputs:

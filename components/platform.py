@@ -160,6 +160,7 @@ class Platform(Component[PlatformOutputs]):
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
+            announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)

@@ -66,6 +66,7 @@ class SeldonServingConfig(ServingConfig):
         "in a namespace that is closed",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
 
     servers: int = Field(default=1, ge=1, le=MOST_REPLICAS)

@@ -54,6 +54,7 @@ class KubeflowConfig(MlPlatformConfig):
         "has no login of its own",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
+    announces: ClassVar[str | None] = "Argo"
 
     mlflow: MlflowConfig = MlflowConfig()
     """The tracking server and model registry."""

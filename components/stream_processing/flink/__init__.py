@@ -51,6 +51,7 @@ class FlinkConfig(StreamProcessingConfig):
         trade_offs="Whatever Flink can, at the price of the nodes, for versions and sizes to look after",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Flink"
 
     kind: Literal["flink"] = "flink"
     jobs: Annotated[tuple[JobConfig, ...], Unique(most=50, by="name")] = ()
