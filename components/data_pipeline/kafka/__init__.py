@@ -67,7 +67,7 @@ class KafkaConfig(DataPipelineConfig):
     """The kind of brokers. It cannot be changed in place: another kind is another cluster."""
     topic: TopicName = "events"
     """Topic of events: what the platform's own workloads write to and read. It is made with the defaults of a topic,
-    unless `brokers.topics` says otherwise; Serverless has it made by whoever writes first."""
+    unless `brokers.topics` says otherwise; on Serverless by the first of these workloads."""
     access: Access = IamAccess()
     """How clients say who they are."""
     delivery: DeliveryConfig | None = None
@@ -136,6 +136,8 @@ class Kafka(Component[DataPipelineOutputs]):
             endpoint = known_users(name, scram, cluster, self.child) if scram else None
             if isinstance(brokers, StandardBrokers) and brokers.max_storage_gb:
                 self._growing_storage(brokers.max_storage_gb, cluster)
+        made_by_clients = brokers if isinstance(brokers, ServerlessBrokers) else None
+        makes = config.topic if made_by_clients else None
         read = consume(cluster.arn)
         watched = [] if isinstance(brokers, ServerlessBrokers) else [self._watched(cluster.cluster_name)]
         if config.delivery:
@@ -148,8 +150,9 @@ class Kafka(Component[DataPipelineOutputs]):
             secrets=scram.secrets if scram else {},
             stream=cluster.arn,
             endpoint=endpoint or cluster.bootstrap_brokers_sasl_iam,
-            produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
-            consume_statements=read,
+            more_variables=made_by_clients.told if made_by_clients else {},
+            produce_statements=(*produce(cluster.arn), *make(cluster.arn, makes)),
+            consume_statements=(*read, *make(cluster.arn, makes)),
             egress=(
                 Egress(
                     cidrs=network.private_subnet_cidrs[:3], ports=(SCRAM_PORT if scram else IAM_PORT,), group=group.id
@@ -292,13 +295,20 @@ class Kafka(Component[DataPipelineOutputs]):
             )
 
 
-def produce(cluster_arn: pulumi.Output[str], *, makes_topics: bool) -> tuple[Statement, ...]:
-    """Write to any topic of the cluster. `makes_topics`: where nothing else can make one."""
-    topic = ("DescribeTopic", "DescribeTopicDynamicConfiguration", "WriteData")
+def produce(cluster_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
+    """Write to any topic of the cluster."""
     return (
         _statement(cluster_arn, "cluster", ("Connect", "DescribeCluster", "WriteDataIdempotently")),
-        _statement(cluster_arn, "topic", (*topic, "CreateTopic") if makes_topics else topic),
+        _statement(cluster_arn, "topic", ("DescribeTopic", "DescribeTopicDynamicConfiguration", "WriteData")),
     )
+
+
+def make(cluster_arn: pulumi.Output[str], topic: str | None) -> tuple[Statement, ...]:
+    """Make the topic, and no other, where nothing else can make one."""
+    if topic is None:
+        return ()
+    one = cluster_arn.apply(lambda arn: f"{resource_arn(arn, 'topic').removesuffix('*')}{topic}")
+    return (Statement(actions=("kafka-cluster:CreateTopic",), resources=(one,)),)
 
 
 def consume(cluster_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
