@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from components import fit
 from components.account.baseline import AccountBaselineConfig
@@ -21,12 +21,14 @@ from components.serving import ServingConfig
 from components.storage import StorageConfig
 from components.stream_processing import StreamProcessingConfig
 from components.surroundings import DependentConfig
+from components.teams.config import TeamConfig
 from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
+from mlops.core.fields.kubernetes import TeamKey
 from mlops.core.module import OneOf, SlotConfig
 from mlops.core.usage import UsageConfig
 
@@ -68,6 +70,9 @@ class PlatformConfig(Config):
     """What is asked many times a second."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
+    teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)
+    """Who lives on the platform, by name: a namespace, a quota, rights and folders of the lake for each. A team that is
+    taken out goes with its volumes, once `protect` is false."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
     """Who watches the platform; null watches nothing."""
     usage: UsageConfig = UsageConfig()
