@@ -18,12 +18,14 @@ from localcloud.provider import RefusedError
 from mlops.cli import ui
 from mlops.cli.engine.real_server import kubernetes_plugin, listed
 from mlops.cli.errors import BadInputError, FailedError
+from mlops.cli.local import charts
 from mlops.cli.options import Target
 from mlops.plan.graph import Graph
 
 if TYPE_CHECKING:
     from localcloud.api_client import ApiClient, Pod
     from localcloud.api_server import RealApiServer
+    from localcloud.helm import Helm
 
 OWN = "mlops"
 """Name of a cluster that a tool makes for the stack."""
@@ -115,8 +117,9 @@ def opened(target: Target, cluster: Cluster, graph: Graph, folder: Path, *, work
     """
     from localcloud.api_server import RealApiServer, mark
 
-    client = client_of(cluster)
-    server = RealApiServer(client, mark("local", graph.project, target.stack))
+    client, own = client_of(cluster), mark("local", graph.project, target.stack)
+    helm = charts.helm_on(client, own)
+    server = RealApiServer(client, own, helm=helm)
     try:
         if cluster.made_by and client.get(MARK) is None:
             client.create({"apiVersion": MARK.api_version, "kind": MARK.kind, "metadata": {"name": MARK.name}}, MARK)
@@ -132,10 +135,13 @@ def opened(target: Target, cluster: Cluster, graph: Graph, folder: Path, *, work
     if foreign:
         raise BadInputError(f"Cluster {cluster.context} holds {listed(foreign)}, which {target.stack} did not make.")
     cluster.note(folder)
-    return _with_aws(client, server, graph) if working else server
+    if not working:
+        return server
+    charts.pull(helm, graph)
+    return _with_aws(client, server, graph, helm)
 
 
-def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph) -> "RealApiServer":
+def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph, helm: "Helm | None") -> "RealApiServer":
     """The same server, with an emulated AWS on it that pods are led to.
 
     Raises:
@@ -157,7 +163,7 @@ def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph) -> "Re
         seed=base64.b64decode(made["Secret"]["data"]["seed"]).decode(),
         databases=[str(node.outputs["address"]) for node in graph if node.type == "aws:rds/instance:Instance"],
     )
-    return LocalCluster(client, server.mark, emulated, kubernetes_plugin())
+    return LocalCluster(client, server.mark, emulated, kubernetes_plugin(), helm)
 
 
 def left_behind(target: Target, cluster: Cluster, project: str) -> None:
@@ -168,7 +174,8 @@ def left_behind(target: Target, cluster: Cluster, project: str) -> None:
     """
     from localcloud.api_server import RealApiServer, mark
 
-    server = RealApiServer(client_of(cluster), mark("local", project, target.stack))
+    client, own = client_of(cluster), mark("local", project, target.stack)
+    server = RealApiServer(client, own, helm=charts.helm_on(client, own))
     left = server.clean_up(_GONE_SECONDS)
     if left:
         lines = [f"On cluster {cluster.context} something of {target.stack} is left:", *(f"  {line}" for line in left)]
