@@ -194,7 +194,7 @@ class Platform(Component[PlatformOutputs]):
             Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
-            parts = (database, stream, computing, tracking, *answering, *dependents)
+            parts = (database, stream, computing, tracking, lake_query, warehouse, cache, *answering, *dependents)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 

@@ -14,6 +14,7 @@ from components.base.component import Component
 from components.base.identity import Egress, Statement
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
 from components.base.service_role import service_role
+from components.base.watched import Watched
 from components.foundation import Foundation
 from components.network.endpoints import of_actions
 from components.storage import Zone
@@ -151,6 +152,13 @@ class RedshiftServerless(Component[WarehouseOutputs]):
                 workgroup=workgroup.workgroup_name,
                 query_statements=query(workgroup.arn),
                 egress=(Egress(cidrs=network.private_subnet_cidrs[:_ZONES], ports=(PORT,)),),
+                watched=(
+                    Watched(
+                        what="warehouse",
+                        namespace="AWS/Redshift-Serverless",
+                        dimensions={"Workgroup": workgroup.workgroup_name},
+                    ),
+                ),
             )
         )
 

@@ -232,6 +232,8 @@ whose README said of 2.14 that it had none)."""
 PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""
+PYTHON_IMAGE = "public.ecr.aws/docker/library/python:3.13-alpine"
+"""Holds Python and nothing else, for jobs that need no more. Supported until 2029-10 (PEP 719)."""
 
 
 def newest_in_standard_support(today: date) -> str:
