@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Statement
+from components.base.security_group import way_out
 from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.foundation import Foundation
@@ -210,16 +211,7 @@ class SageMakerServing(Component[ServingOutputs]):
             tags={"Name": self.name},
             opts=self.child,
         )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self.name}-to-apis",
-            security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            description="APIs of AWS",
-            opts=self.child,
-        )
+        way_out(f"{self.name}-to-apis", group, opts=self.child)
         return group
 
     def _model(self, model: ModelConfig, variant: str, uri: str) -> pulumi.Output[str]:
