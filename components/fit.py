@@ -15,7 +15,7 @@ from mlops.core.fields.aws import arn_account, arn_region
 from mlops.core.module import StackFacts, kind_of, variants
 
 if TYPE_CHECKING:
-    from components.platform import PlatformConfig
+    from components.settings import PlatformConfig
 
 _OF_ANY_REGION = frozenset({"topic_arn", "storage_key_arns"})
 """Settings whose ARN may lie elsewhere: AWS Budgets is one for all regions, a foreign bucket's key lies with it."""
@@ -111,6 +111,7 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         repositories=frozenset(config.registry.repositories),
         group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
+        filled={slot: kind_of(type(module)) for slot, module in config.modules.items()},
     )
     for slot, module in config.modules.items():
         yield from (f"{slot}: {conflict}" for conflict in module.conflicts(facts))

@@ -12,7 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from components.base.component import Component
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
+from components.surroundings import DependentOutputs, Surroundings
 from mlops.core.config import Config
 from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.cost.estimate import unpriced
@@ -45,8 +46,15 @@ def built(slot: str, variant: type[SlotConfig]) -> tuple[Graph, Component[Any]]:
 
     def build(opts: pulumi.ResourceOptions) -> None:
         base = foundation(opts, cluster="cluster" in variant.needs, database="database" in variant.needs)
-        arguments: dict[str, Any] = {"foundation": base, "opts": module_options(base, opts)}
-        arguments |= {other: stand_in(SLOTS[other]) for other in signature(variant).parameters if other in SLOTS}
+        found: dict[str, Any] = {
+            "foundation": base,
+            "around": Surroundings(
+                foundation=base, ml_platform=stand_in(SLOTS["ml_platform"]), stream=stand_in(SLOTS["data_pipeline"])
+            ),
+            "opts": module_options(base, opts),
+        }
+        found |= {other: stand_in(config) for other, config in SLOTS.items()}
+        arguments = {name: found[name] for name in signature(variant).parameters if name in found}
         made.append(exemplary(variant).build(NAME, **arguments))  # type: ignore[attr-defined]
 
     return recorded(build), made[0]
@@ -56,7 +64,7 @@ def signature(variant: type[SlotConfig]) -> inspect.Signature:
     return inspect.signature(variant.build)  # type: ignore[attr-defined]
 
 
-def stand_in(slot: type[SlotConfig]) -> object:
+def stand_in(slot: type[SlotConfig]) -> Any:
     """What another slot publishes, made up: an address for each output, nothing for what is optional."""
     contract = get_args(signature(slot).return_annotation)[0]
     made = {
@@ -96,6 +104,8 @@ def test_a_variant_publishes_the_contract_of_its_slot(slot: str, variant: type[S
     _, component = built(slot, variant)
     assert isinstance(component.outputs, contract)
     assert all(getattr(component.outputs, field.name) is not None for field in fields(component.outputs))
+    if isinstance(component.outputs, DependentOutputs):
+        assert component.outputs.exports.keys() <= variant.exported  # type: ignore[attr-defined]
 
 
 @each_variant

@@ -11,7 +11,7 @@ from components.base.component import Component
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
-from components.workloads.surroundings import Surroundings, granted, told
+from components.surroundings import Surroundings, granted, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.containers import (

@@ -17,7 +17,7 @@ from components.base.workload import Application, Probes, Running, Shape, Worklo
 from components.data_pipeline import DataPipelineOutputs
 from components.ml_platform import MlPlatformOutputs
 from components.storage import DELIVERED, ZONES
-from components.workloads.surroundings import Surroundings
+from components.surroundings import Surroundings
 from mlops.core.config import Config
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, ImageTag, Memory, check_replicas
 

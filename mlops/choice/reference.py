@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.choice.catalogue import Knob, Slot, knobs, slots
 from mlops.choice.modules import Added, Module, added, modules, of
 from mlops.choice.trials import tried

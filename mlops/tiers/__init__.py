@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from components.platform import PlatformConfig
+    from components.settings import PlatformConfig
 
 TIERS = ("local", "dev", "prod", "enterprise", "experimental")
 """In the order in which a platform grows; experimental stands beside it."""

@@ -12,7 +12,7 @@ import pytest
 
 from components.monitoring.cloudwatch import notify
 from components.monitoring.cloudwatch.dashboards import placed
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.choice.modules import Module, chosen
 from mlops.core.module import SlotConfig, kind_of, slots, variants
 from mlops.plan.graph import Graph, Node

@@ -1,27 +1,59 @@
-"""What a workload finds on its platform: rights in plain words, and what it is told of each thing it has a right on."""
+"""What workloads, and modules that build on other modules, find on their platform: what is published, rights in plain
+words, and what one is told of each thing that it has a right on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import get_args
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, get_args
 
 import pulumi
 
+from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
+from components.base.watched import Watched
+from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
+from components.lake_query import LakeQueryOutputs
 from components.ml_platform import MlPlatformOutputs
 from components.serving import ServingOutputs
 from components.storage import Zone
+from components.warehouse import WarehouseOutputs
+from mlops.core.module import SlotConfig
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """The platform, as its workloads see it."""
+    """The platform, as those see it that build on its modules; what it has not is None."""
 
     foundation: Foundation
-    serving: ServingOutputs
+    serving: ServingOutputs | None = None
     ml_platform: MlPlatformOutputs | None = None
     stream: DataPipelineOutputs | None = None
+    lake_query: LakeQueryOutputs | None = None
+    warehouse: WarehouseOutputs | None = None
+    cache: CacheOutputs | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DependentOutputs:
+    """What a module publishes that builds on others: nobody is built on it, but people and monitoring find it."""
+
+    exports: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """What the stack exports of it, by the name of the export (`docs/exports.md`)."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+
+
+class DependentConfig(SlotConfig):
+    """A slot whose modules build on those of other slots. Its field in the settings is all that the platform has to
+    know of it: modules are built in the fields' order, after everything that they may find around them."""
+
+    exported: ClassVar[frozenset[str]] = frozenset()
+    """Names under which the stack exports what the module publishes."""
+
+    @abstractmethod
+    def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
+        """Make the module."""
 
 
 def granted(words: str, around: Surroundings) -> Grant:
@@ -36,7 +68,7 @@ def granted(words: str, around: Surroundings) -> Grant:
         storage = around.foundation.storage
         give = {"read": storage.read, "write": storage.write, "erase": storage.erase}[verb]
         return give(_zone(zone), f"{folder}/" if folder else "")
-    if verb == "invoke":
+    if verb == "invoke" and around.serving:
         return around.serving.invoke()
     if verb == "track" and around.ml_platform:
         return around.ml_platform.track()
