@@ -151,6 +151,12 @@ class Host(ABC):
         """What it runs that CloudWatch has metrics of; grows with each workload."""
         return []
 
+    @property
+    def exposed(self) -> bool:
+        """Whether somebody from outside the network reaches what it runs without a signature (IAM): a workload then has
+        to ask for a login itself."""
+        return False
+
     @abstractmethod
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:
         """Make a closed room for an application; resources are named `name-…` and are children as `opts` say."""

@@ -109,7 +109,8 @@ class Kubeflow(Component[MlPlatformOutputs]):
             directory=Path(os.path.relpath(_OVERLAY)).as_posix(),
             opts=self.child_with(depends_on=ready),
         )
-        self.publish(replace(tracking, roles={"jobs": identities[parts.RUNNER].outputs.role_arn}))
+        jobs = identities[parts.RUNNER].outputs.role_arn
+        self.publish(replace(tracking, roles={"jobs": jobs}, jobs_namespace=self._namespace))
 
     def _close(self, database: Grant, tracking: Grant) -> "list[pulumi.Resource]":
         """Pods of the namespace reach each other, the tracking server, AWS and the API server; only what goes to the

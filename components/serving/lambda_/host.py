@@ -240,8 +240,7 @@ class FunctionRoom(Room):
 def variables(workload: Workload, secrets: Mapping[str, SecretValue]) -> dict[str, pulumi.Input[str]]:
     """What a function is told. Lambda sets the region itself and takes no other. A secret is named, in a variable with
     `_SECRET_ARN` behind its own name, and what runs there fetches it (`services/recommender/by_reference.py`)."""
-    # Both fronts ask for a signature: whoever comes is somebody whom IAM let in.
-    plain = {"HOME": "/tmp", "MLOPS_EXPOSED": "false", **workload.variables, **workload.own_variables}
+    plain = {"HOME": "/tmp", **workload.variables, **workload.own_variables}
     plain.pop("AWS_REGION", None)
     named: dict[str, pulumi.Input[str]] = {
         f"{variable}_SECRET_ARN": pulumi.Output.concat(one.arn, f"#{one.key}") if one.key else one.arn
