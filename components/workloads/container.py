@@ -102,7 +102,10 @@ class ContainerConfig(Config):
             most=self.max_replicas,
             target_cpu_percent=self.target_cpu_percent,
             worker=self.runs == "worker",
-            secrets=bool(self.secrets),
+            environment={
+                **self.environment,
+                **{f"{variable}_SECRET_ARN": f"{one.arn}#{one.key or ''}" for variable, one in self.secrets.items()},
+            },
             release=self.release,
             foreign_image=self.repository is None,
             node_group=self.node_group,
