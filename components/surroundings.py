@@ -11,6 +11,7 @@ import pulumi
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
 from components.base.watched import Watched
+from components.base.workload import Host
 from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
@@ -33,6 +34,13 @@ class Surroundings:
     lake_query: LakeQueryOutputs | None = None
     warehouse: WarehouseOutputs | None = None
     cache: CacheOutputs | None = None
+
+    @property
+    def host(self) -> Host:
+        """What containers run with, for workloads, which are there only where something serves."""
+        if self.serving is None:
+            raise LookupError("A workload is to run on a platform without serving, which the settings refuse.")
+        return self.serving.host
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ from pipelines.runner import LOOK_PATIENCE_SECONDS, run_loop, run_step
 from pipelines.sagemaker import SageMakerSettings, rendered
 from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
-from recommender.by_reference import SecretError, resolved
+from recommender.by_reference import SecretError, own_environment
 from recommender.release import Strategy
 
 app = typer.Typer(
@@ -302,7 +302,7 @@ def lambda_command(options: Options = "") -> None:
     if not address:
         raise InputError("AWS_LAMBDA_RUNTIME_API is not set: this command runs on Lambda; see `worker`.")
     try:
-        settings = Settings.from_environment(resolved(os.environ))
+        settings = Settings.from_environment(own_environment())
     except SecretError as error:
         raise InputError(str(error)) from None
     looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print).look)

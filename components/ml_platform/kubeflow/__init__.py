@@ -115,7 +115,8 @@ class Kubeflow(Component[MlPlatformOutputs]):
             opts=self.child_with(depends_on=ready),
         )
         watched = (*tracking.watched, Watched(what="workflows", namespace="Argo"))
-        self.publish(replace(tracking, roles={"jobs": identities[parts.RUNNER].outputs.role_arn}, watched=watched))
+        jobs = identities[parts.RUNNER].outputs.role_arn
+        self.publish(replace(tracking, roles={"jobs": jobs}, jobs_namespace=self._namespace, watched=watched))
 
     def _close(self, database: Grant, tracking: Grant) -> "list[pulumi.Resource]":
         """Pods of the namespace reach each other, the tracking server, AWS and the API server; only what goes to the
