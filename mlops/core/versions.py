@@ -134,6 +134,9 @@ CLOUDWATCH_EXPORTER = Chart(
 )
 FLUENT_BIT = Chart(name="fluent-bit", version="0.58.1", repo="https://fluent.github.io/helm-charts")
 DATADOG = Chart(name="datadog", version="3.240.0", repo="https://helm.datadoghq.com")
+VELERO = Chart(name="velero", version="12.1.0", repo="https://vmware-tanzu.github.io/helm-charts")
+VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
+"""Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
