@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from components import fit
 from components.account.baseline import AccountBaselineConfig
 from components.account.config import AccountConfig, TagsConfig
+from components.backup import BackupConfig
 from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.data_pipeline import DataPipelineConfig
@@ -68,6 +69,8 @@ class PlatformConfig(Config):
     """Where tables are joined and reported on."""
     cache: Annotated[CacheConfig, OneOf()] | None = None
     """What is asked many times a second."""
+    backup: Annotated[BackupConfig, OneOf()] | None = None
+    """What brings back what runs on the cluster; the database and the lake have their own backups."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)

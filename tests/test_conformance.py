@@ -152,6 +152,7 @@ def test_settings_survive_being_written_down_and_read_again(slot: str, variant: 
 def test_a_variant_says_what_it_is_for_and_what_each_knob_does(slot: str, variant: type[SlotConfig]) -> None:
     card = variant.card
     assert all([card.title, card.best_for, card.not_for, card.trade_offs])
+    assert card.state, f"{variant.__name__} does not say where its state lies and how it comes back: Card.state"
     for model in models(variant):
         undocumented = [name for name, field in model.model_fields.items() if name != "kind" and not field.description]
         assert undocumented == [], f"{model.__name__} lacks docstrings"

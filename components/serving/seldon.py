@@ -66,6 +66,8 @@ class SeldonServingConfig(ServingConfig):
         complexity="high",
         trade_offs="packs models by memory, so that one can crowd out another; its parts talk to each other in clear, "
         "in a namespace that is closed",
+        state="none of its own: models lie in the lake and are loaded anew; what the scheduler remembers comes "
+        "from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})

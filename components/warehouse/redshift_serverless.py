@@ -49,6 +49,8 @@ class RedshiftServerlessConfig(WarehouseConfig):
         not_for="a few questions a week to what lies in the lake: Athena asks it there, for less",
         complexity="medium",
         trade_offs="A warehouse without nodes to size, for a price by second of work; it insists on three zones",
+        state="tables lie in the namespace; Redshift keeps recovery points for 24 hours, from which it is "
+        "restored, and snapshots for longer are made by whoever needs them",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions((*QUERY, *DATA_API))
 

@@ -221,6 +221,15 @@ FLUENT_BIT = Chart(
 DATADOG = Chart(
     name="datadog", version="3.240.0", repo="https://helm.datadoghq.com", app="7", released=date(2026, 8, 20)
 )
+VELERO = Chart(
+    name="velero",
+    version="12.1.0",
+    repo="https://vmware-tanzu.github.io/helm-charts",
+    app="1.18.1",
+    released=date(2026, 6, 25),
+)
+VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
+"""Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""

@@ -52,6 +52,8 @@ class KubeflowConfig(MlPlatformConfig):
         complexity="high",
         trade_offs="seven servers of its own to run and upgrade, and its pages are reached by port-forward only: it "
         "has no login of its own",
+        state="runs, pipelines and experiments lie in the database and come back with it, to the second; "
+        "artifacts lie in the lake, zone artifacts, whose versions bring overwritten ones back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 

@@ -56,6 +56,7 @@ class DatadogConfig(MonitoringConfig):
         complexity="low",
         trade_offs="each node costs $15 a month billed annually ($18 by the month), and $31 more with traces "
         "(datadoghq.com); metrics of one's own beyond 100 a node are paid as well",
+        state="metrics and logs lie with Datadog; monitors and dashboards come from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 

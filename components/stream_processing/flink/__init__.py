@@ -49,6 +49,8 @@ class FlinkConfig(StreamProcessingConfig):
         not_for="A single small job: an operator and two pods that never sleep; managed_flink has nothing to run",
         complexity="high",
         trade_offs="Whatever Flink can, at the price of the nodes, for versions and sizes to look after",
+        state="checkpoints and savepoints lie in the lake, zone artifacts, folder flink: a job that is made anew "
+        "goes on from the last one",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
