@@ -16,6 +16,7 @@ from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
+from components.notebooks import NotebooksConfig
 from components.registry import RegistryConfig
 from components.serving import ServingConfig
 from components.storage import StorageConfig
@@ -66,6 +67,8 @@ class PlatformConfig(Config):
     """Where tables are joined and reported on."""
     cache: Annotated[CacheConfig, OneOf()] | None = None
     """What is asked many times a second."""
+    notebooks: Annotated[NotebooksConfig, OneOf()] | None = None
+    """Where people open notebooks."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None

@@ -135,6 +135,12 @@ CLOUDWATCH_EXPORTER = Chart(
 FLUENT_BIT = Chart(name="fluent-bit", version="0.58.1", repo="https://fluent.github.io/helm-charts")
 DATADOG = Chart(name="datadog", version="3.240.0", repo="https://helm.datadoghq.com")
 
+JUPYTERHUB = Chart(name="jupyterhub", version="4.4.0", repo="https://hub.jupyter.org/helm-chart/")
+"""JupyterHub 5.5.0, on Kubernetes 1.28 and newer (Chart.yaml at 4.4.0, 2026-06-10). Its project mends the newest minor
+version only (zero-to-jupyterhub-k8s, docs/source/changelog.md)."""
+
+NOTEBOOK_IMAGE = "quay.io/jupyterhub/k8s-singleuser-sample:4.4.0"
+"""JupyterLab alone, of the chart's own release."""
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
 OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"

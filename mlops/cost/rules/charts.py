@@ -40,6 +40,8 @@ _KNOWN: dict[str, Defaults] = {
             "external-secrets",
             "flink-kubernetes-operator",
             "istiod",
+            # jupyterhub: people's volumes are in `custom.volumes`, which its values say.
+            "jupyterhub",
             "knative-operator",
             "kserve-crd",
             "kserve-resources",
