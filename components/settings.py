@@ -11,6 +11,7 @@ from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.data_pipeline import DataPipelineConfig
 from components.database import DatabaseConfig
+from components.delivery import DeliveryConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
@@ -69,6 +70,8 @@ class PlatformConfig(Config):
     """What is asked many times a second."""
     notebooks: Annotated[NotebooksConfig, OneOf()] | None = None
     """Where people open notebooks."""
+    delivery: Annotated[DeliveryConfig, OneOf()] | None = None
+    """Who brings workloads onto the cluster; null is Pulumi, which brings all the rest."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None

@@ -135,6 +135,8 @@ CLOUDWATCH_EXPORTER = Chart(
 FLUENT_BIT = Chart(name="fluent-bit", version="0.58.1", repo="https://fluent.github.io/helm-charts")
 DATADOG = Chart(name="datadog", version="3.240.0", repo="https://helm.datadoghq.com")
 
+ARGO_CD = Chart(name="argo-cd", version="10.1.1", repo="https://argoproj.github.io/argo-helm")
+"""Argo CD 3.4.4. Its project mends the newest three minor versions (argo-cd, docs/operator-manual/installation.md)."""
 JUPYTERHUB = Chart(name="jupyterhub", version="4.4.0", repo="https://hub.jupyter.org/helm-chart/")
 """JupyterHub 5.5.0, on Kubernetes 1.28 and newer (Chart.yaml at 4.4.0, 2026-06-10). Its project mends the newest minor
 version only (zero-to-jupyterhub-k8s, docs/source/changelog.md)."""

@@ -52,6 +52,7 @@ ELSEWHERE = {
     "prices-refresh",
     "rehearse",
     "rehearse-fault",
+    "render",
     "rightsize",
     "up",
 }
