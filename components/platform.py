@@ -162,6 +162,7 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child

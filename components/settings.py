@@ -12,11 +12,13 @@ from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.data_pipeline import DataPipelineConfig
 from components.database import DatabaseConfig
+from components.delivery import DeliveryConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
+from components.notebooks import NotebooksConfig
 from components.registry import RegistryConfig
 from components.serving import ServingConfig
 from components.storage import StorageConfig
@@ -71,6 +73,10 @@ class PlatformConfig(Config):
     """What is asked many times a second."""
     backup: Annotated[BackupConfig, OneOf()] | None = None
     """What brings back what runs on the cluster; the database and the lake have their own backups."""
+    notebooks: Annotated[NotebooksConfig, OneOf()] | None = None
+    """Where people open notebooks."""
+    delivery: Annotated[DeliveryConfig, OneOf()] | None = None
+    """Who brings workloads onto the cluster; null is Pulumi, which brings all the rest."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)

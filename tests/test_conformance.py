@@ -122,7 +122,7 @@ def test_a_variant_names_its_resources_by_the_slot_and_never_by_stack_tier_or_re
 ) -> None:
     graph, _ = built(slot, variant)
     nodes = own(graph)
-    assert len(nodes) > 1
+    assert nodes
     for node in nodes:
         assert node.name == NAME or node.name.startswith(f"{NAME}-"), node.name
         assert not re.search(rf"test|{REGION}|\bprod\b|\bdev\b", node.name), node.name

@@ -231,6 +231,21 @@ VELERO = Chart(
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 
+ARGO_CD = Chart(
+    name="argo-cd",
+    version="10.1.1",
+    repo="https://argoproj.github.io/argo-helm",
+    app="3.4.4",
+    product="argo-cd",
+    released=date(2026, 7, 2),
+)
+"""Argo CD 3.4.4. Its project mends the newest three minor versions (argo-cd, docs/operator-manual/installation.md)."""
+JUPYTERHUB = Chart(name="jupyterhub", version="4.4.0", repo="https://hub.jupyter.org/helm-chart/")
+"""JupyterHub 5.5.0, on Kubernetes 1.28 and newer (Chart.yaml at 4.4.0, 2026-06-10). Its project mends the newest minor
+version only (zero-to-jupyterhub-k8s, docs/source/changelog.md)."""
+
+NOTEBOOK_IMAGE = "quay.io/jupyterhub/k8s-singleuser-sample:4.4.0"
+"""JupyterLab alone, of the chart's own release."""
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
 OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"

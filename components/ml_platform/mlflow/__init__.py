@@ -14,6 +14,7 @@ from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs, network_policy
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
+from components.kubernetes.ingress import internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
@@ -221,7 +222,18 @@ class Mlflow(Component[MlPlatformOutputs]):
         service = self._service(deployment)
         self._availability(deployment)
         if config.host and config.certificate_arn:
-            self._ingress(config.host, config.certificate_arn, name_of(service))
+            internal_ingress(
+                f"{name}-ingress",
+                "mlflow",
+                namespace=self._namespace,
+                labels=server.SERVER,
+                host=config.host,
+                certificate_arn=config.certificate_arn,
+                service=name_of(service),
+                port=PORT,
+                health_path="/health",
+                opts=self.child,
+            )
         address = pulumi.Output.concat(name_of(service), ".", self._namespace, ".svc.cluster.local")
         way = to_services(foundation.network, [PORT])
         if foundation.outside:
@@ -321,11 +333,3 @@ class Mlflow(Component[MlPlatformOutputs]):
                 cpu_percent=config.target_cpu_percent,
                 opts=self.child,
             )
-
-    def _ingress(self, host: str, certificate_arn: str, service: pulumi.Output[str]) -> None:
-        k8s.networking.v1.Ingress(
-            f"{self.name}-ingress",
-            metadata=self._metadata("mlflow", annotations=server.ingress_annotations(certificate_arn)),
-            spec=manifest(server.ingress_spec(host, service)),
-            opts=self.child,
-        )
