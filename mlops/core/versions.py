@@ -121,6 +121,7 @@ FLINK_OPERATOR = Chart(
     version="1.15.0",
     repo="https://downloads.apache.org/flink/flink-kubernetes-operator-1.15.0/",
 )
+SPARK_OPERATOR = Chart(name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator")
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
 )

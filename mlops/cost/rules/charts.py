@@ -53,6 +53,7 @@ _KNOWN: dict[str, Defaults] = {
             "kube-prometheus-stack",
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
+            "spark-operator",
             "karpenter-crd",
         ),
         _NOTHING,
