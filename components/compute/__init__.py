@@ -1,20 +1,17 @@
 """Slot: what works through much at once. A variant runs batch jobs on a schedule, on as many machines as they want, and
 what they make lies in the lake for as long as each job says."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import pulumi
 from pydantic import Field
 
-from components.base.component import Component
 from components.base.identity import Grant
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
 from components.storage import Zone
-from components.surroundings import DependentConfig, DependentOutputs, Surroundings, granted, told
+from components.surroundings import DependentConfig, Surroundings, granted, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import Days
@@ -41,16 +38,6 @@ SCORING = "scoring"
 _MODELS = "mlflow/"
 _NEEDS = {"track": "ml_platform", "invoke": "serving"}
 """Right -> the slot whose module it is a right on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComputeOutputs(DependentOutputs):
-    """Where jobs run and as whom."""
-
-    jobs: Mapping[str, pulumi.Output[str]]
-    """Job by its name: the address under which what runs it knows it."""
-    role_arns: Mapping[str, pulumi.Output[str]]
-    """Role of each job."""
 
 
 class ScheduledConfig(Config):
@@ -137,10 +124,6 @@ class ComputeConfig(DependentConfig):
         jobs: Sequence[JobConfig] = getattr(self, "jobs", ())
         scoring: ScoringConfig | None = getattr(self, "scoring", None)
         return {**{job.place: job for job in jobs}, **({SCORES: scoring} if scoring else {})}
-
-    @abstractmethod
-    def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[ComputeOutputs]:
-        """Make what runs jobs, and the jobs."""
 
 
 def misfits(

@@ -15,7 +15,6 @@ from components.compute import (
     SCORES,
     SCORING,
     ComputeConfig,
-    ComputeOutputs,
     exports,
     misfits,
     output,
@@ -39,7 +38,7 @@ from components.kubernetes.placement import on_system_nodes
 from components.kubernetes.scraping import let_scrapers_in
 from components.kubernetes.together import asking_account, together
 from components.ml_platform import MlPlatformOutputs
-from components.surroundings import Surroundings
+from components.surroundings import DependentOutputs, Surroundings
 from mlops.core import versions
 from mlops.core.config import Card
 from mlops.core.fields import Unique
@@ -75,12 +74,12 @@ class SparkConfig(ComputeConfig):
         places = [problem for what, sizes in sized for problem in stack.misplaced(what, sizes.node_group)]
         return (*misfits(stack, self.jobs, self.scoring, made.REPOSITORY), *places)
 
-    def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[ComputeOutputs]:
+    def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
         """Make the operator and the jobs."""
         return Spark(name, self, around, opts)
 
 
-class Spark(Component[ComputeOutputs]):
+class Spark(Component[DependentOutputs]):
     """The operator in a namespace of its own, and a closed one with the jobs."""
 
     token = "mlops:index:Spark"
@@ -98,19 +97,12 @@ class Spark(Component[ComputeOutputs]):
         )
         self._closed = closed(f"{name}-closed", self._namespace, self.child)
         self._operator = self._make_operator(after)
-        known: dict[str, tuple[pulumi.Output[str], pulumi.Output[str]]] = {}
         if config.scoring and around.ml_platform:
             grants = scoring_rights(around, around.ml_platform)
-            known[SCORING] = self._job(self._scoring(config.scoring, around.ml_platform), grants)
+            self._job(self._scoring(config.scoring, around.ml_platform), grants)
         for job in config.jobs:
-            known[job.name] = self._job(self._program(job), rights(job, around))
-        self.publish(
-            ComputeOutputs(
-                exports=exports(around, self._namespace),
-                jobs={job: found for job, (found, _) in known.items()},
-                role_arns={job: role for job, (_, role) in known.items()},
-            )
-        )
+            self._job(self._program(job), rights(job, around))
+        self.publish(DependentOutputs(exports=exports(around, self._namespace)))
 
     def _make_operator(self, after: pulumi.ResourceOptions) -> pulumi.Resource:
         own = name_of(
@@ -170,8 +162,8 @@ class Spark(Component[ComputeOutputs]):
             main_class=job.main_class,
         )
 
-    def _job(self, program: Program, grants: Sequence[Grant]) -> tuple[pulumi.Output[str], pulumi.Output[str]]:
-        """The application's name, and the ARN of its role."""
+    def _job(self, program: Program, grants: Sequence[Grant]) -> None:
+        """The application, under a role of its own."""
         named = f"{self.name}-{program.name}"
         identity = Identity(
             f"{named}-identity",
@@ -194,7 +186,7 @@ class Spark(Component[ComputeOutputs]):
             grants=grants,
             opts=self.child,
         )
-        application = custom_object(
+        custom_object(
             named,
             "sparkoperator.k8s.io/v1beta2",
             "ScheduledSparkApplication",
@@ -202,4 +194,3 @@ class Spark(Component[ComputeOutputs]):
             spec=made.scheduled(program, account, self._cluster.places.of(program.sizes.node_group)),
             opts=self.child_with(depends_on=[self._operator, self._closed, *policies]),
         )
-        return name_of(application), identity.role_arn
