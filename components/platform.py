@@ -116,7 +116,11 @@ class Platform(Component[PlatformOutputs]):
         storage = Storage(
             "storage",
             config.storage,
-            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            StorageArgs(
+                key_arn=keys.data,
+                balancers=config.serving is not None and config.serving.balanced,
+                emptied=config.emptied,
+            ),
             self.child,
         ).outputs
         registry = Registry(

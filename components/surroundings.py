@@ -58,6 +58,13 @@ class DependentConfig(SlotConfig):
 
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
+    asks_from_outside: ClassVar[bool] = False
+    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def emptied(self) -> Mapping[tuple[Zone, str], int]:
+        """Folders of the lake that it fills and that empty by themselves: days for which what lies there is kept."""
+        return {}
 
     @abstractmethod
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:

@@ -67,6 +67,8 @@ _REQUESTS = {
     "cluster-autoscaler": ("100m", "300Mi"),
     # apache/flink-kubernetes-operator, helm/flink-kubernetes-operator/values.yaml at release-1.15.0, the example.
     "flink-kubernetes-operator": ("250m", "512Mi"),
+    # kubeflow/spark-operator, charts/spark-operator-chart/values.yaml at v2.5.2, the example beside `resources`.
+    "spark-operator": ("100m", "300Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "nvidia-device-plugin": ("10m", "40Mi"),

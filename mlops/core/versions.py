@@ -190,6 +190,9 @@ FLINK_OPERATOR = Chart(
     repo="https://downloads.apache.org/flink/flink-kubernetes-operator-1.15.0/",
     released=date(2026, 5, 7),
 )
+SPARK_OPERATOR = Chart(
+    name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
+)
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",

@@ -58,6 +58,7 @@ _KNOWN: dict[str, Defaults] = {
             "seldon-core-v2-crds",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
+            "spark-operator",
             "karpenter-crd",
         ),
         _NOTHING,
