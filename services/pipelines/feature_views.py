@@ -1,4 +1,4 @@
-"""The features as they are defined: the one description that Feast, SageMaker and the platform's own tables are made of.
+"""The features as they are defined: the one description that Feast, SageMaker and the platform's tables are made of.
 
 It is a file, so that what makes tables and feature groups for them reads it without this package.
 """

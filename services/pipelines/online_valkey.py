@@ -58,6 +58,9 @@ class ValkeyOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
 class ValkeyOnlineStore(RedisOnlineStore):  # type: ignore[misc]
     """Feast's layout of keys in a cluster."""
 
+    _client: Any = None
+    _client_async: Any = None
+
     def _get_client(self, online_store_config: Any) -> Any:
         if self._client is None:
             self._client = RedisCluster(**_arguments(online_store_config))

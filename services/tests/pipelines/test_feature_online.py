@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -245,8 +244,8 @@ def test_what_is_missing_is_said(variables: dict[str, str], words: str) -> None:
 
 def test_features_in_sagemaker_are_served_by_sagemaker(registry: str) -> None:
     online = Online(kind="sagemaker", region=REGION, prefix="x")
-    with pytest.raises(InputError, match="SageMaker serves|served by SageMaker"):
-        feature_online.serve(replace(online), "127.0.0.1", 1, 1)
+    with pytest.raises(InputError, match="are served by SageMaker"):
+        feature_online.serve(online, "127.0.0.1", 1, 1)
 
 
 def test_views_name_what_is_computed(shop: Shop) -> None:
