@@ -11,7 +11,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.base.component import Component
-from components.base.identity import Grant, Identity, IdentityArgs, network_policy, policy_document
+from components.base.identity import Identity, IdentityArgs, network_policy, policy_document
 from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
