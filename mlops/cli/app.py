@@ -20,6 +20,7 @@ from mlops.cli.commands.modules import modules
 from mlops.cli.commands.new_module import new_module
 from mlops.cli.commands.plan import plan
 from mlops.cli.commands.policy import policy
+from mlops.cli.commands.presets import presets
 from mlops.cli.commands.prices import prices
 from mlops.cli.commands.rehearse import rehearse
 from mlops.cli.commands.render import render
@@ -56,6 +57,7 @@ app = typer.Typer(
 
 for panel, name, command in (
     (START, "init", init),
+    (START, "presets", presets),
     (START, "doctor", doctor),
     (LOOK, "validate", validate),
     (LOOK, "plan", plan),

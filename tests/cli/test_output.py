@@ -36,6 +36,7 @@ PRINTED = {
     "timeline": ("timeline", "-s", "dev", "--teardown"),
     "prices": ("prices",),
     "prices-list": ("prices", "list", "nat"),
+    "presets": ("presets",),
     "modules": ("modules",),
     "doctor": ("doctor",),
     "init": ("init", "--stack", "qa", "--tier", "dev"),
