@@ -1,113 +1,25 @@
-"""The platform: the settings tree, and the one constructor that wires everything."""
+"""The platform: the one constructor that wires everything."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
 import pulumi
-from pydantic import model_validator
 
-from components import fit
-from components.account.baseline import LOG_WRITERS, AccountBaseline, AccountBaselineArgs, AccountBaselineConfig
+from components.account.baseline import LOG_WRITERS, AccountBaseline, AccountBaselineArgs
 from components.account.budget import Budget, BudgetArgs
-from components.account.config import AccountConfig, TagsConfig
 from components.base.component import Component
-from components.cache import CacheConfig
-from components.cluster import Cluster, ClusterArgs, ClusterConfig
+from components.cluster import Cluster, ClusterArgs
 from components.cluster.endpoints import of_cluster
-from components.data_pipeline import DataPipelineConfig
-from components.database import Database, DatabaseArgs, DatabaseConfig
+from components.database import Database, DatabaseArgs
 from components.foundation import Foundation
-from components.keys import Keys, KeysArgs, KeysConfig
-from components.lake_query import LakeQueryConfig
-from components.ml_platform import MlPlatformConfig
-from components.monitoring import MonitoringConfig
-from components.network import Network, NetworkArgs, NetworkConfig, endpoints
-from components.registry import Registry, RegistryArgs, RegistryConfig
-from components.serving import ServingConfig
-from components.storage import Storage, StorageArgs, StorageConfig
-from components.stream_processing import StreamProcessingConfig
-from components.warehouse import WarehouseConfig
-from components.workloads.declared import WorkloadsConfig
-from components.workloads.surroundings import Surroundings
-from mlops.core import regions
-from mlops.core.budget import BudgetConfig
-from mlops.core.config import Config
-from mlops.core.fields.aws import RegionName
-from mlops.core.module import OneOf, SlotConfig
-from mlops.core.usage import UsageConfig
-
-
-class PlatformConfig(Config):
-    """Everything that is decided about a platform before it exists."""
-
-    region: RegionName = "us-east-1"
-    """AWS region. A stack file sets it with `aws:region`."""
-    account: AccountConfig = AccountConfig()
-    """AWS account and credentials."""
-    tags: TagsConfig = TagsConfig()
-    """Who owns and pays."""
-    network: NetworkConfig = NetworkConfig()
-    """The VPC."""
-    keys: KeysConfig = KeysConfig()
-    """Encryption keys."""
-    storage: StorageConfig = StorageConfig()
-    """The data lake."""
-    registry: RegistryConfig = RegistryConfig()
-    """Container images."""
-    cluster: ClusterConfig | None = None
-    """The EKS cluster; null for a platform without Kubernetes."""
-    database: DatabaseConfig | None = None
-    """The PostgreSQL instance; null when no module needs one."""
-    data_pipeline: Annotated[DataPipelineConfig, OneOf()] | None = None
-    """How events enter."""
-    ml_platform: Annotated[MlPlatformConfig, OneOf()] | None = None
-    """Where experiments and models live."""
-    serving: Annotated[ServingConfig, OneOf()] | None = None
-    """How models answer."""
-    stream_processing: Annotated[StreamProcessingConfig, OneOf()] | None = None
-    """What is computed on events while they pass."""
-    lake_query: Annotated[LakeQueryConfig, OneOf()] | None = None
-    """SQL over the lake, where its data lies."""
-    warehouse: Annotated[WarehouseConfig, OneOf()] | None = None
-    """Where tables are joined and reported on."""
-    cache: Annotated[CacheConfig, OneOf()] | None = None
-    """What is asked many times a second."""
-    workloads: WorkloadsConfig = WorkloadsConfig()
-    """What runs on it: the reference workload, a team's own containers."""
-    monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
-    """Who watches the platform; null watches nothing."""
-    usage: UsageConfig = UsageConfig()
-    """How much all this is used, for estimates. What a stack file leaves unsaid is expected as for its tier."""
-    budget: BudgetConfig | None = None
-    """What the stack may cost in a month, and who hears of it; null watches nothing."""
-    account_baseline: AccountBaselineConfig | None = None
-    """The account's own security, for the one stack that owns it; null where the organization or another stack does."""
-
-    @property
-    def modules(self) -> dict[str, SlotConfig]:
-        """The slots that are filled, by name."""
-        values = ((field, getattr(self, field)) for field in type(self).model_fields)
-        return {slot: config for slot, config in values if isinstance(config, SlotConfig)}
-
-    @property
-    def zones(self) -> tuple[str, ...]:
-        """Names of the availability zones in use."""
-        network = self.network
-        if network.existing:
-            return network.existing.zone_names
-        return network.zone_names or regions.zones(self.region)[: network.zones]
-
-    @property
-    def outside(self) -> bool:
-        """Whether workloads run outside the cluster and ask what runs on it."""
-        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> "PlatformConfig":
-        if problems := fit.problems(self):
-            raise ValueError("\n".join(problems))
-        return self
+from components.keys import Keys, KeysArgs
+from components.network import Network, NetworkArgs, endpoints
+from components.registry import Registry, RegistryArgs
+from components.settings import PlatformConfig
+from components.storage import Storage, StorageArgs
+from components.surroundings import Surroundings
+from components.teams import Teams
+from components.teams.room import room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +56,8 @@ class PlatformOutputs:
     logs: pulumi.Output[str] | None
     alerts: pulumi.Output[str] | None
     dashboards: pulumi.Output[str] | None
+    modules: Mapping[str, pulumi.Output[str]]
+    """What modules export that build on others, by the name of the export."""
 
     def exports(self) -> dict[str, object]:
         """By the name under which the stack exports it."""
@@ -168,6 +82,7 @@ class PlatformOutputs:
             "streamEndpoint": self.stream_endpoint,
             "trackingUrl": self.tracking_url,
             "warehouseEndpoint": self.warehouse_endpoint,
+            **self.modules,
         }
 
 
@@ -201,7 +116,11 @@ class Platform(Component[PlatformOutputs]):
         storage = Storage(
             "storage",
             config.storage,
-            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            StorageArgs(
+                key_arn=keys.data,
+                balancers=config.serving is not None and config.serving.balanced,
+                emptied=config.emptied,
+            ),
             self.child,
         ).outputs
         registry = Registry(
@@ -230,7 +149,8 @@ class Platform(Component[PlatformOutputs]):
             database = Database("database", config.database, database_args, self.child).outputs
 
         if config.budget:
-            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags), self.child)
+            teams = {team: described.monthly_usd for team, described in config.teams.items() if described.monthly_usd}
+            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags, teams=teams), self.child)
         if config.account_baseline:
             baseline_args = AccountBaselineArgs(prefix=args.prefix, region=config.region, keys=keys, storage=storage)
             AccountBaseline("account", config.account_baseline, baseline_args, self.child)
@@ -246,6 +166,7 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
@@ -259,13 +180,26 @@ class Platform(Component[PlatformOutputs]):
         warehouse = config.warehouse and config.warehouse.build("warehouse", foundation, module).outputs
         cache = config.cache and config.cache.build("cache", foundation, module).outputs
         serving = config.serving and config.serving.build("serving", foundation, tracking, module)
-        workloads = None
-        if serving:
-            around = Surroundings(foundation=foundation, serving=serving.outputs, ml_platform=tracking, stream=stream)
-            workloads = config.workloads.build("serving", around, serving.child)
+        around = Surroundings(
+            foundation=foundation,
+            serving=serving.outputs if serving else None,
+            ml_platform=tracking,
+            stream=stream,
+            lake_query=lake_query,
+            warehouse=warehouse,
+            cache=cache,
+        )
+        workloads = config.workloads.build("serving", around, serving.child) if serving else None
+        dependents = [
+            dependent.build(slot.replace("_", "-"), around, module).outputs
+            for slot, dependent in config.dependents.items()
+        ]
+        if config.teams:
+            rooms = {team: room(config, described) for team, described in config.teams.items()}
+            Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
-            parts = (database, stream, computing, tracking, *answering)
+            parts = (database, stream, computing, tracking, lake_query, warehouse, cache, *answering, *dependents)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
@@ -291,6 +225,7 @@ class Platform(Component[PlatformOutputs]):
                 logs=watcher.outputs.logs if watcher else None,
                 alerts=watcher.outputs.alerts if watcher else None,
                 dashboards=watcher.outputs.dashboards if watcher else None,
+                modules={name: value for one in dependents for name, value in one.exports.items()},
             )
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.core import offerings
 from mlops.core.merge import merge
 from mlops.core.problems import Problem, SettingsError, closest, explain, misread_numbers

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.core.fields import Form
 from mlops.core.module import SlotConfig, variants
 from tests.test_conformance import models
 
 LISTED: Mapping[str, str] = dict.fromkeys(
     (
+        "compute.jobs[].arguments",
         "stream_processing.jobs[].args",
         "workloads.containers[].command",
         "workloads.containers[].health_command",

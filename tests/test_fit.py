@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.core import offerings, regions
 from mlops.core.problems import SettingsError
 from mlops.settings import Settings, resolve

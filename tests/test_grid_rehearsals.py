@@ -7,7 +7,7 @@ import pytest
 import yaml
 from allpairspy import AllPairs
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.choice import grid
 from mlops.choice.modules import Module, chosen
 from mlops.core.module import kind_of, slots, variants

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from allpairspy import AllPairs
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.choice.modules import Module, chosen
 from mlops.core.module import kind_of, slots, variants
 from mlops.plan.graph import Graph

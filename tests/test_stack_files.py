@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops import stacks
 from mlops.cli.commands.schema import stack_schema
 from mlops.core import problems
@@ -200,7 +200,7 @@ def test_a_message_explains_although_the_docstrings_were_not_read_at_first() -> 
 import json, sys
 from mlops.core import documentation
 documentation.wanted = False
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 schema = PlatformConfig.model_json_schema()
 documentation.describe(schema, PlatformConfig)
 print(json.dumps(schema))

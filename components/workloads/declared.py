@@ -7,9 +7,9 @@ from typing import Annotated
 import pulumi
 
 from components.base.workload import Shape
+from components.surroundings import Surroundings
 from components.workloads.container import Container, ContainerConfig
 from components.workloads.recommender import REPOSITORIES, Recommender, RecommenderConfig
-from components.workloads.surroundings import Surroundings
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.core import module
 from mlops.core.config import Config
 from mlops.core.module import SlotConfig, kind_of, variants

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.choice.modules import Module, chosen
 from mlops.choice.trials import Trial, tried
 from mlops.core.module import SlotConfig, kind_of, slots, variants

@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from components.platform import PlatformConfig
 from components.serving import ServingConfig
+from components.settings import PlatformConfig
 from mlops.choice.trials import Trial, tried
 from mlops.core.module import SlotConfig, kind_of, slots, variants
 from mlops.core.problems import SettingsError

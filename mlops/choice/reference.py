@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.choice.catalogue import Knob, Slot, knobs, slots
 from mlops.choice.modules import Added, Module, added, modules, of
 from mlops.choice.trials import tried
@@ -83,6 +83,8 @@ def _module(module: Module, root: Path) -> Iterator[str]:
     yield ""
     yield f"**{card.title}.** Best for {_lowered(card.best_for)}. Not for {_lowered(card.not_for)}."
     yield f"Complexity: {card.complexity}. {card.trade_offs}."
+    yield ""
+    yield f"State: {_lowered(card.state)}."
     yield ""
     yield f"Needs: {', '.join(sorted(module.config.needs)) or 'nothing beside the core'}."
     yield ""

@@ -45,6 +45,8 @@ class StackFacts:
     """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
+    filled: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of the modules that the stack has, by slot."""
 
     def most_nodes(self, group: str | None) -> int:
         """Nodes that a group grows to; without a group all that pods without GPUs are for."""

@@ -15,9 +15,9 @@ from components.keys import KeysConfig
 from components.ml_platform.mlflow import MlflowConfig
 from components.ml_platform.mlflow.auth import BasicAuth
 from components.network import NetworkConfig
-from components.platform import PlatformConfig
 from components.registry import RegistryConfig
 from components.serving.kubernetes import KubernetesServingConfig
+from components.settings import PlatformConfig
 from components.storage import LifecycleConfig, StorageConfig
 
 CONFIG = PlatformConfig(

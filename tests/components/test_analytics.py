@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from components.cache.valkey import ValkeyConfig
 from components.lake_query.athena import AthenaConfig, every
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from components.warehouse.redshift_serverless import RedshiftServerlessConfig
 from mlops.plan.graph import Graph
 from tests.foundations import foundation, module_options

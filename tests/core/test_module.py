@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 from mlops.core.module import SlotError, kind_of, slots, variant, variants
 
 SLOTS = slots(PlatformConfig)
@@ -58,7 +58,7 @@ def test_a_variant_that_nobody_chooses_is_not_even_loaded() -> None:
     """However many there are, a stack pays at its start for those that it has."""
     code = """
 import sys
-from components.platform import PlatformConfig
+from components.settings import PlatformConfig
 PlatformConfig.model_validate({"data_pipeline": {"kind": "kinesis"}})
 loaded = [name for name in sys.modules if name.startswith("components.data_pipeline.")]
 assert loaded == ["components.data_pipeline.kinesis"], loaded

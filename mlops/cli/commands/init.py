@@ -124,7 +124,7 @@ def _with_texts(platform: dict[str, Any], tier_name: str, texts: Mapping[Steps, 
     """The settings with texts in place of numbers, where a setting is a text."""
     from pydantic import ValidationError
 
-    from components.platform import PlatformConfig
+    from components.settings import PlatformConfig
     from mlops.core.merge import merge
     from mlops.core.problems import misread_numbers
     from mlops.settings import replaced

@@ -58,7 +58,7 @@ def rendered(content: dict[str, Any]) -> str:
 def stack_schema(project: str) -> dict[str, Any]:
     """JSON schema (draft 7, which YAML language servers know) of a whole stack file. The project's own keys may carry
     its name, as Pulumi writes them."""
-    from components.platform import PlatformConfig
+    from components.settings import PlatformConfig
     from mlops.core.regions import REGIONS
     from mlops.tiers import TIERS
 

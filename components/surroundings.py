@@ -1,0 +1,122 @@
+"""What workloads, and modules that build on other modules, find on their platform: what is published, rights in plain
+words, and what one is told of each thing that it has a right on."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, get_args
+
+import pulumi
+
+from components.base.component import INTERNAL, Component
+from components.base.identity import Grant
+from components.base.watched import Watched
+from components.base.workload import Host
+from components.cache import CacheOutputs
+from components.data_pipeline import DataPipelineOutputs
+from components.foundation import Foundation
+from components.lake_query import LakeQueryOutputs
+from components.ml_platform import MlPlatformOutputs
+from components.serving import ServingOutputs
+from components.storage import Zone
+from components.warehouse import WarehouseOutputs
+from mlops.core.module import SlotConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """The platform, as those see it that build on its modules; what it has not is None."""
+
+    foundation: Foundation
+    serving: ServingOutputs | None = None
+    ml_platform: MlPlatformOutputs | None = None
+    stream: DataPipelineOutputs | None = None
+    lake_query: LakeQueryOutputs | None = None
+    warehouse: WarehouseOutputs | None = None
+    cache: CacheOutputs | None = None
+
+    @property
+    def host(self) -> Host:
+        """What containers run with, for workloads, which are there only where something serves."""
+        if self.serving is None:
+            raise LookupError("A workload is to run on a platform without serving, which the settings refuse.")
+        return self.serving.host
+
+
+@dataclass(frozen=True, kw_only=True)
+class DependentOutputs:
+    """What a module publishes that builds on others: nobody is built on it, but people and monitoring find it."""
+
+    exports: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """What the stack exports of it, by the name of the export (`docs/exports.md`)."""
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+
+
+class DependentConfig(SlotConfig):
+    """A slot whose modules build on those of other slots. Its field in the settings is all that the platform has to
+    know of it: modules are built in the fields' order, after everything that they may find around them."""
+
+    exported: ClassVar[frozenset[str]] = frozenset()
+    """Names under which the stack exports what the module publishes."""
+    asks_from_outside: ClassVar[bool] = False
+    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def emptied(self) -> Mapping[tuple[Zone, str], int]:
+        """Folders of the lake that it fills and that empty by themselves: days for which what lies there is kept."""
+        return {}
+
+    @abstractmethod
+    def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
+        """Make the module."""
+
+
+_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
+"""Right -> the slot whose module it is a right on."""
+
+
+def lacks(who: str, rights: Sequence[str], slots: Collection[str]) -> tuple[str, ...]:
+    """Why rights cannot be granted on a stack with these slots filled, one sentence each."""
+    return tuple(
+        f"{who} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of its grants"
+        for word in rights
+        if word in _NEEDS and _NEEDS[word] not in slots
+    )
+
+
+def granted(words: str, around: Surroundings) -> Grant:
+    """The grant that plain words stand for (`GrantWords`).
+
+    Raises:
+        LookupError: the platform lacks what it is a right on, which the settings should have said.
+    """
+    verb, _, place = words.partition(" ")
+    if place:
+        zone, _, folder = place.removeprefix("storage/").partition("/")
+        storage = around.foundation.storage
+        give = {"read": storage.read, "write": storage.write, "erase": storage.erase}[verb]
+        return give(_zone(zone), f"{folder}/" if folder else "")
+    if verb == "invoke" and around.serving:
+        return around.serving.invoke()
+    if verb == "track" and around.ml_platform:
+        return around.ml_platform.track()
+    if verb in ("produce", "consume") and around.stream:
+        return around.stream.produce() if verb == "produce" else around.stream.consume()
+    raise LookupError(f"The platform has nothing that `{words}` would be a right on.")
+
+
+def told(words: Sequence[str], around: Surroundings) -> dict[str, pulumi.Input[str]]:
+    """The variables from which a workload with these rights knows where everything is."""
+    known: dict[str, pulumi.Input[str]] = {"AWS_REGION": around.foundation.region}
+    if "track" in words and around.ml_platform:
+        known["MLFLOW_TRACKING_URI"] = around.ml_platform.tracking_uri
+    if {"produce", "consume"} & set(words) and around.stream:
+        known |= around.stream.client_variables()
+    buckets = around.foundation.storage.buckets
+    zones: list[Zone] = [_zone(one.partition(" storage/")[2].partition("/")[0]) for one in words if " storage/" in one]
+    return known | {f"MLOPS_BUCKET_{zone.upper()}": buckets[zone] for zone in zones}
+
+
+def _zone(text: str) -> Zone:
+    zones: tuple[Zone, ...] = get_args(Zone)
+    return next(zone for zone in zones if zone == text)
