@@ -168,6 +168,7 @@ class Platform(Component[PlatformOutputs]):
             log_retention_days=config.storage.log_retention_days,
             handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
+            announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)

@@ -210,6 +210,7 @@ def test_a_variant_is_watched_or_there_is_a_reason_why_not(slot: str, variant: t
     published = getattr(component.outputs, "watched", ())
     known = all(one.namespace in SERVICES or one.namespace in MODULES for one in published)
     assert known, "Say what is looked at in components/watch/aws.py or components/watch/modules.py."
+    assert {one.namespace for one in published} & set(MODULES) == ({variant.announces} if variant.announces else set())
     announces = any(mark in json.dumps(node.inputs) for node in own(graph) for mark in ANNOUNCED)
     reason = UNWATCHED.get((slot, kind_of(variant)))
     assert bool(published or announces) != bool(reason), "Publish a Watched, or give a reason in UNWATCHED."
