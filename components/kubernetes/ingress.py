@@ -1,0 +1,50 @@
+"""A name in the network for people: an internal load balancer with TLS before a Service of the cluster.
+
+The AWS Load Balancer Controller makes it and removes it with the Ingress. Its DNS record is whoever's the domain is.
+"""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.kubernetes.objects import manifest
+
+_PREFIX = "alb.ingress.kubernetes.io"
+
+
+def check_door(host: str | None, certificate_arn: str | None) -> None:
+    """Raises:
+    ValueError: one of them is there without the other.
+    """
+    if (host is None) != (certificate_arn is None):
+        given, missing = ("host", "certificate_arn") if host else ("certificate_arn", "host")
+        raise ValueError(f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither")
+
+
+def internal_ingress(
+    name: str,
+    *,
+    metadata: "k8s.meta.v1.ObjectMetaArgs",
+    host: str,
+    certificate_arn: str,
+    service: pulumi.Input[str],
+    port: int,
+    health: str,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Everything under one host name, to a port of a Service.
+
+    Args:
+        health: path that is answered with 200 without a login.
+    """
+    metadata.annotations = {
+        f"{_PREFIX}/scheme": "internal",
+        f"{_PREFIX}/target-type": "ip",
+        f"{_PREFIX}/listen-ports": '[{"HTTPS": 443}]',
+        f"{_PREFIX}/certificate-arn": certificate_arn,
+        f"{_PREFIX}/ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        f"{_PREFIX}/healthcheck-path": health,
+    }
+    backend = {"service": {"name": service, "port": {"number": port}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    spec = {"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]}
+    k8s.networking.v1.Ingress(name, metadata=metadata, spec=manifest(spec), opts=opts)
