@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.base.release import Strategy
 from components.serving import Released, Served, ServingConfig
+from components.teams.room import problems as teams
 from mlops.core import offerings, regions
 from mlops.core.fields.aws import arn_account, arn_region
 from mlops.core.module import StackFacts, kind_of, variants
@@ -34,6 +35,7 @@ def problems(config: "PlatformConfig") -> list[str]:
         *_conflicts(config),
         *_arns(config),
         *_tags(config),
+        *teams(config),
     ]
 
 

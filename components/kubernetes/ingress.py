@@ -1,7 +1,6 @@
-"""A name in the network for people: an internal load balancer with TLS before a Service of the cluster.
+"""A name under which people reach something on the cluster from within the network."""
 
-The AWS Load Balancer Controller makes it and removes it with the Ingress. Its DNS record is whoever's the domain is.
-"""
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -22,29 +21,29 @@ def check_door(host: str | None, certificate_arn: str | None) -> None:
 
 def internal_ingress(
     name: str,
+    physical: str,
     *,
-    metadata: "k8s.meta.v1.ObjectMetaArgs",
+    namespace: pulumi.Input[str],
+    labels: Mapping[str, str],
     host: str,
     certificate_arn: str,
     service: pulumi.Input[str],
     port: int,
-    health: str,
+    health_path: str,
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """Everything under one host name, to a port of a Service.
-
-    Args:
-        health: path that is answered with 200 without a login.
-    """
-    metadata.annotations = {
+    """Everything under one host name to a Service, through an internal load balancer that speaks TLS only, made by the
+    AWS Load Balancer Controller."""
+    annotations = {
         f"{_PREFIX}/scheme": "internal",
         f"{_PREFIX}/target-type": "ip",
         f"{_PREFIX}/listen-ports": '[{"HTTPS": 443}]',
         f"{_PREFIX}/certificate-arn": certificate_arn,
         f"{_PREFIX}/ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
-        f"{_PREFIX}/healthcheck-path": health,
+        f"{_PREFIX}/healthcheck-path": health_path,
     }
     backend = {"service": {"name": service, "port": {"number": port}}}
     path = {"path": "/", "pathType": "Prefix", "backend": backend}
     spec = {"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]}
-    k8s.networking.v1.Ingress(name, metadata=metadata, spec=manifest(spec), opts=opts)
+    metadata = {"name": physical, "namespace": namespace, "labels": dict(labels), "annotations": annotations}
+    k8s.networking.v1.Ingress(name, metadata=manifest(metadata), spec=manifest(spec), opts=opts)

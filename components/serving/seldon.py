@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.release import Strategy
+from components.base.watched import Watched
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.kubernetes.host import ClusterHost
@@ -30,6 +31,7 @@ from components.kubernetes.objects import (
     release,
     to_services,
 )
+from components.kubernetes.scraping import announced, let_scrapers_in
 from components.ml_platform import MlPlatformOutputs
 from components.serving import ModelConfig, Released, Served, ServingConfig, ServingOutputs
 from components.serving.kubernetes.kserve import base_url, reading, split_uri
@@ -46,6 +48,8 @@ LEFT_OUT = ("seldon-dataflow-engine", "seldon-modelgateway", "seldon-pipelinegat
 _API = "mlops.seldon.io/v1alpha1"
 _POOL = "mlserver"
 _ENVOY = 9000
+METRICS_PORTS = (9003, 9006)
+"""Where Envoy, as the chart announces, and the agent beside each model server answer with metrics."""
 _INSIDE = (5572, 8080, 9000, 9001, 9002, 9003, 9004, 9005, 9006, 9008, 9500, 9501)
 """What its parts answer each other on: scheduler, Envoy, agents, model servers."""
 
@@ -62,6 +66,8 @@ class SeldonServingConfig(ServingConfig):
         complexity="high",
         trade_offs="packs models by memory, so that one can crowd out another; its parts talk to each other in clear, "
         "in a namespace that is closed",
+        state="none of its own: models lie in the lake and are loaded anew; what the scheduler remembers comes "
+        "from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
@@ -162,6 +168,7 @@ class SeldonServing(Component[ServingOutputs]):
             ),
             self.child,
         )
+        let_scrapers_in(f"{name}-scrapers-policy", self._namespace, foundation.scrapers, METRICS_PORTS, self.child)
         after = [identity, *self._close()]
         pool = self._pool(self._charts(after))
         for model in config.models:
@@ -174,6 +181,7 @@ class SeldonServing(Component[ServingOutputs]):
                 protocol="v2",
                 egress=(to_services(foundation.network, (80, _ENVOY)),),
                 host=ClusterHost(foundation),
+                watched=(Watched(what="pool", namespace="Seldon"),),
             )
         )
 
@@ -231,7 +239,8 @@ class SeldonServing(Component[ServingOutputs]):
             f"{self.name}-pool",
             _API,
             "Server",
-            metadata={"name": _POOL, "namespace": self._namespace},
+            # The operator hands annotations on to the pods (operator/controllers/reconcilers/server).
+            metadata={"name": _POOL, "namespace": self._namespace, "annotations": announced(METRICS_PORTS[-1])},
             spec=server_spec(self._config, dict(place)),
             opts=self.child_with(depends_on=[runtime]),
         )

@@ -66,6 +66,8 @@ class MlflowConfig(MlPlatformConfig):
         not_for="orchestrating pipelines or training: it records what other things do",
         complexity="low",
         trade_offs="one server with coarse permissions; PostgreSQL holds every metric, so very chatty runs cost disk",
+        state="experiments and registry lie in the database and come back with it, to the second; artifacts lie "
+        "in the lake, zone artifacts, whose versions bring overwritten ones back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -218,12 +220,14 @@ class Mlflow(Component[MlPlatformOutputs]):
         if config.host and config.certificate_arn:
             internal_ingress(
                 f"{name}-ingress",
-                metadata=self._metadata("mlflow"),
+                "mlflow",
+                namespace=self._namespace,
+                labels=server.SERVER,
                 host=config.host,
                 certificate_arn=config.certificate_arn,
                 service=name_of(service),
                 port=PORT,
-                health="/health",
+                health_path="/health",
                 opts=self.child,
             )
         address = pulumi.Output.concat(name_of(service), ".", self._namespace, ".svc.cluster.local")

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as k8s
 from pydantic import Field, model_validator
 
 from components.base.identity import network_policy
@@ -15,6 +14,8 @@ from components.network import NetworkOutputs
 from mlops.core.config import Config
 from mlops.core.fields.aws import CertificateArn
 from mlops.core.fields.kubernetes import HostName
+
+_GRAFANA = {"app.kubernetes.io/name": "grafana"}
 
 
 class GrafanaConfig(Config):
@@ -56,7 +57,7 @@ def door(name: str, args: DoorArgs, opts: pulumi.ResourceOptions) -> None:
     network_policy(
         f"{name}-network-policy",
         namespace=args.namespace,
-        selector={"app.kubernetes.io/name": "grafana"},
+        selector=_GRAFANA,
         grants=(),
         ingress_ports=[values.GRAFANA_PORT],
         ingress_from=from_namespaces(cidrs=args.network.private_subnet_cidrs),
@@ -64,12 +65,14 @@ def door(name: str, args: DoorArgs, opts: pulumi.ResourceOptions) -> None:
     )
     internal_ingress(
         f"{name}-ingress",
-        metadata=k8s.meta.v1.ObjectMetaArgs(name="grafana", namespace=args.namespace),
+        "grafana",
+        namespace=args.namespace,
+        labels=_GRAFANA,
         host=args.host,
         certificate_arn=args.certificate_arn,
         service=values.GRAFANA,
         port=80,
-        health="/api/health",
+        health_path="/api/health",
         # Its Service comes with the chart.
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[args.grafana])),
     )

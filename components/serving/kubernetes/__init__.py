@@ -48,6 +48,7 @@ class KubernetesServingConfig(ServingConfig):
         not_for="a handful of requests a day: replicas cost while nobody asks, unless mode is Knative",
         complexity="medium",
         trade_offs="Standard is plain Deployments and never scales to zero; Knative does, and brings Istio with it",
+        state="none of its own: models lie in the lake, images in the registry, and an `up` makes the rest",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})

@@ -38,6 +38,7 @@ class LambdaServingConfig(ServingConfig):
         complexity="low",
         trade_offs="The first request after a pause waits for the image and the model (a cold start: seconds), unless "
         "concurrency is provisioned and paid for; images are pushed before their functions are made",
+        state="none of its own: images lie in the registry, models in the lake, and an `up` makes the rest",
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"containers", "workers"})
     endpoints: ClassVar[frozenset[str]] = frozenset({"ecr.api", "ecr.dkr", "lambda", "secretsmanager"})

@@ -64,6 +64,8 @@ class SageMakerServingConfig(ServingConfig):
         not_for="containers of your own, the recommender among them; many small models, each of which has an instance",
         complexity="low",
         trade_offs="nothing to run, for instances a fifth dearer than EC2's own and an API that clients sign for",
+        state="none of its own: models lie in the lake, what asynchronous endpoints answer too, and an `up` makes "
+        "the rest",
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"models"})
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {

@@ -53,6 +53,7 @@ class ManagedFlinkConfig(StreamProcessingConfig):
         not_for="Many small jobs: each pays a KPU of its own for orchestration; the newest version of Flink",
         complexity="low",
         trade_offs="Snapshots, scaling and patches by AWS, for the versions that AWS has and a price by the KPU",
+        state="snapshots lie with the service and go with the application; results lie where the job writes them",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions(("logs:PutLogEvents",))
     example: ClassVar[Mapping[str, object]] = {"jobs": [{"name": "enrich", "code": "enrich/job.jar"}]}
