@@ -221,6 +221,14 @@ FLUENT_BIT = Chart(
     product="fluent-bit",
     released=date(2026, 8, 18),
 )
+LOKI = Chart(
+    name="loki",
+    version="18.11.0",
+    repo="https://grafana-community.github.io/helm-charts",
+    app="3.7.6",
+    product="grafana-loki",
+    released=date(2026, 8, 20),
+)
 DATADOG = Chart(
     name="datadog", version="3.240.0", repo="https://helm.datadoghq.com", app="7", released=date(2026, 8, 20)
 )

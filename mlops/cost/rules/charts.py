@@ -51,6 +51,8 @@ _KNOWN: dict[str, Defaults] = {
             # datadog: by the node, `monitoring.datadog`.
             "datadog",
             "fluent-bit",
+            # loki: a volume for each copy that `singleBinary` has, 10Gi where its values say none.
+            "loki",
             "prometheus-yet-another-cloudwatch-exporter",
             # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
             "kube-prometheus-stack",
