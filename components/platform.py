@@ -163,6 +163,7 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            tags=args.tags,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child

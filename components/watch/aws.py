@@ -76,6 +76,7 @@ _NODE_MEMORY, _NODE_DISK = (
 )
 _RESTARTS = _metric("pod_number_of_container_restarts", "Sum")
 _DOWN = _metric("downtime", "Maximum", "ms")
+_FAILED = _metric("MatchedEvents", "Sum")
 
 SERVICES: Mapping[str, Service] = {
     "AWS/Kinesis": Service(
@@ -161,6 +162,11 @@ SERVICES: Mapping[str, Service] = {
             _rule(_NODE_DISK, ">", 85, 15, "warning", "The disks of the nodes are almost full."),
             _rule(_NODE_MEMORY, ">", 90, 15, "warning", "The nodes have almost no memory left."),
         ),
+    ),
+    "AWS/Events": Service(
+        title="Failed jobs",
+        metrics=(_FAILED,),
+        rules=(_rule(_FAILED, ">", 0, 5, "warning", "A job failed that nobody waits for: what it makes is missing."),),
     ),
     "AWS/Billing": Service(
         title="Bill",
