@@ -7,6 +7,7 @@ from typing import TypeVar
 from components.cluster import ClusterOutputs
 from components.database import DatabaseOutputs
 from components.keys import KeysOutputs
+from components.kubernetes.handover import Handover
 from components.network import NetworkOutputs
 from components.registry import RegistryOutputs
 from components.storage import StorageOutputs
@@ -34,6 +35,8 @@ class Foundation:
     """Days for which the tier keeps logs, for groups whose settings do not say."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """For instances and volumes, which the provider's default tags do not reach."""
+    handover: Handover | None = None
+    """Where objects of workloads on the cluster are handed over; None has the engine apply them."""
     scrapers: tuple[Mapping[str, str], ...] = ()
     """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
 

@@ -2,7 +2,7 @@
 words, and what one is told of each thing that it has a right on."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
@@ -11,6 +11,7 @@ import pulumi
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
 from components.base.watched import Watched
+from components.base.workload import Host
 from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
@@ -33,6 +34,13 @@ class Surroundings:
     lake_query: LakeQueryOutputs | None = None
     warehouse: WarehouseOutputs | None = None
     cache: CacheOutputs | None = None
+
+    @property
+    def host(self) -> Host:
+        """What containers run with, for workloads, which are there only where something serves."""
+        if self.serving is None:
+            raise LookupError("A workload is to run on a platform without serving, which the settings refuse.")
+        return self.serving.host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +69,19 @@ class DependentConfig(SlotConfig):
     @abstractmethod
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
         """Make the module."""
+
+
+_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
+"""Right -> the slot whose module it is a right on."""
+
+
+def lacks(who: str, rights: Sequence[str], slots: Collection[str]) -> tuple[str, ...]:
+    """Why rights cannot be granted on a stack with these slots filled, one sentence each."""
+    return tuple(
+        f"{who} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of its grants"
+        for word in rights
+        if word in _NEEDS and _NEEDS[word] not in slots
+    )
 
 
 def granted(words: str, around: Surroundings) -> Grant:

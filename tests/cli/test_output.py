@@ -54,6 +54,7 @@ ELSEWHERE = {
     "prices-refresh",
     "rehearse",
     "rehearse-fault",
+    "render",
     "rightsize",
     "up",
 }

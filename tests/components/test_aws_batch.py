@@ -22,6 +22,8 @@ ENVIRONMENT = "aws:batch/computeEnvironment:ComputeEnvironment"
 QUEUE = "aws:batch/jobQueue:JobQueue"
 DEFINITION = "aws:batch/jobDefinition:JobDefinition"
 SCHEDULE = "aws:scheduler/schedule:Schedule"
+SECRET = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:team/keys-AbCdEf"  # pragma: allowlist secret
+LOGIN = {"kind": "mlflow", "auth": {"kind": "basic", "workloads": {"arn": SECRET}}}
 JOB: dict[str, Any] = {
     "name": "forecast",
     "image": "pipelines:1.0.0",
@@ -30,6 +32,7 @@ JOB: dict[str, Any] = {
     "grants": ["read storage/curated", "track"],
     "keep_days": 30,
     "environment": {"HORIZON": "30"},
+    "secrets": {"WEATHER_KEY": {"arn": SECRET, "key": "weather"}},
 }
 MACHINES = {"capacity": "spot", "instance_types": ["g6.xlarge"]}
 GPU_JOB = {**JOB, "size": {"cpu": "4", "memory": "14Gi", "gpus": 1}}
@@ -44,7 +47,7 @@ FACTS = StackFacts(
 
 @cache
 def stack(tier: str = "dev") -> Graph:
-    return platform(tier, {"compute": {"kind": "aws_batch", "scoring": {}, "jobs": [JOB]}})
+    return platform(tier, {"ml_platform": LOGIN, "compute": {"kind": "aws_batch", "scoring": {}, "jobs": [JOB]}})
 
 
 @cache
@@ -86,10 +89,8 @@ def test_environment_and_queue_are_what_the_api_takes() -> None:
             "computeEnvironmentName": "batch",
             "type": inputs["type"],
             "state": inputs["state"],
-            "computeResources": {key: value for key, value in inputs["computeResources"].items() if key != "maxVcpus"}
-            | {"maxvCpus": inputs["computeResources"]["maxVcpus"]},
+            "computeResources": inputs["computeResources"],
         }
-        asked["computeResources"].pop("minVcpus", None)
         assert aws_api.refusals("batch", "CreateComputeEnvironment", asked, {}) == []
     queue = only(stack(), QUEUE).inputs
     told = {
@@ -128,6 +129,15 @@ def test_a_job_asks_what_runs_on_the_cluster_through_a_load_balancer_that_lets_i
     group = only(stack(), "aws:ec2/securityGroup:SecurityGroup", "compute-security-group").id
     rules = stack().of_type("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
     assert any(rule.inputs.get("referencedSecurityGroupId") == group for rule in rules)
+
+
+def test_secrets_are_told_by_reference_to_whoever_starts_a_run() -> None:
+    told = {one["name"]: one["valueFrom"] for one in container(stack(), "compute-forecast")["secrets"]}
+    assert told.keys() == {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "WEATHER_KEY"}
+    assert told["WEATHER_KEY"] == f"{SECRET}:weather::"
+    policy = only(stack(), "aws:iam/rolePolicy:RolePolicy", "compute-forecast-execution-policy").inputs["policy"]
+    read = [row for row in statements(policy) if "secretsmanager:GetSecretValue" in row["Action"]]
+    assert {arn for row in read for arn in row["Resource"]} == {SECRET}
 
 
 def test_a_schedule_hands_the_job_to_the_queue_as_a_role_that_may_do_just_that() -> None:

@@ -26,6 +26,7 @@ from components.compute import (
     misfits,
     rights,
     scoring_rights,
+    secrets,
     variables,
     whole,
 )
@@ -211,6 +212,7 @@ class AwsBatch(Component[DependentOutputs]):
                 "MLFLOW_TRACKING_URI": tracking.tracking_uri,
                 "MLOPS_STATE": "/tmp/state",
             },
+            secrets=tracking.secrets,
         )
 
     def _program(self, job: BatchJobConfig) -> Program:
@@ -222,6 +224,7 @@ class AwsBatch(Component[DependentOutputs]):
             repository=job.repository,
             arguments=job.arguments,
             variables=variables(job, self._around),
+            secrets=secrets(job, self._around),
         )
 
     def _job(self, program: Program, grants: Sequence[Grant]) -> None:
@@ -248,6 +251,7 @@ class AwsBatch(Component[DependentOutputs]):
         known = pulumi.Output.all(
             image=program.image,
             variables=dict(program.variables),
+            secrets={variable: one.value_from for variable, one in program.secrets.items()},
             role=service_role(
                 f"{named}-task",
                 service=_TASKS,
@@ -277,7 +281,7 @@ class AwsBatch(Component[DependentOutputs]):
         )
 
     def _execution(self, named: str, program: Program) -> pulumi.Output[str]:
-        """The role that starts a run: it fetches the image and writes what the run says."""
+        """The role that starts a run: it fetches the image, reads secrets and writes what the run says."""
         foundation = self._around.foundation
         pulled = foundation.registry.pull(program.repository).statements if program.repository else ()
         logs = Statement(
@@ -288,7 +292,7 @@ class AwsBatch(Component[DependentOutputs]):
             f"{named}-execution",
             service=_TASKS,
             description=f"Starts batch job {program.name} of the MLOps platform",
-            statements=[logs, *pulled],
+            statements=[logs, *pulled, *(right for one in program.secrets.values() for right in one.read())],
             key_arn=foundation.keys.data,
             opts=self.child,
         )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pulumi
 from pydantic import Field
 
+from components.base.secret import SecretValue
 from components.compute import JobConfig, ScheduledConfig, ScoringConfig
 from components.serving.ecs.sizes import mib
 from mlops.core.config import Config
@@ -65,6 +66,7 @@ class Program:
     repository: str | None
     arguments: Sequence[str]
     variables: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, SecretValue]
 
 
 def container(program: Program, known: Mapping[str, Any], *, fargate: bool, arm: bool, public: bool) -> dict[str, Any]:
@@ -76,6 +78,7 @@ def container(program: Program, known: Mapping[str, Any], *, fargate: bool, arm:
         "jobRoleArn": known["role"],
         "executionRoleArn": known["execution"],
         "environment": [{"name": name, "value": value} for name, value in sorted(known["variables"].items())],
+        "secrets": [{"name": name, "valueFrom": arn} for name, arn in sorted(known["secrets"].items())],
         "resourceRequirements": _requirements(size),
         "user": _USER,
         "logConfiguration": {
