@@ -166,6 +166,7 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            tags=args.tags,
             handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
             announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
