@@ -19,6 +19,7 @@ PRINTED = {
     "plan": ("plan", "-s", "dev"),
     "plan-against": ("plan", "-s", "prod", "--against", "dev"),
     "access": ("access", "-s", "dev"),
+    "secrets": ("secrets", "-s", "dev"),
     "validate": ("validate",),
     "cost": ("cost", "-s", "prod", "--against", "dev"),
     "cost-bill": ("cost", "--bill", "dev"),
