@@ -26,6 +26,7 @@ from mlops.cli.commands.rehearse import rehearse
 from mlops.cli.commands.render import render
 from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
+from mlops.cli.commands.secrets import secrets
 from mlops.cli.commands.timeline import timeline
 from mlops.cli.commands.up import up
 from mlops.cli.commands.upgrade_plan import upgrade_plan
@@ -63,6 +64,7 @@ for panel, name, command in (
     (LOOK, "plan", plan),
     (LOOK, "diff", diff),
     (LOOK, "access", access),
+    (LOOK, "secrets", secrets),
     (LOOK, "cost", cost),
     (LOOK, "usage", usage),
     (LOOK, "policy", policy),

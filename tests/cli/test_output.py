@@ -20,6 +20,7 @@ PRINTED = {
     "plan-against": ("plan", "-s", "prod", "--against", "dev"),
     "access-flows": ("access", "-s", "dev", "--flows"),
     "access": ("access", "-s", "dev"),
+    "secrets": ("secrets", "-s", "dev"),
     "validate": ("validate",),
     "cost": ("cost", "-s", "prod", "--against", "dev"),
     "cost-bill": ("cost", "--bill", "dev"),
