@@ -56,6 +56,9 @@ _KNOWN: dict[str, Defaults] = {
             "kube-prometheus-stack",
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
+            # velero: what it stores is in the lake's gigabytes.
+            "velero",
+            "spark-operator",
             "karpenter-crd",
         ),
         _NOTHING,
