@@ -243,7 +243,13 @@ ARGO_CD = Chart(
     released=date(2026, 7, 2),
 )
 """Argo CD 3.4.4. Its project mends the newest three minor versions (argo-cd, docs/operator-manual/installation.md)."""
-JUPYTERHUB = Chart(name="jupyterhub", version="4.4.0", repo="https://hub.jupyter.org/helm-chart/")
+JUPYTERHUB = Chart(
+    name="jupyterhub",
+    version="4.4.0",
+    repo="https://hub.jupyter.org/helm-chart/",
+    app="5.5.0",
+    released=date(2026, 6, 10),
+)
 """JupyterHub 5.5.0, on Kubernetes 1.28 and newer (Chart.yaml at 4.4.0, 2026-06-10). Its project mends the newest minor
 version only (zero-to-jupyterhub-k8s, docs/source/changelog.md)."""
 

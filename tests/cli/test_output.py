@@ -18,6 +18,7 @@ SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "output.schema.json").read_
 PRINTED = {
     "plan": ("plan", "-s", "dev"),
     "plan-against": ("plan", "-s", "prod", "--against", "dev"),
+    "access-flows": ("access", "-s", "dev", "--flows"),
     "access": ("access", "-s", "dev"),
     "validate": ("validate",),
     "cost": ("cost", "-s", "prod", "--against", "dev"),
