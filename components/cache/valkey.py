@@ -36,6 +36,8 @@ class ValkeyConfig(CacheConfig):
         not_for="data that must not be lost, and many gigabytes that are seldom read: those belong into a table",
         complexity="low",
         trade_offs="Grows by itself and spans zones, for a price by gigabyte and request instead of by node",
+        state="a cache: what it held is asked anew; `snapshot_days` keeps daily snapshots, from which a cache is "
+        "made with another name",
     )
 
     kind: Literal["valkey"] = "valkey"

@@ -64,6 +64,7 @@ class AthenaConfig(LakeQueryConfig):
         not_for="dashboards that ask every second: each query pays for what it reads, and takes seconds to begin",
         complexity="low",
         trade_offs="Nothing to size and nothing to pay between queries, for a price by the terabyte that is read",
+        state="none of its own: tables are found anew by the crawlers, and results lie in storage that Athena manages",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions((*QUERY, *READ_CATALOGUE))
 

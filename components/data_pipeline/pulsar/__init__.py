@@ -47,6 +47,8 @@ class PulsarConfig(DataPipelineConfig):
         not_for="A team without somebody who looks after it: ten pods with volumes, upgraded by hand",
         complexity="high",
         trade_offs="Storage that grows without moving brokers, and the lake behind it, for a cluster of its own to run",
+        state="events lie on volumes of the cluster, which slot backup brings back; what was delivered lies in "
+        "the lake, zone raw, and is loaded anew from there",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     announces: ClassVar[str | None] = "Pulsar"

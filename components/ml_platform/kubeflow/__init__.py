@@ -52,6 +52,8 @@ class KubeflowConfig(MlPlatformConfig):
         complexity="high",
         trade_offs="seven servers of its own to run and upgrade, and its pages are reached by port-forward only: it "
         "has no login of its own",
+        state="runs, pipelines and experiments lie in the database and come back with it, to the second; "
+        "artifacts lie in the lake, zone artifacts, whose versions bring overwritten ones back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
     announces: ClassVar[str | None] = "Argo"
@@ -116,7 +118,8 @@ class Kubeflow(Component[MlPlatformOutputs]):
             opts=self.child_with(depends_on=ready),
         )
         watched = (*tracking.watched, Watched(what="workflows", namespace="Argo"))
-        self.publish(replace(tracking, roles={"jobs": identities[parts.RUNNER].outputs.role_arn}, watched=watched))
+        jobs = identities[parts.RUNNER].outputs.role_arn
+        self.publish(replace(tracking, roles={"jobs": jobs}, jobs_namespace=self._namespace, watched=watched))
 
     def _close(self, database: Grant, tracking: Grant) -> "list[pulumi.Resource]":
         """Pods of the namespace reach each other, the tracking server, AWS and the API server; only what goes to the

@@ -46,6 +46,8 @@ class CloudWatchConfig(MonitoringConfig):
         not_for="many metrics with many labels: each combination is paid by the month",
         complexity="low",
         trade_offs="nothing to look after, and no PromQL: shares and quantiles of what pods expose are not asked",
+        state="metrics and logs lie in CloudWatch for as long as they are kept there; alarms and dashboards come "
+        "from this program",
     )
 
     endpoints: ClassVar[frozenset[str]] = of_actions(("cloudwatch:PutMetricData",))

@@ -26,6 +26,7 @@ from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields import Form
 from mlops.core.module import Need, StackFacts
+from mlops.core.rotation import never
 
 Handle = Annotated[
     str,
@@ -56,6 +57,7 @@ class DatadogConfig(MonitoringConfig):
         complexity="low",
         trade_offs="each node costs $15 a month billed annually ($18 by the month), and $31 more with traces "
         "(datadoghq.com); metrics of one's own beyond 100 a node are paid as well",
+        state="metrics and logs lie with Datadog; monitors and dashboards come from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
@@ -190,6 +192,7 @@ class Datadog(Component[MonitoringOutputs]):
             kms_key_id=foundation.keys.data,
             # The name is fixed, and a deleted secret would keep it.
             recovery_window_in_days=0,
+            tags=never("Datadog makes its keys and takes no new one from others: make one there and put it here"),
             opts=self.child,
         )
         return SecretValue(arn=secret.arn, key_arn=foundation.keys.data)
