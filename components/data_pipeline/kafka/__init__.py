@@ -13,7 +13,7 @@ import pulumi_aws as aws
 from pydantic import Field
 
 from components.base.component import Component
-from components.base.identity import Egress, Statement
+from components.base.identity import Egress
 from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
 from components.base.watched import Watched
@@ -38,6 +38,7 @@ from components.data_pipeline.kafka.brokers import (
     TopicName,
 )
 from components.data_pipeline.kafka.lake import topic_delivery
+from components.data_pipeline.kafka.rights import consume, make, produce
 from components.foundation import Foundation
 from components.streams.delivery import DeliveryConfig
 from mlops.core.config import Card
@@ -295,45 +296,3 @@ class Kafka(Component[DataPipelineOutputs]):
                 configs=json.dumps({"retention.ms": str(config.retention_hours * 3_600_000)}),
                 opts=self.child_with(protect=self._config.protect),
             )
-
-
-def produce(cluster_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
-    """Write to any topic of the cluster."""
-    return (
-        _statement(cluster_arn, "cluster", ("Connect", "DescribeCluster", "WriteDataIdempotently")),
-        _statement(cluster_arn, "topic", ("DescribeTopic", "DescribeTopicDynamicConfiguration", "WriteData")),
-    )
-
-
-def make(cluster_arn: pulumi.Output[str], topic: str | None) -> tuple[Statement, ...]:
-    """Make the topic, and no other, where nothing else can make one."""
-    if topic is None:
-        return ()
-    one = cluster_arn.apply(lambda arn: f"{resource_arn(arn, 'topic').removesuffix('*')}{topic}")
-    return (Statement(actions=("kafka-cluster:CreateTopic",), resources=(one,)),)
-
-
-def consume(cluster_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
-    """Read any topic of the cluster, as any consumer group."""
-    return (
-        _statement(cluster_arn, "cluster", ("Connect", "DescribeCluster")),
-        _statement(cluster_arn, "topic", ("DescribeTopic", "DescribeTopicDynamicConfiguration", "ReadData")),
-        _statement(cluster_arn, "group", ("AlterGroup", "DescribeGroup")),
-    )
-
-
-def _statement(
-    cluster_arn: pulumi.Output[str], resource: Literal["cluster", "topic", "group"], actions: tuple[str, ...]
-) -> Statement:
-    return Statement(
-        actions=tuple(f"kafka-cluster:{action}" for action in actions),
-        resources=(cluster_arn.apply(lambda arn: resource_arn(arn, resource)),),
-    )
-
-
-def resource_arn(cluster_arn: str, resource: Literal["cluster", "topic", "group"]) -> str:
-    """ARN pattern of what lies in the cluster: `…:cluster/name/uuid` gives `…:topic/name/uuid/*`.
-
-    Source: MSK developer guide, "IAM access control", resource types.
-    """
-    return cluster_arn if resource == "cluster" else f"{cluster_arn.replace(':cluster/', f':{resource}/', 1)}/*"
