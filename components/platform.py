@@ -238,7 +238,7 @@ class Platform(Component[PlatformOutputs]):
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:
         services = endpoints.ALWAYS.union(
             of_cluster(config.cluster) if config.cluster else (),
-            *(module.endpoints for module in config.modules.values()),
+            *(module.needed_endpoints for module in config.modules.values()),
         )
         return NetworkArgs(
             region=config.region, zones=config.zones, log_key_arn=log_key_arn, endpoint_services=services

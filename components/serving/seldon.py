@@ -139,11 +139,7 @@ class SeldonServing(Component[ServingOutputs]):
     token = "mlops:index:SeldonServing"
 
     def __init__(
-        self,
-        name: str,
-        config: SeldonServingConfig,
-        foundation: Foundation,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, config: SeldonServingConfig, foundation: Foundation, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(name, opts)
         self._config = config
@@ -160,12 +156,9 @@ class SeldonServing(Component[ServingOutputs]):
         grants = reading(config.models, (), foundation.storage)
         identity = Identity(
             f"{name}-identity",
+            # The chart's ServerConfig names the account.
             IdentityArgs(
-                cluster=foundation.cluster,
-                namespace=self._namespace,
-                # The chart's ServerConfig names it.
-                service_account="seldon-server",
-                grants=grants,
+                cluster=foundation.cluster, namespace=self._namespace, service_account="seldon-server", grants=grants
             ),
             self.child,
         )

@@ -166,10 +166,7 @@ class Mlflow(Component[MlPlatformOutputs]):
         login = DatabaseLogin(
             f"{name}-login",
             DatabaseLoginArgs(
-                database=foundation.database,
-                cluster=foundation.cluster,
-                consumer="mlflow",
-                namespace=self._namespace,
+                database=foundation.database, cluster=foundation.cluster, consumer="mlflow", namespace=self._namespace
             ),
             self.child,
         ).outputs
