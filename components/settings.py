@@ -16,6 +16,7 @@ from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
+from components.orchestration import OrchestrationConfig
 from components.registry import RegistryConfig
 from components.serving import ServingConfig
 from components.storage import StorageConfig
@@ -66,6 +67,8 @@ class PlatformConfig(Config):
     """Where tables are joined and reported on."""
     cache: Annotated[CacheConfig, OneOf()] | None = None
     """What is asked many times a second."""
+    orchestration: Annotated[OrchestrationConfig, OneOf()] | None = None
+    """What runs jobs of several steps on a schedule, the loop among them."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
@@ -87,6 +90,16 @@ class PlatformConfig(Config):
     def dependents(self) -> dict[str, DependentConfig]:
         """Those of them that build on the others, in the order in which they are made."""
         return {slot: config for slot, config in self.modules.items() if isinstance(config, DependentConfig)}
+
+    @property
+    def loop(self) -> bool:
+        """Whether there is a loop: events, a registry of models, and a recommender that answers from them."""
+        return bool(self.workloads.recommender and self.serving and self.ml_platform and self.data_pipeline)
+
+    @property
+    def orchestrated(self) -> bool:
+        """Whether the loop is an orchestrator's to run."""
+        return bool(self.loop and self.orchestration and self.orchestration.loop)
 
     @property
     def zones(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 words, and what one is told of each thing that it has a right on."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
@@ -10,6 +10,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
+from components.base.steps import PodSteps, TaskSteps
 from components.base.watched import Watched
 from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
@@ -33,6 +34,10 @@ class Surroundings:
     lake_query: LakeQueryOutputs | None = None
     warehouse: WarehouseOutputs | None = None
     cache: CacheOutputs | None = None
+    orchestrated: bool = False
+    """Whether an orchestrator runs the loop, whose worker then only watches."""
+    steps: PodSteps | TaskSteps | None = None
+    """What it starts the loop's steps with; for modules that are made after the workloads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,19 @@ class DependentConfig(SlotConfig):
     @abstractmethod
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
         """Make the module."""
+
+
+_RIGHTS_ON = {
+    "produce": "data_pipeline",
+    "consume": "data_pipeline",
+    "track": "ml_platform",
+    "invoke": "serving",
+}
+
+
+def lacking(words: Iterable[str], slots: Container[str]) -> list[tuple[str, str]]:
+    """Of plain words those that are a right on a module that a stack with these slots filled has not, with its slot."""
+    return [(word, _RIGHTS_ON[word]) for word in words if word in _RIGHTS_ON and _RIGHTS_ON[word] not in slots]
 
 
 def granted(words: str, around: Surroundings) -> Grant:

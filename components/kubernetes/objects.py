@@ -155,12 +155,13 @@ def custom_object(
     kind: str,
     *,
     metadata: Mapping[str, object],
-    spec: Mapping[str, object],
+    spec: Mapping[str, object] | pulumi.Output[Mapping[str, Any]],
     opts: pulumi.ResourceOptions,
 ) -> "k8s.apiextensions.CustomResource":
     """An object of a kind that an operator brought."""
+    written = spec if isinstance(spec, pulumi.Output) else dict(spec)
     return k8s.apiextensions.CustomResource(
-        name, api_version=api_version, kind=kind, metadata=dict(metadata), spec=dict(spec), opts=opts
+        name, api_version=api_version, kind=kind, metadata=dict(metadata), spec=written, opts=opts
     )
 
 

@@ -84,6 +84,11 @@ _REQUESTS = {
     "datadog-trace-agent": ("100m", "200Mi"),
     # aws/eks-charts, stable/aws-for-fluent-bit/values.yaml: what AWS asks for the same program.
     "fluent-bit": ("50m", "50Mi"),
+    # kubeflow/pipelines, manifests/kustomize/third-party/argo/base/workflow-controller-deployment-patch.yaml at 2.17.0:
+    # what another project asks for Argo's controller; its server, of which nobody says anything, is asked for the same.
+    "argo-workflows": ("100m", "500Mi"),
+    # argoproj/argo-workflows, docs/workflow-controller-configmap.yaml: the example beside `executor`.
+    "argo-executor": ("100m", "64Mi"),
 }
 """CPU and memory by project, from its own advice. Charts that request by themselves are left alone."""
 

@@ -80,3 +80,16 @@ def _to_pods(
             description="Pods",
             opts=opts,
         )
+
+
+def ingress_annotations(certificate_arn: str, health_path: str) -> dict[str, str]:
+    """An internal load balancer that speaks TLS only, made by the AWS Load Balancer Controller."""
+    prefix = "alb.ingress.kubernetes.io"
+    return {
+        f"{prefix}/scheme": "internal",
+        f"{prefix}/target-type": "ip",
+        f"{prefix}/listen-ports": '[{"HTTPS": 443}]',
+        f"{prefix}/certificate-arn": certificate_arn,
+        f"{prefix}/ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        f"{prefix}/healthcheck-path": health_path,
+    }

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.steps import StepKind
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.kubernetes.host import ClusterHost
@@ -63,6 +64,7 @@ class SeldonServingConfig(ServingConfig):
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    steps: ClassVar[StepKind | None] = "pods"
 
     servers: int = Field(default=1, ge=1, le=MOST_REPLICAS)
     """Model servers in the pool."""

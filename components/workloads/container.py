@@ -11,7 +11,7 @@ from components.base.component import Component
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
-from components.surroundings import Surroundings, granted, told
+from components.surroundings import Surroundings, granted, lacking, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.containers import (
@@ -26,9 +26,6 @@ from mlops.core.fields.containers import (
     of_registry,
 )
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, check_replicas
-
-_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform"}
-"""Right -> the slot whose module it is a right on."""
 
 
 class ContainerConfig(Config):
@@ -111,10 +108,10 @@ class ContainerConfig(Config):
     def lacks(self, slots: Sequence[str]) -> tuple[str, ...]:
         """Why its rights cannot be granted on a stack with these slots filled, one sentence each."""
         return tuple(
-            f"workloads.containers: {self.name} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave "
+            f"workloads.containers: {self.name} is to {word}, and this stack has no {slot}; add one, or leave "
             f"`{word}` out of its grants"
-            for word in self.grants
-            if word in _NEEDS and _NEEDS[word] not in slots
+            for word, slot in lacking(self.grants, slots)
+            if slot != "serving"  # of which is said already that it has nothing to run on
         )
 
     @model_validator(mode="after")
@@ -162,7 +159,7 @@ class Container(Component[ContainerOutputs]):
         room = args.serving.host.room(name, application, self.child)
         workload = described(config, args)
         if config.runs == "worker":
-            self.publish(ContainerOutputs(url=None, role_arn=room.work(workload)))
+            self.publish(ContainerOutputs(url=None, role_arn=room.work(workload).role_arn))
         else:
             running = room.serve(workload)
             self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn))

@@ -134,6 +134,9 @@ CLOUDWATCH_EXPORTER = Chart(
 )
 FLUENT_BIT = Chart(name="fluent-bit", version="0.58.1", repo="https://fluent.github.io/helm-charts")
 DATADOG = Chart(name="datadog", version="3.240.0", repo="https://helm.datadoghq.com")
+ARGO_WORKFLOWS = Chart(name="argo-workflows", version="1.0.18", repo="https://argoproj.github.io/argo-helm")
+"""Ships Argo Workflows 4.0.6; its project mends the two newest minor versions
+(argoproj/argo-workflows, docs/releases.md)."""
 
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""

@@ -28,7 +28,7 @@ from components.kubernetes.objects import (
     service_account,
     to_services,
 )
-from components.kubernetes.way_in import way_in
+from components.kubernetes.way_in import ingress_annotations, way_in
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.ml_platform.mlflow import server
 from components.ml_platform.mlflow.auth import (
@@ -319,7 +319,7 @@ class Mlflow(Component[MlPlatformOutputs]):
     def _ingress(self, host: str, certificate_arn: str, service: pulumi.Output[str]) -> None:
         k8s.networking.v1.Ingress(
             f"{self.name}-ingress",
-            metadata=self._metadata("mlflow", annotations=server.ingress_annotations(certificate_arn)),
+            metadata=self._metadata("mlflow", annotations=ingress_annotations(certificate_arn, "/health")),
             spec=manifest(server.ingress_spec(host, service)),
             opts=self.child,
         )

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.steps import StepKind
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.kubernetes.host import ClusterHost
@@ -50,6 +51,7 @@ class KubernetesServingConfig(ServingConfig):
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    steps: ClassVar[StepKind | None] = "pods"
 
     mode: kserve.Mode = "Standard"
     """Standard: Deployments, scaled by CPU or memory, at least one replica. Knative: scaled by requests, down to

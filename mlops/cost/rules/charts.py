@@ -33,6 +33,7 @@ _NOTHING = Defaults()
 _KNOWN: dict[str, Defaults] = {
     **dict.fromkeys(
         (
+            "argo-workflows",
             "aws-load-balancer-controller",
             "base",
             "cert-manager",
