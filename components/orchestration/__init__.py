@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.steps import StepKind
@@ -53,7 +53,16 @@ class LoopConfig(ScheduleConfig):
     judge trials, and trains no more; both hold the same lease, one at a time."""
 
     deadline_minutes: int = Field(default=60, ge=10, le=1440)
-    """After which a run is given up."""
+    """After which a run is given up. No longer than from one run to the next."""
+
+    @model_validator(mode="after")
+    def _one_at_a_time(self) -> "LoopConfig":
+        if self.deadline_minutes > self.every_hours * 60:
+            raise ValueError(
+                f"deadline_minutes is {self.deadline_minutes}, and a run begins every {self.every_hours} hours: two at "
+                "once would wait for each other's lease. Lower deadline_minutes, or raise every_hours"
+            )
+        return self
 
 
 class OrchestrationConfig(DependentConfig):
@@ -74,7 +83,8 @@ class OrchestrationConfig(DependentConfig):
             return (f"loop is set, and this stack has none: it takes {needed}. Add what is missing, or leave it out",)
         if stack.steps == self.steps:
             return ()
-        able = [kind_of(one) for one in variants(OrchestrationConfig) if one.steps == stack.steps]
+        kinds = (one for one in variants(OrchestrationConfig) if issubclass(one, OrchestrationConfig))
+        able = [kind_of(one) for one in kinds if one.steps == stack.steps]
         sentence = (
             f"loop is set, and its steps would be {self.steps} of the worker's own, which serving "
             f"{stack.filled.get('serving')} has not; choose {' or '.join(able) or 'another kind of serving'}, or leave "

@@ -76,6 +76,7 @@ _NODE_MEMORY, _NODE_DISK = (
 )
 _RESTARTS = _metric("pod_number_of_container_restarts", "Sum")
 _DOWN = _metric("downtime", "Maximum", "ms")
+_FAILED, _TIMED_OUT = _metric("ExecutionsFailed", "Sum"), _metric("ExecutionsTimedOut", "Sum")
 
 SERVICES: Mapping[str, Service] = {
     "AWS/Kinesis": Service(
@@ -147,6 +148,14 @@ SERVICES: Mapping[str, Service] = {
         title="SageMaker endpoint",
         metrics=(_metric("Invocations", "Sum"), _metric("ModelLatency", "Average", "µs"), _MODEL_5XX),
         rules=(_rule(_MODEL_5XX, ">", 5, 10, "critical", "The endpoint answers with errors."),),
+    ),
+    "AWS/States": Service(
+        title="Step Functions",
+        metrics=(_metric("ExecutionsStarted", "Sum"), _metric("ExecutionsSucceeded", "Sum"), _FAILED, _TIMED_OUT),
+        rules=(
+            _rule(_FAILED, ">", 0, 5, "warning", "An execution of a state machine failed."),
+            _rule(_TIMED_OUT, ">", 0, 5, "warning", "An execution of a state machine took longer than it may."),
+        ),
     ),
     "AWS/KinesisAnalytics": Service(
         title="Managed Flink",

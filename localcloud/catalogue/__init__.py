@@ -7,6 +7,7 @@ from localcloud.catalogue import (
     identity,
     network,
     operations,
+    orchestration,
     security,
     serving,
     storage,
@@ -25,6 +26,7 @@ KINDS: dict[str, Kind] = {
     **streams.KINDS,
     **serving.KINDS,
     **operations.KINDS,
+    **orchestration.KINDS,
     **security.KINDS,
     **workloads.KINDS,
 }

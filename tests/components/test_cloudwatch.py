@@ -309,6 +309,7 @@ WITH_METRICS = {
     "aws:msk/cluster:Cluster": "AWS/Kafka",
     "aws:rds/instance:Instance": "AWS/RDS",
     "aws:sagemaker/endpoint:Endpoint": "AWS/SageMaker",
+    "aws:sfn/stateMachine:StateMachine": "AWS/States",
 }
 """Types of what serves or stores, and where CloudWatch keeps their metrics."""
 VARIANTS = [
