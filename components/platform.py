@@ -18,6 +18,8 @@ from components.registry import Registry, RegistryArgs
 from components.settings import PlatformConfig
 from components.storage import Storage, StorageArgs
 from components.surroundings import Surroundings
+from components.teams import Teams
+from components.teams.room import room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +145,8 @@ class Platform(Component[PlatformOutputs]):
             database = Database("database", config.database, database_args, self.child).outputs
 
         if config.budget:
-            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags), self.child)
+            teams = {team: described.monthly_usd for team, described in config.teams.items() if described.monthly_usd}
+            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags, teams=teams), self.child)
         if config.account_baseline:
             baseline_args = AccountBaselineArgs(prefix=args.prefix, region=config.region, keys=keys, storage=storage)
             AccountBaseline("account", config.account_baseline, baseline_args, self.child)
@@ -188,9 +191,12 @@ class Platform(Component[PlatformOutputs]):
             dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()
         ]
+        if config.teams:
+            rooms = {team: room(config, described) for team, described in config.teams.items()}
+            Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
-            parts = (database, stream, computing, tracking, *answering, *dependents)
+            parts = (database, stream, computing, tracking, lake_query, warehouse, cache, *answering, *dependents)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from components import fit
 from components.account.baseline import AccountBaselineConfig
 from components.account.config import AccountConfig, TagsConfig
+from components.backup import BackupConfig
 from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.data_pipeline import DataPipelineConfig
@@ -22,12 +23,14 @@ from components.serving import ServingConfig
 from components.storage import StorageConfig
 from components.stream_processing import StreamProcessingConfig
 from components.surroundings import DependentConfig
+from components.teams.config import TeamConfig
 from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
+from mlops.core.fields.kubernetes import TeamKey
 from mlops.core.module import OneOf, SlotConfig
 from mlops.core.usage import UsageConfig
 
@@ -69,8 +72,13 @@ class PlatformConfig(Config):
     """What is asked many times a second."""
     orchestration: Annotated[OrchestrationConfig, OneOf()] | None = None
     """What runs jobs of several steps on a schedule, the loop among them."""
+    backup: Annotated[BackupConfig, OneOf()] | None = None
+    """What brings back what runs on the cluster; the database and the lake have their own backups."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
+    teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)
+    """Who lives on the platform, by name: a namespace, a quota, rights and folders of the lake for each. A team that is
+    taken out goes with its volumes, once `protect` is false."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
     """Who watches the platform; null watches nothing."""
     usage: UsageConfig = UsageConfig()

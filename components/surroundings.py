@@ -12,6 +12,7 @@ from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
 from components.base.steps import PodSteps, TaskSteps
 from components.base.watched import Watched
+from components.base.workload import Host
 from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
@@ -38,6 +39,13 @@ class Surroundings:
     """Whether an orchestrator runs the loop, whose worker then only watches."""
     steps: PodSteps | TaskSteps | None = None
     """What it starts the loop's steps with; for modules that are made after the workloads."""
+
+    @property
+    def host(self) -> Host:
+        """What containers run with, for workloads, which are there only where something serves."""
+        if self.serving is None:
+            raise LookupError("A workload is to run on a platform without serving, which the settings refuse.")
+        return self.serving.host
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,6 +165,20 @@ def custom_object(
     )
 
 
+def flat_object(
+    name: str,
+    api_version: str,
+    kind: str,
+    *,
+    metadata: Mapping[str, object],
+    fields: Mapping[str, object],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.CustomResource:
+    """An object of a kind that has no `spec`: its fields stand beside the metadata, where the SDK takes none."""
+    whole = {"apiVersion": api_version, "kind": kind, "metadata": dict(metadata), **fields}
+    return pulumi.CustomResource(f"kubernetes:{api_version}:{kind}", name, whole, opts)
+
+
 def generated_secret(
     name: str, physical: str, keys: Sequence[str], *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> pulumi.Output[str]:

@@ -89,6 +89,13 @@ _REQUESTS = {
     "argo-workflows": ("100m", "500Mi"),
     # argoproj/argo-workflows, docs/workflow-controller-configmap.yaml: the example beside `executor`.
     "argo-executor": ("100m", "64Mi"),
+    # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
+    # a plugin or a definition in place, the example beside `upgradeJobResources`.
+    "velero": ("500m", "128Mi"),
+    "velero-plugin": ("50m", "128Mi"),
+    # Velero asks for nothing: agents wait, and pods of their own move data (pkg/install/resources.go). What AWS gives a
+    # container of another agent on every node: aws-ebs-csi-driver, values.yaml, `node.resources`.
+    "velero-node-agent": ("10m", "40Mi"),
 }
 """CPU and memory by project, from its own advice. Charts that request by themselves are left alone."""
 

@@ -99,7 +99,10 @@ class ContainerConfig(Config):
             most=self.max_replicas,
             target_cpu_percent=self.target_cpu_percent,
             worker=self.runs == "worker",
-            secrets=bool(self.secrets),
+            environment={
+                **self.environment,
+                **{f"{variable}_SECRET_ARN": f"{one.arn}#{one.key or ''}" for variable, one in self.secrets.items()},
+            },
             release=self.release,
             foreign_image=self.repository is None,
             node_group=self.node_group,
@@ -149,15 +152,15 @@ class Container(Component[ContainerOutputs]):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
+        workload = described(config, args)
         application = Application(
             name=f"container-{config.name}",
             secret=config.name,
             asks_models="invoke" in config.grants,
             tracks="track" in config.grants,
-            stored=bool(config.secrets),
+            stored=bool(workload.secrets),
         )
-        room = args.serving.host.room(name, application, self.child)
-        workload = described(config, args)
+        room = args.host.room(name, application, self.child)
         if config.runs == "worker":
             self.publish(ContainerOutputs(url=None, role_arn=room.work(workload).role_arn))
         else:
@@ -181,6 +184,7 @@ def described(config: ContainerConfig, args: Surroundings) -> Workload:
         variables={**told(config.grants, args), **config.environment},
         secrets={
             **(args.stream.secrets if args.stream and {"produce", "consume"} & set(config.grants) else {}),
+            **(args.ml_platform.secrets if args.ml_platform and "track" in config.grants else {}),
             **{variable: one.value for variable, one in config.secrets.items()},
         },
         grants=tuple(granted(words, args) for words in config.grants),

@@ -26,8 +26,10 @@ from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
 from mlops.cli.commands.timeline import timeline
 from mlops.cli.commands.up import up
+from mlops.cli.commands.upgrade_plan import upgrade_plan
 from mlops.cli.commands.usage import usage
 from mlops.cli.commands.validate import validate
+from mlops.cli.commands.versions import versions
 from mlops.cli.errors import DONE, FAILED, INTERRUPTED, UNREAD
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ for panel, name, command in (
     (LOOK, "evidence", evidence),
     (LOOK, "capacity", capacity),
     (LOOK, "timeline", timeline),
+    (LOOK, "versions", versions),
+    (LOOK, "upgrade-plan", upgrade_plan),
     (RUN, "rehearse", rehearse),
     (RUN, "up", up),
     (RUN, "destroy", destroy),

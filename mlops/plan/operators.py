@@ -108,8 +108,7 @@ def _inference_graph(inputs: Mapping[str, Any]) -> Iterator[Found]:
         "name": "router",
         "image": UNKNOWN,
         "securityContext": UNKNOWN,
-        "resources": spec.get("resources")
-        or {"requests": {"cpu": "100m", "memory": "100Mi"}, "limits": {"memory": "500Mi"}},
+        "resources": spec.get("resources") or _ROUTER_RESOURCES,
     }
     kept = {key: spec[key] for key in ("affinity", "tolerations", "nodeSelector", "serviceAccountName") if key in spec}
     labels = {"serving.kserve.io/inferencegraph": _name(inputs)}
@@ -121,17 +120,7 @@ def _workflow(inputs: Mapping[str, Any]) -> Iterator[Found]:
     for path, spec in (("spec", inputs.get("spec")), ("spec.workflowSpec", _down(inputs, "spec", "workflowSpec"))):
         if not isinstance(spec, Mapping):
             continue
-        shared = {
-            key: spec[key]
-            for key in (
-                "securityContext",
-                "serviceAccountName",
-                "automountServiceAccountToken",
-                "volumes",
-                "hostNetwork",
-            )
-            if key in spec
-        }
+        shared = {key: spec[key] for key in _SHARED if key in spec}
         for index, step in enumerate(spec.get("templates") or ()):
             where = f"{path}.templates[{index}]"
             written = [key for key in ("container", "script") if isinstance(_down(step, key), Mapping)]
@@ -161,11 +150,7 @@ def _spark(inputs: Mapping[str, Any]) -> Iterator[Found]:
                 }
                 pod = {
                     **({"securityContext": part["podSecurityContext"]} if "podSecurityContext" in part else {}),
-                    **{
-                        key: part[key]
-                        for key in ("hostNetwork", "nodeSelector", "tolerations", "affinity")
-                        if key in part
-                    },
+                    **{key: part[key] for key in _PLACED if key in part},
                     **({"serviceAccountName": part["serviceAccount"]} if "serviceAccount" in part else {}),
                     **({"volumes": spec["volumes"]} if "volumes" in spec else {}),
                     "containers": [container],

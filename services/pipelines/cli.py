@@ -20,6 +20,7 @@ from rich.console import Console
 from pipelines import lineage as lineages
 from pipelines import release as releases
 from pipelines.batch import batch_score
+from pipelines.cli_deliver import add as add_deliver
 from pipelines.cli_insight import add as add_insight
 from pipelines.cli_rules import app as rules_app
 from pipelines.commands import Json, answer, make_context
@@ -43,7 +44,7 @@ from pipelines.workflows.kubeflow import KubeflowSettings, pipeline
 from pipelines.workflows.sagemaker import SageMakerSettings, rendered
 from pipelines.workflows.step_functions import StepFunctionsSettings
 from pipelines.workflows.step_functions import rendered as state_machine_as_json
-from recommender.by_reference import SecretError, resolved
+from recommender.by_reference import SecretError, own_environment
 from recommender.release import Strategy
 
 app = typer.Typer(
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 app.add_typer(rules_app, name="rules")
 add_insight(app)
+add_deliver(app)
 _notes = Console(stderr=True, highlight=False)
 
 Orchestrator = Literal["argo", "airflow", "kubeflow", "sagemaker", "step-functions"]
@@ -336,7 +338,7 @@ def lambda_command(watch: Watch = False, options: Options = "") -> None:
     if not address:
         raise InputError("AWS_LAMBDA_RUNTIME_API is not set: this command runs on Lambda; see `worker`.")
     try:
-        settings = Settings.from_environment(resolved(os.environ))
+        settings = Settings.from_environment(own_environment())
     except SecretError as error:
         raise InputError(str(error)) from None
     looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print, trains=not watch).look)

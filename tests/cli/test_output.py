@@ -30,6 +30,8 @@ PRINTED = {
     "policy-coverage": ("policy", "--coverage", "-s", "dev"),
     "evidence": ("evidence", "-s", "dev", "--framework", "soc2"),
     "capacity": ("capacity", "-s", "dev"),
+    "versions": ("versions", "-s", "dev"),
+    "upgrade-plan": ("upgrade-plan", "-s", "dev"),
     "timeline": ("timeline", "-s", "dev", "--teardown"),
     "prices": ("prices",),
     "prices-list": ("prices", "list", "nat"),

@@ -39,6 +39,7 @@ from components.ml_platform.mlflow.auth import (
     LoginArgs,
     NoAuth,
     OidcAuth,
+    closed_to_outside,
     login_parts,
 )
 from mlops.core.config import Card
@@ -64,6 +65,8 @@ class MlflowConfig(MlPlatformConfig):
         not_for="orchestrating pipelines or training: it records what other things do",
         complexity="low",
         trade_offs="one server with coarse permissions; PostgreSQL holds every metric, so very chatty runs cost disk",
+        state="experiments and registry lie in the database and come back with it, to the second; artifacts lie "
+        "in the lake, zone artifacts, whose versions bring overwritten ones back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -126,6 +129,8 @@ class MlflowConfig(MlPlatformConfig):
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
         misplaced = stack.misplaced("MLflow", self.node_group)
+        if stack.outside and (shut := closed_to_outside(self.auth)):
+            misplaced = (*misplaced, shut)
         if not (self.host or stack.outside) or stack.private_subnets:
             return misplaced
         why = f"host is {self.host}, which" if self.host else "workloads run outside the cluster, from where MLflow"
@@ -235,6 +240,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 tracking_uri=pulumi.Output.concat("http://", address, f":{PORT}"),
                 artifacts_uri=self._artifacts_uri,
                 egress=(way,),
+                secrets=config.auth.secrets if isinstance(config.auth, BasicAuth) else {},
             )
         )
 

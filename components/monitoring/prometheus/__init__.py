@@ -67,6 +67,8 @@ class PrometheusConfig(MonitoringConfig):
         not_for="a stack without a cluster, or a team that nobody pays for looking after its monitoring",
         complexity="medium",
         trade_offs="costs nodes and volumes instead of a fee by host or metric; it falls with the cluster it watches",
+        state="measurements lie on volumes of the cluster, which slot backup brings back, or with the pods where "
+        "there are none; rules and dashboards come from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 

@@ -13,6 +13,7 @@ import pulumi_kubernetes as k8s
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy, policy_document
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.kubernetes.objects import (
@@ -26,6 +27,7 @@ from components.kubernetes.objects import (
     release,
     stored_secret,
 )
+from components.kubernetes.scraping import let_scrapers_in
 from components.stream_processing import PLACE, StreamProcessingConfig, StreamProcessingOutputs, rights
 from components.stream_processing.flink import jobs
 from components.stream_processing.flink.jobs import JobConfig
@@ -47,6 +49,8 @@ class FlinkConfig(StreamProcessingConfig):
         not_for="A single small job: an operator and two pods that never sleep; managed_flink has nothing to run",
         complexity="high",
         trade_offs="Whatever Flink can, at the price of the nodes, for versions and sizes to look after",
+        state="checkpoints and savepoints lie in the lake, zone artifacts, folder flink: a job that is made anew "
+        "goes on from the last one",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
@@ -108,12 +112,16 @@ class Flink(Component[StreamProcessingOutputs]):
             opts=self.child_with(depends_on=[cluster.certificates, *cluster.ready, operator]),
         )
         self._closed = closed(f"{name}-closed", self._namespace, self.child)
+        let_scrapers_in(
+            f"{name}-scrapers-policy", self._namespace, foundation.scrapers, [jobs.METRICS_PORT], self.child
+        )
         self._secret = self._client_secret()
         made = {job.name: self._job(job) for job in config.jobs}
         self.publish(
             StreamProcessingOutputs(
                 jobs={job: page for job, (page, _) in made.items()},
                 role_arns={job: role for job, (_, role) in made.items()},
+                watched=(Watched(what="jobs", namespace="Flink"),) if made else (),
             )
         )
 

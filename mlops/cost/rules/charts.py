@@ -54,6 +54,8 @@ _KNOWN: dict[str, Defaults] = {
             "kube-prometheus-stack",
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
+            # velero: what it stores is in the lake's gigabytes.
+            "velero",
             "karpenter-crd",
         ),
         _NOTHING,
