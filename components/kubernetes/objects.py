@@ -180,12 +180,18 @@ def flat_object(
 
 
 def generated_secret(
-    name: str, physical: str, keys: Sequence[str], *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
+    name: str,
+    physical: str,
+    keys: Sequence[str],
+    *,
+    made: Mapping[str, str] | None = None,
+    namespace: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """A Secret whose values never leave the cluster; returns its name.
 
     External Secrets makes a random text of 32 letters and digits for each of `keys`, once: the values outlive
-    every `up`, but not the namespace.
+    every `up`, but not the namespace. Where its keys are to be `made` of these, that leads from each to a template.
     """
     generator = custom_object(
         f"{name}-generator",
@@ -203,9 +209,9 @@ def generated_secret(
         }
     }
     rename = [{"sourceRef": source, "rewrite": [_renamed("password", key)]} for key in keys]
-    return _external_secret(
-        name, physical, {"refreshPolicy": "CreatedOnce", "dataFrom": rename}, namespace=namespace, opts=opts
-    )
+    spec = {"refreshPolicy": "CreatedOnce", "dataFrom": rename}
+    template = {"template": {"engineVersion": "v2", "data": dict(made)}} if made else {}
+    return _external_secret(name, physical, spec, target=template, namespace=namespace, opts=opts)
 
 
 def stored_secret(
@@ -234,12 +240,13 @@ def _external_secret(
     physical: str,
     spec: Mapping[str, object],
     *,
+    target: Mapping[str, object] | None = None,
     namespace: pulumi.Input[str],
     awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY if awaited else {}}
-    spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner"}}
+    spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner", **(target or {})}}
     return name_of(
         custom_object(
             f"{name}-secret", "external-secrets.io/v1", "ExternalSecret", metadata=metadata, spec=spec, opts=opts

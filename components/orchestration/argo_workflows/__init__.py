@@ -74,6 +74,8 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
         not_for="pipelines that Python programmers write as functions; a stack without a cluster",
         complexity="medium",
         trade_offs="two small servers and plain Kubernetes objects, for workflows that are written as YAML",
+        state="finished runs lie in the database and come back with it, to the second; artifacts and logs lie in the "
+        "lake; what runs while the cluster is lost begins anew by its schedule",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
     steps: ClassVar[StepKind] = "pods"

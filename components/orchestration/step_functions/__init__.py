@@ -35,6 +35,7 @@ class StepFunctionsConfig(OrchestrationConfig):
         not_for="pipelines with many small steps that people look at and start over; anything on the cluster",
         complexity="low",
         trade_offs="a gate that stops is tried again, for it knows no exit codes; one state follows another",
+        state="executions and their history lie with AWS for 90 days; definitions and schedules come from this program",
     )
     steps: ClassVar[StepKind] = "tasks"
     exported: ClassVar[frozenset[str]] = frozenset({"orchestrationLoop"})

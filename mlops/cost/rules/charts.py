@@ -33,6 +33,8 @@ _NOTHING = Defaults()
 _KNOWN: dict[str, Defaults] = {
     **dict.fromkeys(
         (
+            # airflow: without PostgreSQL, Redis and volumes of its own, which the platform switches off.
+            "airflow",
             "argo-workflows",
             "aws-load-balancer-controller",
             "base",

@@ -76,12 +76,12 @@ DAGS = {
     for kind, runs in {"pods": AirflowPods(image=IMAGE, place={"nodeSelector": {"a": "b"}}), "tasks": TASKS}.items()
 }
 AIRFLOW = next(Path(__file__).parents[2].glob(".airflow/bin/python"), None)
-"""`uv venv .airflow && uv pip install --python .airflow/bin/python apache-airflow==3.2.2` and its providers
+"""`uv venv .airflow && uv pip install --python .airflow/bin/python apache-airflow==3.3.2` and its providers
 `cncf-kubernetes` and `amazon`: it wants other versions than ours."""
 LOAD = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1], include_examples=False)
+bag = DagBag(sys.argv[1])
 print(json.dumps({"errors": bag.import_errors, "dags": {
     name: [[task.task_id, sorted(task.upstream_task_ids), type(task).__name__, task.arguments
             if hasattr(task, "arguments") else task.overrides["containerOverrides"][0]["command"], task.retries,
