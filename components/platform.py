@@ -116,7 +116,11 @@ class Platform(Component[PlatformOutputs]):
         storage = Storage(
             "storage",
             config.storage,
-            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            StorageArgs(
+                key_arn=keys.data,
+                balancers=config.serving is not None and config.serving.balanced,
+                emptied=config.emptied,
+            ),
             self.child,
         ).outputs
         registry = Registry(
@@ -162,7 +166,10 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            tags=args.tags,
+            handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
+            announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)

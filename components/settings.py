@@ -10,17 +10,20 @@ from components.account.config import AccountConfig, TagsConfig
 from components.backup import BackupConfig
 from components.cache import CacheConfig
 from components.cluster import ClusterConfig
+from components.compute import ComputeConfig
 from components.data_pipeline import DataPipelineConfig
 from components.database import DatabaseConfig
+from components.delivery import DeliveryConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
+from components.notebooks import NotebooksConfig
 from components.orchestration import OrchestrationConfig
 from components.registry import RegistryConfig
 from components.serving import ServingConfig
-from components.storage import StorageConfig
+from components.storage import StorageConfig, Zone
 from components.stream_processing import StreamProcessingConfig
 from components.surroundings import DependentConfig
 from components.teams.config import TeamConfig
@@ -74,6 +77,12 @@ class PlatformConfig(Config):
     """What runs jobs of several steps on a schedule, the loop among them."""
     backup: Annotated[BackupConfig, OneOf()] | None = None
     """What brings back what runs on the cluster; the database and the lake have their own backups."""
+    notebooks: Annotated[NotebooksConfig, OneOf()] | None = None
+    """Where people open notebooks."""
+    delivery: Annotated[DeliveryConfig, OneOf()] | None = None
+    """Who brings workloads onto the cluster; null is Pulumi, which brings all the rest."""
+    compute: Annotated[ComputeConfig, OneOf()] | None = None
+    """What works through much at once: batch predictions, distributed work."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)
@@ -120,7 +129,13 @@ class PlatformConfig(Config):
     @property
     def outside(self) -> bool:
         """Whether workloads run outside the cluster and ask what runs on it."""
-        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
+        served = self.serving is not None and "cluster" not in self.serving.needs
+        return self.cluster is not None and (served or any(one.asks_from_outside for one in self.dependents.values()))
+
+    @property
+    def emptied(self) -> dict[tuple[Zone, str], int]:
+        """Folders of the lake that empty by themselves, with the days for which what lies there is kept."""
+        return {place: days for one in self.dependents.values() for place, days in one.emptied.items()}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":

@@ -2,7 +2,7 @@
 words, and what one is told of each thing that it has a right on."""
 
 from abc import abstractmethod
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
@@ -63,23 +63,30 @@ class DependentConfig(SlotConfig):
 
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
+    asks_from_outside: ClassVar[bool] = False
+    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def emptied(self) -> Mapping[tuple[Zone, str], int]:
+        """Folders of the lake that it fills and that empty by themselves: days for which what lies there is kept."""
+        return {}
 
     @abstractmethod
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
         """Make the module."""
 
 
-_RIGHTS_ON = {
-    "produce": "data_pipeline",
-    "consume": "data_pipeline",
-    "track": "ml_platform",
-    "invoke": "serving",
-}
+_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
+"""Right -> the slot whose module it is a right on."""
 
 
-def lacking(words: Iterable[str], slots: Container[str]) -> list[tuple[str, str]]:
-    """Of plain words those that are a right on a module that a stack with these slots filled has not, with its slot."""
-    return [(word, _RIGHTS_ON[word]) for word in words if word in _RIGHTS_ON and _RIGHTS_ON[word] not in slots]
+def lacks(who: str, rights: Sequence[str], slots: Collection[str]) -> tuple[str, ...]:
+    """Why rights cannot be granted on a stack with these slots filled, one sentence each."""
+    return tuple(
+        f"{who} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of its grants"
+        for word in rights
+        if word in _NEEDS and _NEEDS[word] not in slots
+    )
 
 
 def granted(words: str, around: Surroundings) -> Grant:

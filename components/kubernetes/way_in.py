@@ -66,16 +66,3 @@ def way_in(
     # What the SDK declares as optional is there: Pulumi waits for the address of a load balancer.
     host = service.status.apply(lambda status: str(status.load_balancer.ingress[0].hostname))  # type: ignore[union-attr]
     return host, Egress(cidrs=foundation.network.private_subnet_cidrs, ports=(port,), group=group.id)
-
-
-def ingress_annotations(certificate_arn: str, health_path: str) -> dict[str, str]:
-    """An internal load balancer that speaks TLS only, made by the AWS Load Balancer Controller."""
-    prefix = "alb.ingress.kubernetes.io"
-    return {
-        f"{prefix}/scheme": "internal",
-        f"{prefix}/target-type": "ip",
-        f"{prefix}/listen-ports": '[{"HTTPS": 443}]',
-        f"{prefix}/certificate-arn": certificate_arn,
-        f"{prefix}/ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
-        f"{prefix}/healthcheck-path": health_path,
-    }

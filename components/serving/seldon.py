@@ -71,6 +71,7 @@ class SeldonServingConfig(ServingConfig):
         "from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
     steps: ClassVar[StepKind | None] = "pods"
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {

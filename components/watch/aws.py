@@ -81,7 +81,8 @@ _CONNECTIONS, _MOST_CONNECTIONS = _metric("DatabaseConnections", "Maximum"), 2_0
 _QUERY, _LONGEST_QUERY_MS = _metric("TotalExecutionTime", "Maximum", "ms"), 1_800_000
 """After which Athena ends it: 30 minutes, unless more were asked for. Source: its quotas, "DML query timeout"."""
 _DOWN = _metric("downtime", "Maximum", "ms")
-_FAILED, _TIMED_OUT = _metric("ExecutionsFailed", "Sum"), _metric("ExecutionsTimedOut", "Sum")
+_EXECUTION_FAILED, _TIMED_OUT = _metric("ExecutionsFailed", "Sum"), _metric("ExecutionsTimedOut", "Sum")
+_FAILED = _metric("MatchedEvents", "Sum")
 
 SERVICES: Mapping[str, Service] = {
     "AWS/Kinesis": Service(
@@ -156,9 +157,14 @@ SERVICES: Mapping[str, Service] = {
     ),
     "AWS/States": Service(
         title="Step Functions",
-        metrics=(_metric("ExecutionsStarted", "Sum"), _metric("ExecutionsSucceeded", "Sum"), _FAILED, _TIMED_OUT),
+        metrics=(
+            _metric("ExecutionsStarted", "Sum"),
+            _metric("ExecutionsSucceeded", "Sum"),
+            _EXECUTION_FAILED,
+            _TIMED_OUT,
+        ),
         rules=(
-            _rule(_FAILED, ">", 0, 5, "warning", "An execution of a state machine failed."),
+            _rule(_EXECUTION_FAILED, ">", 0, 5, "warning", "An execution of a state machine failed."),
             _rule(_TIMED_OUT, ">", 0, 5, "warning", "An execution of a state machine took longer than it may."),
         ),
     ),
@@ -218,6 +224,11 @@ SERVICES: Mapping[str, Service] = {
             _rule(_NODE_DISK, ">", 85, 15, "warning", "The disks of the nodes are almost full."),
             _rule(_NODE_MEMORY, ">", 90, 15, "warning", "The nodes have almost no memory left."),
         ),
+    ),
+    "AWS/Events": Service(
+        title="Failed jobs",
+        metrics=(_FAILED,),
+        rules=(_rule(_FAILED, ">", 0, 5, "warning", "A job failed that nobody waits for: what it makes is missing."),),
     ),
     "AWS/Billing": Service(
         title="Bill",

@@ -11,7 +11,7 @@ from components.base.component import Component
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
-from components.surroundings import Surroundings, granted, lacking, told
+from components.surroundings import Surroundings, granted, lacks, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.containers import (
@@ -110,12 +110,7 @@ class ContainerConfig(Config):
 
     def lacks(self, slots: Sequence[str]) -> tuple[str, ...]:
         """Why its rights cannot be granted on a stack with these slots filled, one sentence each."""
-        return tuple(
-            f"workloads.containers: {self.name} is to {word}, and this stack has no {slot}; add one, or leave "
-            f"`{word}` out of its grants"
-            for word, slot in lacking(self.grants, slots)
-            if slot != "serving"  # of which is said already that it has nothing to run on
-        )
+        return lacks(f"workloads.containers: {self.name}", self.grants, slots)
 
     @model_validator(mode="after")
     def _replicas(self) -> "ContainerConfig":

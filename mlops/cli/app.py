@@ -20,8 +20,10 @@ from mlops.cli.commands.modules import modules
 from mlops.cli.commands.new_module import new_module
 from mlops.cli.commands.plan import plan
 from mlops.cli.commands.policy import policy
+from mlops.cli.commands.presets import presets
 from mlops.cli.commands.prices import prices
 from mlops.cli.commands.rehearse import rehearse
+from mlops.cli.commands.render import render
 from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
 from mlops.cli.commands.timeline import timeline
@@ -55,6 +57,7 @@ app = typer.Typer(
 
 for panel, name, command in (
     (START, "init", init),
+    (START, "presets", presets),
     (START, "doctor", doctor),
     (LOOK, "validate", validate),
     (LOOK, "plan", plan),
@@ -71,6 +74,7 @@ for panel, name, command in (
     (RUN, "rehearse", rehearse),
     (RUN, "up", up),
     (RUN, "destroy", destroy),
+    (RUN, "render", render),
     (RUN, "rightsize", rightsize),
     (EXTEND, "modules", modules),
     (EXTEND, "new-module", new_module),

@@ -140,12 +140,15 @@ def _spark(inputs: Mapping[str, Any]) -> Iterator[Found]:
         for role in ("driver", "executor"):
             part = spec.get(role)
             if isinstance(part, Mapping):
-                asked = {"cpu": part.get("coreRequest", part.get("cores", 1)), "memory": part.get("memory", "1g")}
+                asked = {"cpu": part.get("coreRequest", part.get("cores", 1)), "memory": _spark_memory(part)}
                 container = {
                     "name": role,
                     "image": part.get("image", spec.get("image", UNKNOWN)),
                     "env": part.get("env") or [],
-                    "resources": {"requests": _spark_units(asked), "limits": _spark_units(asked)},
+                    "resources": {"requests": asked, "limits": asked},
+                    # The operator looks after drivers, and they after executors.
+                    "readinessProbe": UNKNOWN,
+                    "livenessProbe": UNKNOWN,
                     **({"securityContext": part["securityContext"]} if "securityContext" in part else {}),
                 }
                 pod = {
@@ -161,10 +164,20 @@ def _spark(inputs: Mapping[str, Any]) -> Iterator[Found]:
                 )
 
 
-def _spark_units(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Spark's `g` and `m` are Kubernetes' `Gi` and `Mi`."""
-    memory = str(asked["memory"])
-    return {"cpu": asked["cpu"], "memory": f"{memory[:-1]}{memory[-1].upper()}i" if memory[-1:] in "gmGM" else memory}
+def _spark_memory(part: Mapping[str, Any]) -> str:
+    """What a pod asks for: the heap, and what is beside it where that is said. Spark's `g` and `m` are Kubernetes' `Gi`
+    and `Mi`."""
+    heap, beside = str(part.get("memory", "1g")), str(part.get("memoryOverhead", ""))
+    if not beside:
+        return f"{heap[:-1]}{heap[-1].upper()}i" if heap[-1:] in "gmGM" else heap
+    return f"{_spark_mebibytes(heap) + _spark_mebibytes(beside)}Mi"
+
+
+def _spark_mebibytes(text: str) -> int:
+    """Of `2g` or `512m`; a number alone is MiB."""
+    unit = text[-1:].lower()
+    number = int(text.rstrip("gGmM") or 0)
+    return number * 1024 if unit == "g" else number
 
 
 def _flink(inputs: Mapping[str, Any]) -> Iterator[Found]:

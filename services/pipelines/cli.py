@@ -22,6 +22,7 @@ from pipelines import release as releases
 from pipelines.batch import batch_score
 from pipelines.cli_deliver import add as add_deliver
 from pipelines.cli_insight import add as add_insight
+from pipelines.cli_jobs import add as add_jobs
 from pipelines.cli_rules import app as rules_app
 from pipelines.commands import Json, answer, make_context
 from pipelines.display import LoopProgress
@@ -57,6 +58,7 @@ app = typer.Typer(
 app.add_typer(rules_app, name="rules")
 add_insight(app)
 add_deliver(app)
+add_jobs(app)
 _notes = Console(stderr=True, highlight=False)
 
 Orchestrator = Literal["argo", "airflow", "kubeflow", "sagemaker", "step-functions"]

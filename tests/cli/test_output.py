@@ -18,6 +18,7 @@ SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "output.schema.json").read_
 PRINTED = {
     "plan": ("plan", "-s", "dev"),
     "plan-against": ("plan", "-s", "prod", "--against", "dev"),
+    "access-flows": ("access", "-s", "dev", "--flows"),
     "access": ("access", "-s", "dev"),
     "validate": ("validate",),
     "cost": ("cost", "-s", "prod", "--against", "dev"),
@@ -35,6 +36,7 @@ PRINTED = {
     "timeline": ("timeline", "-s", "dev", "--teardown"),
     "prices": ("prices",),
     "prices-list": ("prices", "list", "nat"),
+    "presets": ("presets",),
     "modules": ("modules",),
     "doctor": ("doctor",),
     "init": ("init", "--stack", "qa", "--tier", "dev"),
@@ -54,6 +56,7 @@ ELSEWHERE = {
     "prices-refresh",
     "rehearse",
     "rehearse-fault",
+    "render",
     "rightsize",
     "up",
 }

@@ -223,7 +223,7 @@ def test_what_an_isolated_network_does_not_reach_is_one_sentence() -> None:
     facts = StackFacts(region=REGION, zones=3, gpus=False, way_out=False, filled={"ml_platform": "mlflow"})
     config = AirflowConfig.model_validate({"git": GIT, "grants": ["invoke"]})
     rights, git = config.conflicts(facts)
-    assert "grants has `invoke`, and this stack has no serving" in rights
+    assert "a DAG is to invoke, and this stack has no serving" in rights
     assert "network.mode isolated has no way there" in git
 
 

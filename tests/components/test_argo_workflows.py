@@ -178,7 +178,8 @@ def test_people_log_in_with_a_client_that_argo_reads_from_a_secret() -> None:
     assert server["authModes"] == ["sso", "client"]
     assert server["sso"]["clientSecret"] == {"name": "sso", "key": "client-secret"}
     assert server["sso"]["redirectUrl"] == "https://argo.example.com/oauth2/callback"
-    assert server["ingress"]["annotations"]["alb.ingress.kubernetes.io/scheme"] == "internal"
+    door = only(graph, "kubernetes:networking.k8s.io/v1:Ingress", "orchestration-ingress").inputs
+    assert door["metadata"]["annotations"]["alb.ingress.kubernetes.io/scheme"] == "internal"
     assert graph.stack_outputs["orchestrationUrl"] == "https://argo.example.com"
     external = only(graph, "kubernetes:external-secrets.io/v1:ExternalSecret", "orchestration-sso-secret")
     assert {one["remoteRef"]["property"] for one in external.inputs["spec"]["data"]} == {"id", "secret"}

@@ -14,6 +14,7 @@ from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs, network_policy
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
+from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
@@ -28,7 +29,7 @@ from components.kubernetes.objects import (
     service_account,
     to_services,
 )
-from components.kubernetes.way_in import ingress_annotations, way_in
+from components.kubernetes.way_in import way_in
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.ml_platform.mlflow import server
 from components.ml_platform.mlflow.auth import (
@@ -109,11 +110,7 @@ class MlflowConfig(MlPlatformConfig):
 
     @model_validator(mode="after")
     def _reachable_only_with_login(self) -> "MlflowConfig":
-        if (self.host is None) != (self.certificate_arn is None):
-            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
-            raise ValueError(
-                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
-            )
+        check_door(self.host, self.certificate_arn)
         if self.host and isinstance(self.auth, NoAuth):
             raise ValueError(
                 f"host is {self.host} and auth is none: the whole network could read and delete every experiment. "
@@ -221,7 +218,18 @@ class Mlflow(Component[MlPlatformOutputs]):
         service = self._service(deployment)
         self._availability(deployment)
         if config.host and config.certificate_arn:
-            self._ingress(config.host, config.certificate_arn, name_of(service))
+            internal_ingress(
+                f"{name}-ingress",
+                "mlflow",
+                namespace=self._namespace,
+                labels=server.SERVER,
+                host=config.host,
+                certificate_arn=config.certificate_arn,
+                service=name_of(service),
+                port=PORT,
+                health_path="/health",
+                opts=self.child,
+            )
         address = pulumi.Output.concat(name_of(service), ".", self._namespace, ".svc.cluster.local")
         way = to_services(foundation.network, [PORT])
         if foundation.outside:
@@ -321,11 +329,3 @@ class Mlflow(Component[MlPlatformOutputs]):
                 cpu_percent=config.target_cpu_percent,
                 opts=self.child,
             )
-
-    def _ingress(self, host: str, certificate_arn: str, service: pulumi.Output[str]) -> None:
-        k8s.networking.v1.Ingress(
-            f"{self.name}-ingress",
-            metadata=self._metadata("mlflow", annotations=ingress_annotations(certificate_arn, "/health")),
-            spec=manifest(server.ingress_spec(host, service)),
-            opts=self.child,
-        )

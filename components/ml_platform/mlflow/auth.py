@@ -23,8 +23,9 @@ from components.kubernetes.objects import (
     stored_secret,
 )
 from mlops.core.config import Config
-from mlops.core.fields import Form, Unique
+from mlops.core.fields import Unique
 from mlops.core.fields.aws import KeyArn, SecretArn
+from mlops.core.fields.login import ClientId, EmailDomain, IssuerUrl, LoginGroup
 from mlops.core.versions import OAUTH2_PROXY_IMAGE
 
 PORT = 5000
@@ -36,36 +37,6 @@ _CONFIG_FILE = f"{_CONFIG_DIRECTORY}/basic_auth.ini"
 _ADMIN_PASSWORD = "admin-password"
 _SESSION_KEY = "session-key"
 _CLIENT_SECRET = "client-secret"
-
-
-IssuerUrl = Annotated[
-    str,
-    Form(
-        r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*",
-        "an https:// address without a query, as the provider names itself",
-        most=500,
-    ),
-]
-ClientId = Annotated[
-    str,
-    Form("[A-Za-z0-9._~:/@+=-]+", "the client's id: letters, digits and `._~:/@+=-`", most=255),
-]
-EmailDomain = Annotated[
-    str,
-    Form(
-        r"\*|\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
-        "`*`, or a domain such as `example.com`; `.example.com` stands for all below it",
-        most=253,
-    ),
-]
-LoginGroup = Annotated[
-    str,
-    Form(
-        r"[\p{L}\p{N}](?:[\p{L}\p{N} _.:/@#+=()-]*[\p{L}\p{N})])?",
-        "the name of a group: letters, digits, spaces and `_.:/@#+=()-`; a comma would make two groups of it",
-        most=255,
-    ),
-]
 
 
 class NoAuth(Config):

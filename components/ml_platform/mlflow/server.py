@@ -119,13 +119,6 @@ def service_spec() -> dict[str, object]:
     return {"type": "ClusterIP", "selector": SERVER, "ports": [port]}
 
 
-def ingress_spec(host: str, service: pulumi.Input[str]) -> dict[str, object]:
-    """Everything under one host name, to the Service."""
-    backend = {"service": {"name": service, "port": {"number": PORT}}}
-    path = {"path": "/", "pathType": "Prefix", "backend": backend}
-    return {"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]}
-
-
 def _pod(service_account: pulumi.Input[str], place: Mapping[str, object]) -> dict[str, object]:
     return {
         **place,

@@ -15,6 +15,7 @@ from components.base.component import Component
 from components.base.identity import Egress, Grant, Identity, IdentityArgs, network_policy
 from components.base.steps import PodSteps, StepKind
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
+from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     SERVING_ALLOWED,
@@ -42,7 +43,7 @@ from components.orchestration.airflow.values import (
     GitParts,
     airflow_values,
 )
-from components.surroundings import DependentOutputs, Surroundings, granted, lacking, told
+from components.surroundings import DependentOutputs, Surroundings, granted, lacks, told
 from mlops.core import versions
 from mlops.core.config import Card
 from mlops.core.fields import Unique
@@ -103,19 +104,12 @@ class AirflowConfig(OrchestrationConfig):
 
     @model_validator(mode="after")
     def _reachable(self) -> "AirflowConfig":
-        if (self.host is None) != (self.certificate_arn is None):
-            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
-            raise ValueError(
-                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
-            )
+        check_door(self.host, self.certificate_arn)
         return self
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """What DAGs are to have rights on must be there, and a repository outside must be within reach."""
-        problems = [
-            f"grants has `{word}`, and this stack has no {slot}; add one, or leave it out"
-            for word, slot in lacking(self.grants, stack.filled)
-        ]
+        problems = [*lacks("its grants: a DAG", self.grants, tuple(stack.filled))]
         if self.git and not stack.way_out:
             problems.append(
                 f"git.repository is {self.git.repository}, and network.mode isolated has no way there; bring DAGs with "
@@ -187,7 +181,7 @@ class Airflow(Component[DependentOutputs]):
         if config.loop and isinstance(around.steps, PodSteps):
             loop = self._loop(config.loop, around.steps)
             self._may_start_pods(around.steps.namespace, accounts["workers"])
-        release(
+        released = release(
             name=f"{name}-release",
             chart=versions.AIRFLOW,
             namespace=self._namespace,
@@ -206,12 +200,24 @@ class Airflow(Component[DependentOutputs]):
                     scraped=bool(foundation.scrapers),
                     git=self._git(config.git) if config.git else None,
                     host=config.host,
-                    certificate_arn=config.certificate_arn,
                 )
             ),
             # No data leads from a policy to the pods that it closes.
             opts=self.child_with(depends_on=[*foundation.cluster.ready, policy]),
         )
+        if config.host and config.certificate_arn:
+            internal_ingress(
+                f"{name}-ingress",
+                "airflow",
+                namespace=self._namespace,
+                labels={},
+                host=config.host,
+                certificate_arn=config.certificate_arn,
+                service="airflow-api-server",
+                port=PAGES,
+                health_path="/api/v2/version",
+                opts=self.child_with(depends_on=[released]),
+            )
         inside = pulumi.Output.concat("http://airflow-api-server.", self._namespace, f".svc.cluster.local:{PAGES}")
         url = pulumi.Output.from_input(f"https://{config.host}") if config.host else inside
         self.publish(DependentOutputs(exports={"orchestrationUrl": url}))

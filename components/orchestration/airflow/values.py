@@ -12,7 +12,6 @@ import pulumi
 from components.kubernetes.objects import CONTAINER_SECURITY, POD_SECURITY
 from components.kubernetes.placement import Controllers, on_system_nodes, requested
 from components.kubernetes.scraping import announced
-from components.kubernetes.way_in import ingress_annotations
 from mlops.core.versions import AIRFLOW_VERSION
 
 PAGES, WORKER_LOGS, TRIGGERER_LOGS = 8080, 8793, 8794
@@ -57,7 +56,6 @@ class AirflowParts:
     scraped: bool
     git: GitParts | None
     host: str | None
-    certificate_arn: str | None
 
 
 def airflow_values(parts: AirflowParts) -> dict[str, object]:
@@ -124,7 +122,6 @@ def airflow_values(parts: AirflowParts) -> dict[str, object]:
         "databaseCleanup": {"enabled": True, "retentionDays": parts.runs_days, "resources": requested("airflow-job")},
         "dags": {"gitSync": _git(parts.git)},
         **_platforms_own(parts.loop),
-        "ingress": {"apiServer": _ingress(parts)},
     }
 
 
@@ -199,15 +196,4 @@ def _git(git: GitParts | None) -> dict[str, Any]:
         "period": "60s",
         "resources": requested("git-sync"),
         **({"credentialsSecret": git.secret} if git.secret is not None else {}),
-    }
-
-
-def _ingress(parts: AirflowParts) -> dict[str, Any]:
-    if not (parts.host and parts.certificate_arn):
-        return {"enabled": False}
-    return {
-        "enabled": True,
-        "ingressClassName": "alb",
-        "hosts": [{"name": parts.host}],
-        "annotations": ingress_annotations(parts.certificate_arn, "/api/v2/version"),
     }

@@ -15,6 +15,7 @@ from components.base.identity import Grant, Identity, IdentityArgs, IdentityOutp
 from components.base.secret import SecretReference
 from components.base.steps import PodSteps, StepKind
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
+from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     SERVING_ALLOWED,
@@ -29,16 +30,16 @@ from components.kubernetes.objects import (
 )
 from components.kubernetes.references import referred_secret
 from components.kubernetes.scraping import let_scrapers_in
-from components.ml_platform.mlflow.auth import IssuerUrl
 from components.orchestration import LoopConfig, OrchestrationConfig
 from components.orchestration.argo_workflows.values import METRICS_PORT, ArgoParts, Sso, argo_values
-from components.surroundings import DependentOutputs, Surroundings, granted, lacking, told
+from components.surroundings import DependentOutputs, Surroundings, granted, lacks, told
 from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import CertificateArn, Days
 from mlops.core.fields.containers import GrantWords
 from mlops.core.fields.kubernetes import HostName
+from mlops.core.fields.login import IssuerUrl
 from mlops.core.module import Need, StackFacts
 from services.pipelines.workflows.argo import ArgoSettings, workflow
 
@@ -100,11 +101,7 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
 
     @model_validator(mode="after")
     def _reachable(self) -> "ArgoWorkflowsConfig":
-        if (self.host is None) != (self.certificate_arn is None):
-            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
-            raise ValueError(
-                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
-            )
+        check_door(self.host, self.certificate_arn)
         if self.sso and not self.host:
             raise ValueError(
                 "sso is set without host: the provider sends people back to https://<host>/oauth2/callback. Set host "
@@ -114,10 +111,7 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """What its workflows are to have rights on must be there, and nobody else may bring Argo's resources."""
-        problems = [
-            f"grants has `{word}`, and this stack has no {slot}; add one, or leave it out"
-            for word, slot in lacking(self.grants, stack.filled)
-        ]
+        problems = [*lacks("its grants: a workflow", self.grants, tuple(stack.filled))]
         if stack.filled.get("ml_platform") == "kubeflow":
             problems.append(
                 "ml_platform is kubeflow, which brings an Argo of its own with the same kinds of resource; choose "
@@ -189,8 +183,6 @@ class ArgoWorkflows(Component[DependentOutputs]):
                     parallelism=config.parallelism,
                     archive_days=config.archive_days,
                     scraped=bool(self._foundation.scrapers),
-                    host=config.host,
-                    certificate_arn=config.certificate_arn,
                     sso=self._sso(config.sso, config.host) if config.sso and config.host else None,
                 )
             ),
@@ -199,6 +191,19 @@ class ArgoWorkflows(Component[DependentOutputs]):
         )
         if config.loop and isinstance(around.steps, PodSteps):
             self._loop(config.loop, around.steps)
+        if config.host and config.certificate_arn:
+            internal_ingress(
+                f"{name}-ingress",
+                "argo",
+                namespace=self._namespace,
+                labels={},
+                host=config.host,
+                certificate_arn=config.certificate_arn,
+                service="argo-workflows-server",
+                port=PORT,
+                health_path="/",
+                opts=self.child_with(depends_on=[self._release]),
+            )
         inside = pulumi.Output.concat("http://argo-workflows-server.", self._namespace, f".svc.cluster.local:{PORT}")
         url = pulumi.Output.from_input(f"https://{config.host}") if config.host else inside
         self.publish(DependentOutputs(exports={"orchestrationUrl": url}))

@@ -12,7 +12,6 @@ from components.database import PORT as DATABASE_PORT
 from components.kubernetes.objects import CONTAINER_SECURITY, OUT_OF_ENDPOINTS, POD_SECURITY
 from components.kubernetes.placement import Controllers, on_system_nodes, requested
 from components.kubernetes.scraping import announced
-from components.kubernetes.way_in import ingress_annotations
 
 METRICS_PORT = 9090
 """Where the controller has its metrics, by the chart's default."""
@@ -50,8 +49,6 @@ class ArgoParts:
     parallelism: int
     archive_days: int
     scraped: bool
-    host: str | None
-    certificate_arn: str | None
     sso: Sso | None
 
 
@@ -106,7 +103,6 @@ def argo_values(parts: ArgoParts) -> dict[str, object]:
             "securityContext": {**CONTAINER_SECURITY, "readOnlyRootFilesystem": False},
             "livenessProbe": {"enabled": True},
             "lifecycle": OUT_OF_ENDPOINTS,
-            "ingress": _ingress(parts),
             "sso": _sso(parts.sso) if parts.sso else {"enabled": False},
         },
     }
@@ -129,17 +125,6 @@ def _persistence(parts: ArgoParts) -> dict[str, Any]:
             "ssl": True,
             "sslMode": "require",
         },
-    }
-
-
-def _ingress(parts: ArgoParts) -> dict[str, Any]:
-    if not (parts.host and parts.certificate_arn):
-        return {"enabled": False}
-    return {
-        "enabled": True,
-        "ingressClassName": "alb",
-        "hosts": [parts.host],
-        "annotations": ingress_annotations(parts.certificate_arn, "/"),
     }
 
 

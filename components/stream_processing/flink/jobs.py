@@ -198,17 +198,6 @@ def workers(job: JobConfig) -> int:
     return -(-job.parallelism // job.slots)
 
 
-def among_themselves(selector: Mapping[str, str]) -> dict[str, object]:
-    """A job's pods, with one another on whatever port: workers listen where they find room."""
-    own = [{"podSelector": {"matchLabels": dict(selector)}}]
-    return {
-        "podSelector": {"matchLabels": dict(selector)},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": own}],
-        "egress": [{"to": own}],
-    }
-
-
 def the_operator(namespace: str) -> "list[k8s.networking.v1.NetworkPolicyPeerArgs]":
     """Pods of the operator's namespace."""
     net = k8s.networking.v1

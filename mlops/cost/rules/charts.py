@@ -35,6 +35,7 @@ _KNOWN: dict[str, Defaults] = {
         (
             # airflow: without PostgreSQL, Redis and volumes of its own, which the platform switches off.
             "airflow",
+            "argo-cd",
             "argo-workflows",
             "aws-load-balancer-controller",
             "base",
@@ -43,6 +44,8 @@ _KNOWN: dict[str, Defaults] = {
             "external-secrets",
             "flink-kubernetes-operator",
             "istiod",
+            # jupyterhub: people's volumes are in `custom.volumes`, which its values say.
+            "jupyterhub",
             "knative-operator",
             "kserve-crd",
             "kserve-resources",
@@ -51,6 +54,8 @@ _KNOWN: dict[str, Defaults] = {
             # datadog: by the node, `monitoring.datadog`.
             "datadog",
             "fluent-bit",
+            # loki: a volume for each copy that `singleBinary` has, 10Gi where its values say none.
+            "loki",
             "prometheus-yet-another-cloudwatch-exporter",
             # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
             "kube-prometheus-stack",
@@ -58,6 +63,7 @@ _KNOWN: dict[str, Defaults] = {
             "seldon-core-v2-crds",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
+            "spark-operator",
             "karpenter-crd",
         ),
         _NOTHING,
