@@ -7,6 +7,8 @@ from typing import Literal
 
 import pulumi
 
+from components.base.identity import Statement
+
 StepKind = Literal["pods", "tasks"]
 """As what steps run: pods on the cluster, or tasks of ECS."""
 
@@ -42,3 +44,17 @@ class TaskSteps:
     """Security group that leads where the worker's grants lead."""
     public: bool
     """Whether a task needs a public address to reach AWS."""
+
+
+def run_tasks(steps: TaskSteps) -> list[Statement]:
+    """Start tasks of the worker's own definition on its cluster, hand its roles over, look at tasks and stop them."""
+    task = steps.cluster_arn.apply(lambda arn: f"{arn.replace(':cluster/', ':task/')}/*")
+    return [
+        Statement(actions=("ecs:RunTask",), resources=(steps.definition_arn,)),
+        Statement(actions=("ecs:DescribeTasks", "ecs:StopTask"), resources=(task,)),
+        Statement(
+            actions=("iam:PassRole",),
+            resources=steps.role_arns,
+            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        ),
+    ]

@@ -309,6 +309,7 @@ WITH_METRICS = {
     "aws:lambda/function:Function": "AWS/Lambda",
     "aws:lb/loadBalancer:LoadBalancer": "AWS/ApplicationELB",
     "aws:msk/cluster:Cluster": "AWS/Kafka",
+    "aws:mwaa/environment:Environment": "AmazonMWAA",
     "aws:rds/instance:Instance": "AWS/RDS",
     "aws:redshiftserverless/workgroup:Workgroup": "AWS/Redshift-Serverless",
     "aws:sagemaker/endpoint:Endpoint": "AWS/SageMaker",

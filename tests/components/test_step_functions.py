@@ -162,7 +162,9 @@ def test_it_breaks_no_rule_that_its_tier_keeps() -> None:
 
 
 def test_on_the_cluster_it_cannot_run_the_loop_and_says_who_can() -> None:
-    with pytest.raises(Exception, match=r"would be tasks .* which serving kubernetes has not; choose argo_workflows"):
+    with pytest.raises(
+        Exception, match=r"would be tasks .* which serving kubernetes has not; choose airflow or argo_workflows"
+    ):
         platform("dev", {"orchestration": {"kind": "step_functions", "loop": {}}})
 
 

@@ -7,7 +7,7 @@ in CloudWatch Logs", "Data at rest encryption".
 import pulumi
 
 from components.base.identity import Statement
-from components.base.steps import TaskSteps
+from components.base.steps import TaskSteps, run_tasks
 from components.orchestration.step_functions.machines import MachineConfig
 
 DELIVERY = (
@@ -30,18 +30,8 @@ def always(key_arn: pulumi.Output[str]) -> list[Statement]:
 
 
 def of_tasks(steps: TaskSteps) -> list[Statement]:
-    """Run tasks of the worker's own definition on its cluster, hand its roles over, and hear how they end."""
-    task = steps.cluster_arn.apply(lambda arn: f"{arn.replace(':cluster/', ':task/')}/*")
-    return [
-        Statement(actions=("ecs:RunTask",), resources=(steps.definition_arn,)),
-        Statement(actions=("ecs:DescribeTasks", "ecs:StopTask"), resources=(task,)),
-        Statement(
-            actions=("iam:PassRole",),
-            resources=steps.role_arns,
-            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        ),
-        Statement(actions=_RULES, resources=(_rule(steps.cluster_arn, "ECSTaskRule"),)),
-    ]
+    """Run tasks of the worker's own definition, and hear how they end."""
+    return [*run_tasks(steps), Statement(actions=_RULES, resources=(_rule(steps.cluster_arn, "ECSTaskRule"),))]
 
 
 def of_machine(machine: MachineConfig, key_arn: pulumi.Output[str]) -> list[Statement]:
