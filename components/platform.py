@@ -1,7 +1,7 @@
 """The platform: the one constructor that wires everything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -192,8 +192,10 @@ class Platform(Component[PlatformOutputs]):
             lake_query=lake_query,
             warehouse=warehouse,
             cache=cache,
+            orchestrated=config.orchestrated,
         )
         workloads = config.workloads.build("serving", around, serving.child) if serving else None
+        around = replace(around, steps=workloads.steps if workloads else None)
         dependents = [
             dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()

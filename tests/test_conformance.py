@@ -36,6 +36,7 @@ each_variant = pytest.mark.parametrize(("slot", "variant"), VARIANTS)
 
 TAKES_NOTHING_NARROWER = re.compile(
     r"(?:ec2|sagemaker|logs):(?:Describe|List)\w+|ecr:GetAuthorizationToken|cloudwatch:PutMetricData|glue:GetSecurityConfiguration"
+    r"|logs:(?:\w+LogDelivery|PutResourcePolicy)|xray:(?:GetSampling(?:Rules|Targets)|Put\w+)|batch:DescribeJobs|s3:GetAccountPublicAccessBlock"
     r"|redshift-data:(?:CancelStatement|DescribeStatement|GetStatementResult|ListStatements)"
 )
 """Actions for which IAM takes no narrower resource than all. Source: Service Authorization Reference."""

@@ -45,6 +45,10 @@ class StackFacts:
     """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
+    loop: bool = False
+    """Whether there is a loop that an orchestrator could run."""
+    steps: str | None = None
+    """As what its steps could run, `pods` or `tasks`; None where only its own worker runs it."""
     filled: Mapping[str, str] = field(default_factory=dict)
     """Kinds of the modules that the stack has, by slot."""
 

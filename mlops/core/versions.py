@@ -248,6 +248,25 @@ RELOADER = Chart(
 )
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
+AIRFLOW = Chart(
+    name="airflow",
+    version="1.22.0",
+    repo="https://airflow.apache.org",
+    app="3.3.2",
+    product="apache-airflow",
+    released=date(2026, 6, 13),
+)
+AIRFLOW_VERSION = "3.3.2"
+AIRFLOW_IMAGE = f"apache/airflow:{AIRFLOW_VERSION}"
+"""The chart's own, 3.2.2, is of a minor version that ended with the next (endoflife.date, apache-airflow)."""
+ARGO_WORKFLOWS = Chart(
+    name="argo-workflows",
+    version="1.0.18",
+    repo="https://argoproj.github.io/argo-helm",
+    app="4.0.6",
+    product="argo-workflows",
+    released=date(2026, 6, 25),
+)
 
 ARGO_CD = Chart(
     name="argo-cd",

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.release import Strategy
+from components.base.steps import StepKind
 from components.base.watched import Watched
 from components.base.workload import Shape
 from components.foundation import Foundation
@@ -67,6 +68,7 @@ class SeldonServingConfig(ServingConfig):
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    steps: ClassVar[StepKind | None] = "pods"
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         **ServingConfig.strategies,
         "artifact": frozenset(get_args(Strategy)),
