@@ -110,7 +110,7 @@ class JobConfig(ScheduledConfig):
                 "lake (`read storage/raw`); what works on events while they pass is a job of stream_processing"
             )
         if self.repository and self.repository not in stack.repositories:
-            problems.append(_no_repository(f"job {self.name}", self.repository))
+            problems.append(no_repository(f"job {self.name}", self.repository))
         return tuple(problems)
 
 
@@ -146,13 +146,14 @@ def misfits(
             "scoring to null"
         )
     if scoring and repository not in stack.repositories:
-        problems.append(_no_repository("scoring", repository))
+        problems.append(no_repository("scoring", repository))
     if scoring and any(job.name == SCORING for job in jobs):
         problems.append(f"a job is called {SCORING}, as the reference workload's is; call it otherwise")
     return tuple(problems)
 
 
-def _no_repository(what: str, repository: str) -> str:
+def no_repository(what: str, repository: str) -> str:
+    """Why an image of a repository that the registry lacks cannot be run."""
     return (
         f"{what} runs an image of the repository {repository}, which registry.repositories lacks; add it there, or "
         "name an image of another registry"
