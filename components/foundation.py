@@ -39,6 +39,8 @@ class Foundation:
     """Where objects of workloads on the cluster are handed over; None has the engine apply them."""
     scrapers: tuple[Mapping[str, str], ...] = ()
     """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
+    announcing: frozenset[str] = frozenset()
+    """Modules whose pods announce metrics of their own (`SlotConfig.announces`)."""
 
     @property
     def cluster(self) -> ClusterOutputs:

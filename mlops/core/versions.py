@@ -75,6 +75,9 @@ KAFKA = ("4.2.x", "4.1.x", "4.0.x", "3.9.x", "3.8.x")
 KAFKA_DEFAULT = "3.9.x"
 """MSK's own spelling: the patch level is AWS's to choose."""
 
+EMR_SERVERLESS = ("emr-7.13.0", "emr-7.12.0", "emr-7.11.0", "emr-7.10.0")
+"""Releases, newest first; the newest holds Spark 3.5.6. Source: EMR Serverless user guide, "Release versions"."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -224,6 +227,14 @@ FLUENT_BIT = Chart(
     product="fluent-bit",
     released=date(2026, 8, 18),
 )
+LOKI = Chart(
+    name="loki",
+    version="18.11.0",
+    repo="https://grafana-community.github.io/helm-charts",
+    app="3.7.6",
+    product="grafana-loki",
+    released=date(2026, 8, 20),
+)
 DATADOG = Chart(
     name="datadog", version="3.240.0", repo="https://helm.datadoghq.com", app="7", released=date(2026, 8, 20)
 )
@@ -233,6 +244,13 @@ VELERO = Chart(
     repo="https://vmware-tanzu.github.io/helm-charts",
     app="1.18.1",
     released=date(2026, 6, 25),
+)
+RELOADER = Chart(
+    name="reloader",
+    version="2.2.16",
+    repo="https://stakater.github.io/stakater-charts",
+    app="1.4.21",
+    released=date(2026, 8, 10),
 )
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
@@ -246,7 +264,13 @@ ARGO_CD = Chart(
     released=date(2026, 7, 2),
 )
 """Argo CD 3.4.4. Its project mends the newest three minor versions (argo-cd, docs/operator-manual/installation.md)."""
-JUPYTERHUB = Chart(name="jupyterhub", version="4.4.0", repo="https://hub.jupyter.org/helm-chart/")
+JUPYTERHUB = Chart(
+    name="jupyterhub",
+    version="4.4.0",
+    repo="https://hub.jupyter.org/helm-chart/",
+    app="5.5.0",
+    released=date(2026, 6, 10),
+)
 """JupyterHub 5.5.0, on Kubernetes 1.28 and newer (Chart.yaml at 4.4.0, 2026-06-10). Its project mends the newest minor
 version only (zero-to-jupyterhub-k8s, docs/source/changelog.md)."""
 
@@ -260,6 +284,9 @@ KUBEFLOW_PIPELINES = "2.17.0"
 project has released that from 2.15.0 on (kubeflow/pipelines, manifests/kustomize/env/platform-agnostic-postgresql,
 whose README said of 2.14 that it had none)."""
 PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
+ROTATION_FUNCTION = "1.1.671"
+"""Of AWS's function that changes passwords of PostgreSQL. Source: aws/aws-cdk at 0b89b3c3, aws-secretsmanager/lib/
+secret-rotation.ts."""
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""
 PYTHON_IMAGE = "public.ecr.aws/docker/library/python:3.13-alpine"

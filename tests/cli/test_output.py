@@ -18,7 +18,9 @@ SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "output.schema.json").read_
 PRINTED = {
     "plan": ("plan", "-s", "dev"),
     "plan-against": ("plan", "-s", "prod", "--against", "dev"),
+    "access-flows": ("access", "-s", "dev", "--flows"),
     "access": ("access", "-s", "dev"),
+    "secrets": ("secrets", "-s", "dev"),
     "validate": ("validate",),
     "cost": ("cost", "-s", "prod", "--against", "dev"),
     "cost-bill": ("cost", "--bill", "dev"),
@@ -35,6 +37,7 @@ PRINTED = {
     "timeline": ("timeline", "-s", "dev", "--teardown"),
     "prices": ("prices",),
     "prices-list": ("prices", "list", "nat"),
+    "presets": ("presets",),
     "modules": ("modules",),
     "doctor": ("doctor",),
     "init": ("init", "--stack", "qa", "--tier", "dev"),

@@ -60,7 +60,6 @@ class AwsBatchConfig(ComputeConfig):
         trade_offs="Queues, retries and Spot by AWS and no price of its own, for a minute or more until a job starts",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions(("ecr:BatchGetImage", "logs:PutLogEvents"))
-    asks_from_outside: ClassVar[bool] = True
 
     kind: Literal["aws_batch"] = "aws_batch"
     capacity: Capacity = "fargate-spot"
