@@ -29,6 +29,8 @@ ADMIN_TOKEN, PII_SALT = "MLOPS_ADMIN_TOKEN", "MLOPS_PII_SALT"
 """Both are made where the workload runs and seen by nobody. The salt is the key of users' pseudonyms, which the loop
 makes and the recommender makes again of the ids that it is asked for; it lives as long as the workload's room, and
 users that were hidden with an earlier one count as others."""
+_UNROTATED = "pseudonyms in the lake are made with the salt and nobody would find a person under a new one"
+"""Why nothing replaces the salt by itself."""
 PORT, LOOP_PORT = 8000, 9108
 """Where the recommender answers, and the loop with its health and its metrics."""
 REPOSITORIES = ("recommender", "pipelines")
@@ -142,7 +144,7 @@ class Recommender(Component[RecommenderOutputs]):
             name=NAME,
             secret="pipelines",
             generated=(ADMIN_TOKEN,) if PII_SALT in self._secrets else (ADMIN_TOKEN, PII_SALT),
-            unrotated="pseudonyms in the lake are made with the salt and nobody would find a person under a new one",
+            unrotated=_UNROTATED,
             asks_models=True,
             tracks=True,
             stored=bool(self._secrets),
@@ -212,6 +214,7 @@ class Recommender(Component[RecommenderOutputs]):
         return generated_secret(
             f"{self.name}-secret-mlops-pii-salt",
             description=f"{PII_SALT} of {NAME} of the MLOps platform",
+            unrotated=_UNROTATED,
             key_arn=self._args.foundation.keys.data,
             opts=self.child,
         )
