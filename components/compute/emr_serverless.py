@@ -71,6 +71,7 @@ class EmrServerlessConfig(ComputeConfig):
         not_for="Spark all day, which nodes that are paid anyway run for less; the newest version of Spark",
         complexity="low",
         trade_offs="Nothing to size, patch or stop, for the releases that AWS has and a price by the vCPU hour",
+        state="none of its own: programs and what jobs make lie in the lake",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions(("logs:PutLogEvents",))
 

@@ -63,6 +63,7 @@ class RayConfig(ComputeConfig):
         not_for="joins over large tables, which spark does; jobs that fit on one machine, which aws_batch runs",
         complexity="medium",
         trade_offs="One library from a laptop to a hundred GPUs, for images to keep at one version of Ray and Python",
+        state="the memory of running clusters; what jobs make lies in the lake, and a lost run begins anew",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
