@@ -63,8 +63,11 @@ class DependentConfig(SlotConfig):
 
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
-    asks_from_outside: ClassVar[bool] = False
-    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def asks_from_outside(self) -> bool:
+        """Whether it runs workloads outside the cluster that ask what runs on it."""
+        return False
 
     @property
     def emptied(self) -> Mapping[tuple[Zone, str], int]:

@@ -197,6 +197,9 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "models": [{**_MODEL, "storage_uri": "artifacts/fraud/1.tar.gz"}],
         "servers": {"sklearn": "recommender:0.1.0"},
     },
+    ("compute", "spark"): {
+        "jobs": [{"name": "score", "image": "registry.example.com/s:1", "file": "local:///app/s.py"}]
+    },
     ("stream_processing", "flink"): {"jobs": [{"name": "enrich", "image": "flink:1.20.3"}]},
 }
 """Settings of variants that make nothing to be watched before they have something to do."""

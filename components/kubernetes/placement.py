@@ -69,6 +69,8 @@ _REQUESTS = {
     "flink-kubernetes-operator": ("250m", "512Mi"),
     # kubeflow/spark-operator, charts/spark-operator-chart/values.yaml at v2.5.2, the example beside `resources`.
     "spark-operator": ("100m", "300Mi"),
+    # ray-project/kuberay, helm-chart/kuberay-operator/values.yaml at v1.7.0, `resources.limits`.
+    "kuberay-operator": ("100m", "512Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "nvidia-device-plugin": ("10m", "40Mi"),

@@ -75,6 +75,9 @@ KAFKA = ("4.2.x", "4.1.x", "4.0.x", "3.9.x", "3.8.x")
 KAFKA_DEFAULT = "3.9.x"
 """MSK's own spelling: the patch level is AWS's to choose."""
 
+EMR_SERVERLESS = ("emr-7.13.0", "emr-7.12.0", "emr-7.11.0", "emr-7.10.0")
+"""Releases, newest first; the newest holds Spark 3.5.6. Source: EMR Serverless user guide, "Release versions"."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -192,6 +195,9 @@ FLINK_OPERATOR = Chart(
 )
 SPARK_OPERATOR = Chart(
     name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
+)
+KUBERAY_OPERATOR = Chart(
+    name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/"
 )
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",

@@ -65,6 +65,7 @@ _KNOWN: dict[str, Defaults] = {
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",
+            "kuberay-operator",
             "karpenter-crd",
         ),
         _NOTHING,
