@@ -7,6 +7,7 @@ from typing import TypeVar
 from components.cluster import ClusterOutputs
 from components.database import DatabaseOutputs
 from components.keys import KeysOutputs
+from components.kubernetes.handover import Handover
 from components.network import NetworkOutputs
 from components.registry import RegistryOutputs
 from components.storage import StorageOutputs
@@ -32,6 +33,8 @@ class Foundation:
     optional_database: DatabaseOutputs | None = None
     log_retention_days: int = 365
     """Days for which the tier keeps logs, for groups whose settings do not say."""
+    handover: Handover | None = None
+    """Where objects of workloads on the cluster are handed over; None has the engine apply them."""
     scrapers: tuple[Mapping[str, str], ...] = ()
     """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
 

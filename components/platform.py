@@ -18,6 +18,8 @@ from components.registry import Registry, RegistryArgs
 from components.settings import PlatformConfig
 from components.storage import Storage, StorageArgs
 from components.surroundings import Surroundings
+from components.teams import Teams
+from components.teams.room import room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,11 @@ class Platform(Component[PlatformOutputs]):
         storage = Storage(
             "storage",
             config.storage,
-            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            StorageArgs(
+                key_arn=keys.data,
+                balancers=config.serving is not None and config.serving.balanced,
+                emptied=config.emptied,
+            ),
             self.child,
         ).outputs
         registry = Registry(
@@ -143,7 +149,8 @@ class Platform(Component[PlatformOutputs]):
             database = Database("database", config.database, database_args, self.child).outputs
 
         if config.budget:
-            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags), self.child)
+            teams = {team: described.monthly_usd for team, described in config.teams.items() if described.monthly_usd}
+            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags, teams=teams), self.child)
         if config.account_baseline:
             baseline_args = AccountBaselineArgs(prefix=args.prefix, region=config.region, keys=keys, storage=storage)
             AccountBaseline("account", config.account_baseline, baseline_args, self.child)
@@ -159,6 +166,7 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
@@ -188,9 +196,23 @@ class Platform(Component[PlatformOutputs]):
             dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()
         ]
+        if config.teams:
+            rooms = {team: room(config, described) for team, described in config.teams.items()}
+            Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
-            parts = (secrets, database, stream, computing, tracking, *answering, *dependents)
+            parts = (
+                secrets,
+                database,
+                stream,
+                computing,
+                tracking,
+                lake_query,
+                warehouse,
+                cache,
+                *answering,
+                *dependents,
+            )
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from components import fit
 from components.account.baseline import AccountBaselineConfig
@@ -10,25 +10,30 @@ from components.account.config import AccountConfig, TagsConfig
 from components.backup import BackupConfig
 from components.cache import CacheConfig
 from components.cluster import ClusterConfig
+from components.compute import ComputeConfig
 from components.data_pipeline import DataPipelineConfig
 from components.database import DatabaseConfig
+from components.delivery import DeliveryConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
+from components.notebooks import NotebooksConfig
 from components.registry import RegistryConfig
 from components.secrets import SecretsConfig
 from components.serving import ServingConfig
-from components.storage import StorageConfig
+from components.storage import StorageConfig, Zone
 from components.stream_processing import StreamProcessingConfig
 from components.surroundings import DependentConfig
+from components.teams.config import TeamConfig
 from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
+from mlops.core.fields.kubernetes import TeamKey
 from mlops.core.module import OneOf, SlotConfig
 from mlops.core.usage import UsageConfig
 
@@ -72,8 +77,17 @@ class PlatformConfig(Config):
     """What is asked many times a second."""
     backup: Annotated[BackupConfig, OneOf()] | None = None
     """What brings back what runs on the cluster; the database and the lake have their own backups."""
+    notebooks: Annotated[NotebooksConfig, OneOf()] | None = None
+    """Where people open notebooks."""
+    delivery: Annotated[DeliveryConfig, OneOf()] | None = None
+    """Who brings workloads onto the cluster; null is Pulumi, which brings all the rest."""
+    compute: Annotated[ComputeConfig, OneOf()] | None = None
+    """What works through much at once: batch predictions, distributed work."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
+    teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)
+    """Who lives on the platform, by name: a namespace, a quota, rights and folders of the lake for each. A team that is
+    taken out goes with its volumes, once `protect` is false."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
     """Who watches the platform; null watches nothing."""
     usage: UsageConfig = UsageConfig()
@@ -105,7 +119,13 @@ class PlatformConfig(Config):
     @property
     def outside(self) -> bool:
         """Whether workloads run outside the cluster and ask what runs on it."""
-        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
+        served = self.serving is not None and "cluster" not in self.serving.needs
+        return self.cluster is not None and (served or any(one.asks_from_outside for one in self.dependents.values()))
+
+    @property
+    def emptied(self) -> dict[tuple[Zone, str], int]:
+        """Folders of the lake that empty by themselves, with the days for which what lies there is kept."""
+        return {place: days for one in self.dependents.values() for place, days in one.emptied.items()}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":

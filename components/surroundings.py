@@ -2,7 +2,7 @@
 words, and what one is told of each thing that it has a right on."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
@@ -11,6 +11,7 @@ import pulumi
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
 from components.base.watched import Watched
+from components.base.workload import Host
 from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
@@ -34,6 +35,13 @@ class Surroundings:
     warehouse: WarehouseOutputs | None = None
     cache: CacheOutputs | None = None
 
+    @property
+    def host(self) -> Host:
+        """What containers run with, for workloads, which are there only where something serves."""
+        if self.serving is None:
+            raise LookupError("A workload is to run on a platform without serving, which the settings refuse.")
+        return self.serving.host
+
 
 @dataclass(frozen=True, kw_only=True)
 class DependentOutputs:
@@ -50,10 +58,30 @@ class DependentConfig(SlotConfig):
 
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
+    asks_from_outside: ClassVar[bool] = False
+    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def emptied(self) -> Mapping[tuple[Zone, str], int]:
+        """Folders of the lake that it fills and that empty by themselves: days for which what lies there is kept."""
+        return {}
 
     @abstractmethod
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
         """Make the module."""
+
+
+_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
+"""Right -> the slot whose module it is a right on."""
+
+
+def lacks(who: str, rights: Sequence[str], slots: Collection[str]) -> tuple[str, ...]:
+    """Why rights cannot be granted on a stack with these slots filled, one sentence each."""
+    return tuple(
+        f"{who} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of its grants"
+        for word in rights
+        if word in _NEEDS and _NEEDS[word] not in slots
+    )
 
 
 def granted(words: str, around: Surroundings) -> Grant:

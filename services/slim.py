@@ -31,7 +31,10 @@ LEFT_OUT = (
 )
 """Patterns below site-packages."""
 OWN = ("pipelines", "recommender")
-AWS = ("kinesis", "s3", "secretsmanager", "sts", "sso", "sso-oidc")
+AWS = (
+    *("cloudwatch", "dynamodb", "kinesis", "s3", "sagemaker-featurestore-runtime", "secretsmanager"),
+    *("sts", "sso", "sso-oidc"),
+)
 """Services of AWS that are called, or that credentials come from. The rest of botocore's descriptions goes."""
 
 

@@ -49,6 +49,8 @@ class ClusterRoom(Room):
         self._application = application
         self._foundation = foundation
         self._opts = opts
+        handover = foundation.handover
+        self._objects = handover.into(application.name, opts) if handover else opts
         labels = {
             **(SERVING_ALLOWED if application.asks_models else {}),
             **(TRACKING_ALLOWED if application.tracks else {}),
@@ -60,7 +62,7 @@ class ClusterRoom(Room):
                 application.name,
                 security="restricted",
                 labels=labels,
-                opts=self._opts_with(depends_on=list(foundation.cluster.ready)),
+                opts=self._objects_with(depends_on=list(foundation.cluster.ready)),
             )
         )
         # Whatever else is started here, by hand or by a workflow without a workload's labels.
@@ -70,7 +72,7 @@ class ClusterRoom(Room):
             selector={},
             grants=(),
             ingress_ports=(),
-            opts=opts,
+            opts=self._objects,
         )
         self._secret = None
         if application.generated:
@@ -80,7 +82,7 @@ class ClusterRoom(Room):
                 application.generated,
                 unrotated=application.unrotated,
                 namespace=self._namespace,
-                opts=opts,
+                opts=self._objects,
             )
 
     def serve(self, workload: Workload) -> Running:
@@ -96,20 +98,20 @@ class ClusterRoom(Room):
                 fewest=shape.fewest,
                 most=shape.most,
                 cpu_percent=shape.target_cpu_percent,
-                opts=self._opts,
+                opts=self._objects,
             )
         if shape.fewest > 1:
             disruption_budget(
                 f"{self.name}-disruption-budget",
                 self._metadata(workload),
                 pods.labels(self._application.name, workload),
-                opts=self._opts,
+                opts=self._objects,
             )
         service = k8s.core.v1.Service(
             f"{self.name}-service",
             metadata=self._metadata(workload, pods.NOT_AWAITED),
             spec=manifest(pods.service_spec(self._application.name, workload)),
-            opts=self._opts,
+            opts=self._objects,
         )
         way = to_services(self._foundation.network, [workload.port])
         return Running(
@@ -123,7 +125,10 @@ class ClusterRoom(Room):
     def work(self, workload: Workload) -> pulumi.Output[str]:
         """A Deployment of one pod, and a ConfigMap with what it is told, for what else does its work."""
         k8s.core.v1.ConfigMap(
-            f"{self.name}-settings", metadata=self._metadata(workload), data=dict(workload.variables), opts=self._opts
+            f"{self.name}-settings",
+            metadata=self._metadata(workload),
+            data=dict(workload.variables),
+            opts=self._objects,
         )
         role_arn, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
         return role_arn
@@ -143,7 +148,7 @@ class ClusterRoom(Room):
             ),
             self._opts,
         ).outputs
-        account = service_account(f"{named}-service-account", identity, namespace=self._namespace, opts=self._opts)
+        account = service_account(f"{named}-service-account", identity, namespace=self._namespace, opts=self._objects)
         policy = network_policy(
             f"{named}-network-policy",
             namespace=self._namespace,
@@ -151,7 +156,7 @@ class ClusterRoom(Room):
             grants=workload.grants,
             ingress_ports=[workload.port],
             ingress_from=clients,
-            opts=self._opts,
+            opts=self._objects,
         )
         parts = pods.PodParts(
             application=self._application.name,
@@ -167,8 +172,10 @@ class ClusterRoom(Room):
             metadata=self._metadata(workload, pods.NOT_AWAITED),
             spec=manifest(pods.deployment_spec(self._application.name, workload, pods.template(workload, parts))),
             # No data leads from a network policy to the pods that it closes.
-            opts=self._opts_with(depends_on=[policy]),
+            opts=self._objects_with(depends_on=[policy]),
         )
+        if self._foundation.handover:
+            self._foundation.handover.workloads.append(deployment)
         return identity.role_arn, deployment
 
     def _generated(self) -> dict[str, tuple[pulumi.Input[str], str]]:
@@ -194,7 +201,7 @@ class ClusterRoom(Room):
             store=cluster.secret_store,
             namespace=self._namespace,
             # External Secrets asks at once, and would be refused.
-            opts=self._opts_with(depends_on=[right]),
+            opts=self._objects_with(depends_on=[right]),
         )
         return {variable: (secret, variable) for variable in workload.secrets}
 
@@ -206,5 +213,5 @@ class ClusterRoom(Room):
             annotations=annotations,
         )
 
-    def _opts_with(self, **options: object) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(**options))  # type: ignore[arg-type]
+    def _objects_with(self, **options: object) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self._objects, pulumi.ResourceOptions(**options))  # type: ignore[arg-type]

@@ -56,10 +56,19 @@ _REQUESTS = {
     "external-secrets": ("10m", "32Mi"),
     # aws/eks-charts, stable/aws-load-balancer-controller/values.yaml at 3.5.0, the example beside `resources`.
     "aws-load-balancer-controller": ("100m", "128Mi"),
+    # jupyterhub/zero-to-jupyterhub-k8s, docs/source/administrator/optimization.md at 4.4.0: hub and proxy before 1.0.0.
+    "jupyterhub": ("200m", "510Mi"),
+    # argoproj/argo-helm, charts/argo-cd/values.yaml at 10.1.1: the examples beside `resources` of each part.
+    "argocd-controller": ("250m", "256Mi"),
+    "argocd-redis": ("100m", "64Mi"),
+    "argocd-repo-server": ("10m", "64Mi"),
+    "argocd-server": ("50m", "64Mi"),
     # kubernetes/autoscaler, charts/cluster-autoscaler/values.yaml, the example beside `resources`.
     "cluster-autoscaler": ("100m", "300Mi"),
     # apache/flink-kubernetes-operator, helm/flink-kubernetes-operator/values.yaml at release-1.15.0, the example.
     "flink-kubernetes-operator": ("250m", "512Mi"),
+    # kubeflow/spark-operator, charts/spark-operator-chart/values.yaml at v2.5.2, the example beside `resources`.
+    "spark-operator": ("100m", "300Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "nvidia-device-plugin": ("10m", "40Mi"),

@@ -15,6 +15,7 @@ from components.base.component import Component
 from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
 from components.base.trust import service_trust
+from components.base.watched import Watched
 from components.foundation import Foundation
 from components.lake_query import LakeQueryConfig, LakeQueryOutputs
 from components.network.endpoints import of_actions
@@ -119,6 +120,7 @@ class Athena(Component[LakeQueryOutputs]):
                     Statement(actions=READ_CATALOGUE, resources=catalogue),
                     *(statement for grant in reads for statement in grant.statements),
                 ),
+                watched=(Watched(what="queries", namespace="AWS/Athena", dimensions={"WorkGroup": workgroup.name}),),
             )
         )
 

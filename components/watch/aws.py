@@ -75,6 +75,11 @@ _NODE_MEMORY, _NODE_DISK = (
     _metric("node_filesystem_utilization", "Average", "percent"),
 )
 _RESTARTS = _metric("pod_number_of_container_restarts", "Sum")
+_THROTTLED, _EVICTED = _metric("ThrottledCmds", "Sum"), _metric("Evictions", "Sum")
+_CONNECTIONS, _MOST_CONNECTIONS = _metric("DatabaseConnections", "Maximum"), 2_000
+"""Of a workgroup. Source: Redshift management guide, "Quotas and limits in Amazon Redshift"."""
+_QUERY, _LONGEST_QUERY_MS = _metric("TotalExecutionTime", "Maximum", "ms"), 1_800_000
+"""After which Athena ends it: 30 minutes, unless more were asked for. Source: its quotas, "DML query timeout"."""
 _DOWN = _metric("downtime", "Maximum", "ms")
 
 SERVICES: Mapping[str, Service] = {
@@ -152,6 +157,49 @@ SERVICES: Mapping[str, Service] = {
         title="Managed Flink",
         metrics=(_DOWN, _metric("numRecordsInPerSecond", "Average")),
         rules=(_rule(_DOWN, ">", 300_000, 5, "critical", "The stream job has been down for five minutes."),),
+    ),
+    "AWS/Athena": Service(
+        title="Athena",
+        metrics=(_metric("ProcessedBytes", "Sum", "bytes"), _metric("QueryQueueTime", "Average", "ms"), _QUERY),
+        rules=(
+            _rule(
+                _QUERY,
+                ">",
+                0.9 * _LONGEST_QUERY_MS,
+                5,
+                "warning",
+                "A query ran almost as long as Athena lets it.",
+            ),
+        ),
+    ),
+    "AWS/Redshift-Serverless": Service(
+        title="Warehouse",
+        metrics=(_metric("ComputeCapacity", "Average"), _metric("ComputeSeconds", "Sum", "s"), _CONNECTIONS),
+        rules=(
+            _rule(
+                _CONNECTIONS,
+                ">",
+                0.9 * _MOST_CONNECTIONS,
+                15,
+                "warning",
+                "The warehouse has almost as many connections as it takes.",
+            ),
+        ),
+    ),
+    "AWS/ElastiCache": Service(
+        title="Cache",
+        metrics=(
+            _metric("BytesUsedForCache", "Maximum", "bytes"),
+            _metric("ElastiCacheProcessingUnits", "Sum"),
+            _metric("CacheHitRate", "Average", "percent"),
+            _THROTTLED,
+            _EVICTED,
+        ),
+        rules=(
+            # Both are nothing but 0 while the cache is within its limits, which are settings.
+            _rule(_THROTTLED, ">", 0, 15, "warning", "The cache slows its clients down: it may do no more a second."),
+            _rule(_EVICTED, ">", 0, 15, "warning", "The cache is full, and drops entries before their end."),
+        ),
     ),
     "ContainerInsights": Service(
         title="Cluster",

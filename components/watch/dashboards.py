@@ -129,6 +129,7 @@ PLATFORM = Dashboard(
     services=(
         *("ContainerInsights", "AWS/RDS", "AWS/Kinesis", "AWS/Firehose", "AWS/Kafka", "AWS/KinesisAnalytics"),
         *("AWS/ApplicationELB", "AWS/ECS", "AWS/Lambda"),
+        *("AWS/Athena", "AWS/Redshift-Serverless", "AWS/ElastiCache"),
     ),
 )
 

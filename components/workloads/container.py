@@ -11,7 +11,7 @@ from components.base.component import Component
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
-from components.surroundings import Surroundings, granted, told
+from components.surroundings import Surroundings, granted, lacks, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.containers import (
@@ -26,9 +26,6 @@ from mlops.core.fields.containers import (
     of_registry,
 )
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, check_replicas
-
-_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform"}
-"""Right -> the slot whose module it is a right on."""
 
 
 class ContainerConfig(Config):
@@ -102,7 +99,10 @@ class ContainerConfig(Config):
             most=self.max_replicas,
             target_cpu_percent=self.target_cpu_percent,
             worker=self.runs == "worker",
-            secrets=bool(self.secrets),
+            environment={
+                **self.environment,
+                **{f"{variable}_SECRET_ARN": f"{one.arn}#{one.key or ''}" for variable, one in self.secrets.items()},
+            },
             release=self.release,
             foreign_image=self.repository is None,
             node_group=self.node_group,
@@ -110,12 +110,7 @@ class ContainerConfig(Config):
 
     def lacks(self, slots: Sequence[str]) -> tuple[str, ...]:
         """Why its rights cannot be granted on a stack with these slots filled, one sentence each."""
-        return tuple(
-            f"workloads.containers: {self.name} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave "
-            f"`{word}` out of its grants"
-            for word in self.grants
-            if word in _NEEDS and _NEEDS[word] not in slots
-        )
+        return lacks(f"workloads.containers: {self.name}", self.grants, slots)
 
     @model_validator(mode="after")
     def _replicas(self) -> "ContainerConfig":
@@ -152,15 +147,15 @@ class Container(Component[ContainerOutputs]):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
+        workload = described(config, args)
         application = Application(
             name=f"container-{config.name}",
             secret=config.name,
             asks_models="invoke" in config.grants,
             tracks="track" in config.grants,
-            stored=bool(config.secrets),
+            stored=bool(workload.secrets),
         )
-        room = args.serving.host.room(name, application, self.child)
-        workload = described(config, args)
+        room = args.host.room(name, application, self.child)
         if config.runs == "worker":
             self.publish(ContainerOutputs(url=None, role_arn=room.work(workload)))
         else:
@@ -184,6 +179,7 @@ def described(config: ContainerConfig, args: Surroundings) -> Workload:
         variables={**told(config.grants, args), **config.environment},
         secrets={
             **(args.stream.secrets if args.stream and {"produce", "consume"} & set(config.grants) else {}),
+            **(args.ml_platform.secrets if args.ml_platform and "track" in config.grants else {}),
             **{variable: one.value for variable, one in config.secrets.items()},
         },
         grants=tuple(granted(words, args) for words in config.grants),

@@ -22,6 +22,7 @@ from mlops.cli.commands.plan import plan
 from mlops.cli.commands.policy import policy
 from mlops.cli.commands.prices import prices
 from mlops.cli.commands.rehearse import rehearse
+from mlops.cli.commands.render import render
 from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
 from mlops.cli.commands.secrets import secrets
@@ -73,6 +74,7 @@ for panel, name, command in (
     (RUN, "rehearse", rehearse),
     (RUN, "up", up),
     (RUN, "destroy", destroy),
+    (RUN, "render", render),
     (RUN, "rightsize", rightsize),
     (EXTEND, "modules", modules),
     (EXTEND, "new-module", new_module),

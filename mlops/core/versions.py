@@ -190,6 +190,9 @@ FLINK_OPERATOR = Chart(
     repo="https://downloads.apache.org/flink/flink-kubernetes-operator-1.15.0/",
     released=date(2026, 5, 7),
 )
+SPARK_OPERATOR = Chart(
+    name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
+)
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",
@@ -238,6 +241,27 @@ RELOADER = Chart(
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 
+ARGO_CD = Chart(
+    name="argo-cd",
+    version="10.1.1",
+    repo="https://argoproj.github.io/argo-helm",
+    app="3.4.4",
+    product="argo-cd",
+    released=date(2026, 7, 2),
+)
+"""Argo CD 3.4.4. Its project mends the newest three minor versions (argo-cd, docs/operator-manual/installation.md)."""
+JUPYTERHUB = Chart(
+    name="jupyterhub",
+    version="4.4.0",
+    repo="https://hub.jupyter.org/helm-chart/",
+    app="5.5.0",
+    released=date(2026, 6, 10),
+)
+"""JupyterHub 5.5.0, on Kubernetes 1.28 and newer (Chart.yaml at 4.4.0, 2026-06-10). Its project mends the newest minor
+version only (zero-to-jupyterhub-k8s, docs/source/changelog.md)."""
+
+NOTEBOOK_IMAGE = "quay.io/jupyterhub/k8s-singleuser-sample:4.4.0"
+"""JupyterLab alone, of the chart's own release."""
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
 OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"
@@ -251,6 +275,8 @@ ROTATION_FUNCTION = "1.1.671"
 secret-rotation.ts."""
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""
+PYTHON_IMAGE = "public.ecr.aws/docker/library/python:3.13-alpine"
+"""Holds Python and nothing else, for jobs that need no more. Supported until 2029-10 (PEP 719)."""
 
 
 def newest_in_standard_support(today: date) -> str:

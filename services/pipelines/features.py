@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from scipy import sparse
 
 from pipelines import snapshots
 from pipelines.errors import GateError
+from pipelines.feature_views import views
 from pipelines.lake import Lake, parquet
 from pipelines.matrices import Csr, Interactions, Longs, popularity
 from pipelines.schema import TIMESTAMP, UNKNOWN
@@ -26,7 +27,6 @@ from pipelines.snapshots import codes
 
 FRESHNESS = timedelta(hours=1)
 """Features older than this are not learnt from."""
-_PROJECT = "recommender"
 _MANIFEST = "features.json"
 _SKEW = timedelta(seconds=1)
 
@@ -49,9 +49,11 @@ class Features:
 class FeatureStore:
     """Feast over the files of one snapshot; the online table is the same for all."""
 
-    def __init__(self, lake: Lake, state: Path) -> None:
+    def __init__(self, lake: Lake, state: Path, online: Mapping[str, Any] | None = None) -> None:
+        """Without an `online_store` of Feast's configuration the online table lies beside the files, in SQLite."""
         self._lake = lake
         self._folder = state / "feast"
+        self._online = online
 
     def build(self, data_version: str, now: datetime) -> Features:
         """Compute a snapshot's features, define them, write them online, and keep them in the lake."""
@@ -101,6 +103,11 @@ class FeatureStore:
         found: pd.DataFrame = answer.to_df()[list(names)]
         return found
 
+    def publish(self, features: Features) -> None:
+        """Write features that are in the lake online."""
+        shutil.rmtree(self._files(features.data_version), ignore_errors=True)
+        self._materialize(features)
+
     def forget(self, user_ids: pa.Array) -> int:
         """Remove users' features, offline in every version and online; returns how many rows went."""
         gone = 0
@@ -128,17 +135,17 @@ class FeatureStore:
             self._lake.download_folder("features", data_version, folder)
         store = feast.FeatureStore(
             config=feast.RepoConfig(
-                project=_PROJECT,
+                project=views().project,
                 provider="local",
                 # Definitions hold paths of this machine: they are made here, and only the data travels.
                 registry=str(folder / "registry.db"),
                 offline_store={"type": "file"},
-                online_store={"type": "sqlite", "path": str(folder / "online.db")},
+                online_store=self._online or {"type": "sqlite", "path": str(folder / "online.db")},
                 entity_key_serialization_version=3,
             )
         )
         if not (folder / "registry.db").exists():
-            store.apply(list(definitions(folder)))
+            store.apply(list(definitions(str(folder))))
         return store
 
     def _materialize(self, features: Features) -> None:

@@ -1,7 +1,7 @@
 """The settings: what the platform's outputs say, read from the environment once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,9 @@ _REQUIRED = {
     "AWS_REGION": "AWS region",
     "MLOPS_STATE": "folder for scratch files",
 }
+
+BESIDE_THE_LAKE = ("MLOPS_STREAM", "MLFLOW_TRACKING_URI")
+"""What a job does without that reads and writes the lake alone."""
 
 _OPEN = (
     *("MLOPS_SERVING_URL", "MLOPS_MODEL_NAME", "MLOPS_PII_SALT_SECRET"),
@@ -65,14 +68,21 @@ class Settings:
     """How a new version takes over; without it at once."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, *, without: Collection[str] = ()
+    ) -> "Settings":
         """Read the settings.
+
+        Args:
+            without: variables that whoever asks does without, as a job that knows the lake and nothing else.
 
         Raises:
             InputError: with every variable that is missing, or wrong.
         """
         values = os.environ if environment is None else environment
-        missing = [f"  {name}  {what}" for name, what in _REQUIRED.items() if not values.get(name)]
+        values = {**dict.fromkeys(without, ""), **values}
+        wanted = {name: what for name, what in _REQUIRED.items() if name not in without}
+        missing = [f"  {name}  {what}" for name, what in wanted.items() if not values.get(name)]
         if missing:
             raise InputError(
                 "These environment variables are not set:\n" + "\n".join(missing) + "\nThey are outputs of the "

@@ -55,6 +55,7 @@ ELSEWHERE = {
     "prices-refresh",
     "rehearse",
     "rehearse-fault",
+    "render",
     "rightsize",
     "up",
 }

@@ -109,7 +109,7 @@ def test_clients_find_what_they_are_known_by_without_a_value_in_the_state() -> N
         for node in graph.of_type(PUSH)
     }
     assert pushed == {
-        "MLOPS_STREAM_TOKEN": ("pulsar-token-admin", "TOKEN", secret.outputs["arn"]),
+        "MLOPS_STREAM_TOKEN": ("pulsar-token-client", "TOKEN", secret.outputs["arn"]),
         "MLOPS_STREAM_CA": ("pulsar-ca-tls", "ca.crt", secret.outputs["arn"]),
     }
     policy = only(graph, "aws:iam/rolePolicy:RolePolicy", "stream-client-secret-policy")
@@ -117,6 +117,17 @@ def test_clients_find_what_they_are_known_by_without_a_value_in_the_state() -> N
         secret.outputs["arn"],
         only(graph, "aws:kms/key:Key", "keys-data").outputs["arn"],
     }
+
+
+def test_only_the_job_that_makes_the_clients_role_is_given_a_superusers_token() -> None:
+    graph, _ = default()
+    assert [node.name for node in graph if "pulsar-token-admin" in json.dumps(node.inputs)] == ["stream-client-role"]
+    (rule,) = only(graph, "kubernetes:rbac.authorization.k8s.io/v1:Role", "stream-client-role-rights").inputs["rules"]
+    assert (rule["resourceNames"], rule["verbs"]) == (["pulsar-token-client"], ["create", "patch"])
+    job = only(graph, "kubernetes:batch/v1:Job", "stream-client-role")
+    assert only(graph, RELEASE, "stream-chart").urn in job.dependencies
+    pushed = [node for node in graph.of_type(PUSH) if "pulsar-token-client" in json.dumps(node.inputs)]
+    assert [job.urn in node.dependencies for node in pushed] == [True]
 
 
 def test_a_client_is_told_all_that_it_needs() -> None:
@@ -277,7 +288,15 @@ def test_a_server_has_half_of_its_memory_for_its_heap_and_half_for_buffers(memor
 def test_the_plan_knows_how_many_servers_it_brings() -> None:
     graph, _ = pulsar(brokers=4, proxies=1)
     brought = {one.name: one.replicas for one in pods(graph) if one.module == "stream"}
-    assert brought == {"zookeeper": 3, "bookie": 3, "recovery": 1, "broker": 4, "proxy": 1, "toolset": 0}
+    assert brought == {
+        "zookeeper": 3,
+        "bookie": 3,
+        "recovery": 1,
+        "broker": 4,
+        "proxy": 1,
+        "toolset": 0,
+        "client-role": 1,
+    }
 
 
 def test_every_volume_is_paid_for() -> None:

@@ -20,11 +20,12 @@ from components.monitoring.prometheus.scraping import exported, rule_groups
 from components.watch.aws import SERVICES, AwsMetric
 from components.watch.dashboards import DASHBOARDS
 from components.watch.metrics import CATALOGUE, LOOP, RECOMMENDER, Scraped
+from components.watch.modules import of_modules
 from components.watch.queries import Query
 from components.watch.rules import SEVERITIES, ObjectivesConfig, rules
 from tests.platforms import ROOT
 
-RULES = rules(ObjectivesConfig())
+RULES = (*rules(ObjectivesConfig()), *of_modules(ObjectivesConfig()))
 EVERYTHING = [Watched(what=f"it-{number}", namespace=name, dimensions={}) for number, name in enumerate(SERVICES)]
 QUERIES = [
     *(series.query for dashboard in DASHBOARDS for panel in dashboard.panels for series in panel.series),

@@ -14,6 +14,7 @@ from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs, network_policy
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
+from components.kubernetes.ingress import internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
@@ -39,6 +40,7 @@ from components.ml_platform.mlflow.auth import (
     LoginArgs,
     NoAuth,
     OidcAuth,
+    closed_to_outside,
     login_parts,
 )
 from mlops.core.config import Card
@@ -64,8 +66,7 @@ class MlflowConfig(MlPlatformConfig):
         not_for="orchestrating pipelines or training: it records what other things do",
         complexity="low",
         trade_offs="one server with coarse permissions; PostgreSQL holds every metric, so very chatty runs cost disk",
-        state="experiments and registry lie in the database and come back with it, to the second; artifacts lie "
-        "in the lake, zone artifacts, whose versions bring overwritten ones back",
+        state="runs and registry lie in the database, artifacts in the lake, and each comes back with its place",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -128,6 +129,8 @@ class MlflowConfig(MlPlatformConfig):
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
         misplaced = stack.misplaced("MLflow", self.node_group)
+        if stack.outside and (shut := closed_to_outside(self.auth)):
+            misplaced = (*misplaced, shut)
         if not (self.host or stack.outside) or stack.private_subnets:
             return misplaced
         why = f"host is {self.host}, which" if self.host else "workloads run outside the cluster, from where MLflow"
@@ -218,7 +221,18 @@ class Mlflow(Component[MlPlatformOutputs]):
         service = self._service(deployment)
         self._availability(deployment)
         if config.host and config.certificate_arn:
-            self._ingress(config.host, config.certificate_arn, name_of(service))
+            internal_ingress(
+                f"{name}-ingress",
+                "mlflow",
+                namespace=self._namespace,
+                labels=server.SERVER,
+                host=config.host,
+                certificate_arn=config.certificate_arn,
+                service=name_of(service),
+                port=PORT,
+                health_path="/health",
+                opts=self.child,
+            )
         address = pulumi.Output.concat(name_of(service), ".", self._namespace, ".svc.cluster.local")
         way = to_services(foundation.network, [PORT])
         if foundation.outside:
@@ -237,6 +251,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 tracking_uri=pulumi.Output.concat("http://", address, f":{PORT}"),
                 artifacts_uri=self._artifacts_uri,
                 egress=(way,),
+                secrets=config.auth.secrets if isinstance(config.auth, BasicAuth) else {},
             )
         )
 
@@ -317,11 +332,3 @@ class Mlflow(Component[MlPlatformOutputs]):
                 cpu_percent=config.target_cpu_percent,
                 opts=self.child,
             )
-
-    def _ingress(self, host: str, certificate_arn: str, service: pulumi.Output[str]) -> None:
-        k8s.networking.v1.Ingress(
-            f"{self.name}-ingress",
-            metadata=self._metadata("mlflow", annotations=server.ingress_annotations(certificate_arn)),
-            spec=manifest(server.ingress_spec(host, service)),
-            opts=self.child,
-        )

@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
+from components.base.security_group import way_out
 from components.network import NetworkOutputs
 from mlops.core import offerings
 from mlops.core.config import Config
@@ -188,16 +189,8 @@ class Studio(Component[StudioOutputs]):
                     description=f"Studio's {word}",
                     opts=self.child,
                 )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self.name}-to-apis",
-            security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            description="APIs of AWS and package registries",
-            opts=self.child,
-        )
+        there = "APIs of AWS and package registries"
+        way_out(f"{self.name}-to-apis", group, description=there, opts=self.child)
         return group
 
     def _settings(

@@ -25,6 +25,7 @@ from components.monitoring.cloudwatch.dashboards import body
 from components.monitoring.cloudwatch.notifier import Notifier
 from components.network.endpoints import of_actions
 from components.watch.dashboards import DASHBOARDS, PLATFORM
+from components.watch.modules import of_modules
 from components.watch.routes import AlertsConfig
 from components.watch.rules import rules
 from mlops.core.config import Card
@@ -200,7 +201,8 @@ class CloudWatchWatch(Component[WatchOutputs]):
                 dashboard_body=body(dashboard, everything, drawn, scraped, foundation.region),
                 opts=self.child,
             )
-        made = list(alarms(everything, rules(config.objectives), config.alarms, scraped))
+        modules = of_modules(config.objectives, {one.namespace for one in watched})
+        made = list(alarms(everything, (*rules(config.objectives), *modules), config.alarms, scraped))
         topics: Mapping[str, pulumi.Input[str]] = monitoring.topics
         for alarm in made:
             make(name, foundation.prefix, alarm, topics, self.child)

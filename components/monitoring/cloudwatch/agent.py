@@ -8,6 +8,7 @@ import pulumi
 from components.base.identity import Grant, Statement
 from components.monitoring.cloudwatch.alarms import METRICS
 from components.watch.dashboards import DASHBOARDS
+from components.watch.modules import of_modules
 from components.watch.queries import Query
 from components.watch.rules import ObjectivesConfig, rules
 
@@ -81,7 +82,8 @@ def _embedded(cluster: str) -> dict[str, object]:
 def _questions() -> Iterator[Query]:
     for dashboard in DASHBOARDS:
         yield from (series.query for panel in dashboard.panels for series in panel.series)
-    yield from (rule.query for rule in rules(ObjectivesConfig()) if not rule.query.by)
+    known = ObjectivesConfig()
+    yield from (rule.query for rule in (*rules(known), *of_modules(known)) if not rule.query.by)
 
 
 def _scraping(seconds: int) -> dict[str, object]:

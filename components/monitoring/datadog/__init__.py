@@ -21,6 +21,7 @@ from components.monitoring.datadog import values
 from components.monitoring.datadog.integration import IntegrationConfig, integration_role
 from components.monitoring.datadog.network import close_agents
 from components.monitoring.datadog.watch import DatadogWatch
+from components.watch.modules import MODULES
 from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields import Form
@@ -111,7 +112,8 @@ class DatadogConfig(MonitoringConfig):
         opts: pulumi.ResourceOptions,
     ) -> Component[WatchOutputs]:
         """Make dashboards and monitors."""
-        services = watched if self.integration else ()
+        # Of AWS's services it knows by its integration alone; what pods announce its agents fetch.
+        services = [one for one in watched if self.integration or one.namespace in MODULES]
         told = {"critical": self.handles.critical, "warning": self.handles.warning}
         return DatadogWatch(name, self.objectives, told, monitoring, services, opts)
 

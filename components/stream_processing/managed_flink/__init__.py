@@ -14,7 +14,7 @@ from pydantic import Field
 from components.base.component import Component
 from components.base.identity import Grant, Statement
 from components.base.logs import log_group
-from components.base.security_group import security_group
+from components.base.security_group import security_group, way_out
 from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
@@ -140,19 +140,15 @@ class ManagedFlink(Component[StreamProcessingOutputs]):
             ports=(),
             opts=self.child,
         )
-        ways = {"network": network.vpc_cidr, "aws": "0.0.0.0/0"}
-        for way, cidr in ways.items():
-            everything = way == "network"
-            aws.vpc.SecurityGroupEgressRule(
-                f"{self.name}-to-{way}",
-                security_group_id=group.id,
-                cidr_ipv4=cidr,
-                ip_protocol="-1" if everything else "tcp",
-                from_port=None if everything else 443,
-                to_port=None if everything else 443,
-                description="To the stream" if everything else "To AWS",
-                opts=self.child,
-            )
+        aws.vpc.SecurityGroupEgressRule(
+            f"{self.name}-to-network",
+            security_group_id=group.id,
+            cidr_ipv4=network.vpc_cidr,
+            ip_protocol="-1",
+            description="To the stream",
+            opts=self.child,
+        )
+        way_out(f"{self.name}-to-aws", group, description="To AWS", opts=self.child)
         return group
 
     def _application(self, job: ApplicationConfig) -> tuple[pulumi.Output[str], pulumi.Output[str]]:

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from mlops.cli import ui
+from mlops.cli.errors import BadInputError
 from mlops.plan.access import Right, rights
 from mlops.plan.graph import Graph
+from mlops.plan.people import teams
 from mlops.plan.summary import short_type
 
 KINDS = {
+    "person": "People, on the cluster",
     "service account": "Kubernetes service accounts",
     "AWS service": "AWS services",
     "through a service": "Whoever in the account comes through an AWS service, as far as IAM lets them",
@@ -22,13 +25,24 @@ _TAG = re.compile(r"(Tag|Untag|Tags)(Resource)?$")
 
 
 def show(
-    graph: Graph, *, who: str | None = None, on: str | None = None, every_action: bool = False, as_json: bool
+    graph: Graph,
+    *,
+    who: str | None = None,
+    on: str | None = None,
+    team: str | None = None,
+    every_action: bool = False,
+    as_json: bool,
 ) -> None:
-    """The matrix, narrowed to some principals or resources."""
+    """The matrix, narrowed to some principals or resources, or to a team: what its people and pods may do."""
+    if team is not None and team not in (known := teams(graph)):
+        allowed = ", ".join(known) or "none; teams are declared in the stack file"
+        raise BadInputError(f"--team {team}: the stack has no such team. Allowed: {allowed}.")
     found = [
         right
         for right in rights(graph)
-        if (who or "") in f"{right.principal.name} {right.role}" and (on or "") in right.resource
+        if (who or "") in f"{right.principal.name} {right.role}"
+        and (on or "") in right.resource
+        and (team is None or _concerns(right, f"team-{team}"))
     ]
     if as_json:
         ui.print_json({"rights": [asdict(right) for right in found]})
@@ -43,6 +57,11 @@ def show(
             ui.out().print(ui.table(title, "Who", "On", "May", "Granted by", rows=rows))
     if any(right.conditional for right in found):
         ui.note("(if): under a condition only, such as the account, or the service that the request comes through.")
+
+
+def _concerns(right: Right, namespace: str) -> bool:
+    """Whether a right is held in a namespace, or over it."""
+    return right.resource == namespace or right.principal.name.startswith(f"{namespace}/")
 
 
 def _rows(found: Sequence[Right], *, every_action: bool) -> list[tuple[str, ...]]:

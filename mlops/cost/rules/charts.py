@@ -33,6 +33,7 @@ _NOTHING = Defaults()
 _KNOWN: dict[str, Defaults] = {
     **dict.fromkeys(
         (
+            "argo-cd",
             "aws-load-balancer-controller",
             "base",
             "cert-manager",
@@ -40,6 +41,8 @@ _KNOWN: dict[str, Defaults] = {
             "external-secrets",
             "flink-kubernetes-operator",
             "istiod",
+            # jupyterhub: people's volumes are in `custom.volumes`, which its values say.
+            "jupyterhub",
             "knative-operator",
             "kserve-crd",
             "kserve-resources",
@@ -56,6 +59,7 @@ _KNOWN: dict[str, Defaults] = {
             "reloader",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
+            "spark-operator",
             "karpenter-crd",
         ),
         _NOTHING,

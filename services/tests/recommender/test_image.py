@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 import slim
+from recommender import build
 from recommender.app import MOST_BODY_BYTES
 from recommender.login_settings import LoginSettings
 from recommender.protocol import KEEP_ALIVE_SECONDS
@@ -48,6 +49,31 @@ def test_no_log_of_the_proxy_holds_a_path_that_names_somebody() -> None:
     routes = re.search(r"map \$uri \$route \{(.*?)\}", NGINX, re.DOTALL)
     assert routes is not None
     assert routes.group(1).rstrip().endswith("default other;")
+
+
+def test_both_images_hold_the_package_that_says_which_build_they_are_of() -> None:
+    assert len(re.findall(r"^COPY recommender recommender$", DOCKERFILE, re.MULTILINE)) == 2
+    said = subprocess.run([sys.executable, "-m", "recommender.build"], cwd=SERVICES, capture_output=True, text=True)
+    assert said.stdout.strip() == build.digest()
+
+
+def test_a_build_is_another_as_soon_as_a_source_is_changed_added_renamed_or_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name, text in (("a.py", "x = 1"), ("b.py", ""), ("sub/c.py", "")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "notes.md").write_text("what only people read")
+    seen = [build.digest(tmp_path)]
+    (tmp_path / "a.py").write_text("x = 2")
+    seen.append(build.digest(tmp_path))
+    (tmp_path / "d.py").touch()
+    seen.append(build.digest(tmp_path))
+    (tmp_path / "sub/c.py").rename(tmp_path / "sub/e.py")
+    seen.append(build.digest(tmp_path))
+    (tmp_path / "b.py").unlink()
+    seen.append(build.digest(tmp_path))
+    assert len({*seen}) == len(seen)
+    (tmp_path / "notes.md").unlink()
+    assert build.digest(tmp_path) == seen[-1]
 
 
 def test_images_are_made_from_the_lock_and_run_as_nobody_in_particular() -> None:
