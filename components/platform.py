@@ -207,6 +207,18 @@ class Platform(Component[PlatformOutputs]):
             answering = (serving.outputs, serving.outputs.host) if serving else ()
             core = (secrets, database, stream, computing, tracking, lake_query, warehouse, cache)
             parts = (*core, *answering, *dependents)
+            parts = (
+                secrets,
+                database,
+                stream,
+                computing,
+                tracking,
+                lake_query,
+                warehouse,
+                cache,
+                *answering,
+                *dependents,
+            )
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 

@@ -74,6 +74,8 @@ class JupyterHubConfig(NotebooksConfig):
         complexity="medium",
         trade_offs="servers cost what their nodes cost and go when nobody works; hub and proxy are one pod each, and "
         "while one is replaced nobody comes in, though what runs goes on",
+        state="who has a server lies in the database and comes back with it; what people keep lies on volumes of the "
+        "cluster, which slot backup brings back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -271,9 +273,15 @@ class JupyterHub(Component[DependentOutputs]):
     def _secret(self, login: PasswordLogin | OidcLogin) -> dict[str, object]:
         named, key = f"{self.name}-password", "password"
         if isinstance(login, PasswordLogin):
-            return _reference(
-                generated_secret(named, "jupyterhub-login", [key], namespace=self._namespace, opts=self.child), key
+            made = generated_secret(
+                named,
+                "jupyterhub-login",
+                [key],
+                unrotated="people were told it and a new one would lock out all of them",
+                namespace=self._namespace,
+                opts=self.child,
             )
+            return _reference(made, key)
         key = "client-secret"
         secret = referred_secret(
             f"{self.name}-client",
