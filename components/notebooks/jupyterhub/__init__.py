@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs, DatabaseLoginOutputs
 from components.kubernetes.ingress import internal_ingress
 from components.kubernetes.objects import (
@@ -74,6 +75,8 @@ class JupyterHubConfig(NotebooksConfig):
         complexity="medium",
         trade_offs="servers cost what their nodes cost and go when nobody works; hub and proxy are one pod each, and "
         "while one is replaced nobody comes in, though what runs goes on",
+        state="People's volumes, which go with the stack and come back with Velero's (backup); the hub's users in the "
+        "platform's PostgreSQL, with its backups.",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -206,7 +209,8 @@ class JupyterHub(Component[DependentOutputs]):
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=policies),
         )
-        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}))
+        watched = (Watched(what="notebooks", namespace="JupyterHub"),)
+        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}, watched=watched))
 
     def _space(self, words: set[str]) -> pulumi.Output[str]:
         labels = {
