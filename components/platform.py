@@ -166,10 +166,14 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            tags=args.tags,
             handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
+            announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
+        secrets = config.secrets and config.secrets.build("secrets", foundation, module).outputs
+        foundation = secrets.given_to(foundation) if secrets else foundation
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         computing = None
@@ -199,7 +203,8 @@ class Platform(Component[PlatformOutputs]):
             Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
-            parts = (database, stream, computing, tracking, lake_query, warehouse, cache, *answering, *dependents)
+            core = (secrets, database, stream, computing, tracking, lake_query, warehouse, cache)
+            parts = (*core, *answering, *dependents)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
@@ -225,7 +230,7 @@ class Platform(Component[PlatformOutputs]):
                 logs=watcher.outputs.logs if watcher else None,
                 alerts=watcher.outputs.alerts if watcher else None,
                 dashboards=watcher.outputs.dashboards if watcher else None,
-                modules={name: value for one in dependents for name, value in one.exports.items()},
+                modules={name: value for one in (secrets, *dependents) if one for name, value in one.exports.items()},
             )
         )
 

@@ -21,6 +21,7 @@ from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
 from components.notebooks import NotebooksConfig
 from components.registry import RegistryConfig
+from components.secrets import SecretsConfig
 from components.serving import ServingConfig
 from components.storage import StorageConfig, Zone
 from components.stream_processing import StreamProcessingConfig
@@ -58,6 +59,8 @@ class PlatformConfig(Config):
     """The EKS cluster; null for a platform without Kubernetes."""
     database: DatabaseConfig | None = None
     """The PostgreSQL instance; null when no module needs one."""
+    secrets: Annotated[SecretsConfig, OneOf()] | None = None
+    """Who looks after secrets; null leaves them as they were made."""
     data_pipeline: Annotated[DataPipelineConfig, OneOf()] | None = None
     """How events enter."""
     ml_platform: Annotated[MlPlatformConfig, OneOf()] | None = None

@@ -21,6 +21,7 @@ from mlops.core.config import Config
 from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
+from mlops.plan.secrets import secrets
 from policies.engine import judge
 from tests.foundations import foundation, module_options
 from tests.support import REGION, recorded, statements
@@ -171,6 +172,13 @@ def test_no_value_that_a_variant_registers_is_a_secret_in_clear(slot: str, varia
 
 
 @each_variant
+def test_every_secret_rotates_or_says_why_not(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    silent = [one.name for one in secrets(graph) if one.state == "unexplained"]
+    assert silent == [], "Say why with `mlops.core.rotation`, as `unrotated` of a generated secret or as a tag."
+
+
+@each_variant
 def test_rights_are_never_on_everything_that_could_be_named(slot: str, variant: type[SlotConfig]) -> None:
     graph, _ = built(slot, variant)
     for node in own(graph):
@@ -212,6 +220,7 @@ def test_a_variant_is_watched_or_there_is_a_reason_why_not(slot: str, variant: t
     published = getattr(component.outputs, "watched", ())
     known = all(one.namespace in SERVICES or one.namespace in MODULES for one in published)
     assert known, "Say what is looked at in components/watch/aws.py or components/watch/modules.py."
+    assert {one.namespace for one in published} & set(MODULES) == ({variant.announces} if variant.announces else set())
     announces = any(mark in json.dumps(node.inputs) for node in own(graph) for mark in ANNOUNCED)
     reason = UNWATCHED.get((slot, kind_of(variant)))
     assert bool(published or announces) != bool(reason), "Publish a Watched, or give a reason in UNWATCHED."

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import pulumi
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.base.identity import Grant
+from components.base.secret import SecretReference, SecretValue
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
 from components.storage import Zone
-from components.surroundings import DependentConfig, Surroundings, granted, told
+from components.surroundings import DependentConfig, Surroundings, granted, lacks, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import Days
@@ -20,6 +21,7 @@ from mlops.core.fields.containers import (
     ContainerImage,
     GrantWords,
     PlainVariable,
+    SecretVariable,
     VariableValue,
     WorkloadName,
     of_registry,
@@ -36,8 +38,8 @@ the model below it, where its loop finds them when a person is erased or a versi
 SCORING = "scoring"
 """What the job of the reference workload is called."""
 _MODELS = "mlflow/"
-_NEEDS = {"track": "ml_platform", "invoke": "serving"}
-"""Right -> the slot whose module it is a right on."""
+_LIVE = ("produce", "consume")
+"""Rights of what works on events while they pass."""
 
 
 class ScheduledConfig(Config):
@@ -75,6 +77,8 @@ class JobConfig(ScheduledConfig):
     environment: Annotated[Mapping[PlainVariable, VariableValue], Field(max_length=100)] = {}
     """Variables, none of them secret. It is told where its folder is (MLOPS_OUTPUT: a run writes below a day's own,
     `dt=2026-11-28/`), and where the lake and the tracking server are as its grants say."""
+    secrets: Annotated[Mapping[SecretVariable, SecretReference], Field(max_length=50)] = {}
+    """Variables that hold a secret of AWS Secrets Manager, by reference."""
 
     @property
     def repository(self) -> str | None:
@@ -91,15 +95,16 @@ class JobConfig(ScheduledConfig):
         name = self.repository
         return whole(foundation, name, self.image.removeprefix(name)) if name else self.image
 
+    @model_validator(mode="after")
+    def _variables_are_named_once(self) -> "JobConfig":
+        if twice := sorted(self.environment.keys() & self.secrets.keys()):
+            raise ValueError(f"{', '.join(twice)} is in environment and in secrets; keep it in one of them")
+        return self
+
     def misfits(self, stack: StackFacts) -> tuple[str, ...]:
         """Why it cannot run on that stack, one sentence each."""
-        problems = [
-            f"job {self.name} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of "
-            "its grants"
-            for word in self.grants
-            if word in _NEEDS and _NEEDS[word] not in stack.filled
-        ]
-        if live := [word for word in self.grants if word in ("produce", "consume")]:
+        problems = [*lacks(f"job {self.name}", [word for word in self.grants if word not in _LIVE], stack.filled)]
+        if live := [word for word in self.grants if word in _LIVE]:
             problems.append(
                 f"job {self.name} is to {' and '.join(live)} events, which a batch job does not: it reads them in the "
                 "lake (`read storage/raw`); what works on events while they pass is a job of stream_processing"
@@ -168,6 +173,12 @@ def rights(job: JobConfig, around: Surroundings) -> tuple[Grant, ...]:
 def variables(job: JobConfig, around: Surroundings) -> dict[str, pulumi.Input[str]]:
     """What a job is told."""
     return {**told(job.grants, around), "MLOPS_OUTPUT": output(around, job.place, "s3"), **job.environment}
+
+
+def secrets(job: JobConfig, around: Surroundings) -> dict[str, SecretValue]:
+    """Variables that hold secrets: what its settings name, and who it is where the tracking server asks for that."""
+    tracking = around.ml_platform.secrets if around.ml_platform and "track" in job.grants else {}
+    return {**tracking, **{variable: one.value for variable, one in job.secrets.items()}}
 
 
 def output(around: Surroundings, place: str, scheme: str) -> pulumi.Output[str]:

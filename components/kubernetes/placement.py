@@ -93,6 +93,8 @@ _REQUESTS = {
     "datadog-trace-agent": ("100m", "200Mi"),
     # aws/eks-charts, stable/aws-for-fluent-bit/values.yaml: what AWS asks for the same program.
     "fluent-bit": ("50m", "50Mi"),
+    # stakater/Reloader, deployments/kubernetes/chart/reloader/values.yaml at 2.2.16, the example beside `resources`.
+    "reloader": ("10m", "128Mi"),
     # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
     # a plugin or a definition in place, the example beside `upgradeJobResources`.
     "velero": ("500m", "128Mi"),

@@ -70,6 +70,7 @@ class SeldonServingConfig(ServingConfig):
         "from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         **ServingConfig.strategies,

@@ -81,6 +81,7 @@ _CONNECTIONS, _MOST_CONNECTIONS = _metric("DatabaseConnections", "Maximum"), 2_0
 _QUERY, _LONGEST_QUERY_MS = _metric("TotalExecutionTime", "Maximum", "ms"), 1_800_000
 """After which Athena ends it: 30 minutes, unless more were asked for. Source: its quotas, "DML query timeout"."""
 _DOWN = _metric("downtime", "Maximum", "ms")
+_FAILED = _metric("MatchedEvents", "Sum")
 
 SERVICES: Mapping[str, Service] = {
     "AWS/Kinesis": Service(
@@ -209,6 +210,11 @@ SERVICES: Mapping[str, Service] = {
             _rule(_NODE_DISK, ">", 85, 15, "warning", "The disks of the nodes are almost full."),
             _rule(_NODE_MEMORY, ">", 90, 15, "warning", "The nodes have almost no memory left."),
         ),
+    ),
+    "AWS/Events": Service(
+        title="Failed jobs",
+        metrics=(_FAILED,),
+        rules=(_rule(_FAILED, ">", 0, 5, "warning", "A job failed that nobody waits for: what it makes is missing."),),
     ),
     "AWS/Billing": Service(
         title="Bill",

@@ -57,6 +57,9 @@ LOOP = (
 )
 """Source: `services/pipelines/monitor.py` and `worker.py`."""
 
+DELIVERY = _gauges("mlops_delivery_age_seconds")
+"""Source: `services/pipelines/deliver.py`."""
+
 OBJECTS = (
     Scraped(
         name="kube_node_status_condition",
@@ -140,8 +143,8 @@ SCRAPE = (Scraped(name="up", type="gauge", labels=("job", *_POD)),)
 
 CATALOGUE: Mapping[str, Scraped] = {
     metric.name: metric
-    for group in (RECOMMENDER, LOOP, OBJECTS, NODES, KUBELET, SERVER, CERTIFICATES, MODULES, SCRAPE)
+    for group in (RECOMMENDER, LOOP, DELIVERY, OBJECTS, NODES, KUBELET, SERVER, CERTIFICATES, MODULES, SCRAPE)
     for metric in group
 }
-OF_WORKLOADS = frozenset(metric.name for metric in (*RECOMMENDER, *LOOP, *MODULES))
+OF_WORKLOADS = frozenset(metric.name for metric in (*RECOMMENDER, *LOOP, *DELIVERY, *MODULES))
 """What the platform's own pods expose and those of modules, all of which announce themselves by annotation."""

@@ -50,6 +50,17 @@ def _pulsar(_: ObjectivesConfig) -> tuple[Rule, ...]:
             says="A bookie of Pulsar takes no more events: its volume is almost full.",
             do="Raise ledger_gb, which volumes follow while they are used, or lower offload_above_gb.",
         ),
+        Rule(
+            name="StreamDeliveryLate",
+            query=Query(metric="mlops_delivery_age_seconds", take="max"),
+            comparison=">",
+            # As of Firehose, which delivers other streams.
+            threshold=3_600,
+            minutes=15,
+            severity="critical",
+            says="Events of Pulsar reach the lake an hour late, or not at all.",
+            do="Read the logs of the worker in namespace stream-delivery.",
+        ),
     )
 
 

@@ -142,6 +142,7 @@ class Recommender(Component[RecommenderOutputs]):
             name=NAME,
             secret="pipelines",
             generated=(ADMIN_TOKEN,) if PII_SALT in self._secrets else (ADMIN_TOKEN, PII_SALT),
+            unrotated="pseudonyms in the lake are made with the salt and nobody would find a person under a new one",
             asks_models=True,
             tracks=True,
             stored=bool(self._secrets),

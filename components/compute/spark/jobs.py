@@ -110,6 +110,8 @@ class Program:
     file: str
     arguments: Sequence[pulumi.Input[str]]
     variables: Mapping[str, pulumi.Input[str]]
+    secret: pulumi.Input[str] | None = None
+    """Name of the Secret whose keys are further variables."""
     version: str = _VERSION
     main_class: str | None = None
 
@@ -213,6 +215,7 @@ def _pod(program: Program, place: Mapping[str, object]) -> dict[str, object]:
         # What a run has computed goes with its pods: the autoscaler leaves them where they are.
         "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
         "env": [{"name": name, "value": value} for name, value in program.variables.items()],
+        **({"envFrom": [{"secretRef": {"name": program.secret}}]} if program.secret is not None else {}),
         "podSecurityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,

@@ -56,6 +56,7 @@ class KubeflowConfig(MlPlatformConfig):
         "artifacts lie in the lake, zone artifacts, whose versions bring overwritten ones back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
+    announces: ClassVar[str | None] = "Argo"
 
     mlflow: MlflowConfig = MlflowConfig()
     """The tracking server and model registry."""

@@ -14,7 +14,7 @@ from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs, network_policy
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
-from components.kubernetes.ingress import internal_ingress
+from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
@@ -110,11 +110,7 @@ class MlflowConfig(MlPlatformConfig):
 
     @model_validator(mode="after")
     def _reachable_only_with_login(self) -> "MlflowConfig":
-        if (self.host is None) != (self.certificate_arn is None):
-            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
-            raise ValueError(
-                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
-            )
+        check_door(self.host, self.certificate_arn)
         if self.host and isinstance(self.auth, NoAuth):
             raise ValueError(
                 f"host is {self.host} and auth is none: the whole network could read and delete every experiment. "

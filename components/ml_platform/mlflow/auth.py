@@ -143,7 +143,14 @@ def login_parts(auth: NoAuth | BasicAuth | OidcAuth, args: LoginArgs, opts: pulu
     if isinstance(auth, NoAuth):
         return AuthParts()
     keys = [_SESSION_KEY, _ADMIN_PASSWORD] if isinstance(auth, BasicAuth) else [_SESSION_KEY]
-    secret = generated_secret(args.name, "mlflow-auth", keys, namespace=args.namespace, opts=opts)
+    secret = generated_secret(
+        args.name,
+        "mlflow-auth",
+        keys,
+        unrotated="MLflow keeps the password in its database and a new session key would end every session",
+        namespace=args.namespace,
+        opts=opts,
+    )
     if isinstance(auth, BasicAuth):
         return basic_parts(auth, args.image, args.database, secret)
     right = aws.iam.RolePolicy(

@@ -51,11 +51,14 @@ _KNOWN: dict[str, Defaults] = {
             # datadog: by the node, `monitoring.datadog`.
             "datadog",
             "fluent-bit",
+            # loki: a volume for each copy that `singleBinary` has, 10Gi where its values say none.
+            "loki",
             "prometheus-yet-another-cloudwatch-exporter",
             # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
             "kube-prometheus-stack",
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
+            "reloader",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",
