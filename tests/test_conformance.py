@@ -206,6 +206,8 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
 ANNOUNCED = ('"prometheus.io/scrape": "true"', '"serving.kserve.io/enable-prometheus-scraping": "true"')
 """By which pods say that they have metrics; KServe writes the first where it finds the second."""
 UNWATCHED: Mapping[tuple[str, str], str] = {
+    ("delivery", "direct"): "Nothing runs: Pulumi tells whoever runs it.",
+    ("notebooks", "sagemaker_studio"): "Studio publishes no metrics of its own.",
     ("ml_platform", "sagemaker"): "Studio and the managed MLflow server publish no metrics of their own; what people "
     "start in them has names that nobody knows before.",
     ("monitoring", "cloudwatch"): "It is a service of AWS, and watches; its add-on is a controller of the cluster.",
