@@ -123,7 +123,7 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
                 f"workloads.containers: {container.name} has nothing to run on, for this stack has no serving; choose "
                 f"a kind that serves containers: {_kinds_that_serve('containers')}"
             )
-        yield from container.lacks(tuple(config.modules))
+        yield from container.lacks(config.modules, outside=config.outside)
 
 
 def _workloads(config: "PlatformConfig", serving: ServingConfig, facts: StackFacts) -> Iterator[str]:

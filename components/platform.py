@@ -1,7 +1,7 @@
 """The platform: the one constructor that wires everything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -181,11 +181,12 @@ class Platform(Component[PlatformOutputs]):
             warehouse=warehouse,
             cache=cache,
         )
-        workloads = config.workloads.build("serving", around, serving.child) if serving else None
         dependents = [
             dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()
         ]
+        around = replace(around, offers={words: offer for one in dependents for words, offer in one.offers.items()})
+        workloads = config.workloads.build("serving", around, serving.child) if serving else None
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
             parts = (database, stream, computing, tracking, *answering, *dependents)

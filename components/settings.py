@@ -10,10 +10,13 @@ from components.account.config import AccountConfig, TagsConfig
 from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.data_pipeline import DataPipelineConfig
+from components.data_quality import DataQualityConfig
 from components.database import DatabaseConfig
+from components.feature_store import FeatureStoreConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
+from components.model_monitoring import ModelMonitoringConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
 from components.registry import RegistryConfig
@@ -66,6 +69,12 @@ class PlatformConfig(Config):
     """Where tables are joined and reported on."""
     cache: Annotated[CacheConfig, OneOf()] | None = None
     """What is asked many times a second."""
+    feature_store: Annotated[FeatureStoreConfig, OneOf()] | None = None
+    """Where features are kept for training, and answered for online."""
+    data_quality: Annotated[DataQualityConfig, OneOf()] | None = None
+    """What tables of the lake are held against."""
+    model_monitoring: Annotated[ModelMonitoringConfig, OneOf()] | None = None
+    """Who looks at what models are asked and answer."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None

@@ -10,7 +10,9 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
+from components.base.secret import SecretValue
 from components.base.watched import Watched
+from components.base.workload import Host, NoHost
 from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
@@ -20,6 +22,19 @@ from components.serving import ServingOutputs
 from components.storage import Zone
 from components.warehouse import WarehouseOutputs
 from mlops.core.module import SlotConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A right on a module that workloads name in plain words, and what comes with it."""
+
+    grant: Grant
+    variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """What a workload with the right is told."""
+    secrets: Mapping[str, SecretValue] = field(default_factory=dict)
+    """Variables of it whose values are secret."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of its namespace, by which the module lets it in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +48,24 @@ class Surroundings:
     lake_query: LakeQueryOutputs | None = None
     warehouse: WarehouseOutputs | None = None
     cache: CacheOutputs | None = None
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    """What modules that build on others grant to workloads, by the words for it."""
+
+    @property
+    def host(self) -> Host:
+        """What containers run with; workloads are made where there is serving."""
+        return self.serving.host if self.serving else NoHost()
 
 
 @dataclass(frozen=True, kw_only=True)
 class DependentOutputs:
-    """What a module publishes that builds on others: nobody is built on it, but people and monitoring find it."""
+    """What a module publishes that builds on others: people, monitoring and workloads find it."""
 
     exports: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     """What the stack exports of it, by the name of the export (`docs/exports.md`)."""
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    offers: Mapping[str, Offer] = field(default_factory=dict, metadata=INTERNAL)
+    """Rights on it that workloads may name, by the words for them (`GrantWords`)."""
 
 
 class DependentConfig(SlotConfig):
@@ -50,6 +74,10 @@ class DependentConfig(SlotConfig):
 
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
+    offered: ClassVar[frozenset[str]] = frozenset()
+    """Words for the rights on it that workloads may name: the keys of what it offers once it is built."""
+    within: ClassVar[bool] = False
+    """Whether it is reached from the cluster alone, and not by workloads that run outside."""
 
     @abstractmethod
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
@@ -62,8 +90,10 @@ def granted(words: str, around: Surroundings) -> Grant:
     Raises:
         LookupError: the platform lacks what it is a right on, which the settings should have said.
     """
+    if words in around.offers:
+        return around.offers[words].grant
     verb, _, place = words.partition(" ")
-    if place:
+    if " storage/" in words:
         zone, _, folder = place.removeprefix("storage/").partition("/")
         storage = around.foundation.storage
         give = {"read": storage.read, "write": storage.write, "erase": storage.erase}[verb]
@@ -80,6 +110,8 @@ def granted(words: str, around: Surroundings) -> Grant:
 def told(words: Sequence[str], around: Surroundings) -> dict[str, pulumi.Input[str]]:
     """The variables from which a workload with these rights knows where everything is."""
     known: dict[str, pulumi.Input[str]] = {"AWS_REGION": around.foundation.region}
+    for offer in offers(words, around):
+        known |= offer.variables
     if "track" in words and around.ml_platform:
         known["MLFLOW_TRACKING_URI"] = around.ml_platform.tracking_uri
     if {"produce", "consume"} & set(words) and around.stream:
@@ -87,6 +119,11 @@ def told(words: Sequence[str], around: Surroundings) -> dict[str, pulumi.Input[s
     buckets = around.foundation.storage.buckets
     zones: list[Zone] = [_zone(one.partition(" storage/")[2].partition("/")[0]) for one in words if " storage/" in one]
     return known | {f"MLOPS_BUCKET_{zone.upper()}": buckets[zone] for zone in zones}
+
+
+def offers(words: Sequence[str], around: Surroundings) -> list[Offer]:
+    """Those of a workload's rights that are rights on modules which build on others."""
+    return [around.offers[word] for word in words if word in around.offers]
 
 
 def _zone(text: str) -> Zone:

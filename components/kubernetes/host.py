@@ -3,6 +3,8 @@
 They are deployed before there is an image: pods come once it is pushed.
 """
 
+from collections.abc import Mapping, Sequence
+
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
@@ -43,9 +45,17 @@ class ClusterRoom(Room):
     """The namespace of one application."""
 
     def __init__(
-        self, name: str, application: Application, foundation: Foundation, opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        application: Application,
+        foundation: Foundation,
+        opts: pulumi.ResourceOptions,
+        clients: Mapping[str, str] = SERVING_ALLOWED,
     ) -> None:
+        """A room whose workloads are asked from namespaces with the label of `clients`."""
         self.name = name
+        self._clients = clients
+        self._held: dict[str, tuple[pulumi.Input[str], str]] = {}
         self._application = application
         self._foundation = foundation
         self._opts = opts
@@ -53,6 +63,7 @@ class ClusterRoom(Room):
             **(SERVING_ALLOWED if application.asks_models else {}),
             **(TRACKING_ALLOWED if application.tracks else {}),
             **(SECRETS_ALLOWED if application.stored else {}),
+            **application.labels,
         }
         self._namespace = name_of(
             namespace(
@@ -78,9 +89,22 @@ class ClusterRoom(Room):
                 name, application.secret, application.generated, namespace=self._namespace, opts=opts
             )
 
+    @property
+    def namespace(self) -> pulumi.Output[str]:
+        """Its namespace, known once it is there."""
+        return self._namespace
+
+    def hold(self, variables: Mapping[str, tuple[pulumi.Input[str], str]]) -> None:
+        """Give every workload that is made from now on variables whose values lie in Secrets of the namespace.
+
+        Args:
+            variables: variable -> the Secret and its key.
+        """
+        self._held |= variables
+
     def serve(self, workload: Workload) -> Running:
-        """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask models."""
-        clients = from_namespaces(SERVING_ALLOWED, *self._foundation.scrapers)
+        """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask."""
+        clients = from_namespaces(self._clients, *self._foundation.scrapers)
         role_arn, deployment = self._deployment(workload, clients)
         shape = workload.shape
         if shape.most > shape.fewest:
@@ -123,10 +147,38 @@ class ClusterRoom(Room):
         role_arn, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
         return role_arn
 
+    def schedule(self, workload: Workload, schedule: pods.Schedule) -> pulumi.Output[str]:
+        """A job that runs by the clock, and which nobody reaches; the ARN of its role."""
+        role_arn, pod, policy = self._pod(workload, [], [])
+        k8s.batch.v1.CronJob(
+            f"{self.name}-{workload.role}",
+            metadata=self._metadata(workload),
+            spec=manifest(pods.scheduled_spec(workload, pod, schedule)),
+            opts=self._opts_with(depends_on=[policy]),
+        )
+        return role_arn
+
     def _deployment(
         self, workload: Workload, clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]"
     ) -> "tuple[pulumi.Output[str], k8s.apps.v1.Deployment]":
         """The ARN of its role, and the Deployment, closed but for its clients and its grants."""
+        role_arn, pod, policy = self._pod(workload, clients, workload.ports)
+        deployment = k8s.apps.v1.Deployment(
+            f"{self.name}-{workload.role}",
+            metadata=self._metadata(workload, pods.NOT_AWAITED),
+            spec=manifest(pods.deployment_spec(self._application.name, workload, pod)),
+            # No data leads from a network policy to the pods that it closes.
+            opts=self._opts_with(depends_on=[policy]),
+        )
+        return role_arn, deployment
+
+    def _pod(
+        self,
+        workload: Workload,
+        clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]",
+        ports: Sequence[int],
+    ) -> "tuple[pulumi.Output[str], dict[str, object], k8s.networking.v1.NetworkPolicy]":
+        """The ARN of its role, its pod, and what closes the pod."""
         named = f"{self.name}-{workload.role}"
         identity = Identity(
             f"{named}-identity",
@@ -144,27 +196,20 @@ class ClusterRoom(Room):
             namespace=self._namespace,
             selector=pods.labels(self._application.name, workload),
             grants=workload.grants,
-            ingress_ports=[workload.port],
+            ingress_ports=ports,
             ingress_from=clients,
             opts=self._opts,
         )
         parts = pods.PodParts(
             application=self._application.name,
             service_account=account,
-            secrets={**self._generated(), **self._stored(workload)},
+            secrets={**self._generated(), **self._held, **self._stored(workload)},
             place=self._foundation.cluster.places.of(workload.shape.node_group),
             # Where nobody watches, a worker's network lets in pods of its own namespace alone: no scraper is told of
             # what it may not reach.
             announced=not workload.shape.worker or bool(self._foundation.scrapers),
         )
-        deployment = k8s.apps.v1.Deployment(
-            named,
-            metadata=self._metadata(workload, pods.NOT_AWAITED),
-            spec=manifest(pods.deployment_spec(self._application.name, workload, pods.template(workload, parts))),
-            # No data leads from a network policy to the pods that it closes.
-            opts=self._opts_with(depends_on=[policy]),
-        )
-        return identity.role_arn, deployment
+        return identity.role_arn, pods.template(workload, parts), policy
 
     def _generated(self) -> dict[str, tuple[pulumi.Input[str], str]]:
         """Variable -> Secret and key, of what the cluster makes for the application."""

@@ -1,6 +1,6 @@
 """A team's own container: an image that runs on whatever serves, with the rights that are named in plain words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -8,10 +8,11 @@ import pulumi
 from pydantic import Field, model_validator
 
 from components.base.component import Component
+from components.base.images import found, repository_of
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
-from components.surroundings import Surroundings, granted, told
+from components.surroundings import DependentConfig, Surroundings, granted, offers, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.containers import (
@@ -23,11 +24,17 @@ from mlops.core.fields.containers import (
     UrlPath,
     VariableValue,
     WorkloadName,
-    of_registry,
 )
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, check_replicas
+from mlops.core.module import SlotConfig, kind_of
 
-_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform"}
+_NEEDS = {
+    "produce": "data_pipeline",
+    "consume": "data_pipeline",
+    "track": "ml_platform",
+    "read features": "feature_store",
+    "write features": "feature_store",
+}
 """Right -> the slot whose module it is a right on."""
 
 
@@ -59,7 +66,7 @@ class ContainerConfig(Config):
     """CPU use, in percent of `cpu`, above which a replica is added."""
     grants: Annotated[tuple[GrantWords, ...], Unique(most=30)] = ()
     """What it may do, in plain words: `read storage/curated`, `write storage/features`, `produce`, `consume`, `track`,
-    `invoke`. Its role, its keys and its way through the network follow."""
+    `invoke`, `read features`. Its role, its keys and its way through the network follow."""
     environment: Annotated[Mapping[PlainVariable, VariableValue], Field(max_length=100)] = {}
     """Variables, none of them secret. It is told where the lake, the stream and the tracking server are as its grants
     say: MLOPS_BUCKET_CURATED, MLOPS_STREAM, MLFLOW_TRACKING_URI, AWS_REGION."""
@@ -88,7 +95,7 @@ class ContainerConfig(Config):
     @property
     def repository(self) -> str | None:
         """The repository of the platform's registry that the image lies in; None for a whole reference."""
-        return None if of_registry(self.image) else self.image.partition("@")[0].partition(":")[0]
+        return repository_of(self.image)
 
     @property
     def shape(self) -> Shape:
@@ -108,14 +115,33 @@ class ContainerConfig(Config):
             node_group=self.node_group,
         )
 
-    def lacks(self, slots: Sequence[str]) -> tuple[str, ...]:
-        """Why its rights cannot be granted on a stack with these slots filled, one sentence each."""
-        return tuple(
-            f"workloads.containers: {self.name} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave "
-            f"`{word}` out of its grants"
-            for word in self.grants
-            if word in _NEEDS and _NEEDS[word] not in slots
-        )
+    def lacks(self, modules: Mapping[str, SlotConfig], *, outside: bool) -> Iterator[str]:
+        """Why its rights cannot be granted on a stack with these modules, one sentence each.
+
+        Args:
+            modules: by slot.
+            outside: whether it runs outside the cluster.
+        """
+        for word in self.grants:
+            slot = _NEEDS.get(word)
+            module = modules.get(slot) if slot else None
+            who = f"workloads.containers: {self.name} is to {word}"
+            if slot and module is None:
+                yield f"{who}, and this stack has no {slot}; add one, or leave `{word}` out of its grants"
+            if not isinstance(module, DependentConfig):
+                continue
+            kind = f"{slot} is {kind_of(type(module))}"
+            if word not in module.offered:
+                allowed = ", ".join(sorted(module.offered)) or "nothing"
+                yield (
+                    f"{who}, and {kind}, which grants containers {allowed}; leave `{word}` out of its grants, or "
+                    "choose another kind"
+                )
+            elif outside and module.within:
+                yield (
+                    f"{who}, and {kind}, which is reached from the cluster alone, while the container runs outside of "
+                    f"it; choose another kind for {slot}, or a kind of serving that runs on the cluster"
+                )
 
     @model_validator(mode="after")
     def _replicas(self) -> "ContainerConfig":
@@ -152,15 +178,16 @@ class Container(Component[ContainerOutputs]):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts)
+        workload = described(config, args)
         application = Application(
             name=f"container-{config.name}",
             secret=config.name,
             asks_models="invoke" in config.grants,
             tracks="track" in config.grants,
-            stored=bool(config.secrets),
+            stored=bool(workload.secrets),
+            labels={key: value for one in offers(config.grants, args) for key, value in one.labels.items()},
         )
-        room = args.serving.host.room(name, application, self.child)
-        workload = described(config, args)
+        room = args.host.room(name, application, self.child)
         if config.runs == "worker":
             self.publish(ContainerOutputs(url=None, role_arn=room.work(workload)))
         else:
@@ -170,20 +197,17 @@ class Container(Component[ContainerOutputs]):
 
 def described(config: ContainerConfig, args: Surroundings) -> Workload:
     """The container as whatever serves may run it."""
-    image: pulumi.Input[str] = config.image
-    if config.repository:
-        tag = config.image.removeprefix(config.repository)
-        image = pulumi.Output.concat(args.foundation.registry.urls[config.repository], tag)
     return Workload(
         shape=config.shape,
         role=config.runs,
-        image=image,
+        image=found(config.image, args.foundation.registry),
         repository=config.repository,
         port=config.port,
         command=config.command,
         variables={**told(config.grants, args), **config.environment},
         secrets={
             **(args.stream.secrets if args.stream and {"produce", "consume"} & set(config.grants) else {}),
+            **{variable: value for one in offers(config.grants, args) for variable, value in one.secrets.items()},
             **{variable: one.value for variable, one in config.secrets.items()},
         },
         grants=tuple(granted(words, args) for words in config.grants),

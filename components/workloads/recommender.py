@@ -139,7 +139,7 @@ class Recommender(Component[RecommenderOutputs]):
             tracks=True,
             stored=bool(args.stream and args.stream.secrets),
         )
-        room = args.serving.host.room(name, application, self.child)
+        room = args.host.room(name, application, self.child)
         running = room.serve(self._recommender())
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
         if args.stream and "jobs" in ml_platform.roles:

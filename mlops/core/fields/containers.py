@@ -84,10 +84,10 @@ GrantWords = Annotated[
     str,
     Form(
         rf"(?:read|write|erase) storage/(?:raw|curated|features|artifacts)(?:/{_FOLDER})*"
-        "|produce|consume|track|invoke",
+        "|produce|consume|track|invoke|(?:read|write) features",
         "a right in plain words: `read`, `write` or `erase` and a zone of the lake or a folder of it (`read "
         "storage/curated`, `write storage/features/orders`), `produce` or `consume` events, `track` experiments, "
-        "`invoke` models",
+        "`invoke` models, `read features` or `write features` online",
         most=500,
     ),
 ]
