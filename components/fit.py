@@ -111,6 +111,7 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         repositories=frozenset(config.registry.repositories),
         group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
+        captured=config.serving.captured if config.serving else frozenset(),
         filled={slot: kind_of(type(module)) for slot, module in config.modules.items()},
     )
     for slot, module in config.modules.items():

@@ -11,7 +11,9 @@ from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.data_pipeline import DataPipelineConfig
 from components.data_quality import DataQualityConfig
+from components.data_versioning import DataVersioningConfig
 from components.database import DatabaseConfig
+from components.experiment_tracking import ExperimentTrackingConfig
 from components.feature_store import FeatureStoreConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
@@ -75,6 +77,10 @@ class PlatformConfig(Config):
     """What tables of the lake are held against."""
     model_monitoring: Annotated[ModelMonitoringConfig, OneOf()] | None = None
     """Who looks at what models are asked and answer."""
+    experiment_tracking: Annotated[ExperimentTrackingConfig, OneOf()] | None = None
+    """Where experiments are tracked beside the ML platform."""
+    data_versioning: Annotated[DataVersioningConfig, OneOf()] | None = None
+    """Where versions of data sets lie that people name in Git."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None

@@ -116,7 +116,8 @@ class GreatExpectations(Component[DependentOutputs]):
         application = Application(name="data-quality", secret="data-quality")
         room = ClusterRoom(name, application, foundation, self.child)
         storage = foundation.storage
-        read: list[Grant] = [storage.read(zone) for zone in dict.fromkeys(one.zone for one in config.checkpoints)]
+        zones: dict[Zone, None] = dict.fromkeys(one.zone for one in config.checkpoints)
+        read: list[Grant] = [storage.read(zone) for zone in zones]
         checks = [one.model_dump(mode="json") for one in config.checkpoints]
         run = job(
             "great-expectations",

@@ -113,6 +113,11 @@ class ServingConfig(SlotConfig):
         """Names of the models that ask for GPUs."""
         return tuple(model.name for model in self.models if model.gpus)
 
+    @property
+    def captured(self) -> frozenset[str]:
+        """Names of the models whose requests are kept as they came."""
+        return frozenset()
+
     @abstractmethod
     def build(
         self,

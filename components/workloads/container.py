@@ -34,6 +34,9 @@ _NEEDS = {
     "track": "ml_platform",
     "read features": "feature_store",
     "write features": "feature_store",
+    "log experiments": "experiment_tracking",
+    "observe models": "model_monitoring",
+    "version data": "data_versioning",
 }
 """Right -> the slot whose module it is a right on."""
 
@@ -66,7 +69,8 @@ class ContainerConfig(Config):
     """CPU use, in percent of `cpu`, above which a replica is added."""
     grants: Annotated[tuple[GrantWords, ...], Unique(most=30)] = ()
     """What it may do, in plain words: `read storage/curated`, `write storage/features`, `produce`, `consume`, `track`,
-    `invoke`, `read features`. Its role, its keys and its way through the network follow."""
+    `invoke`, `read features`, `write features`, `log experiments`, `observe models`, `version data`. Its role, its keys
+    and its way through the network follow."""
     environment: Annotated[Mapping[PlainVariable, VariableValue], Field(max_length=100)] = {}
     """Variables, none of them secret. It is told where the lake, the stream and the tracking server are as its grants
     say: MLOPS_BUCKET_CURATED, MLOPS_STREAM, MLFLOW_TRACKING_URI, AWS_REGION."""

@@ -45,6 +45,8 @@ class StackFacts:
     """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
+    captured: frozenset[str] = frozenset()
+    """Models whose requests are kept as they came."""
     filled: Mapping[str, str] = field(default_factory=dict)
     """Kinds of the modules that the stack has, by slot."""
 

@@ -142,6 +142,8 @@ KUBEFLOW_PIPELINES = "2.17.0"
 """The tag that `components/ml_platform/kubeflow/overlay` refers to. Its API server takes PostgreSQL besides MySQL: its
 project has released that from 2.15.0 on (kubeflow/pipelines, manifests/kustomize/env/platform-agnostic-postgresql,
 whose README said of 2.14 that it had none)."""
+PHOENIX_IMAGE = "docker.io/arizephoenix/phoenix:version-20.3.0-nonroot"
+"""What chart phoenix-helm 12.0.4 takes (Arize-ai/phoenix at 9478f954). Its project supports the newest alone."""
 PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""

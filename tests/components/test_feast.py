@@ -148,12 +148,20 @@ def test_servers_are_spread_drained_one_by_one_and_asked_whether_they_are_ready(
     assert template["metadata"]["annotations"]["prometheus.io/port"] == "8000"
 
 
+OUTSIDE = {"serving": {"kind": "ecs"}, "registry": REGISTRY, "workloads": {"containers": [ASKS]}}
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"feature_store": {**FEAST, "online": "valkey"}}, "this stack has no cache; add `cache: {kind: valkey}`"),
         (
-            {"feature_store": FEAST, "serving": {"kind": "ecs"}, "registry": REGISTRY, "workloads": {"containers": [ASKS]}},
+            {
+                "feature_store": FEAST,
+                "serving": {"kind": "ecs"},
+                "registry": REGISTRY,
+                "workloads": {"containers": [ASKS]},
+            },
             "feature_store is feast, which is reached from the cluster alone, while the container runs outside",
         ),
         (

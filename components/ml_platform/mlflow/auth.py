@@ -24,6 +24,7 @@ from components.kubernetes.objects import (
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
 from mlops.core.fields.aws import KeyArn, SecretArn
+from mlops.core.fields.login import ClientId, IssuerUrl
 from mlops.core.versions import OAUTH2_PROXY_IMAGE
 
 PORT = 5000
@@ -37,18 +38,6 @@ _SESSION_KEY = "session-key"
 _CLIENT_SECRET = "client-secret"
 
 
-IssuerUrl = Annotated[
-    str,
-    Form(
-        r"https://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*",
-        "an https:// address without a query, as the provider names itself",
-        most=500,
-    ),
-]
-ClientId = Annotated[
-    str,
-    Form("[A-Za-z0-9._~:/@+=-]+", "the client's id: letters, digits and `._~:/@+=-`", most=255),
-]
 EmailDomain = Annotated[
     str,
     Form(
