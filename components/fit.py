@@ -31,6 +31,7 @@ def problems(config: "PlatformConfig") -> list[str]:
         *_zones(config),
         *_offered(config),
         *_needs(config),
+        *_beside(config),
         *_conflicts(config),
         *_arns(config),
         *_tags(config),
@@ -94,6 +95,20 @@ def _needs(config: "PlatformConfig") -> Iterator[str]:
             yield (
                 f"{slot} is {kind_of(type(module))}, which runs on a {need}, and this stack has none; "
                 f"add `{need}: {{}}` to the settings, or choose another kind for {slot} (`mlops modules`)"
+            )
+
+
+def _beside(config: "PlatformConfig") -> Iterator[str]:
+    filled = {slot: kind_of(type(module)) for slot, module in config.modules.items()}
+    for slot, module in config.modules.items():
+        for other, kinds in module.beside.items():
+            found = filled.get(other)
+            if found is not None and (not kinds or found in kinds):
+                continue
+            wanted = f"{other} of the kind {' or '.join(kinds)}" if kinds else f"a module for {other}"
+            yield (
+                f"{slot} is {filled[slot]}, which works with {wanted}, and {other} is {found or 'empty'}; choose one "
+                f"for {other}, or another kind for {slot} (`mlops modules`)"
             )
 
 

@@ -4,6 +4,7 @@ The loop's worker looks at the same every few minutes to decide whether to train
 later what the events were like.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import pulumi
@@ -37,6 +38,7 @@ class EvidentlyConfig(ModelMonitoringConfig):
         trade_offs="One look an hour by a job, and no page of its own: reports are files that Evidently reads",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {"ml_platform": ()}
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "ecr"))
 
     every_hours: int = Field(default=1, ge=1, le=23)
@@ -47,15 +49,8 @@ class EvidentlyConfig(ModelMonitoringConfig):
     """The job, which holds the events of the training and those since in memory, as the loop does."""
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
-        """A registry that says which model serves, an image, a node group."""
-        misfits = self.job.misfits("the job of Evidently", stack)
-        if "ml_platform" in stack.filled:
-            return misfits
-        sentence = (
-            "Evidently compares events with those that the model which serves was trained on, and this stack has no "
-            "ml_platform that would know it; add one, or choose another kind"
-        )
-        return (sentence, *misfits)
+        """An image, a node group."""
+        return self.job.misfits("the job of Evidently", stack)
 
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
         """Make the job."""

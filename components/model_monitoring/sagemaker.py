@@ -6,7 +6,7 @@ can choose it for a team, so that it lies in the lake beforehand.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -23,7 +23,7 @@ from components.network.endpoints import of_services
 from components.serving.sagemaker.parts import CAPTURED, metrics, volumes
 from components.surroundings import DependentOutputs, Surroundings
 from mlops.core import offerings
-from mlops.core.config import Card, Config
+from mlops.core.config import Card
 from mlops.core.fields import Form, Unique
 from mlops.core.fields.containers import Folder
 from mlops.core.fields.kubernetes import ShortName
@@ -60,15 +60,6 @@ JobInstance = Annotated[
 ]
 
 
-class WatchedModelConfig(Config):
-    """A model whose requests are looked at."""
-
-    name: ShortName
-    """A model of `serving.models`, whose endpoint captures requests (`capture_percent`)."""
-    baseline: Folder
-    """Folder of the zone of artifacts with `constraints.json` and `statistics.json`."""
-
-
 class SageMakerMonitorConfig(ModelMonitoringConfig):
     """SageMaker Model Monitor."""
 
@@ -80,11 +71,15 @@ class SageMakerMonitorConfig(ModelMonitoringConfig):
         complexity="low",
         trade_offs="Nothing to run, for an instance by the hour of each look and tables of CSV or JSON alone",
     )
-    example: ClassVar[Mapping[str, Any]] = {"models": [{"name": "fraud", "baseline": "baselines/fraud"}]}
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {"serving": ("sagemaker",)}
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "ecr", "ec2", "kms", "logs", "sagemaker", "sts"))
 
-    models: Annotated[tuple[WatchedModelConfig, ...], Field(min_length=1), Unique(most=100, by="name")]
-    """The models that are looked at."""
+    models: Annotated[tuple[ShortName, ...], Unique(most=100)] = ()
+    """Models of `serving.models` that are looked at; none looks at all whose requests are captured
+    (`capture_percent`)."""
+    baselines: Folder = "baselines"
+    """Folder of the zone of artifacts with a folder for each model, which holds `constraints.json` and
+    `statistics.json`. A look fails until they are there."""
     every_hours: int = Field(default=1, ge=1, le=24)
     """Between two looks, hours; SageMaker has no shorter one."""
     instance_type: JobInstance = "ml.m5.large"
@@ -94,19 +89,12 @@ class SageMakerMonitorConfig(ModelMonitoringConfig):
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """Endpoints that capture, a region with the analyzer and the instance, a private network."""
-        wrong: list[str] = []
-        if stack.filled.get("serving") != "sagemaker":
-            wrong.append(
-                "SageMaker Model Monitor looks at what SageMaker's endpoints capture, and serving is "
-                f"{stack.filled.get('serving', 'empty')}; choose sagemaker for serving, or another kind"
-            )
-        else:
-            wrong += [
-                f"model {one.name} is to be looked at, and no endpoint captures its requests; captured are "
-                f"{', '.join(sorted(stack.captured)) or 'none'}. Set capture_percent of its mode in serving"
-                for one in self.models
-                if one.name not in stack.captured
-            ]
+        wrong = [
+            f"model {name} is to be looked at, and no endpoint captures its requests; captured are "
+            f"{', '.join(sorted(stack.captured)) or 'none'}. Set capture_percent of its mode in serving"
+            for name in self.models
+            if name not in stack.captured
+        ]
         if stack.region not in ACCOUNTS:
             wrong.append(
                 f"AWS's analyzer of Model Monitor is in no registry of {stack.region} that is known; choose another "
@@ -138,8 +126,8 @@ class SageMakerMonitor(Component[DependentOutputs]):
         super().__init__(name, opts)
         self._config = config
         self._foundation = foundation = around.foundation
-        endpoints = around.serving.endpoints if around.serving else {}
-        grants = rights(foundation, config, foundation.region)
+        urls, captured = (around.serving.endpoints, around.serving.captured) if around.serving else ({}, frozenset())
+        grants = rights(foundation, config.baselines)
         self._role = service_role(
             name,
             service="sagemaker.amazonaws.com",
@@ -155,22 +143,19 @@ class SageMakerMonitor(Component[DependentOutputs]):
             grants=(),
             opts=self.child,
         )
-        for model in config.models:
-            url = endpoints.get(model.name)
-            named = f"{foundation.prefix}-{model.name}"
+        for model in config.models or sorted(captured):
             # Taken from the endpoint's own address, so that the look waits for it.
-            endpoint = url.apply(lambda text: text.split("/")[4]) if url is not None else named
-            self._look(model, pulumi.Output.from_input(endpoint))
+            self._look(model, urls[model].apply(lambda url: url.split("/")[4]))
         self.publish(DependentOutputs())
 
-    def _look(self, model: WatchedModelConfig, endpoint: pulumi.Output[str]) -> None:
+    def _look(self, model: str, endpoint: pulumi.Output[str]) -> None:
         sm, config, foundation = aws.sagemaker, self._config, self._foundation
         buckets, key = foundation.storage.buckets, foundation.keys.data
-        baseline = pulumi.Output.concat("s3://", buckets["artifacts"], f"/{model.baseline}")
+        baseline = pulumi.Output.concat("s3://", buckets["artifacts"], f"/{config.baselines}/{model}")
         account = ACCOUNTS[foundation.region]
         image = f"{account}.dkr.ecr.{foundation.region}.amazonaws.com/sagemaker-model-monitor-analyzer"
         definition = sm.DataQualityJobDefinition(
-            f"{self.name}-{model.name}-definition",
+            f"{self.name}-{model}-definition",
             data_quality_app_specification=sm.DataQualityJobDefinitionDataQualityAppSpecificationArgs(image_uri=image),
             data_quality_baseline_config=sm.DataQualityJobDefinitionDataQualityBaselineConfigArgs(
                 constraints_resource=sm.DataQualityJobDefinitionDataQualityBaselineConfigConstraintsResourceArgs(
@@ -189,7 +174,7 @@ class SageMakerMonitor(Component[DependentOutputs]):
                 kms_key_id=key,
                 monitoring_outputs=sm.DataQualityJobDefinitionDataQualityJobOutputConfigMonitoringOutputsArgs(
                     s3_output=sm.DataQualityJobDefinitionDataQualityJobOutputConfigMonitoringOutputsS3OutputArgs(
-                        s3_uri=pulumi.Output.concat("s3://", buckets["artifacts"], f"/{REPORTS}{model.name}"),
+                        s3_uri=pulumi.Output.concat("s3://", buckets["artifacts"], f"/{REPORTS}{model}"),
                         local_path=f"{_OURS}/output",
                     )
                 ),
@@ -211,7 +196,7 @@ class SageMakerMonitor(Component[DependentOutputs]):
             opts=self.child,
         )
         sm.MonitoringSchedule(
-            f"{self.name}-{model.name}-schedule",
+            f"{self.name}-{model}-schedule",
             monitoring_schedule_config=sm.MonitoringScheduleMonitoringScheduleConfigArgs(
                 monitoring_type="DataQuality",
                 monitoring_job_definition_name=definition.name,
@@ -231,9 +216,9 @@ def every(hours: int) -> str:
     return "cron(0 3 ? * * *)" if hours == 24 else f"cron(0 0/{hours} ? * * *)"
 
 
-def rights(foundation: Foundation, config: SageMakerMonitorConfig, region: str) -> list[Grant]:
+def rights(foundation: Foundation, baselines: str) -> list[Grant]:
     """Read what was captured and the baselines, write reports, and what every job in the network does."""
-    storage = foundation.storage
+    storage, region = foundation.storage, foundation.region
     analyzer = f"arn:aws:ecr:{region}:{ACCOUNTS[region]}:repository/sagemaker-model-monitor-analyzer"
     pull = Grant(
         resource="registry/aws",
@@ -246,10 +231,9 @@ def rights(foundation: Foundation, config: SageMakerMonitorConfig, region: str) 
             Statement(actions=("ecr:GetAuthorizationToken",), resources=("*",)),
         ),
     )
-    baselines = (storage.read("artifacts", f"{one.baseline}/") for one in config.models)
     return [
         storage.read("raw", CAPTURED),
-        *baselines,
+        storage.read("artifacts", f"{baselines}/"),
         storage.write("artifacts", REPORTS),
         pull,
         in_the_network(foundation),

@@ -79,6 +79,8 @@ class ServingOutputs:
     """What containers run with."""
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
     """Of what CloudWatch has metrics."""
+    captured: frozenset[str] = field(default=frozenset(), metadata=INTERNAL)
+    """Names of the models whose requests are kept as they came."""
 
     def invoke(self) -> Grant:
         """Ask a model."""

@@ -106,7 +106,7 @@ def test_bad_tables_and_moved_events_raise_alarms() -> None:
         ),
         (
             {"model_monitoring": {"kind": "evidently"}, "ml_platform": None},
-            "this stack has no ml_platform that would know it",
+            "which works with a module for ml_platform, and ml_platform is empty",
         ),
         ({"model_monitoring": {"kind": "evidently", "every_hours": 0}}, "model_monitoring.every_hours is 0"),
         (

@@ -25,11 +25,7 @@ WITHOUT_A_CLUSTER: dict[str, Any] = {
     "registry": {"repositories": ["recommender", "pipelines", "mlflow-pyfunc"]},
     "workloads": {"recommender": None},
     "feature_store": {"kind": "sagemaker", "online_days": 3},
-    "model_monitoring": {
-        "kind": "sagemaker",
-        "models": [{"name": "fraud", "baseline": "baselines/fraud"}],
-        "every_hours": 6,
-    },
+    "model_monitoring": {"kind": "sagemaker", "every_hours": 6},
 }
 
 
@@ -138,7 +134,7 @@ def test_a_look_reads_what_was_captured_and_writes_reports_alone(graph: Graph) -
         for action in ("s3:GetObject", "s3:PutObject")
     }
     assert paths["s3:PutObject"] == {"monitoring/sagemaker/*"}
-    assert {"captured/*", "baselines/fraud/*"} <= paths["s3:GetObject"]
+    assert {"captured/*", "baselines/*"} <= paths["s3:GetObject"]
 
 
 MONITOR = WITHOUT_A_CLUSTER["model_monitoring"]
@@ -147,16 +143,22 @@ MONITOR = WITHOUT_A_CLUSTER["model_monitoring"]
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"model_monitoring": MONITOR}, "serving is kubernetes; choose sagemaker for serving, or another kind"),
         (
-            {**WITHOUT_A_CLUSTER, "serving": {**WITHOUT_A_CLUSTER["serving"], "mode": {"kind": "real-time"}}},
+            {"model_monitoring": MONITOR},
+            "which works with serving of the kind sagemaker, and serving is kubernetes; choose one for serving",
+        ),
+        (
+            {
+                **WITHOUT_A_CLUSTER,
+                "model_monitoring": {**MONITOR, "models": ["fraud"]},
+                "serving": {**WITHOUT_A_CLUSTER["serving"], "mode": {"kind": "real-time"}},
+            },
             "model fraud is to be looked at, and no endpoint captures its requests; captured are none",
         ),
         (
             {**WITHOUT_A_CLUSTER, "model_monitoring": {**MONITOR, "instance_type": "ml.wonder.large"}},
             "instance_type",
         ),
-        ({**WITHOUT_A_CLUSTER, "model_monitoring": {**MONITOR, "models": []}}, "model_monitoring.models"),
         (
             {**WITHOUT_A_CLUSTER, "feature_store": {"kind": "sagemaker", "online_days": 0}},
             "feature_store.online_days is 0",

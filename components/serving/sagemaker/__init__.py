@@ -161,6 +161,7 @@ class SageMakerServing(Component[ServingOutputs]):
                 endpoints={model: self._url(endpoint.name, config.mode_of(model)) for model, endpoint in made.items()},
                 protocol="sagemaker",
                 invoke_statements=tuple(statements),
+                captured=config.captured,
                 watched=tuple(
                     Watched(
                         what=model,
