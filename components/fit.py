@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.base.release import Strategy
 from components.serving import Released, Served, ServingConfig
+from components.teams.room import problems as teams
 from mlops.core import offerings, regions
 from mlops.core.fields.aws import arn_account, arn_region
 from mlops.core.module import StackFacts, kind_of, variants
@@ -35,6 +36,7 @@ def problems(config: "PlatformConfig") -> list[str]:
         *_conflicts(config),
         *_arns(config),
         *_tags(config),
+        *teams(config),
     ]
 
 
@@ -159,6 +161,10 @@ def _workloads(config: "PlatformConfig", serving: ServingConfig, facts: StackFac
                 f"workloads: {what} is one of the {wanted}, and serving is {kind}, which runs none; choose a kind that "
                 f"does: {_kinds_that_serve(wanted)}"
             )
+    declared = [one.name for one in workloads.containers]
+    for name, setting in serving.named_containers.items():
+        if name not in declared:
+            yield f"serving.{setting} names {name}, which is no container; allowed: {', '.join(declared) or 'none'}"
     yield from _releases(config, serving)
     for setting, repositories in workloads.repositories().items():
         if missing := [name for name in repositories if name not in config.registry.repositories]:
@@ -176,6 +182,8 @@ def _releases(config: "PlatformConfig", serving: ServingConfig) -> Iterator[str]
         (f"workloads.containers: {one.name} has release.strategy", "image", one.release.strategy)
         for one in workloads.containers
     ]
+    for one in serving.models if "models" in serving.serves else ():
+        asked.append((f"serving: model {one.name} has release.strategy", "artifact", one.release.strategy))
     if workloads.recommender and config.ml_platform:
         strategy = workloads.recommender.release.strategy
         asked.append(("workloads.recommender.release.strategy is", "model", strategy))

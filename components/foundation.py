@@ -1,12 +1,13 @@
 """What every module may build on: the published outputs of the core components, in one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from components.cluster import ClusterOutputs
 from components.database import DatabaseOutputs
 from components.keys import KeysOutputs
+from components.kubernetes.handover import Handover
 from components.network import NetworkOutputs
 from components.registry import RegistryOutputs
 from components.storage import StorageOutputs
@@ -32,8 +33,14 @@ class Foundation:
     optional_database: DatabaseOutputs | None = None
     log_retention_days: int = 365
     """Days for which the tier keeps logs, for groups whose settings do not say."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """For instances and volumes, which the provider's default tags do not reach."""
+    handover: Handover | None = None
+    """Where objects of workloads on the cluster are handed over; None has the engine apply them."""
     scrapers: tuple[Mapping[str, str], ...] = ()
     """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
+    announcing: frozenset[str] = frozenset()
+    """Modules whose pods announce metrics of their own (`SlotConfig.announces`)."""
 
     @property
     def cluster(self) -> ClusterOutputs:

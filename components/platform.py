@@ -18,6 +18,8 @@ from components.registry import Registry, RegistryArgs
 from components.settings import PlatformConfig
 from components.storage import Storage, StorageArgs
 from components.surroundings import Surroundings
+from components.teams import Teams
+from components.teams.room import room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,11 @@ class Platform(Component[PlatformOutputs]):
         storage = Storage(
             "storage",
             config.storage,
-            StorageArgs(key_arn=keys.data, balancers=config.serving is not None and config.serving.balanced),
+            StorageArgs(
+                key_arn=keys.data,
+                balancers=config.serving is not None and config.serving.balanced,
+                emptied=config.emptied,
+            ),
             self.child,
         ).outputs
         registry = Registry(
@@ -143,7 +149,8 @@ class Platform(Component[PlatformOutputs]):
             database = Database("database", config.database, database_args, self.child).outputs
 
         if config.budget:
-            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags), self.child)
+            teams = {team: described.monthly_usd for team, described in config.teams.items() if described.monthly_usd}
+            Budget("budget", config.budget, BudgetArgs(prefix=args.prefix, tags=args.tags, teams=teams), self.child)
         if config.account_baseline:
             baseline_args = AccountBaselineArgs(prefix=args.prefix, region=config.region, keys=keys, storage=storage)
             AccountBaseline("account", config.account_baseline, baseline_args, self.child)
@@ -159,9 +166,14 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            tags=args.tags,
+            handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
+            announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
+        secrets = config.secrets and config.secrets.build("secrets", foundation, module).outputs
+        foundation = secrets.given_to(foundation) if secrets else foundation
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         computing = None
@@ -181,15 +193,26 @@ class Platform(Component[PlatformOutputs]):
             warehouse=warehouse,
             cache=cache,
         )
-        dependents = [
-            dependent.build(slot.replace("_", "-"), around, module).outputs
+        built = {
+            slot: dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()
-        ]
-        around = replace(around, offers={words: offer for one in dependents for words, offer in one.offers.items()})
+            if dependent.offered
+        }
+        around = replace(around, offers={words: offer for one in built.values() for words, offer in one.offers.items()})
         workloads = config.workloads.build("serving", around, serving.child) if serving else None
+        built |= {
+            slot: dependent.build(slot.replace("_", "-"), around, module).outputs
+            for slot, dependent in config.dependents.items()
+            if slot not in built
+        }
+        dependents = list(built.values())
+        if config.teams:
+            rooms = {team: room(config, described) for team, described in config.teams.items()}
+            Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
-            parts = (database, stream, computing, tracking, *answering, *dependents)
+            core = (secrets, database, stream, computing, tracking, lake_query, warehouse, cache)
+            parts = (*core, *answering, *dependents)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
@@ -215,7 +238,7 @@ class Platform(Component[PlatformOutputs]):
                 logs=watcher.outputs.logs if watcher else None,
                 alerts=watcher.outputs.alerts if watcher else None,
                 dashboards=watcher.outputs.dashboards if watcher else None,
-                modules={name: value for one in dependents for name, value in one.exports.items()},
+                modules={name: value for one in (secrets, *dependents) if one for name, value in one.exports.items()},
             )
         )
 

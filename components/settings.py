@@ -2,17 +2,20 @@
 
 from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from components import fit
 from components.account.baseline import AccountBaselineConfig
 from components.account.config import AccountConfig, TagsConfig
+from components.backup import BackupConfig
 from components.cache import CacheConfig
 from components.cluster import ClusterConfig
+from components.compute import ComputeConfig
 from components.data_pipeline import DataPipelineConfig
 from components.data_quality import DataQualityConfig
 from components.data_versioning import DataVersioningConfig
 from components.database import DatabaseConfig
+from components.delivery import DeliveryConfig
 from components.experiment_tracking import ExperimentTrackingConfig
 from components.feature_store import FeatureStoreConfig
 from components.keys import KeysConfig
@@ -21,17 +24,21 @@ from components.ml_platform import MlPlatformConfig
 from components.model_monitoring import ModelMonitoringConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
+from components.notebooks import NotebooksConfig
 from components.registry import RegistryConfig
+from components.secrets import SecretsConfig
 from components.serving import ServingConfig
-from components.storage import StorageConfig
+from components.storage import StorageConfig, Zone
 from components.stream_processing import StreamProcessingConfig
 from components.surroundings import DependentConfig
+from components.teams.config import TeamConfig
 from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from mlops.core import regions
 from mlops.core.budget import BudgetConfig
 from mlops.core.config import Config
 from mlops.core.fields.aws import RegionName
+from mlops.core.fields.kubernetes import TeamKey
 from mlops.core.module import OneOf, SlotConfig
 from mlops.core.usage import UsageConfig
 
@@ -57,6 +64,8 @@ class PlatformConfig(Config):
     """The EKS cluster; null for a platform without Kubernetes."""
     database: DatabaseConfig | None = None
     """The PostgreSQL instance; null when no module needs one."""
+    secrets: Annotated[SecretsConfig, OneOf()] | None = None
+    """Who looks after secrets; null leaves them as they were made."""
     data_pipeline: Annotated[DataPipelineConfig, OneOf()] | None = None
     """How events enter."""
     ml_platform: Annotated[MlPlatformConfig, OneOf()] | None = None
@@ -81,8 +90,19 @@ class PlatformConfig(Config):
     """Where experiments are tracked beside the ML platform."""
     data_versioning: Annotated[DataVersioningConfig, OneOf()] | None = None
     """Where versions of data sets lie that people name in Git."""
+    backup: Annotated[BackupConfig, OneOf()] | None = None
+    """What brings back what runs on the cluster; the database and the lake have their own backups."""
+    notebooks: Annotated[NotebooksConfig, OneOf()] | None = None
+    """Where people open notebooks."""
+    delivery: Annotated[DeliveryConfig, OneOf()] | None = None
+    """Who brings workloads onto the cluster; null is Pulumi, which brings all the rest."""
+    compute: Annotated[ComputeConfig, OneOf()] | None = None
+    """What works through much at once: batch predictions, distributed work."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
+    teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)
+    """Who lives on the platform, by name: a namespace, a quota, rights and folders of the lake for each. A team that is
+    taken out goes with its volumes, once `protect` is false."""
     monitoring: Annotated[MonitoringConfig, OneOf()] | None = None
     """Who watches the platform; null watches nothing."""
     usage: UsageConfig = UsageConfig()
@@ -114,7 +134,13 @@ class PlatformConfig(Config):
     @property
     def outside(self) -> bool:
         """Whether workloads run outside the cluster and ask what runs on it."""
-        return bool(self.cluster and self.serving and "cluster" not in self.serving.needs)
+        served = self.serving is not None and "cluster" not in self.serving.needs
+        return self.cluster is not None and (served or any(one.asks_from_outside for one in self.dependents.values()))
+
+    @property
+    def emptied(self) -> dict[tuple[Zone, str], int]:
+        """Folders of the lake that empty by themselves, with the days for which what lies there is kept."""
+        return {place: days for one in self.dependents.values() for place, days in one.emptied.items()}
 
     @model_validator(mode="after")
     def _fits_together(self) -> "PlatformConfig":

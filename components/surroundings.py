@@ -2,7 +2,7 @@
 words, and what one is told of each thing that it has a right on."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
@@ -12,7 +12,7 @@ from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
 from components.base.secret import SecretValue
 from components.base.watched import Watched
-from components.base.workload import Host, NoHost
+from components.base.workload import Host
 from components.cache import CacheOutputs
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
@@ -21,7 +21,7 @@ from components.ml_platform import MlPlatformOutputs
 from components.serving import ServingOutputs
 from components.storage import Zone
 from components.warehouse import WarehouseOutputs
-from mlops.core.module import SlotConfig
+from mlops.core.module import SlotConfig, kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,10 @@ class Surroundings:
 
     @property
     def host(self) -> Host:
-        """What containers run with; workloads are made where there is serving."""
-        return self.serving.host if self.serving else NoHost()
+        """What containers run with, for workloads, which are there only where something serves."""
+        if self.serving is None:
+            raise LookupError("A workload is to run on a platform without serving, which the settings refuse.")
+        return self.serving.host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +77,81 @@ class DependentConfig(SlotConfig):
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
     offered: ClassVar[frozenset[str]] = frozenset()
-    """Words for the rights on it that workloads may name: the keys of what it offers once it is built."""
+    """Words for the rights on it that workloads may name: the keys of what it offers once it is built. A module that
+    offers some is made before workloads, any other after them."""
     within: ClassVar[bool] = False
     """Whether it is reached from the cluster alone, and not by workloads that run outside."""
+    asks_from_outside: ClassVar[bool] = False
+    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def emptied(self) -> Mapping[tuple[Zone, str], int]:
+        """Folders of the lake that it fills and that empty by themselves: days for which what lies there is kept."""
+        return {}
 
     @abstractmethod
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:
         """Make the module."""
+
+
+_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
+"""Right -> the slot whose module it is a right on."""
+
+
+OF_MODULES = {
+    "read features": "feature_store",
+    "write features": "feature_store",
+    "observe models": "model_monitoring",
+    "log experiments": "experiment_tracking",
+    "version data": "data_versioning",
+}
+"""Right on a module that builds on others -> its slot. Containers alone are granted them, who are made after these."""
+
+
+def lacks(who: str, rights: Sequence[str], slots: Collection[str]) -> tuple[str, ...]:
+    """Why rights cannot be granted on a stack with these slots filled, one sentence each."""
+    missing = (
+        f"{who} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of its grants"
+        for word in rights
+        if word in _NEEDS and _NEEDS[word] not in slots
+    )
+    strange = (
+        f"{who} is to {word}, which workloads.containers alone are granted; leave `{word}` out of its grants"
+        for word in rights
+        if word in OF_MODULES
+    )
+    return (*missing, *strange)
+
+
+def lacking_offers(
+    who: str, rights: Sequence[str], modules: Mapping[str, SlotConfig], *, outside: bool
+) -> Iterator[str]:
+    """Why rights on modules that build on others cannot be granted, one sentence each.
+
+    Args:
+        modules: those of the stack, by slot.
+        outside: whether it runs outside the cluster.
+    """
+    for word in rights:
+        slot = OF_MODULES.get(word)
+        if slot is None:
+            continue
+        module = modules.get(slot)
+        if not isinstance(module, DependentConfig):
+            yield f"{who} is to {word}, and this stack has no {slot}; add one, or leave `{word}` out of its grants"
+            continue
+        kind = f"{slot} is {kind_of(type(module))}"
+        if word not in module.offered:
+            allowed = ", ".join(sorted(module.offered)) or "nothing"
+            yield (
+                f"{who} is to {word}, and {kind}, which grants containers {allowed}; leave `{word}` out of its grants, "
+                "or choose another kind"
+            )
+        elif outside and module.within:
+            yield (
+                f"{who} is to {word}, and {kind}, which is reached from the cluster alone, while the container runs "
+                f"outside of it; choose another kind for {slot}, or a kind of serving that runs on the cluster"
+            )
 
 
 def granted(words: str, around: Surroundings) -> Grant:

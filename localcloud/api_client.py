@@ -13,6 +13,7 @@ from localcloud.provider import RefusedError
 FIELD_MANAGER = "mlops-rehearsal"
 
 _ANSWER_SECONDS = 60
+_DEFINITION = ObjectKey(api_version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", namespace="", name="")
 _PASSING = ("Event", "Endpoints", "EndpointSlice", "Lease")
 """Kinds that controllers write beside the objects that they serve, and that go with these."""
 
@@ -126,6 +127,24 @@ class ApiClient:
         except _AnswerError as answer:
             if not isinstance(answer.cause, ConflictError | NotFoundError):
                 raise
+
+    def label(self, live: Live, labels: Mapping[str, str]) -> None:
+        """Add labels to this very object."""
+        body = {"metadata": {"uid": live.uid, "labels": {**labels}}}
+        self._call(
+            self._client.patch,
+            self._known(live.key),
+            body=body,
+            name=live.key.name,
+            namespace=live.key.namespace or None,
+            content_type="application/merge-patch+json",
+        )
+
+    def custom_kinds(self) -> frozenset[str]:
+        """Kinds that were brought to the server: `Certificate.cert-manager.io`."""
+        definitions = self._resource(_DEFINITION)
+        items = self._call(self._client.get, definitions)["items"] if definitions else ()
+        return frozenset(f"{one['spec']['names']['kind']}.{one['spec']['group']}" for one in items)
 
     def labelled(self, key: str, value: str) -> list[Live]:
         """Everything with that label, cluster-wide, but what is owned by something else."""

@@ -1,15 +1,15 @@
 """A real API server for the Kubernetes half: objects are made there, changed by server-side apply, and deleted.
 
 Nothing that was there before is touched: what is made carries a label, an object that exists is refused, and only
-what has both the label and the uid that was noted is changed or deleted. Helm releases cannot be applied without
-Helm: they stay in the pretend cloud, and so do custom resources whose kind only such a release would bring. What was
-left out is listed, so that nobody takes silence for success.
+what has both the label and the uid that was noted is changed or deleted. Helm releases are installed
+where Helm and their charts are at hand. Else they stay in the pretend cloud, and so do custom resources whose kind only
+such a release would bring. What was left out is listed, so that nobody takes silence for success.
 """
 
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud.api_client import ApiClient, Live
 from localcloud.kubernetes_objects import ObjectKey, is_release, object_key
@@ -18,14 +18,14 @@ from localcloud.world import Thing
 from mlops.plan.graph import Graph
 from mlops.plan.values import Properties, unwrapped
 
+if TYPE_CHECKING:
+    from localcloud.helm import Helm
+
 LABEL = "mlops.platform/made-by"
 """Label of every object that is made on a real API server."""
 
 SKIP_AWAIT = "pulumi.com/skipAwait"
 """Annotation by which the Kubernetes provider does not wait for an object to become ready."""
-_REPLACE_UNREADY = "pulumi.com/replaceUnready"
-
-_AWAITING_PODS = ("DaemonSet", "Deployment", "Ingress", "Job", "Service", "StatefulSet")
 _LOOK_SECONDS = 0.25
 _GONE_SECONDS = 60
 """For one object to go, once its deletion was taken."""
@@ -34,12 +34,14 @@ _GONE_SECONDS = 60
 class RealApiServer:
     """The cluster of a kubeconfig. Implements `kubernetes_provider.ApiServer`."""
 
-    def __init__(self, client: ApiClient, mark: str, plugin: Path | None = None) -> None:
+    def __init__(self, client: ApiClient, mark: str, plugin: Path | None = None, helm: "Helm | None" = None) -> None:
         """
         Args:
             mark: value of the label by which this user of the server knows its own objects.
             plugin: the Pulumi Kubernetes provider, which makes and deletes them where it is at hand.
+            helm: what installs releases, with the charts that it has pulled.
         """
+        self._helm = helm
         self.plugin = plugin
         self._client = client
         self.mark = mark
@@ -78,7 +80,8 @@ class RealApiServer:
             RefusedError: with the server's own words; it is there already, or its kind is not known.
         """
         if is_release(thing.type):
-            self.left_out.append(str(thing))
+            if not self._installs(thing):
+                self.left_out.append(str(thing))
             return
         manifest = self.sent(thing, inputs)
         key = _key(manifest)
@@ -114,7 +117,8 @@ class RealApiServer:
             RefusedError: with the server's own words; or it is gone, or somebody else's by now.
         """
         if is_release(thing.type):
-            self.left_out.append(str(thing))
+            if not self._installs(thing):
+                self.left_out.append(str(thing))
             return
         manifest = self.sent(thing, inputs)
         key = _key(manifest)
@@ -137,6 +141,27 @@ class RealApiServer:
             self._delete(own)
             if key.kind != "Namespace" and self._wait([own], _GONE_SECONDS):
                 raise RefusedError(f"{key} is still there {_GONE_SECONDS} s after its deletion.")
+
+    def install(self, thing: Thing, inputs: Properties) -> None:
+        """Install a release, or give it other values, and wait for what it brings; one that was left out stays so.
+
+        Raises:
+            RefusedError: with Helm's own words.
+        """
+        if self._helm and self._installs(thing):
+            self._helm.install(*_place(thing), inputs)
+
+    def uninstall(self, thing: Thing) -> None:
+        """Take a release of one's own away, and wait until it has gone.
+
+        Raises:
+            RefusedError: with Helm's own words.
+        """
+        if self._helm:
+            self._helm.uninstall(*_place(thing))
+
+    def _installs(self, thing: Thing) -> bool:
+        return self._helm is not None and not self._helm.lacks(thing.inputs)
 
     # For who makes objects by other means, and keeps to the same rules
 
@@ -189,7 +214,7 @@ class RealApiServer:
         Returns:
             What is left, with the reason, a line each.
         """
-        waiting, left = [], []
+        waiting, left = [], self._helm.clean_up() if self._helm else []
         for live in self._from_last(self.remains()):
             try:
                 self._delete(live)
@@ -263,20 +288,6 @@ class RealApiServer:
         return {**manifest, "metadata": {**metadata, "labels": labels}}
 
 
-class Rehearsed(RealApiServer):
-    """A server on which pods are not waited for: they want Secrets that a Helm release would bring, and images from a
-    registry on AWS."""
-
-    def led(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        made = super().led(manifest)
-        if self.plugin is None or made.get("kind") not in _AWAITING_PODS:
-            return made
-        annotations = {**(made["metadata"].get("annotations") or {}), SKIP_AWAIT: "true"}
-        # A Job that is not waited for is not complete when the next up looks at it.
-        annotations.pop(_REPLACE_UNREADY, None)
-        return {**made, "metadata": {**made["metadata"], "annotations": annotations}}
-
-
 def keys_of(graph: Graph) -> list[ObjectKey]:
     """The objects that a graph would make on a cluster."""
     return [_key(node.outputs) for node in graph if node.package == "kubernetes" and not is_release(node.type)]
@@ -285,6 +296,10 @@ def keys_of(graph: Graph) -> list[ObjectKey]:
 def mark(purpose: str, project: str, stack: str) -> str:
     """A label's value for one user of a server, at most 63 characters: `rehearsal.mlops.dev`."""
     return f"{purpose}.{project}.{stack}"[:63].rstrip("-_.")
+
+
+def _place(release: Thing) -> tuple[str, str]:
+    return str(release.outputs["namespace"]), str(release.outputs["name"])
 
 
 def _key(outputs: Properties) -> ObjectKey:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import grpc
+from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]
 from pulumi.runtime.proto import provider_pb2
 
 from localcloud import fakes, kustomize
@@ -17,6 +18,7 @@ from localcloud.difference import (
     kubernetes_provider_difference,
 )
 from localcloud.eks_component import ConstructionError
+from localcloud.kubernetes_objects import HELM_RELEASE
 from localcloud.manifests import Manifests
 from localcloud.provider import RefusedError, Setting, StandIn
 from localcloud.rules import kubernetes
@@ -36,6 +38,12 @@ class ApiServer(Protocol):
 
     def delete(self, thing: Thing) -> None:
         """Delete an object that was made here; one that is not there any more is fine."""
+
+    def install(self, thing: Thing, inputs: Properties) -> None:
+        """Bring a Helm release there, or to other values. It waits for what the release brings, and others go on."""
+
+    def uninstall(self, thing: Thing) -> None:
+        """Take a Helm release away again; one that is not there any more is fine."""
 
 
 class KubernetesProvider(StandIn):
@@ -95,6 +103,47 @@ class KubernetesProvider(StandIn):
         for inside in kubernetes.contents(self._world, thing):
             self._manifests.delete(inside)
             self._world.remove(inside)
+
+    # A release waits for pods, which may want what others make meanwhile: it is installed when the world is free again
+
+    def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
+        answer = super().Create(request, context)
+        made = self._release(request.urn, answer.id, context)
+        if made and self._api_server:
+            try:
+                self._api_server.install(made, from_struct(request.properties))
+            except RefusedError as refusal:
+                with self._world.lock:
+                    self.forget(made)
+                    self._world.remove(made)
+                context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+        return answer
+
+    def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
+        answer = super().Update(request, context)
+        changed = None if request.preview else self._release(request.urn, request.id, context)
+        if changed and self._api_server:
+            try:
+                self._api_server.install(changed, from_struct(request.news))
+            except RefusedError as refusal:
+                context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+        return answer
+
+    def Delete(self, request: Any, context: Any) -> Empty:
+        going = self._release(request.urn, request.id, context)
+        if going and self._api_server:
+            try:
+                self.before_delete(going)
+                self._api_server.uninstall(going)
+            except RefusedError as refusal:
+                context.abort(grpc.StatusCode.UNKNOWN, str(refusal))
+        return super().Delete(request, context)
+
+    def _release(self, urn: str, id_: str, context: Any) -> Thing | None:
+        """The Helm release that a request is about, if it is about one that is there."""
+        if not urn.split("::")[2].endswith(HELM_RELEASE):
+            return None
+        return self._world.get(HELM_RELEASE, id_, self.place_of(self._configuration(context)))
 
     def Construct(self, request: Any, context: Any) -> provider_pb2.ConstructResponse:
         """Components such as Helm charts: registered, but nothing is rendered; of a folder, what is known of it."""

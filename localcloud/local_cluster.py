@@ -10,6 +10,7 @@ from localcloud import emulated_aws
 from localcloud.api_client import ApiClient, Live
 from localcloud.api_server import RealApiServer
 from localcloud.emulated_aws import EmulatedAws
+from localcloud.helm import Helm
 from localcloud.world import Thing
 from mlops.plan.values import Properties
 
@@ -21,8 +22,15 @@ _MASTER = ":secret:rds!"
 class LocalCluster(RealApiServer):
     """The API server of such a cluster."""
 
-    def __init__(self, client: ApiClient, mark: str, emulated: EmulatedAws, plugin: Path | None = None) -> None:
-        super().__init__(client, mark, plugin)
+    def __init__(
+        self,
+        client: ApiClient,
+        mark: str,
+        emulated: EmulatedAws,
+        plugin: Path | None = None,
+        helm: Helm | None = None,
+    ) -> None:
+        super().__init__(client, mark, plugin, helm)
         self._emulated = emulated
 
     def note(self, live: Live) -> None:

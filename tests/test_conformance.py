@@ -1,9 +1,10 @@
 """What every variant of every slot must keep, whoever wrote it. A new variant is tested by being there."""
 
 import inspect
+import json
 import re
-from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, replace
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -14,10 +15,13 @@ from pydantic import BaseModel
 from components.base.component import Component
 from components.settings import PlatformConfig
 from components.surroundings import DependentOutputs, Surroundings
+from components.watch.aws import SERVICES
+from components.watch.modules import MODULES
 from mlops.core.config import Config
 from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
+from mlops.plan.secrets import secrets
 from policies.engine import judge
 from tests.foundations import foundation, module_options
 from tests.support import REGION, recorded, statements
@@ -40,12 +44,17 @@ NAME = "module"
 
 
 @cache
-def built(slot: str, variant: type[SlotConfig]) -> tuple[Graph, Component[Any]]:
-    """The graph of a variant with its default settings, on a core that has only what the variant says it needs."""
+def built(slot: str, variant: type[SlotConfig], *, working: bool = False) -> tuple[Graph, Component[Any]]:
+    """The graph of a variant with its default settings, on a core that has only what the variant says it needs; or
+    with something to do, and somebody who watches."""
     made: list[Component[Any]] = []
+    config = exemplary(variant)
+    if working:
+        config = variant.model_validate({**variant.example, **WORK.get((slot, kind_of(variant)), {})})
 
     def build(opts: pulumi.ResourceOptions) -> None:
         base = foundation(opts, cluster="cluster" in variant.needs, database="database" in variant.needs)
+        base = replace(base, scrapers=({"kubernetes.io/metadata.name": "monitoring"},) if working else ())
         found: dict[str, Any] = {
             "foundation": base,
             "around": Surroundings(
@@ -53,9 +62,9 @@ def built(slot: str, variant: type[SlotConfig]) -> tuple[Graph, Component[Any]]:
             ),
             "opts": module_options(base, opts),
         }
-        found |= {other: stand_in(config) for other, config in SLOTS.items()}
+        found |= {other: stand_in(slot_config) for other, slot_config in SLOTS.items()}
         arguments = {name: found[name] for name in signature(variant).parameters if name in found}
-        made.append(exemplary(variant).build(NAME, **arguments))  # type: ignore[attr-defined]
+        made.append(config.build(NAME, **arguments))  # type: ignore[attr-defined]
 
     return recorded(build), made[0]
 
@@ -103,7 +112,8 @@ def test_a_variant_publishes_the_contract_of_its_slot(slot: str, variant: type[S
     contract = get_args(signature(variant).return_annotation)[0]
     _, component = built(slot, variant)
     assert isinstance(component.outputs, contract)
-    assert all(getattr(component.outputs, field.name) is not None for field in fields(component.outputs))
+    promised = [field.name for field in fields(component.outputs) if field.default is not None]
+    assert all(getattr(component.outputs, name) is not None for name in promised)
     if isinstance(component.outputs, DependentOutputs):
         assert component.outputs.exports.keys() <= variant.exported  # type: ignore[attr-defined]
 
@@ -114,7 +124,7 @@ def test_a_variant_names_its_resources_by_the_slot_and_never_by_stack_tier_or_re
 ) -> None:
     graph, _ = built(slot, variant)
     nodes = own(graph)
-    assert len(nodes) > 1
+    assert nodes
     for node in nodes:
         assert node.name == NAME or node.name.startswith(f"{NAME}-"), node.name
         assert not re.search(rf"test|{REGION}|\bprod\b|\bdev\b", node.name), node.name
@@ -144,6 +154,7 @@ def test_settings_survive_being_written_down_and_read_again(slot: str, variant: 
 def test_a_variant_says_what_it_is_for_and_what_each_knob_does(slot: str, variant: type[SlotConfig]) -> None:
     card = variant.card
     assert all([card.title, card.best_for, card.not_for, card.trade_offs])
+    assert card.state, f"{variant.__name__} does not say where its state lies and how it comes back: Card.state"
     for model in models(variant):
         undocumented = [name for name, field in model.model_fields.items() if name != "kind" and not field.description]
         assert undocumented == [], f"{model.__name__} lacks docstrings"
@@ -161,6 +172,13 @@ def test_no_value_that_a_variant_registers_is_a_secret_in_clear(slot: str, varia
 
 
 @each_variant
+def test_every_secret_rotates_or_says_why_not(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    silent = [one.name for one in secrets(graph) if one.state == "unexplained"]
+    assert silent == [], "Say why with `mlops.core.rotation`, as `unrotated` of a generated secret or as a tag."
+
+
+@each_variant
 def test_rights_are_never_on_everything_that_could_be_named(slot: str, variant: type[SlotConfig]) -> None:
     graph, _ = built(slot, variant)
     for node in own(graph):
@@ -169,6 +187,41 @@ def test_rights_are_never_on_everything_that_could_be_named(slot: str, variant: 
             wide = {action for row in rows if row["Resource"] == ["*"] for action in row["Action"]}
             assert {action for action in wide if not TAKES_NOTHING_NARROWER.fullmatch(action)} == set(), node.name
             assert not any("*" in (action, action.partition(":")[2]) for row in rows for action in row["Action"])
+
+
+_MODEL = {"name": "fraud", "storage_uri": "artifacts/fraud/1", "format": "sklearn"}
+WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("serving", "kubernetes"): {"models": [_MODEL]},
+    ("serving", "sagemaker"): {
+        "models": [{**_MODEL, "storage_uri": "artifacts/fraud/1.tar.gz"}],
+        "servers": {"sklearn": "recommender:0.1.0"},
+    },
+    ("stream_processing", "flink"): {"jobs": [{"name": "enrich", "image": "flink:1.20.3"}]},
+}
+"""Settings of variants that make nothing to be watched before they have something to do."""
+ANNOUNCED = ('"prometheus.io/scrape": "true"', '"serving.kserve.io/enable-prometheus-scraping": "true"')
+"""By which pods say that they have metrics; KServe writes the first where it finds the second."""
+UNWATCHED: Mapping[tuple[str, str], str] = {
+    ("ml_platform", "sagemaker"): "Studio and the managed MLflow server publish no metrics of their own; what people "
+    "start in them has names that nobody knows before.",
+    ("monitoring", "cloudwatch"): "It is a service of AWS, and watches; its add-on is a controller of the cluster.",
+    ("monitoring", "datadog"): "It watches itself: its agents tell Datadog how they are.",
+    ("serving", "ecs"): "Each workload publishes itself when it is made (`Host.watched`), and so does the balancer.",
+    ("serving", "lambda"): "Each function publishes itself when it is made (`Host.watched`).",
+}
+"""Variants that publish nothing of themselves when they are made, and why that is right."""
+
+
+@each_variant
+def test_a_variant_is_watched_or_there_is_a_reason_why_not(slot: str, variant: type[SlotConfig]) -> None:
+    graph, component = built(slot, variant, working=True)
+    published = getattr(component.outputs, "watched", ())
+    known = all(one.namespace in SERVICES or one.namespace in MODULES for one in published)
+    assert known, "Say what is looked at in components/watch/aws.py or components/watch/modules.py."
+    assert {one.namespace for one in published} & set(MODULES) == ({variant.announces} if variant.announces else set())
+    announces = any(mark in json.dumps(node.inputs) for node in own(graph) for mark in ANNOUNCED)
+    reason = UNWATCHED.get((slot, kind_of(variant)))
+    assert bool(published or announces) != bool(reason), "Publish a Watched, or give a reason in UNWATCHED."
 
 
 @each_variant

@@ -17,6 +17,7 @@ from tests.test_conformance import models
 
 LISTED: Mapping[str, str] = dict.fromkeys(
     (
+        "compute.jobs[].arguments",
         "stream_processing.jobs[].args",
         "workloads.containers[].command",
         "workloads.containers[].health_command",

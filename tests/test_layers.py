@@ -39,6 +39,7 @@ FORBIDDEN = {
     "mlops/capacity": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/change": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/cost": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
+    "mlops/lifecycle": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi", "rich", "typer"),
     "mlops/timeline": ("components", "localcloud", "mlops.cli", "mlops.tiers", "pulumi"),
     "mlops/local": ("components", "localcloud", "mlops.cli", "pulumi", "pipelines", "recommender"),
     "policies": (

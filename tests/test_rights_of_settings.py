@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from components.base.release import ReleaseConfig
 from components.serving import ModelConfig
 from components.serving.kubernetes import KubernetesServingConfig
 from components.serving.kubernetes.kserve import split_uri
@@ -129,7 +130,9 @@ def test_a_place_that_iam_takes_for_several_is_refused(uri: str) -> None:
     with pytest.raises(ValidationError, match="IAM takes for more than one folder"):
         ModelConfig(name="fraud", storage_uri=uri)
     with pytest.raises(ValidationError, match="IAM takes for more than one folder"):
-        ModelConfig(name="fraud", storage_uri="s3://lab/fraud", canary_percent=5, canary_storage_uri=uri)
+        ModelConfig(
+            name="fraud", storage_uri="s3://lab/fraud", release=ReleaseConfig(strategy="canary"), candidate_uri=uri
+        )
 
 
 def test_more_models_than_a_roles_policy_holds_are_refused() -> None:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from typing import Any
 from set_up import ROOT, SERVICES
 from steps import StepError, run
 
+from mlops.cli.errors import BadInputError
+from mlops.cli.local.tools import TOOLS as CLUSTERS
+from mlops.cli.local.tools import Tool, answers
+
 PARTS = ("recommender", "pipelines")
 """Targets of services/Dockerfile, and repositories of the platform's registry."""
 TOOLS = ("docker", "podman", "buildah")
 """What can build, in the order in which it is looked for."""
-CLUSTER = "mlops"
-"""Cluster that `mlops up --cluster kind` or `k3d` makes."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ class Image:
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description="Build the services' images and hand them to a stack's cluster.")
     parser.add_argument("-s", "--stack", default="local", help="whose manifests name them (local)")
-    parser.add_argument("--load", choices=("kind", "k3d"), help="hand them to the cluster that this tool made")
+    parser.add_argument("--load", choices=CLUSTERS, help="hand them to the cluster that this tool made")
     given = parser.parse_args(arguments)
-    tool = next((name for name in TOOLS if works(name)), None)
+    tool = next((name for name in TOOLS if answers(name)), None)
     if tool is None:
         there = [name for name in TOOLS if shutil.which(name)]
         which = f"none of {', '.join(TOOLS)} is on PATH"
@@ -52,19 +54,16 @@ def main(arguments: Sequence[str]) -> int:
     if given.load and not shutil.which(given.load):
         return _ended(f"--load {given.load} needs {given.load}, which is not on PATH.", 2)
     try:
-        images = wanted(given.stack)
-        for image in images:
+        environment = CLUSTERS[given.load].environment() if given.load else {}
+        for image in wanted(given.stack):
             run(f"build {image.name} with {tool}", build_command(tool, image))
             if given.load:
-                _load(tool, given.load, image)
+                _load(tool, CLUSTERS[given.load], environment, image)
+    except BadInputError as error:
+        return _ended(str(error), 2)
     except StepError as failure:
         return _ended(str(failure), 1)
     return 0
-
-
-def works(tool: str) -> bool:
-    """Whether a tool is there and can build: docker is a client, and its daemon may not run."""
-    return bool(shutil.which(tool)) and not subprocess.run([tool, "info"], capture_output=True).returncode
 
 
 def wanted(stack: str) -> list[Image]:
@@ -115,7 +114,7 @@ def build_command(tool: str, image: Image) -> list[str]:
     return [tool, verb, *form, "--target", image.part, *more, "--tag", image.name, str(SERVICES)]
 
 
-def _load(tool: str, cluster: str, image: Image) -> None:
+def _load(tool: str, cluster: Tool, environment: Mapping[str, str], image: Image) -> None:
     """By an archive, which both take whatever built the image."""
     with tempfile.TemporaryDirectory(prefix="mlops-image-") as folder:
         archive = Path(folder) / f"{image.part}.tar"
@@ -124,11 +123,7 @@ def _load(tool: str, cluster: str, image: Image) -> None:
         else:
             save = [tool, "save", "--output", str(archive), image.name]
         run(f"save {image.name}", save)
-        load = {
-            "kind": ["kind", "load", "image-archive", str(archive), "--name", CLUSTER],
-            "k3d": ["k3d", "image", "import", str(archive), "--cluster", CLUSTER],
-        }
-        run(f"hand {image.name} to {cluster}", load[cluster])
+        run(f"hand {image.name} to {cluster.name}", [*cluster.load, str(archive)], env=environment)
 
 
 def _ended(message: str, code: int) -> int:

@@ -85,11 +85,14 @@ def _deployment(spec: Mapping[str, Any]) -> dict[str, Any]:
         template["volumes"] = [
             {"name": one["name"], **{kind: one[kind] for kind in _VOLUME_KINDS if kind in one}} for one in volumes
         ]
-    labels = spec["template"]["metadata"]["labels"]
+    metadata = {"labels": spec["template"]["metadata"]["labels"]}
+    announced = spec["template"]["metadata"].get("annotations") or {}
+    if own := {key: value for key, value in announced.items() if key.startswith("prometheus.io/")}:
+        metadata["annotations"] = own
     return {
         "replicas": spec.get("replicas", 1),
         "selector": spec["selector"],
-        "template": {"metadata": {"labels": labels}, "spec": template},
+        "template": {"metadata": metadata, "spec": template},
     }
 
 

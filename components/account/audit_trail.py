@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from components.base.identity import Statement, policy_document
+from components.base.identity import Statement
 from components.base.logs import log_group
+from components.base.service_role import trusted_role
 from components.base.trust import account_of
 from components.storage.policies import tls_only
 from mlops.core.audit_events import WATCHED, WatchedEvent
@@ -157,14 +158,11 @@ def trail(
     """A trail of all regions, encrypted, that shows tampering. Returns the name of its log group."""
     group = log_group(f"{name}-logs", days=log_days, key_arn=key_arn, opts=opts)
     trust = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = aws.iam.Role(
-        f"{name}-role", assume_role_policy=json.dumps({"Version": "2012-10-17", "Statement": [trust]}), opts=opts
-    )
     write = Statement(
         actions=("logs:CreateLogStream", "logs:PutLogEvents"),
         resources=(pulumi.Output.concat(group.arn, ":log-stream:*"),),
     )
-    policy = aws.iam.RolePolicy(f"{name}-policy", role=role.name, policy=policy_document([write]), opts=opts)
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     aws.cloudtrail.Trail(
         name,
         name=trail_name,
@@ -174,7 +172,7 @@ def trail(
         include_global_service_events=True,
         enable_log_file_validation=True,
         cloud_watch_logs_group_arn=pulumi.Output.concat(group.arn, ":*"),
-        cloud_watch_logs_role_arn=pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0])),
+        cloud_watch_logs_role_arn=trusted_role(name, trust=document, statements=[write], opts=opts),
         advanced_event_selectors=_selectors(bucket.arn, data_events=data_events),
         opts=opts,
     )

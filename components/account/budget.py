@@ -4,7 +4,7 @@ A budget sees costs by tag, so it counts what carries the stack's tags and what 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -21,6 +21,8 @@ class BudgetArgs:
     """Start of the budgets' names: `mlops-dev`."""
     tags: Mapping[str, str]
     """Tags of everything in the stack, `Project` and `Environment` among them."""
+    teams: Mapping[str, float] = field(default_factory=dict)
+    """Budgets of the teams that have a section of their own, US dollars a month."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class Budget(Component[BudgetOutputs]):
         total = self._budget("total", config.monthly_usd, stack)
         teams = {
             team: self._budget(f"team-{team}", usd, {**stack, config.team_tag: team})
-            for team, usd in config.teams.items()
+            for team, usd in {**config.teams, **args.teams}.items()
         }
         if config.activate_tags:
             self._activate([*STACK_TAGS, "CostCenter", *([config.team_tag] if teams else [])])

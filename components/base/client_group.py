@@ -6,8 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base.identity import Grant
-
-_HTTPS = 443
+from components.base.security_group import way_out
 
 
 def client_group(
@@ -30,7 +29,7 @@ def client_group(
         tags={"Name": label},
         opts=opts,
     )
-    _out(f"{name}-to-aws", group, "0.0.0.0/0", _HTTPS, "AWS APIs", opts)
+    way_out(f"{name}-to-aws", group, description="AWS APIs", opts=opts)
     seen: set[tuple[str, int]] = set()
     for grant in grants:
         for way in grant.egress:
@@ -40,7 +39,8 @@ def client_group(
                     continue
                 seen.add((word, port))
                 for index, block in enumerate(way.cidrs):
-                    _out(f"{name}-to-{word}-{port}-{index}", group, block, port, grant.resource, opts)
+                    rule = f"{name}-to-{word}-{port}-{index}"
+                    way_out(rule, group, block=block, port=port, description=grant.resource, opts=opts)
                 if way.group is not None:
                     aws.vpc.SecurityGroupIngressRule(
                         f"{name}-into-{word}-{port}",
@@ -53,23 +53,3 @@ def client_group(
                         opts=opts,
                     )
     return group
-
-
-def _out(
-    name: str,
-    group: "aws.ec2.SecurityGroup",
-    block: pulumi.Input[str],
-    port: int,
-    description: str,
-    opts: pulumi.ResourceOptions,
-) -> None:
-    aws.vpc.SecurityGroupEgressRule(
-        name,
-        security_group_id=group.id,
-        cidr_ipv4=block,
-        ip_protocol="tcp",
-        from_port=port,
-        to_port=port,
-        description=description,
-        opts=opts,
-    )

@@ -13,6 +13,7 @@ from mlops.core.config import Config
 from mlops.core.fields import Form
 from mlops.core.fields.aws import AccountId
 from mlops.core.module import StackFacts
+from mlops.core.rotation import never
 
 ExternalId = Annotated[
     str,
@@ -82,6 +83,7 @@ def key_of(
         kms_key_id=key_arn,
         # The name is fixed, and a deleted secret would keep it.
         recovery_window_in_days=0,
+        tags=never("the key belongs to the other company: make a new one there and put it here"),
         opts=opts,
     )
     return SecretValue(arn=secret.arn, key_arn=key_arn)

@@ -47,6 +47,29 @@ def security_group(
     return group
 
 
+def way_out(
+    name: str,
+    group: "aws.ec2.SecurityGroup",
+    *,
+    block: pulumi.Input[str] = "0.0.0.0/0",
+    port: int = 443,
+    description: str = "APIs of AWS",
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Let members of a group out to addresses on one TCP port: to AWS, along the network's own routes, unless told
+    otherwise."""
+    aws.vpc.SecurityGroupEgressRule(
+        name,
+        security_group_id=group.id,
+        cidr_ipv4=block,
+        ip_protocol="tcp",
+        from_port=port,
+        to_port=port,
+        description=description,
+        opts=opts,
+    )
+
+
 def clients_of(cluster: pulumi.Output[str] | None, further: Sequence[str]) -> dict[str, pulumi.Input[str]]:
     """The cluster's security group where there is one, and those that the settings name."""
     clients: dict[str, pulumi.Input[str]] = {group_id: group_id for group_id in further}

@@ -26,9 +26,25 @@ def service_role(
         key_arn: a key of this account, which says which account that is.
         managed: ARNs of AWS's own policies that it has as well, by the word that names the attachment.
     """
-    role = aws.iam.Role(
-        f"{name}-role", description=description, assume_role_policy=service_trust(service, key_arn), opts=opts
-    )
+    trust = service_trust(service, key_arn)
+    return trusted_role(name, trust=trust, description=description, statements=statements, managed=managed, opts=opts)
+
+
+def trusted_role(
+    name: str,
+    *,
+    trust: pulumi.Input[str],
+    description: str | None = None,
+    statements: Sequence[Statement] = (),
+    managed: Mapping[str, str] | None = None,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    """The same for a service that says in another way for whom it takes a role.
+
+    Args:
+        trust: the trust policy.
+    """
+    role = aws.iam.Role(f"{name}-role", description=description, assume_role_policy=trust, opts=opts)
     rights: list[pulumi.CustomResource] = [
         aws.iam.RolePolicyAttachment(f"{name}-{word}", role=role.name, policy_arn=arn, opts=opts)
         for word, arn in (managed or {}).items()

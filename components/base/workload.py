@@ -35,8 +35,8 @@ class Shape:
     """CPU use, in percent of `cpu`, above which a replica is added."""
     worker: bool = False
     """Whether nobody asks it anything: one copy, which works by itself and is never there twice."""
-    secrets: bool = False
-    """Whether it is given secrets of AWS Secrets Manager."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its own, those that name a secret included; the platform adds what it tells of itself."""
     release: ReleaseConfig = field(default_factory=ReleaseConfig)
     """How a new image takes over."""
     foreign_image: bool = False
@@ -117,6 +117,8 @@ class Application:
     """Name of the secret with what is generated."""
     generated: tuple[str, ...] = ()
     """Variables of every workload in it whose values are random, made once and seen by nobody."""
+    unrotated: str = ""
+    """Why nothing replaces these values by itself."""
     asks_models: bool = False
     """Whether its workloads may ask models."""
     tracks: bool = False
@@ -159,6 +161,12 @@ class Host(ABC):
     def watched(self) -> list[Watched]:
         """What it runs that CloudWatch has metrics of; grows with each workload."""
         return []
+
+    @property
+    def exposed(self) -> bool:
+        """Whether somebody from outside the network reaches what it runs without a signature (IAM): a workload then has
+        to ask for a login itself."""
+        return False
 
     @abstractmethod
     def room(self, name: str, application: Application, opts: pulumi.ResourceOptions) -> Room:

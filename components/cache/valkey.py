@@ -13,6 +13,7 @@ from pydantic import Field
 from components.base.component import Component
 from components.base.identity import Egress, Statement
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.base.watched import Watched
 from components.cache import CacheConfig, CacheOutputs
 from components.foundation import Foundation
 from mlops.core.config import Card
@@ -35,6 +36,8 @@ class ValkeyConfig(CacheConfig):
         not_for="data that must not be lost, and many gigabytes that are seldom read: those belong into a table",
         complexity="low",
         trade_offs="Grows by itself and spans zones, for a price by gigabyte and request instead of by node",
+        state="a cache: what it held is asked anew; `snapshot_days` keeps daily snapshots, from which a cache is "
+        "made with another name",
     )
 
     kind: Literal["valkey"] = "valkey"
@@ -122,5 +125,6 @@ class Valkey(Component[CacheOutputs]):
                 user=user.user_name,
                 connect_statements=(Statement(actions=("elasticache:Connect",), resources=(cache.arn, user.arn)),),
                 egress=(Egress(cidrs=network.private_subnet_cidrs[:3], ports=PORTS),),
+                watched=(Watched(what="cache", namespace="AWS/ElastiCache", dimensions={"clusterId": cache.name}),),
             )
         )

@@ -169,7 +169,9 @@ class ClusterConfig(Config):
     @model_validator(mode="after")
     def _version_is_supported(self) -> "ClusterConfig":
         today, release = clock.today(), versions.EKS[self.version]
-        allowed = ", ".join(supported(today, extended=self.support == "extended"))
+        allowed = ", ".join(supported(today, extended=self.support == "extended")) or (
+            f"none that this release of the platform knows (catalogue of {versions.CATALOGUE_DATE}): use a newer one"
+        )
         if release.extended_until < today:
             raise ValueError(
                 f"version {self.version} left extended support on {release.extended_until}; AWS creates no such "

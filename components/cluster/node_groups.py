@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base.component import INTERNAL, Component
+from components.base.service_role import trusted_role
 from components.cluster.auto_shutdown import AutoShutdownConfig, auto_shutdown
 from components.cluster.node_config import (
     Capacity,
@@ -89,24 +90,14 @@ class NodeGroup(Component[NodeGroupOutputs]):
         )
 
     def _role(self) -> pulumi.Output[str]:
-        role = aws.iam.Role(
-            f"{self.name}-role",
-            description=f"Nodes of {self._args.prefix}, group {self._args.group}",
-            assume_role_policy=json.dumps(NODE_TRUST),
-            opts=self.child,
-        )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{self.name}-{policy}",
-                role=role.name,
-                policy_arn=f"arn:aws:iam::aws:policy/{policy}",
-                opts=self.child,
-            )
-            for policy in node_policies(session_manager=self._args.session_manager)
-        ]
         # A node that comes up before its rights cannot register, and the group fails after twenty minutes.
-        return pulumi.Output.all(role.arn, *(attachment.id for attachment in attachments)).apply(
-            lambda values: str(values[0])
+        policies = node_policies(session_manager=self._args.session_manager)
+        return trusted_role(
+            self.name,
+            description=f"Nodes of {self._args.prefix}, group {self._args.group}",
+            trust=json.dumps(NODE_TRUST),
+            managed={policy: f"arn:aws:iam::aws:policy/{policy}" for policy in policies},
+            opts=self.child,
         )
 
     def _launch_template(self) -> "aws.ec2.LaunchTemplate":

@@ -64,6 +64,8 @@ class KinesisConfig(DataPipelineConfig):
         not_for="Kafka clients and connectors, topics by the hundred, events kept for more than a year",
         complexity="low",
         trade_offs="Nothing to run and little to size, for AWS's own API and a price by volume",
+        state="events lie in the stream for as long as it keeps them and have no backup; what was delivered lies "
+        "in the lake, zone raw, and is loaded anew from there",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions((*PRODUCE, *CONSUME))
 

@@ -15,7 +15,7 @@ from components.base.identity import Grant
 from components.base.workload import Application
 from components.data_quality import METRICS, DataQualityConfig
 from components.jobs import ScheduledJobConfig, job, watched
-from components.kubernetes.host import ClusterRoom
+from components.kubernetes.host import own_room
 from components.kubernetes.pods import Schedule
 from components.network.endpoints import of_services
 from components.storage import Zone
@@ -114,7 +114,7 @@ class GreatExpectations(Component[DependentOutputs]):
         super().__init__(name, opts)
         foundation = around.foundation
         application = Application(name="data-quality", secret="data-quality")
-        room = ClusterRoom(name, application, foundation, self.child)
+        room = own_room(name, application, foundation, self.child)
         storage = foundation.storage
         zones: dict[Zone, None] = dict.fromkeys(one.zone for one in config.checkpoints)
         read: list[Grant] = [storage.read(zone) for zone in zones]

@@ -9,6 +9,7 @@ import json
 import pulumi
 import pulumi_aws as aws
 
+from components.base.service_role import trusted_role
 from mlops.core import windows
 
 HOURS_AFTER_OWN_BACKUP = 4
@@ -92,16 +93,10 @@ def daily_copies(
 
 def _role(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
     """ARN of the role that makes the copies, known once it may."""
-    role = aws.iam.Role(
-        f"{name}-backup-role",
+    return trusted_role(
+        f"{name}-backup",
         description="AWS Backup of the MLOps platform's database",
-        assume_role_policy=json.dumps(TRUST),
+        trust=json.dumps(TRUST),
+        managed={"policy": "arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup"},
         opts=opts,
     )
-    attachment = aws.iam.RolePolicyAttachment(
-        f"{name}-backup-policy",
-        role=role.name,
-        policy_arn="arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup",
-        opts=opts,
-    )
-    return pulumi.Output.all(role.arn, attachment.id).apply(lambda values: str(values[0]))

@@ -19,7 +19,7 @@ from components.feature_store import EXPORT, METRICS, READ, WRITE, FeatureStoreC
 from components.features import MOMENT, View, views
 from components.foundation import Foundation
 from components.jobs import ScheduledJobConfig, job, watched
-from components.kubernetes.host import ClusterRoom
+from components.kubernetes.host import own_room
 from components.kubernetes.pods import Schedule
 from components.network.endpoints import of_services
 from components.surroundings import DependentOutputs, Offer, Surroundings
@@ -146,7 +146,7 @@ class SageMakerFeatureStore(Component[DependentOutputs]):
     def _job(self, told: dict[str, str], write: Grant) -> None:
         config, foundation = self._config, self._foundation
         application = Application(name="feature-store", secret="feature-store")
-        room = ClusterRoom(self.name, application, foundation, self.child)
+        room = own_room(self.name, application, foundation, self.child)
         materialize = job(
             "features-materialize",
             "materialize",

@@ -4,6 +4,7 @@ They are deployed before there is an image: pods come once it is pushed.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pulumi
 import pulumi_aws as aws
@@ -41,6 +42,18 @@ class ClusterHost(Host):
         return ClusterRoom(name, application, self._foundation, opts)
 
 
+def own_room(
+    name: str,
+    application: Application,
+    foundation: Foundation,
+    opts: pulumi.ResourceOptions,
+    clients: Mapping[str, str] = SERVING_ALLOWED,
+) -> "ClusterRoom":
+    """The room of a module, which stays Pulumi's where workloads are delivered by others: what else belongs to the
+    module is made in it."""
+    return ClusterRoom(name, application, replace(foundation, handover=None), opts, clients)
+
+
 class ClusterRoom(Room):
     """The namespace of one application."""
 
@@ -59,6 +72,8 @@ class ClusterRoom(Room):
         self._application = application
         self._foundation = foundation
         self._opts = opts
+        handover = foundation.handover
+        self._objects = handover.into(application.name, opts) if handover else opts
         labels = {
             **(SERVING_ALLOWED if application.asks_models else {}),
             **(TRACKING_ALLOWED if application.tracks else {}),
@@ -71,7 +86,7 @@ class ClusterRoom(Room):
                 application.name,
                 security="restricted",
                 labels=labels,
-                opts=self._opts_with(depends_on=list(foundation.cluster.ready)),
+                opts=self._objects_with(depends_on=list(foundation.cluster.ready)),
             )
         )
         # Whatever else is started here, by hand or by a workflow without a workload's labels.
@@ -81,12 +96,17 @@ class ClusterRoom(Room):
             selector={},
             grants=(),
             ingress_ports=(),
-            opts=opts,
+            opts=self._objects,
         )
         self._secret = None
         if application.generated:
             self._secret = generated_secret(
-                name, application.secret, application.generated, namespace=self._namespace, opts=opts
+                name,
+                application.secret,
+                application.generated,
+                unrotated=application.unrotated,
+                namespace=self._namespace,
+                opts=self._objects,
             )
 
     @property
@@ -115,20 +135,20 @@ class ClusterRoom(Room):
                 fewest=shape.fewest,
                 most=shape.most,
                 cpu_percent=shape.target_cpu_percent,
-                opts=self._opts,
+                opts=self._objects,
             )
         if shape.fewest > 1:
             disruption_budget(
                 f"{self.name}-disruption-budget",
                 self._metadata(workload),
                 pods.labels(self._application.name, workload),
-                opts=self._opts,
+                opts=self._objects,
             )
         service = k8s.core.v1.Service(
             f"{self.name}-service",
             metadata=self._metadata(workload, pods.NOT_AWAITED),
             spec=manifest(pods.service_spec(self._application.name, workload)),
-            opts=self._opts,
+            opts=self._objects,
         )
         way = to_services(self._foundation.network, [workload.port])
         return Running(
@@ -142,7 +162,10 @@ class ClusterRoom(Room):
     def work(self, workload: Workload) -> pulumi.Output[str]:
         """A Deployment of one pod, and a ConfigMap with what it is told, for what else does its work."""
         k8s.core.v1.ConfigMap(
-            f"{self.name}-settings", metadata=self._metadata(workload), data=dict(workload.variables), opts=self._opts
+            f"{self.name}-settings",
+            metadata=self._metadata(workload),
+            data=dict(workload.variables),
+            opts=self._objects,
         )
         role_arn, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
         return role_arn
@@ -154,7 +177,7 @@ class ClusterRoom(Room):
             f"{self.name}-{workload.role}",
             metadata=self._metadata(workload),
             spec=manifest(pods.scheduled_spec(workload, pod, schedule)),
-            opts=self._opts_with(depends_on=[policy]),
+            opts=self._objects_with(depends_on=[policy]),
         )
         return role_arn
 
@@ -168,8 +191,10 @@ class ClusterRoom(Room):
             metadata=self._metadata(workload, pods.NOT_AWAITED),
             spec=manifest(pods.deployment_spec(self._application.name, workload, pod)),
             # No data leads from a network policy to the pods that it closes.
-            opts=self._opts_with(depends_on=[policy]),
+            opts=self._objects_with(depends_on=[policy]),
         )
+        if self._foundation.handover:
+            self._foundation.handover.workloads.append(deployment)
         return role_arn, deployment
 
     def _pod(
@@ -190,7 +215,7 @@ class ClusterRoom(Room):
             ),
             self._opts,
         ).outputs
-        account = service_account(f"{named}-service-account", identity, namespace=self._namespace, opts=self._opts)
+        account = service_account(f"{named}-service-account", identity, namespace=self._namespace, opts=self._objects)
         policy = network_policy(
             f"{named}-network-policy",
             namespace=self._namespace,
@@ -198,7 +223,7 @@ class ClusterRoom(Room):
             grants=workload.grants,
             ingress_ports=ports,
             ingress_from=clients,
-            opts=self._opts,
+            opts=self._objects,
         )
         parts = pods.PodParts(
             application=self._application.name,
@@ -234,7 +259,7 @@ class ClusterRoom(Room):
             store=cluster.secret_store,
             namespace=self._namespace,
             # External Secrets asks at once, and would be refused.
-            opts=self._opts_with(depends_on=[right]),
+            opts=self._objects_with(depends_on=[right]),
         )
         return {variable: (secret, variable) for variable in workload.secrets}
 
@@ -246,5 +271,5 @@ class ClusterRoom(Room):
             annotations=annotations,
         )
 
-    def _opts_with(self, **options: object) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(**options))  # type: ignore[arg-type]
+    def _objects_with(self, **options: object) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self._objects, pulumi.ResourceOptions(**options))  # type: ignore[arg-type]

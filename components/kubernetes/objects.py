@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 
 from components.base.identity import Egress, IdentityOutputs
 from components.network import NetworkOutputs
+from mlops.core import rotation
 from mlops.core.versions import Chart
 
 SECRETS_ALLOWED = {"mlops.platform/secrets": "allowed"}
@@ -164,10 +165,33 @@ def custom_object(
     )
 
 
+def flat_object(
+    name: str,
+    api_version: str,
+    kind: str,
+    *,
+    metadata: Mapping[str, object],
+    fields: Mapping[str, object],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.CustomResource:
+    """An object of a kind that has no `spec`: its fields stand beside the metadata, where the SDK takes none."""
+    whole = {"apiVersion": api_version, "kind": kind, "metadata": dict(metadata), **fields}
+    return pulumi.CustomResource(f"kubernetes:{api_version}:{kind}", name, whole, opts)
+
+
 def generated_secret(
-    name: str, physical: str, keys: Sequence[str], *, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
+    name: str,
+    physical: str,
+    keys: Sequence[str],
+    *,
+    unrotated: str = "",
+    namespace: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """A Secret whose values never leave the cluster; returns its name.
+
+    Args:
+        unrotated: why nothing replaces the values by itself, in words that `mlops.core.rotation.never` takes.
 
     External Secrets makes a random text of 32 letters and digits for each of `keys`, once: the values outlive
     every `up`, but not the namespace.
@@ -188,9 +212,9 @@ def generated_secret(
         }
     }
     rename = [{"sourceRef": source, "rewrite": [_renamed("password", key)]} for key in keys]
-    return _external_secret(
-        name, physical, {"refreshPolicy": "CreatedOnce", "dataFrom": rename}, namespace=namespace, opts=opts
-    )
+    spec = {"refreshPolicy": "CreatedOnce", "dataFrom": rename}
+    told = rotation.never(unrotated) if unrotated else {}
+    return _external_secret(name, physical, spec, annotations=told, namespace=namespace, opts=opts)
 
 
 def stored_secret(
@@ -219,11 +243,13 @@ def _external_secret(
     physical: str,
     spec: Mapping[str, object],
     *,
+    annotations: Mapping[str, str] | None = None,
     namespace: pulumi.Input[str],
     awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY if awaited else {}}
+    noted = {**(WAIT_FOR_READY if awaited else {}), **(annotations or {})}
+    metadata = {"name": physical, "namespace": namespace, "annotations": noted}
     spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner"}}
     return name_of(
         custom_object(

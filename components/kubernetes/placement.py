@@ -56,10 +56,19 @@ _REQUESTS = {
     "external-secrets": ("10m", "32Mi"),
     # aws/eks-charts, stable/aws-load-balancer-controller/values.yaml at 3.5.0, the example beside `resources`.
     "aws-load-balancer-controller": ("100m", "128Mi"),
+    # jupyterhub/zero-to-jupyterhub-k8s, docs/source/administrator/optimization.md at 4.4.0: hub and proxy before 1.0.0.
+    "jupyterhub": ("200m", "510Mi"),
+    # argoproj/argo-helm, charts/argo-cd/values.yaml at 10.1.1: the examples beside `resources` of each part.
+    "argocd-controller": ("250m", "256Mi"),
+    "argocd-redis": ("100m", "64Mi"),
+    "argocd-repo-server": ("10m", "64Mi"),
+    "argocd-server": ("50m", "64Mi"),
     # kubernetes/autoscaler, charts/cluster-autoscaler/values.yaml, the example beside `resources`.
     "cluster-autoscaler": ("100m", "300Mi"),
     # apache/flink-kubernetes-operator, helm/flink-kubernetes-operator/values.yaml at release-1.15.0, the example.
     "flink-kubernetes-operator": ("250m", "512Mi"),
+    # kubeflow/spark-operator, charts/spark-operator-chart/values.yaml at v2.5.2, the example beside `resources`.
+    "spark-operator": ("100m", "300Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "nvidia-device-plugin": ("10m", "40Mi"),
@@ -84,6 +93,15 @@ _REQUESTS = {
     "datadog-trace-agent": ("100m", "200Mi"),
     # aws/eks-charts, stable/aws-for-fluent-bit/values.yaml: what AWS asks for the same program.
     "fluent-bit": ("50m", "50Mi"),
+    # stakater/Reloader, deployments/kubernetes/chart/reloader/values.yaml at 2.2.16, the example beside `resources`.
+    "reloader": ("10m", "128Mi"),
+    # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
+    # a plugin or a definition in place, the example beside `upgradeJobResources`.
+    "velero": ("500m", "128Mi"),
+    "velero-plugin": ("50m", "128Mi"),
+    # Velero asks for nothing: agents wait, and pods of their own move data (pkg/install/resources.go). What AWS gives a
+    # container of another agent on every node: aws-ebs-csi-driver, values.yaml, `node.resources`.
+    "velero-node-agent": ("10m", "40Mi"),
 }
 """CPU and memory by project, from its own advice. Charts that request by themselves are left alone."""
 

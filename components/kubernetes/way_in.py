@@ -7,6 +7,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.base.identity import Egress
+from components.base.security_group import way_out
 from components.foundation import Foundation
 from components.kubernetes.objects import manifest
 
@@ -37,7 +38,8 @@ def way_in(
         tags={"Name": f"{foundation.prefix}-{physical}"},
         opts=opts,
     )
-    _to_pods(name, group, foundation.network.private_subnet_cidrs, port, opts)
+    for index, block in enumerate(foundation.network.private_subnet_cidrs):
+        way_out(f"{name}-to-pods-{index}", group, block=block, port=port, description="Pods", opts=opts)
     service = k8s.core.v1.Service(
         f"{name}-service",
         metadata=k8s.meta.v1.ObjectMetaArgs(
@@ -64,19 +66,3 @@ def way_in(
     # What the SDK declares as optional is there: Pulumi waits for the address of a load balancer.
     host = service.status.apply(lambda status: str(status.load_balancer.ingress[0].hostname))  # type: ignore[union-attr]
     return host, Egress(cidrs=foundation.network.private_subnet_cidrs, ports=(port,), group=group.id)
-
-
-def _to_pods(
-    name: str, group: "aws.ec2.SecurityGroup", blocks: tuple[str, ...], port: int, opts: pulumi.ResourceOptions
-) -> None:
-    for index, block in enumerate(blocks):
-        aws.vpc.SecurityGroupEgressRule(
-            f"{name}-to-pods-{index}",
-            security_group_id=group.id,
-            cidr_ipv4=block,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            description="Pods",
-            opts=opts,
-        )

@@ -8,6 +8,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant, Statement
+from components.base.watched import Watched
 from components.foundation import Foundation
 from mlops.core.module import SlotConfig
 
@@ -21,6 +22,8 @@ class LakeQueryOutputs:
     databases: Mapping[str, pulumi.Output[str]]
     """Database of the catalogue by the lake's zone."""
     query_statements: tuple[Statement, ...] = field(metadata=INTERNAL)
+    watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    """Of what CloudWatch has metrics."""
 
     def query(self) -> Grant:
         """Ask, and read what is asked for."""

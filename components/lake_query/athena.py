@@ -15,6 +15,7 @@ from components.base.component import Component
 from components.base.identity import Statement, policy_document
 from components.base.logs import log_group
 from components.base.trust import service_trust
+from components.base.watched import Watched
 from components.foundation import Foundation
 from components.lake_query import LakeQueryConfig, LakeQueryOutputs
 from components.network.endpoints import of_actions
@@ -63,6 +64,7 @@ class AthenaConfig(LakeQueryConfig):
         not_for="dashboards that ask every second: each query pays for what it reads, and takes seconds to begin",
         complexity="low",
         trade_offs="Nothing to size and nothing to pay between queries, for a price by the terabyte that is read",
+        state="none of its own: tables are found anew by the crawlers, and results lie in storage that Athena manages",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions((*QUERY, *READ_CATALOGUE))
 
@@ -118,6 +120,7 @@ class Athena(Component[LakeQueryOutputs]):
                     Statement(actions=READ_CATALOGUE, resources=catalogue),
                     *(statement for grant in reads for statement in grant.statements),
                 ),
+                watched=(Watched(what="queries", namespace="AWS/Athena", dimensions={"WorkGroup": workgroup.name}),),
             )
         )
 

@@ -8,6 +8,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
+from components.base.secret import SecretValue
 from components.base.watched import Watched
 from components.foundation import Foundation
 from mlops.core.module import SlotConfig
@@ -24,6 +25,10 @@ class MlPlatformOutputs:
     """s3:// URI below which model artifacts lie: what the serving slot loads from."""
     track_statements: tuple[Statement, ...] = field(default=(), metadata=INTERNAL)
     egress: tuple[Egress, ...] = field(default=(), metadata=INTERNAL)
+    secrets: Mapping[str, SecretValue] = field(default_factory=dict, metadata=INTERNAL)
+    """Variable -> the secret that it holds, of who tracks where the server asks who one is."""
+    jobs_namespace: pulumi.Output[str] | None = field(default=None, metadata=INTERNAL)
+    """Where on the cluster the steps of pipelines run; None where they run elsewhere."""
     roles: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     """ARNs of roles by what has them: `jobs`, steps of pipelines; `studio`, people."""
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)

@@ -13,7 +13,7 @@ from pydantic import Field
 from components.base.component import Component
 from components.base.workload import Application
 from components.jobs import ScheduledJobConfig, job, watched
-from components.kubernetes.host import ClusterRoom
+from components.kubernetes.host import own_room
 from components.kubernetes.pods import Schedule
 from components.model_monitoring import METRICS, ModelMonitoringConfig
 from components.network.endpoints import of_services
@@ -70,7 +70,7 @@ class Evidently(Component[DependentOutputs]):
         if platform is None:
             raise LookupError("Evidently is built beside an ml_platform, which the settings should have said.")
         application = Application(name="model-monitoring", secret="model-monitoring", tracks=True)
-        room = ClusterRoom(name, application, foundation, self.child)
+        room = own_room(name, application, foundation, self.child)
         storage = foundation.storage
         run = job(
             "evidently",

@@ -14,7 +14,7 @@ from components.base.generated_secret import generated_secret
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
-from components.kubernetes.host import ClusterRoom
+from components.kubernetes.host import own_room
 from components.model_monitoring import OBSERVE, ModelMonitoringConfig
 from components.surroundings import DependentOutputs, Offer, Surroundings
 from mlops.core.config import Card, Config
@@ -112,11 +112,18 @@ class Phoenix(Component[DependentOutputs]):
         key = generated_secret(
             f"{name}-key",
             description="Key with which workloads send to Phoenix",
+            unrotated="Phoenix and its clients read it when they start and would have to start again together",
             key_arn=foundation.keys.data,
             opts=self.child,
         )
-        application = Application(name=_PLACE, secret=_PLACE, generated=_GENERATED, stored=True)
-        room = ClusterRoom(name, application, foundation, self.child, clients=OBSERVING)
+        application = Application(
+            name=_PLACE,
+            secret=_PLACE,
+            generated=_GENERATED,
+            unrotated="Phoenix keeps the password in its database and a new signing key would end every session",
+            stored=True,
+        )
+        room = own_room(name, application, foundation, self.child, clients=OBSERVING)
         login = DatabaseLogin(
             f"{name}-login",
             DatabaseLoginArgs(

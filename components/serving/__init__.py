@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
-from components.base.release import Strategy
+from components.base.release import ReleaseConfig, Strategy
 from components.base.watched import Watched
 from components.base.workload import Host, NoHost, Shape
 from components.foundation import Foundation
@@ -22,6 +22,10 @@ from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, 
 from mlops.core.module import SlotConfig, StackFacts
 
 ModelFormat = Annotated[str, Form("[a-z][a-z0-9-]*", "the name of a model format in lower case, `sklearn`", most=40)]
+
+
+TRIALS: Mapping[Strategy, str] = {"canary": "canary", "ab": "candidate", "shadow": "shadow"}
+"""What is tried by a strategy is called."""
 
 
 class ModelConfig(Config):
@@ -46,22 +50,46 @@ class ModelConfig(Config):
     """Fewest replicas. Zero needs a mode that can start from nothing."""
     max_replicas: int = Field(default=3, ge=1, le=MOST_REPLICAS)
     """Most replicas."""
-    canary_percent: int | None = Field(default=None, ge=1, le=99)
-    """Share of requests that the canary answers, in percent."""
-    canary_storage_uri: ModelUri | None = None
-    """Folder in which the canary lies: the model that is tried out beside the one of `storage_uri`."""
+    release: ReleaseConfig = ReleaseConfig()
+    """How another model takes over. With a candidate the first of `steps` is in force until you drop it, in whole
+    percents. Limits and rollback hold where AWS moves the requests: a canary of SageMaker without a candidate."""
+    candidate_uri: ModelUri | None = None
+    """Folder in which the candidate lies: the model that is tried beside the one of `storage_uri`, as `release` says.
+    To let it take over, write it into `storage_uri` and leave it out here; leaving it out alone takes it back."""
+
+    @property
+    def share(self) -> int:
+        """Percent of the requests that the candidate answers, or as a shadow is asked beside the model."""
+        return round(self.release.stages[0].percent) if self.candidate_uri else 0
+
+    @property
+    def trial(self) -> str | None:
+        """What its candidate is called: `canary`, `candidate` of an experiment, `shadow`; None without one."""
+        return TRIALS[self.release.strategy] if self.candidate_uri else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canary_is_a_release(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and (old := sorted(given.keys() & {"canary_percent", "canary_storage_uri"})):
+            raise ValueError(
+                f"{' and '.join(old)} {'is' if len(old) == 1 else 'are'} no setting of a model: what is tried is its "
+                "candidate_uri, and how, its release: { strategy: canary, steps: [{ percent: 10 }] }"
+            )
+        return given
 
     @model_validator(mode="after")
     def _fits_together(self) -> "ModelConfig":
         check_replicas(self.min_replicas, self.max_replicas)
-        if (self.canary_percent is None) != (self.canary_storage_uri is None):
-            given, missing = ("canary_percent", "canary_storage_uri")
-            if self.canary_percent is None:
-                given, missing = missing, given
+        if self.candidate_uri is None:
+            return self
+        if self.release.strategy == "rolling":
             raise ValueError(
-                f"{given} is set without {missing}; a canary is a model and its share of the requests: "
-                "give both or neither"
+                "candidate_uri is set and release.strategy is rolling, which tries nothing; set strategy to canary, "
+                "shadow or ab, or write the candidate into storage_uri"
             )
+        percent = self.release.stages[0].percent
+        if percent != self.share:
+            raise ValueError(f"the first of release.steps is {percent:g} %, and models are tried by whole percents")
         return self
 
 
@@ -91,8 +119,9 @@ Served = Literal["models", "containers", "workers"]
 """A model by its artifact and format; a container that answers requests; a container that works by itself."""
 
 
-Released = Literal["model", "image"]
-"""A newly trained model, within what runs already: the services try it out themselves. A new image of a container."""
+Released = Literal["model", "image", "artifact"]
+"""A newly trained model, within what runs already: the services try it out themselves. A new image of a container.
+Another artifact of a declared model."""
 
 
 class ServingConfig(SlotConfig):
@@ -104,8 +133,12 @@ class ServingConfig(SlotConfig):
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         "model": frozenset(get_args(Strategy)),
         "image": frozenset({"rolling"}),
+        "artifact": frozenset(),
     }
     """How what it runs can take over from what it ran."""
+
+    moves: ClassVar[frozenset[Strategy]] = frozenset()
+    """Strategies by which another artifact takes over step by step by itself, without a candidate."""
 
     models: Annotated[tuple[ModelConfig, ...], Unique(most=500, by="name")] = ()
     """The models to serve."""
@@ -130,6 +163,24 @@ class ServingConfig(SlotConfig):
     ) -> Component[ServingOutputs]:
         """Make the serving layer and an endpoint for each model."""
 
+    @model_validator(mode="after")
+    def _trials_have_candidates(self) -> "ServingConfig":
+        able = self.strategies["artifact"] - self.moves - {"rolling"}
+        names = {model.name for model in self.models}
+        for model in self.models:
+            if model.release.strategy in able and model.candidate_uri is None:
+                raise ValueError(
+                    f"model {model.name} has release.strategy {model.release.strategy} and no candidate_uri, and "
+                    "nothing here moves requests by itself: give the folder of what is to be tried, or set strategy to "
+                    "rolling"
+                )
+            if model.trial and f"{model.name}-{model.trial}" in names:
+                raise ValueError(
+                    f"a model is called {model.name}-{model.trial}, the name of the {model.trial} of {model.name}; "
+                    "rename it"
+                )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _workloads_have_moved(cls, given: Any) -> Any:
@@ -139,6 +190,11 @@ class ServingConfig(SlotConfig):
                 "containers. Move it, as it is, to workloads.recommender"
             )
         return given
+
+    @property
+    def named_containers(self) -> Mapping[str, str]:
+        """Containers that its own settings name, each with the setting."""
+        return {}
 
     @property
     def balanced(self) -> bool:

@@ -7,7 +7,8 @@ Source of charts, values and names: github.com/SeldonIO/seldon-core at v2.10.2, 
 """
 
 import json
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal, get_args
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -15,6 +16,8 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.release import Strategy
+from components.base.watched import Watched
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.kubernetes.host import ClusterHost
@@ -28,8 +31,9 @@ from components.kubernetes.objects import (
     release,
     to_services,
 )
+from components.kubernetes.scraping import announced, let_scrapers_in
 from components.ml_platform import MlPlatformOutputs
-from components.serving import ModelConfig, Served, ServingConfig, ServingOutputs
+from components.serving import ModelConfig, Released, Served, ServingConfig, ServingOutputs
 from components.serving.kubernetes.kserve import base_url, reading, split_uri
 from mlops.core import versions
 from mlops.core.config import Card
@@ -44,6 +48,8 @@ LEFT_OUT = ("seldon-dataflow-engine", "seldon-modelgateway", "seldon-pipelinegat
 _API = "mlops.seldon.io/v1alpha1"
 _POOL = "mlserver"
 _ENVOY = 9000
+METRICS_PORTS = (9003, 9006)
+"""Where Envoy, as the chart announces, and the agent beside each model server answer with metrics."""
 _INSIDE = (5572, 8080, 9000, 9001, 9002, 9003, 9004, 9005, 9006, 9008, 9500, 9501)
 """What its parts answer each other on: scheduler, Envoy, agents, model servers."""
 
@@ -60,9 +66,16 @@ class SeldonServingConfig(ServingConfig):
         complexity="high",
         trade_offs="packs models by memory, so that one can crowd out another; its parts talk to each other in clear, "
         "in a namespace that is closed",
+        state="none of its own: models lie in the lake and are loaded anew; what the scheduler remembers comes "
+        "from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
+        **ServingConfig.strategies,
+        "artifact": frozenset(get_args(Strategy)),
+    }
 
     servers: int = Field(default=1, ge=1, le=MOST_REPLICAS)
     """Model servers in the pool."""
@@ -77,7 +90,6 @@ class SeldonServingConfig(ServingConfig):
 
     @model_validator(mode="after")
     def _models_can_be_served(self) -> "SeldonServingConfig":
-        names = {model.name for model in self.models}
         wrong: list[str] = []
         for model in self.models:
             if model.format not in FORMATS:
@@ -97,10 +109,6 @@ class SeldonServingConfig(ServingConfig):
                     f"model {model.name} has max_replicas {model.max_replicas}, and the pool has {self.servers} "
                     f"servers, each of which loads a model once; set servers to {model.max_replicas}, or lower "
                     "max_replicas"
-                )
-            if model.canary_percent and f"{model.name}-canary" in names:
-                wrong.append(
-                    f"a model is called {model.name}-canary, the name of the canary of {model.name}; rename it"
                 )
         if wrong:
             raise ValueError("\n".join(wrong))
@@ -161,6 +169,7 @@ class SeldonServing(Component[ServingOutputs]):
             ),
             self.child,
         )
+        let_scrapers_in(f"{name}-scrapers-policy", self._namespace, foundation.scrapers, METRICS_PORTS, self.child)
         after = [identity, *self._close()]
         pool = self._pool(self._charts(after))
         for model in config.models:
@@ -173,6 +182,7 @@ class SeldonServing(Component[ServingOutputs]):
                 protocol="v2",
                 egress=(to_services(foundation.network, (80, _ENVOY)),),
                 host=ClusterHost(foundation),
+                watched=(Watched(what="pool", namespace="Seldon"),),
             )
         )
 
@@ -230,27 +240,24 @@ class SeldonServing(Component[ServingOutputs]):
             f"{self.name}-pool",
             _API,
             "Server",
-            metadata={"name": _POOL, "namespace": self._namespace},
+            # The operator hands annotations on to the pods (operator/controllers/reconcilers/server).
+            metadata={"name": _POOL, "namespace": self._namespace, "annotations": announced(METRICS_PORTS[-1])},
             spec=server_spec(self._config, dict(place)),
             opts=self.child_with(depends_on=[runtime]),
         )
 
     def _model(self, model: ModelConfig, pool: pulumi.Resource) -> None:
         stable = self._load(model, model.name, model.storage_uri, pool)
-        if model.canary_percent is None or model.canary_storage_uri is None:
+        if model.candidate_uri is None:
             return
-        canary = self._load(model, f"{model.name}-canary", model.canary_storage_uri, pool)
-        candidates = [
-            {"name": stable, "weight": 100 - model.canary_percent},
-            {"name": canary, "weight": model.canary_percent},
-        ]
+        tried = self._load(model, f"{model.name}-{model.trial}", model.candidate_uri, pool)
         custom_object(
             f"{self.name}-{model.name}-experiment",
             _API,
             "Experiment",
             metadata={"name": model.name, "namespace": self._namespace},
             # With a default, whoever asks the model is asked for the experiment.
-            spec={"default": stable, "candidates": candidates},
+            spec={"default": stable, **experiment(model, stable, tried)},
             opts=self.child,
         )
 
@@ -305,6 +312,15 @@ def server_spec(config: SeldonServingConfig, place: dict[str, object]) -> dict[s
         "podSpec": {**place, "containers": [container]},
         # Models are fetched again; a volume that stays would be paid for.
         "statefulSetPersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
+    }
+
+
+def experiment(model: ModelConfig, stable: pulumi.Input[str], tried: pulumi.Input[str]) -> dict[str, object]:
+    """Who answers which share of the requests to a model, and who is asked unseen: a shadow is Seldon's mirror."""
+    if model.release.strategy == "shadow":
+        return {"candidates": [{"name": stable, "weight": 100}], "mirror": {"name": tried, "percent": model.share}}
+    return {
+        "candidates": [{"name": stable, "weight": 100 - model.share}, {"name": tried, "weight": model.share}],
     }
 
 

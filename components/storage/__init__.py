@@ -6,7 +6,7 @@ features can be rebuilt, artifacts are what production serves.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pulumi
@@ -74,6 +74,8 @@ class StorageArgs:
     key_arn: pulumi.Output[str]
     balancers: bool = False
     """Whether load balancers of the platform's own write theirs."""
+    emptied: Mapping[tuple[Zone, str], int] = field(default_factory=dict)
+    """Folders that empty by themselves, as `predictions/scores/` in a zone, with the days for which objects stay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +168,7 @@ class Storage(Component[StorageOutputs]):
         )
         statements = [deliver_logs(logs), *([deliver_balancer_logs(logs.arn, args.key_arn)] if args.balancers else [])]
         policy = self._policy("logs", logs, statements)
-        lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args.key_arn) for zone in ZONES}
+        lake: dict[Zone, aws.s3.Bucket] = {zone: self._zone(zone, logs, args) for zone in ZONES}
         self.publish(
             StorageOutputs(
                 buckets={zone: bucket.bucket for zone, bucket in lake.items()},
@@ -177,14 +179,19 @@ class Storage(Component[StorageOutputs]):
             )
         )
 
-    def _zone(self, zone: Zone, logs: "aws.s3.Bucket", key_arn: pulumi.Output[str]) -> "aws.s3.Bucket":
+    def _zone(self, zone: Zone, logs: "aws.s3.Bucket", args: StorageArgs) -> "aws.s3.Bucket":
         rules = lifecycle_rules(self._config.lifecycle)
         if zone == "raw":
             rules += [
                 _expiry(prefix.rstrip("/"), self._config.lifecycle.delivered_days, prefix, noncurrent_days=1)
                 for prefix in (DELIVERED, UNDELIVERED)
             ]
-        bucket = self._bucket(zone, rules=rules, key_arn=key_arn, force_destroy=self._config.force_destroy)
+        rules += [
+            _expiry(prefix.strip("/").replace("/", "-"), days, prefix, noncurrent_days=1)
+            for (of, prefix), days in sorted(args.emptied.items())
+            if of == zone
+        ]
+        bucket = self._bucket(zone, rules=rules, key_arn=args.key_arn, force_destroy=self._config.force_destroy)
         aws.s3.BucketLogging(
             f"{self.name}-{zone}-logging",
             bucket=bucket.bucket,

@@ -14,8 +14,10 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field
 
-from components.base.identity import Statement, policy_document
+from components.base.identity import Statement
 from components.base.logs import log_group
+from components.base.service_role import trusted_role
+from components.base.trust import account_of
 from components.base.watched import Watched
 from components.foundation import Foundation
 from components.storage import DELIVERED, UNDELIVERED
@@ -87,26 +89,18 @@ def _role(
 ) -> pulumi.Output[str]:
     storage = foundation.storage
     grants = (storage.write("raw", DELIVERED), storage.write("raw", UNDELIVERED))
-    role = aws.iam.Role(
-        f"{name}-delivery-role",
+    return trusted_role(
+        f"{name}-delivery",
         description="Delivery of raw events to the lake of the MLOps platform",
-        assume_role_policy=source.arn.apply(lambda arn: json.dumps(firehose_trust(arn.split(":")[4]))),
+        trust=source.arn.apply(lambda arn: json.dumps(firehose_trust(account_of(arn)))),
+        statements=[
+            *(statement for grant in grants for statement in grant.statements),
+            *source.statements,
+            Statement(actions=("s3:ListBucketMultipartUploads",), resources=(storage.bucket_arns["raw"],)),
+            Statement(actions=("logs:PutLogEvents",), resources=(errors.arn,)),
+        ],
         opts=opts,
     )
-    policy = aws.iam.RolePolicy(
-        f"{name}-delivery-policy",
-        role=role.name,
-        policy=policy_document(
-            [
-                *(statement for grant in grants for statement in grant.statements),
-                *source.statements,
-                Statement(actions=("s3:ListBucketMultipartUploads",), resources=(storage.bucket_arns["raw"],)),
-                Statement(actions=("logs:PutLogEvents",), resources=(errors.arn,)),
-            ]
-        ),
-        opts=opts,
-    )
-    return pulumi.Output.all(role.arn, policy.id).apply(lambda values: str(values[0]))
 
 
 def firehose_trust(account: str) -> dict[str, object]:

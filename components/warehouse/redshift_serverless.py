@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Egress, Statement
-from components.base.security_group import MOST_CLIENTS, clients_of, security_group
+from components.base.security_group import MOST_CLIENTS, clients_of, security_group, way_out
 from components.base.service_role import service_role
+from components.base.watched import Watched
 from components.foundation import Foundation
 from components.network.endpoints import of_actions
 from components.storage import Zone
@@ -48,6 +49,8 @@ class RedshiftServerlessConfig(WarehouseConfig):
         not_for="a few questions a week to what lies in the lake: Athena asks it there, for less",
         complexity="medium",
         trade_offs="A warehouse without nodes to size, for a price by second of work; it insists on three zones",
+        state="tables lie in the namespace; Redshift keeps recovery points for 24 hours, from which it is "
+        "restored, and snapshots for longer are made by whoever needs them",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions((*QUERY, *DATA_API))
 
@@ -151,6 +154,13 @@ class RedshiftServerless(Component[WarehouseOutputs]):
                 workgroup=workgroup.workgroup_name,
                 query_statements=query(workgroup.arn),
                 egress=(Egress(cidrs=network.private_subnet_cidrs[:_ZONES], ports=(PORT,)),),
+                watched=(
+                    Watched(
+                        what="warehouse",
+                        namespace="AWS/Redshift-Serverless",
+                        dimensions={"Workgroup": workgroup.workgroup_name},
+                    ),
+                ),
             )
         )
 
@@ -165,16 +175,8 @@ class RedshiftServerless(Component[WarehouseOutputs]):
             ports=[(PORT, PORT)],
             opts=self.child,
         )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self.name}-to-aws",
-            security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            description="The lake and AWS APIs, along the network's own routes",
-            opts=self.child,
-        )
+        ways = "The lake and AWS APIs, along the network's own routes"
+        way_out(f"{self.name}-to-aws", group, description=ways, opts=self.child)
         return group
 
     def _lake_role(self) -> pulumi.Output[str]:

@@ -77,7 +77,13 @@ _NODE_MEMORY, _NODE_DISK = (
 _RESTARTS = _metric("pod_number_of_container_restarts", "Sum")
 _FEATURE_AGE = _metric("FeatureAgeSeconds", "Maximum", "s")
 _QUALITY, _DRIFT = _metric("QualityPercent", "Minimum", "percent"), _metric("DriftPercent", "Maximum", "percent")
+_THROTTLED, _EVICTED = _metric("ThrottledCmds", "Sum"), _metric("Evictions", "Sum")
+_CONNECTIONS, _MOST_CONNECTIONS = _metric("DatabaseConnections", "Maximum"), 2_000
+"""Of a workgroup. Source: Redshift management guide, "Quotas and limits in Amazon Redshift"."""
+_QUERY, _LONGEST_QUERY_MS = _metric("TotalExecutionTime", "Maximum", "ms"), 1_800_000
+"""After which Athena ends it: 30 minutes, unless more were asked for. Source: its quotas, "DML query timeout"."""
 _DOWN = _metric("downtime", "Maximum", "ms")
+_FAILED = _metric("MatchedEvents", "Sum")
 
 SERVICES: Mapping[str, Service] = {
     "AWS/Kinesis": Service(
@@ -170,6 +176,49 @@ SERVICES: Mapping[str, Service] = {
         metrics=(_DRIFT,),
         rules=(_rule(_DRIFT, ">", 30, 15, "warning", "The events are other than those of the training."),),
     ),
+    "AWS/Athena": Service(
+        title="Athena",
+        metrics=(_metric("ProcessedBytes", "Sum", "bytes"), _metric("QueryQueueTime", "Average", "ms"), _QUERY),
+        rules=(
+            _rule(
+                _QUERY,
+                ">",
+                0.9 * _LONGEST_QUERY_MS,
+                5,
+                "warning",
+                "A query ran almost as long as Athena lets it.",
+            ),
+        ),
+    ),
+    "AWS/Redshift-Serverless": Service(
+        title="Warehouse",
+        metrics=(_metric("ComputeCapacity", "Average"), _metric("ComputeSeconds", "Sum", "s"), _CONNECTIONS),
+        rules=(
+            _rule(
+                _CONNECTIONS,
+                ">",
+                0.9 * _MOST_CONNECTIONS,
+                15,
+                "warning",
+                "The warehouse has almost as many connections as it takes.",
+            ),
+        ),
+    ),
+    "AWS/ElastiCache": Service(
+        title="Cache",
+        metrics=(
+            _metric("BytesUsedForCache", "Maximum", "bytes"),
+            _metric("ElastiCacheProcessingUnits", "Sum"),
+            _metric("CacheHitRate", "Average", "percent"),
+            _THROTTLED,
+            _EVICTED,
+        ),
+        rules=(
+            # Both are nothing but 0 while the cache is within its limits, which are settings.
+            _rule(_THROTTLED, ">", 0, 15, "warning", "The cache slows its clients down: it may do no more a second."),
+            _rule(_EVICTED, ">", 0, 15, "warning", "The cache is full, and drops entries before their end."),
+        ),
+    ),
     "ContainerInsights": Service(
         title="Cluster",
         metrics=(_metric("cluster_node_count", "Average"), _NODE_CPU, _NODE_MEMORY, _NODE_DISK, _RESTARTS),
@@ -178,6 +227,11 @@ SERVICES: Mapping[str, Service] = {
             _rule(_NODE_DISK, ">", 85, 15, "warning", "The disks of the nodes are almost full."),
             _rule(_NODE_MEMORY, ">", 90, 15, "warning", "The nodes have almost no memory left."),
         ),
+    ),
+    "AWS/Events": Service(
+        title="Failed jobs",
+        metrics=(_FAILED,),
+        rules=(_rule(_FAILED, ">", 0, 5, "warning", "A job failed that nobody waits for: what it makes is missing."),),
     ),
     "AWS/Billing": Service(
         title="Bill",

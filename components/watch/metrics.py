@@ -57,6 +57,9 @@ LOOP = (
 )
 """Source: `services/pipelines/monitor.py` and `worker.py`."""
 
+DELIVERY = _gauges("mlops_delivery_age_seconds")
+"""Source: `services/pipelines/deliver.py`."""
+
 OBJECTS = (
     Scraped(
         name="kube_node_status_condition",
@@ -123,13 +126,22 @@ CERTIFICATES = (
 )
 """Source: cert-manager v1.21, pkg/metrics."""
 
+MODULES = (
+    *_gauges("flink_jobmanager_numRunningJobs", "flink_jobmanager_job_lastCheckpointDuration", "bookie_SERVER_STATUS"),
+    Scraped(name="seldon_model_infer_total", type="counter", labels=("server", "model", "method_type", "code")),
+    Scraped(name="argo_workflows_error_count", type="counter", labels=("cause",)),
+)
+"""What pods of modules announce, where the module is there. Sources: Flink's documentation, "Metrics", as its reporter
+for Prometheus spells it; Pulsar's, "Pulsar Metrics", of bookies; seldon-core v2.10.2, scheduler/pkg/metrics/agent.go;
+argo-workflows v4.0.5, docs/metrics.md and util/telemetry/exporter_prometheus.go, which adds no suffix to counters."""
+
 SCRAPE = (Scraped(name="up", type="gauge", labels=("job", *_POD)),)
 """What a scraper knows of its targets by itself."""
 
 CATALOGUE: Mapping[str, Scraped] = {
     metric.name: metric
-    for group in (RECOMMENDER, LOOP, OBJECTS, NODES, KUBELET, SERVER, CERTIFICATES, SCRAPE)
+    for group in (RECOMMENDER, LOOP, DELIVERY, OBJECTS, NODES, KUBELET, SERVER, CERTIFICATES, MODULES, SCRAPE)
     for metric in group
 }
-OF_WORKLOADS = frozenset(metric.name for metric in (*RECOMMENDER, *LOOP))
-"""What the platform's own pods expose, and what announces itself by annotation."""
+OF_WORKLOADS = frozenset(metric.name for metric in (*RECOMMENDER, *LOOP, *DELIVERY, *MODULES))
+"""What the platform's own pods expose and those of modules, all of which announce themselves by annotation."""

@@ -1,6 +1,6 @@
 """A team's own container: an image that runs on whatever serves, with the rights that are named in plain words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ from components.base.images import found, repository_of
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
-from components.surroundings import DependentConfig, Surroundings, granted, offers, told
+from components.surroundings import OF_MODULES, Surroundings, granted, lacking_offers, lacks, offers, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.containers import (
@@ -26,19 +26,7 @@ from mlops.core.fields.containers import (
     WorkloadName,
 )
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, check_replicas
-from mlops.core.module import SlotConfig, kind_of
-
-_NEEDS = {
-    "produce": "data_pipeline",
-    "consume": "data_pipeline",
-    "track": "ml_platform",
-    "read features": "feature_store",
-    "write features": "feature_store",
-    "log experiments": "experiment_tracking",
-    "observe models": "model_monitoring",
-    "version data": "data_versioning",
-}
-"""Right -> the slot whose module it is a right on."""
+from mlops.core.module import SlotConfig
 
 
 class ContainerConfig(Config):
@@ -113,39 +101,25 @@ class ContainerConfig(Config):
             most=self.max_replicas,
             target_cpu_percent=self.target_cpu_percent,
             worker=self.runs == "worker",
-            secrets=bool(self.secrets),
+            environment={
+                **self.environment,
+                **{f"{variable}_SECRET_ARN": f"{one.arn}#{one.key or ''}" for variable, one in self.secrets.items()},
+            },
             release=self.release,
             foreign_image=self.repository is None,
             node_group=self.node_group,
         )
 
-    def lacks(self, modules: Mapping[str, SlotConfig], *, outside: bool) -> Iterator[str]:
+    def lacks(self, modules: Mapping[str, SlotConfig], *, outside: bool) -> tuple[str, ...]:
         """Why its rights cannot be granted on a stack with these modules, one sentence each.
 
         Args:
             modules: by slot.
             outside: whether it runs outside the cluster.
         """
-        for word in self.grants:
-            slot = _NEEDS.get(word)
-            module = modules.get(slot) if slot else None
-            who = f"workloads.containers: {self.name} is to {word}"
-            if slot and module is None:
-                yield f"{who}, and this stack has no {slot}; add one, or leave `{word}` out of its grants"
-            if not isinstance(module, DependentConfig):
-                continue
-            kind = f"{slot} is {kind_of(type(module))}"
-            if word not in module.offered:
-                allowed = ", ".join(sorted(module.offered)) or "nothing"
-                yield (
-                    f"{who}, and {kind}, which grants containers {allowed}; leave `{word}` out of its grants, or "
-                    "choose another kind"
-                )
-            elif outside and module.within:
-                yield (
-                    f"{who}, and {kind}, which is reached from the cluster alone, while the container runs outside of "
-                    f"it; choose another kind for {slot}, or a kind of serving that runs on the cluster"
-                )
+        who = f"workloads.containers: {self.name}"
+        plain = [word for word in self.grants if word not in OF_MODULES]
+        return (*lacks(who, plain, modules), *lacking_offers(who, self.grants, modules, outside=outside))
 
     @model_validator(mode="after")
     def _replicas(self) -> "ContainerConfig":
@@ -212,6 +186,7 @@ def described(config: ContainerConfig, args: Surroundings) -> Workload:
         secrets={
             **(args.stream.secrets if args.stream and {"produce", "consume"} & set(config.grants) else {}),
             **{variable: value for one in offers(config.grants, args) for variable, value in one.secrets.items()},
+            **(args.ml_platform.secrets if args.ml_platform and "track" in config.grants else {}),
             **{variable: one.value for variable, one in config.secrets.items()},
         },
         grants=tuple(granted(words, args) for words in config.grants),

@@ -11,10 +11,13 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
+from components.base.generated_secret import generated_secret
 from components.base.identity import policy_document
 from components.base.release import ReleaseConfig
+from components.base.secret import SecretValue
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
+from components.kubernetes.references import referred_secret
 from components.ml_platform import MlPlatformOutputs
 from components.storage import DELIVERED, ZONES
 from components.surroundings import Surroundings
@@ -36,6 +39,7 @@ _SHOWN = f"{DELIVERED}recommender/"
 """Where the recommender leaves what it showed in the raw zone; as short-lived as all that is delivered there."""
 _TOLD = "serving/"
 """Where the loop writes there what recommenders are told beside the model: rules, the catalogue, recent events."""
+_WHY_NO_NEW_SALT = "pseudonyms in the lake are made with the salt and nobody would find a person under a new one"
 
 
 class RecommenderConfig(Config):
@@ -131,18 +135,23 @@ class Recommender(Component[RecommenderOutputs]):
         self._config = config
         self._args = args
         self._ml_platform = ml_platform
+        self._secrets = {**(args.stream.secrets if args.stream else {}), **ml_platform.secrets}
+        shared = args.stream is not None and "jobs" in ml_platform.roles
+        if shared:
+            self._secrets[PII_SALT] = self._salt()
         application = Application(
             name=NAME,
             secret="pipelines",
-            generated=(ADMIN_TOKEN, PII_SALT),
+            generated=(ADMIN_TOKEN,) if PII_SALT in self._secrets else (ADMIN_TOKEN, PII_SALT),
+            unrotated=_WHY_NO_NEW_SALT,
             asks_models=True,
             tracks=True,
-            stored=bool(args.stream and args.stream.secrets),
+            stored=bool(self._secrets),
         )
         room = args.host.room(name, application, self.child)
         running = room.serve(self._recommender())
         loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
-        if args.stream and "jobs" in ml_platform.roles:
+        if args.stream and shared:
             self._jobs(ml_platform.roles["jobs"], args.stream)
         self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
 
@@ -163,8 +172,11 @@ class Recommender(Component[RecommenderOutputs]):
                 **{f"MLOPS_BUCKET_{zone.upper()}": storage.buckets[zone] for zone in ("raw", "artifacts")},
             },
             function_command=("python", "-m", "recommender.lambda_handler"),
-            own_variables={"MLOPS_MODEL_CACHE": "/tmp/models"},
-            secrets=stream.secrets if stream else {},
+            own_variables={
+                "MLOPS_MODEL_CACHE": "/tmp/models",
+                "MLOPS_EXPOSED": str(self._args.host.exposed).lower(),
+            },
+            secrets=self._secrets,
             grants=(*grants, stream.produce()) if stream else tuple(grants),
             health_command=asked_by_python(PORT, "/health"),
             metrics="/metrics",
@@ -189,21 +201,39 @@ class Recommender(Component[RecommenderOutputs]):
                 **({} if recommender.url is None or recommender.signed else {"MLOPS_SERVING_URL": recommender.url}),
             },
             own_variables={"MLOPS_STATE": "/tmp/state", "HOST": "0.0.0.0"},
-            secrets=stream.secrets,
+            secrets=self._secrets,
             grants=(*lake, stream.consume(), self._ml_platform.track(), recommender.way),
             probes=Probes(ready="/health", start_seconds=180),
             health_command=asked_by_python(LOOP_PORT, "/health"),
             metrics="/metrics",
         )
 
+    def _salt(self) -> SecretValue:
+        """The salt, in Secrets Manager, where pipelines of the ML platform make the same pseudonyms as the loop."""
+        return generated_secret(
+            f"{self.name}-secret-mlops-pii-salt",
+            description=f"{PII_SALT} of {NAME} of the MLOps platform",
+            unrotated=_WHY_NO_NEW_SALT,
+            key_arn=self._args.foundation.keys.data,
+            opts=self.child,
+        )
+
     def _jobs(self, role: pulumi.Output[str], stream: DataPipelineOutputs) -> None:
-        """Pipelines of the ML platform may run the loop as well, and take events in as it does."""
-        statements = stream.consume().statements
-        if statements:
-            aws.iam.RolePolicy(
-                f"{self.name}-jobs-policy",
-                role=role.apply(lambda arn: arn.rpartition("/")[2]),
-                policy=policy_document(statements),
+        """Pipelines of the ML platform may run the loop as well: take events in as it does, and know the salt."""
+        salt, namespace = self._secrets[PII_SALT], self._ml_platform.jobs_namespace
+        aws.iam.RolePolicy(
+            f"{self.name}-jobs-policy",
+            role=role.apply(lambda arn: arn.rpartition("/")[2]),
+            policy=policy_document([*stream.consume().statements, *salt.read()]),
+            opts=self.child,
+        )
+        if namespace is not None:
+            referred_secret(
+                f"{self.name}-jobs-salt",
+                "pipelines",
+                {PII_SALT: salt},
+                cluster=self._args.foundation.cluster,
+                namespace=namespace,
                 opts=self.child,
             )
 

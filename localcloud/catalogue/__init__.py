@@ -3,6 +3,7 @@
 from localcloud.catalogue import (
     analytics,
     cluster,
+    compute,
     data,
     identity,
     network,
@@ -20,6 +21,7 @@ KINDS: dict[str, Kind] = {
     **identity.KINDS,
     **storage.KINDS,
     **cluster.KINDS,
+    **compute.KINDS,
     **data.KINDS,
     **analytics.KINDS,
     **streams.KINDS,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from localcloud.catalogue.cluster import CLUSTER
+from localcloud.catalogue.cluster import ADDON, CLUSTER
 from localcloud.charts import chart_of
 from localcloud.kubernetes_objects import HELM_RELEASE
 from localcloud.rules import pods
@@ -21,6 +21,12 @@ _FREE_NAMES = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 _GIVEN_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _BUILT_IN_GROUPS = re.compile(r"(apps|autoscaling|batch|policy|helm\.sh|.*\.k8s\.io)?")
 _NOT_BUILT_IN = ("gateway.networking.k8s.io", "snapshot.storage.k8s.io", "metrics.k8s.io")
+_ADDON_KINDS = {
+    "snapshot-controller": frozenset(
+        f"{kind}.snapshot.storage.k8s.io" for kind in ("VolumeSnapshot", "VolumeSnapshotClass", "VolumeSnapshotContent")
+    )
+}
+"""Kinds that add-ons bring. Source: EKS user guide, "Enable snapshot functionality for CSI volumes"."""
 _CRD = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 
@@ -151,7 +157,16 @@ def kinds_of(thing: Thing) -> frozenset[str]:
 
 def kinds_on_cluster(world: World, thing: Thing) -> frozenset[str]:
     """All kinds of custom resource that are served where a resource lives."""
-    return frozenset().union(*(kinds_of(other) for other in _neighbours(world, thing)))
+    brought = frozenset().union(*(kinds_of(other) for other in _neighbours(world, thing)))
+    return brought.union(*(_ADDON_KINDS.get(addon, frozenset()) for addon in _addons(world, thing)))
+
+
+def _addons(world: World, thing: Thing) -> Iterator[str]:
+    """Names of the add-ons of the cluster on which something lives."""
+    if cluster := _cluster(world, thing):
+        for addon in world.of_type(ADDON):
+            if addon.inputs.get("clusterName") == cluster.outputs.get("name"):
+                yield str(addon.inputs.get("addonName"))
 
 
 def _kinds_in_use(world: World, thing: Thing) -> str | None:

@@ -5,12 +5,10 @@ threshold); EKS user guide, "Assign more IP addresses to nodes with prefixes" (p
 `vmMemoryOverheadPercent` (memory that the hypervisor and the kernel take).
 """
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
+from mlops.core.machines import Machine, machines
 from mlops.plan.graph import Graph, Node
 
 SUBNET = "aws:ec2/subnet:Subnet"
@@ -24,23 +22,11 @@ NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 DEFAULT_TYPE = "t3.medium"
 """What EKS takes for a group that names no instance type."""
 
-_INSTANCES = Path(__file__).parent / "data" / "instances.csv"
 _OVERHEAD = 0.075
 _EVICTION_MIB = 100
 _CPU_STEPS = ((1, 0.06), (2, 0.01), (4, 0.005), (10_000, 0.0025))
 """Up to so many cores -> share of them that is reserved."""
 _SMALL_VCPUS, _SMALL_PODS, _LARGE_PODS = 30, 110, 250
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """An EC2 instance type."""
-
-    name: str
-    vcpus: int
-    memory_mib: int
-    gpus: int
-    """NVIDIA GPUs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +61,6 @@ class Group:
     """Key, value and effect of those that keep pods off."""
     zones: tuple[str, ...] = ()
     """Where its subnets lie; none where that is not known."""
-
-
-@cache
-def machines() -> Mapping[str, Machine]:
-    """The instance types that are known, by name."""
-    with _INSTANCES.open(encoding="utf-8") as file:
-        return {
-            row["instance_type"]: Machine(
-                name=row["instance_type"],
-                vcpus=int(row["vcpu"]),
-                memory_mib=int(float(row["memory_gib"]) * 1024),
-                gpus=0 if "nferentia" in row["accelerator"] or "rainium" in row["accelerator"] else int(row["gpus"]),
-            )
-            for row in csv.DictReader(file)
-        }
 
 
 def max_pods(vcpus: int) -> int:

@@ -84,6 +84,8 @@ def _module(module: Module, root: Path) -> Iterator[str]:
     yield f"**{card.title}.** Best for {_lowered(card.best_for)}. Not for {_lowered(card.not_for)}."
     yield f"Complexity: {card.complexity}. {card.trade_offs}."
     yield ""
+    yield f"State: {_lowered(card.state)}."
+    yield ""
     yield f"Needs: {', '.join(sorted(module.config.needs)) or 'nothing beside the core'}."
     yield ""
     yield from _made([added(module, tier, root) for tier in TIERS])

@@ -20,14 +20,19 @@ from mlops.cli.commands.modules import modules
 from mlops.cli.commands.new_module import new_module
 from mlops.cli.commands.plan import plan
 from mlops.cli.commands.policy import policy
+from mlops.cli.commands.presets import presets
 from mlops.cli.commands.prices import prices
 from mlops.cli.commands.rehearse import rehearse
+from mlops.cli.commands.render import render
 from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
+from mlops.cli.commands.secrets import secrets
 from mlops.cli.commands.timeline import timeline
 from mlops.cli.commands.up import up
+from mlops.cli.commands.upgrade_plan import upgrade_plan
 from mlops.cli.commands.usage import usage
 from mlops.cli.commands.validate import validate
+from mlops.cli.commands.versions import versions
 from mlops.cli.errors import DONE, FAILED, INTERRUPTED, UNREAD
 
 if TYPE_CHECKING:
@@ -53,20 +58,25 @@ app = typer.Typer(
 
 for panel, name, command in (
     (START, "init", init),
+    (START, "presets", presets),
     (START, "doctor", doctor),
     (LOOK, "validate", validate),
     (LOOK, "plan", plan),
     (LOOK, "diff", diff),
     (LOOK, "access", access),
+    (LOOK, "secrets", secrets),
     (LOOK, "cost", cost),
     (LOOK, "usage", usage),
     (LOOK, "policy", policy),
     (LOOK, "evidence", evidence),
     (LOOK, "capacity", capacity),
     (LOOK, "timeline", timeline),
+    (LOOK, "versions", versions),
+    (LOOK, "upgrade-plan", upgrade_plan),
     (RUN, "rehearse", rehearse),
     (RUN, "up", up),
     (RUN, "destroy", destroy),
+    (RUN, "render", render),
     (RUN, "rightsize", rightsize),
     (EXTEND, "modules", modules),
     (EXTEND, "new-module", new_module),

@@ -36,6 +36,7 @@ class {class_name}Config({slot_config}):
         not_for="Teams that want it made and kept by this platform.",
         complexity="low",
         trade_offs="Nothing to operate here; its capacity, its backups and its rights are its owner's.",
+        state="None of its own: what it holds lies with its owner.",
     )
     log_days: LogDays = 30
     """Days for which its logs are kept."""

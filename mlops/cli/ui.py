@@ -155,6 +155,12 @@ def note(message: str) -> None:
     err().print(message, style="dim", markup=False, soft_wrap=True)
 
 
+def clock(seconds: float) -> str:
+    """`4 s`, `9 min 45 s`."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60:02} s"
+
+
 def counted(number: int, word: str) -> str:
     """`1 resource`, `1,204 resources`."""
     return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -68,3 +68,5 @@ class Card:
     complexity: Literal["low", "medium", "high"]
     """What running it asks of a team."""
     trade_offs: str
+    state: str = ""
+    """What keeps its state, and how that comes back after a loss."""

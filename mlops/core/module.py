@@ -77,6 +77,9 @@ class SlotConfig(Config):
     """Interface endpoints that its workloads need in a network without a way out; `components.network.endpoints`
     derives them from the actions that they are granted."""
 
+    announces: ClassVar[str | None] = None
+    """What its pods' own metrics are called in `components.watch.modules`, where somebody has to hear of some."""
+
     example: ClassVar[Mapping[str, Any]] = {}
     """Settings that it cannot be made without and that nobody can choose for a team, such as the secret with a key of
     another company's service, as they might be; what is priced, compared, documented and tested is made with them."""

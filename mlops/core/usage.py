@@ -134,6 +134,8 @@ class ComputeUsage(Config):
     burst_vcpu_hours: float = Field(default=10, ge=0, le=_MANY)
     """vCPU hours above their baseline of all machines of the T families (T3, T3a, T4g): what is charged as CPU
     credits. A machine that stays at or below its baseline over a day has none."""
+    batch_vcpu_hours: float = Field(default=20, ge=0, le=_MANY)
+    """vCPU hours of jobs on AWS Batch and EMR Serverless, all together, each with 4 GB of memory."""
     training_hours: float = Field(default=10, ge=0, le=100_000)
     """Instance hours of SageMaker jobs: training, processing, transformation."""
     notebook_hours: float = Field(default=160, ge=0, le=MONTH_HOURS)

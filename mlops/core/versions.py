@@ -83,12 +83,27 @@ class Chart:
     name: str
     version: str
     repo: str = ""
+    app: str = ""
+    """Version of what it installs, where that is another one."""
+    product: str = ""
+    """What it installs by its name in `mlops.core.lifecycles`, where its makers say how long they support it."""
+    released: date | None = None
+    """Day on which the chart's version stood in its repository."""
 
 
 AWS_LOAD_BALANCER_CONTROLLER = Chart(
-    name="aws-load-balancer-controller", version="3.5.0", repo="https://aws.github.io/eks-charts"
+    name="aws-load-balancer-controller",
+    version="3.5.0",
+    repo="https://aws.github.io/eks-charts",
+    released=date(2026, 8, 3),
 )
-CLUSTER_AUTOSCALER = Chart(name="cluster-autoscaler", version="9.59.0", repo="https://kubernetes.github.io/autoscaler")
+CLUSTER_AUTOSCALER = Chart(
+    name="cluster-autoscaler",
+    version="9.59.0",
+    repo="https://kubernetes.github.io/autoscaler",
+    app="1.35.0",
+    released=date(2026, 7, 21),
+)
 AUTOSCALER_IMAGES = {
     "1.36": "v1.36.1",
     "1.35": "v1.35.0",
@@ -99,42 +114,162 @@ AUTOSCALER_IMAGES = {
 }
 """Image by Kubernetes version: the autoscaler is made for one. Source: releases of the autoscaler repository; for
 1.31, 1.32 and 1.34 the defaults of kOps (pull request 17640)."""
-CERT_MANAGER = Chart(name="cert-manager", version="v1.21.1", repo="https://charts.jetstack.io")
-EXTERNAL_SECRETS = Chart(name="external-secrets", version="2.9.0", repo="https://charts.external-secrets.io")
-KSERVE_CRD = Chart(name="oci://ghcr.io/kserve/charts/kserve-crd", version="v0.20.0")
-KSERVE_RESOURCES = Chart(name="oci://ghcr.io/kserve/charts/kserve-resources", version="v0.20.0")
-KSERVE_RUNTIMES = Chart(name="oci://ghcr.io/kserve/charts/kserve-runtime-configs", version="v0.20.0")
-KNATIVE_OPERATOR = Chart(name="knative-operator", version="v1.21.1", repo="https://knative.github.io/operator")
+CERT_MANAGER = Chart(
+    name="cert-manager",
+    version="v1.21.1",
+    repo="https://charts.jetstack.io",
+    product="cert-manager",
+    released=date(2026, 7, 29),
+)
+EXTERNAL_SECRETS = Chart(
+    name="external-secrets", version="2.9.0", repo="https://charts.external-secrets.io", released=date(2026, 8, 8)
+)
+KSERVE_CRD = Chart(name="oci://ghcr.io/kserve/charts/kserve-crd", version="v0.20.0", released=date(2026, 8, 6))
+KSERVE_RESOURCES = Chart(
+    name="oci://ghcr.io/kserve/charts/kserve-resources", version="v0.20.0", released=date(2026, 8, 6)
+)
+KSERVE_RUNTIMES = Chart(
+    name="oci://ghcr.io/kserve/charts/kserve-runtime-configs", version="v0.20.0", released=date(2026, 8, 6)
+)
+KNATIVE_OPERATOR = Chart(
+    name="knative-operator",
+    version="v1.21.1",
+    repo="https://knative.github.io/operator",
+    product="knative",
+    released=date(2026, 1, 27),
+)
 KNATIVE_SERVING = "1.21.1"
 """Operator and release are those that KServe 0.20 is tested with (its kserve-deps.env). The operator carries every
 patch of its minor versions and takes the newest unless it is told which."""
-ISTIO_BASE = Chart(name="base", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
-ISTIOD = Chart(name="istiod", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
-ISTIO_GATEWAY = Chart(name="gateway", version="1.30.3", repo="https://istio-release.storage.googleapis.com/charts")
-SELDON_CRDS = Chart(name="seldon-core-v2-crds", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
-SELDON_SETUP = Chart(name="seldon-core-v2-setup", version="2.10.2", repo="https://seldonio.github.io/helm-charts")
+ISTIO_BASE = Chart(
+    name="base",
+    version="1.30.3",
+    repo="https://istio-release.storage.googleapis.com/charts",
+    product="istio",
+    released=date(2026, 7, 13),
+)
+ISTIOD = Chart(
+    name="istiod",
+    version="1.30.3",
+    repo="https://istio-release.storage.googleapis.com/charts",
+    product="istio",
+    released=date(2026, 7, 13),
+)
+ISTIO_GATEWAY = Chart(
+    name="gateway",
+    version="1.30.3",
+    repo="https://istio-release.storage.googleapis.com/charts",
+    product="istio",
+    released=date(2026, 7, 13),
+)
+SELDON_CRDS = Chart(
+    name="seldon-core-v2-crds",
+    version="2.10.2",
+    repo="https://seldonio.github.io/helm-charts",
+    released=date(2025, 12, 18),
+)
+SELDON_SETUP = Chart(
+    name="seldon-core-v2-setup",
+    version="2.10.2",
+    repo="https://seldonio.github.io/helm-charts",
+    released=date(2025, 12, 18),
+)
 """Business Source License 1.1 (LICENSE at v2.10.2): production use needs a contract with the vendor."""
-PULSAR = Chart(name="pulsar", version="4.7.0", repo="https://pulsar.apache.org/charts")
+PULSAR = Chart(
+    name="pulsar",
+    version="4.7.0",
+    repo="https://pulsar.apache.org/charts",
+    app="4.0.12",
+    product="apache-pulsar",
+    released=date(2026, 7, 17),
+)
 """Ships Pulsar 4.0.12, of the line with long-term support."""
 FLINK_OPERATOR = Chart(
     name="flink-kubernetes-operator",
     version="1.15.0",
     repo="https://downloads.apache.org/flink/flink-kubernetes-operator-1.15.0/",
+    released=date(2026, 5, 7),
+)
+SPARK_OPERATOR = Chart(
+    name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
 )
 NVIDIA_DEVICE_PLUGIN = Chart(
-    name="nvidia-device-plugin", version="0.20.0", repo="https://nvidia.github.io/k8s-device-plugin"
+    name="nvidia-device-plugin",
+    version="0.20.0",
+    repo="https://nvidia.github.io/k8s-device-plugin",
+    released=date(2026, 8, 19),
 )
 KUBE_PROMETHEUS_STACK = Chart(
-    name="kube-prometheus-stack", version="88.5.3", repo="https://prometheus-community.github.io/helm-charts"
+    name="kube-prometheus-stack",
+    version="88.5.3",
+    repo="https://prometheus-community.github.io/helm-charts",
+    app="0.93.1",
+    released=date(2026, 8, 21),
 )
 CLOUDWATCH_EXPORTER = Chart(
     name="prometheus-yet-another-cloudwatch-exporter",
     version="0.47.0",
     repo="https://prometheus-community.github.io/helm-charts",
+    app="0.67.0",
+    released=date(2026, 7, 3),
 )
-FLUENT_BIT = Chart(name="fluent-bit", version="0.58.1", repo="https://fluent.github.io/helm-charts")
-DATADOG = Chart(name="datadog", version="3.240.0", repo="https://helm.datadoghq.com")
+FLUENT_BIT = Chart(
+    name="fluent-bit",
+    version="0.58.1",
+    repo="https://fluent.github.io/helm-charts",
+    app="5.1.1",
+    product="fluent-bit",
+    released=date(2026, 8, 18),
+)
+LOKI = Chart(
+    name="loki",
+    version="18.11.0",
+    repo="https://grafana-community.github.io/helm-charts",
+    app="3.7.6",
+    product="grafana-loki",
+    released=date(2026, 8, 20),
+)
+DATADOG = Chart(
+    name="datadog", version="3.240.0", repo="https://helm.datadoghq.com", app="7", released=date(2026, 8, 20)
+)
+VELERO = Chart(
+    name="velero",
+    version="12.1.0",
+    repo="https://vmware-tanzu.github.io/helm-charts",
+    app="1.18.1",
+    released=date(2026, 6, 25),
+)
+RELOADER = Chart(
+    name="reloader",
+    version="2.2.16",
+    repo="https://stakater.github.io/stakater-charts",
+    app="1.4.21",
+    released=date(2026, 8, 10),
+)
+VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
+"""Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 
+ARGO_CD = Chart(
+    name="argo-cd",
+    version="10.1.1",
+    repo="https://argoproj.github.io/argo-helm",
+    app="3.4.4",
+    product="argo-cd",
+    released=date(2026, 7, 2),
+)
+"""Argo CD 3.4.4. Its project mends the newest three minor versions (argo-cd, docs/operator-manual/installation.md)."""
+JUPYTERHUB = Chart(
+    name="jupyterhub",
+    version="4.4.0",
+    repo="https://hub.jupyter.org/helm-chart/",
+    app="5.5.0",
+    released=date(2026, 6, 10),
+)
+"""JupyterHub 5.5.0, on Kubernetes 1.28 and newer (Chart.yaml at 4.4.0, 2026-06-10). Its project mends the newest minor
+version only (zero-to-jupyterhub-k8s, docs/source/changelog.md)."""
+
+NOTEBOOK_IMAGE = "quay.io/jupyterhub/k8s-singleuser-sample:4.4.0"
+"""JupyterLab alone, of the chart's own release."""
 MLFLOW_IMAGE = "ghcr.io/mlflow/mlflow:v3.17.0-full"
 """The `-full` image holds psycopg2, boto3, the Prometheus exporter and Flask-WTF; the plain one does not."""
 OAUTH2_PROXY_IMAGE = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.5"
@@ -145,8 +280,13 @@ whose README said of 2.14 that it had none)."""
 PHOENIX_IMAGE = "docker.io/arizephoenix/phoenix:version-20.3.0-nonroot"
 """What chart phoenix-helm 12.0.4 takes (Arize-ai/phoenix at 9478f954). Its project supports the newest alone."""
 PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
+ROTATION_FUNCTION = "1.1.671"
+"""Of AWS's function that changes passwords of PostgreSQL. Source: aws/aws-cdk at 0b89b3c3, aws-secretsmanager/lib/
+secret-rotation.ts."""
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""
+PYTHON_IMAGE = "public.ecr.aws/docker/library/python:3.13-alpine"
+"""Holds Python and nothing else, for jobs that need no more. Supported until 2029-10 (PEP 719)."""
 
 
 def newest_in_standard_support(today: date) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mlops.capacity.fit import capacity
-from mlops.capacity.nodes import Group, machines
+from mlops.capacity.nodes import Group
 from mlops.capacity.pods import Pods
+from mlops.core.machines import machines
 from mlops.core.usage import UsageConfig
 from mlops.cost.book import Book
 from mlops.cost.estimate import Estimate, estimate

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mlops.plan.graph import Graph, Node
+from mlops.plan.people import rights_of_people
 from mlops.plan.reading import reading
 
 ROLE = "aws:iam/role:Role"
@@ -27,9 +28,10 @@ _KAFKA_PART = re.compile(r"^(arn:[^:]+:kafka:.*?):(?:topic|group|transactional-i
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Principal:
-    """Who: a Kubernetes service account (`namespace/name`), an AWS service, or whoever comes through a service."""
+    """Who: a person (`role/NAME` of IAM), a Kubernetes service account (`namespace/name`), an AWS service, or whoever
+    comes through a service."""
 
-    kind: Literal["service account", "AWS service", "through a service"]
+    kind: Literal["person", "service account", "AWS service", "through a service"]
     name: str
 
 
@@ -39,7 +41,8 @@ class Right:
 
     principal: Principal
     role: str
-    """Logical name of the IAM role; empty where the resource's own policy lets the principal in."""
+    """Logical name of the IAM role, or of what binds a person to a role of Kubernetes; empty where the resource's own
+    policy lets the principal in."""
     module: str
     """Module of the role, or of the resource policy."""
     resource: str
@@ -83,7 +86,20 @@ def rights(graph: Graph) -> tuple[Right, ...]:
         )
         for (principal, role, module, name, type_), statements in grouped.items()
     ]
-    return tuple(sorted(found, key=lambda right: (right.principal, right.role, right.resource)))
+    return tuple(sorted([*found, *_of_people(graph)], key=lambda right: (right.principal, right.role, right.resource)))
+
+
+def _of_people(graph: Graph) -> Iterator[Right]:
+    for principal, granted_by, module, namespace, action in rights_of_people(graph):
+        yield Right(
+            principal=Principal(kind="person", name=principal),
+            role=granted_by,
+            module=module,
+            resource=namespace,
+            resource_type="",
+            actions=(action,),
+            conditional=False,
+        )
 
 
 class _Index:

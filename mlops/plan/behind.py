@@ -87,19 +87,20 @@ def group(type_: str) -> str:
 
 def _part(node: Node, found: Found, kind: str) -> Part:
     metadata = {"labels": found.labels} if found.labels else {}
+    type_, count = (JOB, "parallelism") if kind.endswith(_SELDOM) else (DEPLOYMENT, "replicas")
     workload = {
         "metadata": node.inputs.get("metadata") or {},
-        "spec": {"replicas": found.replicas, "template": {"metadata": metadata, "spec": found.spec}},
+        "spec": {count: found.replicas, "template": {"metadata": metadata, "spec": found.spec}},
     }
     made = replace(
         node,
         urn=f"{node.urn}#{found.path}",
-        type=JOB if kind.endswith(_SELDOM) else DEPLOYMENT,
+        type=type_,
         inputs=workload,
         property_dependencies={},
     )
     own = {f"{_POD}.{inside}": outside for inside, outside in (found.containers or {}).items()}
-    return Part(node=made, places={**own, _POD: found.path, "spec.replicas": f"{found.path}.minReplicas"})
+    return Part(node=made, places={**own, _POD: found.path, f"spec.{count}": f"{found.path}.minReplicas"})
 
 
 def _written_out(inputs: Mapping[str, Any], path: str = "") -> Iterator[Found]:

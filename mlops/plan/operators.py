@@ -108,8 +108,7 @@ def _inference_graph(inputs: Mapping[str, Any]) -> Iterator[Found]:
         "name": "router",
         "image": UNKNOWN,
         "securityContext": UNKNOWN,
-        "resources": spec.get("resources")
-        or {"requests": {"cpu": "100m", "memory": "100Mi"}, "limits": {"memory": "500Mi"}},
+        "resources": spec.get("resources") or _ROUTER_RESOURCES,
     }
     kept = {key: spec[key] for key in ("affinity", "tolerations", "nodeSelector", "serviceAccountName") if key in spec}
     labels = {"serving.kserve.io/inferencegraph": _name(inputs)}
@@ -121,17 +120,7 @@ def _workflow(inputs: Mapping[str, Any]) -> Iterator[Found]:
     for path, spec in (("spec", inputs.get("spec")), ("spec.workflowSpec", _down(inputs, "spec", "workflowSpec"))):
         if not isinstance(spec, Mapping):
             continue
-        shared = {
-            key: spec[key]
-            for key in (
-                "securityContext",
-                "serviceAccountName",
-                "automountServiceAccountToken",
-                "volumes",
-                "hostNetwork",
-            )
-            if key in spec
-        }
+        shared = {key: spec[key] for key in _SHARED if key in spec}
         for index, step in enumerate(spec.get("templates") or ()):
             where = f"{path}.templates[{index}]"
             written = [key for key in ("container", "script") if isinstance(_down(step, key), Mapping)]
@@ -151,21 +140,20 @@ def _spark(inputs: Mapping[str, Any]) -> Iterator[Found]:
         for role in ("driver", "executor"):
             part = spec.get(role)
             if isinstance(part, Mapping):
-                asked = {"cpu": part.get("coreRequest", part.get("cores", 1)), "memory": part.get("memory", "1g")}
+                asked = {"cpu": part.get("coreRequest", part.get("cores", 1)), "memory": _spark_memory(part)}
                 container = {
                     "name": role,
                     "image": part.get("image", spec.get("image", UNKNOWN)),
                     "env": part.get("env") or [],
-                    "resources": {"requests": _spark_units(asked), "limits": _spark_units(asked)},
+                    "resources": {"requests": asked, "limits": asked},
+                    # The operator looks after drivers, and they after executors.
+                    "readinessProbe": UNKNOWN,
+                    "livenessProbe": UNKNOWN,
                     **({"securityContext": part["securityContext"]} if "securityContext" in part else {}),
                 }
                 pod = {
                     **({"securityContext": part["podSecurityContext"]} if "podSecurityContext" in part else {}),
-                    **{
-                        key: part[key]
-                        for key in ("hostNetwork", "nodeSelector", "tolerations", "affinity")
-                        if key in part
-                    },
+                    **{key: part[key] for key in _PLACED if key in part},
                     **({"serviceAccountName": part["serviceAccount"]} if "serviceAccount" in part else {}),
                     **({"volumes": spec["volumes"]} if "volumes" in spec else {}),
                     "containers": [container],
@@ -176,10 +164,20 @@ def _spark(inputs: Mapping[str, Any]) -> Iterator[Found]:
                 )
 
 
-def _spark_units(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Spark's `g` and `m` are Kubernetes' `Gi` and `Mi`."""
-    memory = str(asked["memory"])
-    return {"cpu": asked["cpu"], "memory": f"{memory[:-1]}{memory[-1].upper()}i" if memory[-1:] in "gmGM" else memory}
+def _spark_memory(part: Mapping[str, Any]) -> str:
+    """What a pod asks for: the heap, and what is beside it where that is said. Spark's `g` and `m` are Kubernetes' `Gi`
+    and `Mi`."""
+    heap, beside = str(part.get("memory", "1g")), str(part.get("memoryOverhead", ""))
+    if not beside:
+        return f"{heap[:-1]}{heap[-1].upper()}i" if heap[-1:] in "gmGM" else heap
+    return f"{_spark_mebibytes(heap) + _spark_mebibytes(beside)}Mi"
+
+
+def _spark_mebibytes(text: str) -> int:
+    """Of `2g` or `512m`; a number alone is MiB."""
+    unit = text[-1:].lower()
+    number = int(text.rstrip("gGmM") or 0)
+    return number * 1024 if unit == "g" else number
 
 
 def _flink(inputs: Mapping[str, Any]) -> Iterator[Found]:

@@ -6,6 +6,9 @@ A tier's file is imported when it is asked for, so that listing them costs nothi
 import importlib
 from typing import TYPE_CHECKING
 
+from mlops.core import clock
+from mlops.core.versions import CATALOGUE_DATE
+
 if TYPE_CHECKING:
     from components.settings import PlatformConfig
 
@@ -20,5 +23,7 @@ def tier(name: str) -> "PlatformConfig":
     """The settings of a tier. Raises KeyError for a name that is none."""
     if name not in TIERS:
         raise KeyError(name)
-    config: PlatformConfig = importlib.import_module(f"mlops.tiers.{name}").CONFIG
+    # A version may have left its support since: a stack file can name another, so it is the stack that is refused.
+    with clock.on(CATALOGUE_DATE):
+        config: PlatformConfig = importlib.import_module(f"mlops.tiers.{name}").CONFIG
     return config

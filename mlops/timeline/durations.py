@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mlops.plan.graph import Node
 
-Operation = Literal["create", "delete"]
+Operation = Literal["create", "update", "delete"]
 
 _DATA = Path(__file__).parent / "data" / "durations.json"
 

@@ -21,6 +21,7 @@ from pipelines import lineage as lineages
 from pipelines import release as releases
 from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
+from pipelines.cli_deliver import add as add_deliver
 from pipelines.cli_insight import add as add_insight
 from pipelines.cli_jobs import add as add_jobs
 from pipelines.cli_rules import app as rules_app
@@ -41,7 +42,7 @@ from pipelines.runner import LOOK_PATIENCE_SECONDS, run_loop, run_step
 from pipelines.sagemaker import SageMakerSettings, rendered
 from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
-from recommender.by_reference import SecretError, resolved
+from recommender.by_reference import SecretError, own_environment
 from recommender.release import Strategy
 
 app = typer.Typer(
@@ -53,6 +54,7 @@ app = typer.Typer(
 )
 app.add_typer(rules_app, name="rules")
 add_insight(app)
+add_deliver(app)
 add_jobs(app)
 _notes = Console(stderr=True, highlight=False)
 
@@ -302,7 +304,7 @@ def lambda_command(options: Options = "") -> None:
     if not address:
         raise InputError("AWS_LAMBDA_RUNTIME_API is not set: this command runs on Lambda; see `worker`.")
     try:
-        settings = Settings.from_environment(resolved(os.environ))
+        settings = Settings.from_environment(own_environment())
     except SecretError as error:
         raise InputError(str(error)) from None
     looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print).look)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import boto3
 import pyarrow as pa
@@ -28,7 +28,19 @@ _DELETE_LIMIT = 1_000
 """Objects that DeleteObjects takes at once."""
 
 
-def client(service: str, settings: Settings) -> Any:
+class Place(Protocol):
+    """Where AWS is."""
+
+    @property
+    def region(self) -> str:
+        """Its region."""
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """Its address, where that is not AWS's own."""
+
+
+def client(service: str, settings: Place) -> Any:
     """A boto3 client at the settings' address."""
     config = Config(retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=60)
     return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config)

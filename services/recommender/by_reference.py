@@ -6,6 +6,7 @@ secret that is a JSON document.
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,6 +32,18 @@ def resolved(environment: Mapping[str, str], client: Callable[[], Any] | None = 
     reader = (client or _client)()
     fetched = {name.removesuffix(ENDING): _fetched(reader, name, arn) for name, arn in named.items()}
     return {**environment, **fetched}
+
+
+def own_environment(client: Callable[[], Any] | None = None) -> dict[str, str]:
+    """This process's environment with the values of the secrets that it names. MLflow's client, and the processes that
+    speak to it, read the environment themselves: their variables are set there.
+
+    Raises:
+        SecretError: as for `resolved`.
+    """
+    found = resolved(os.environ, client)
+    os.environ.update({name: value for name, value in found.items() if name.startswith("MLFLOW_")})
+    return found
 
 
 def _fetched(reader: Any, name: str, reference: str) -> str:

@@ -29,7 +29,7 @@ from fastapi import FastAPI
 from starlette.types import Message, Scope
 
 from recommender.app import create_app
-from recommender.by_reference import SecretError, resolved
+from recommender.by_reference import SecretError, own_environment
 from recommender.service import Service
 from recommender.settings import Settings, SettingsError
 
@@ -167,7 +167,7 @@ def _response(messages: list[Message]) -> dict[str, object]:
 def _function() -> Function:
     # Whatever stands in front of a function, it is not the network of a cluster.
     exposed = os.environ.get("MLOPS_EXPOSED") or "true"
-    return Function(Settings.from_environment({**resolved(os.environ), "MLOPS_EXPOSED": exposed}))
+    return Function(Settings.from_environment({**own_environment(), "MLOPS_EXPOSED": exposed}))
 
 
 def handler(event: Mapping[str, Any], _: object = None) -> dict[str, object]:

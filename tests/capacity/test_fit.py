@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from mlops.capacity.fit import Capacity, capacity, nodes_needed
-from mlops.capacity.nodes import machines, max_pods, offer, reserved_mebibytes, reserved_millicores
+from mlops.capacity.nodes import max_pods, offer, reserved_mebibytes, reserved_millicores
 from mlops.capacity.pods import pods
+from mlops.core.machines import machines
 from mlops.core.usage import BY_TIER
 from mlops.cost.book import load
 from mlops.cost.estimate import estimate

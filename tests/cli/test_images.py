@@ -57,3 +57,28 @@ def test_an_image_carries_the_client_of_the_stream_that_it_reads(protocol: str) 
     command = build_command("docker", Image("pipelines", "pipelines:1", protocol))
     assert command[command.index("--build-arg") + 1] == f"GROUPS=--group {protocol}"
     assert "--build-arg" not in build_command("docker", Image("pipelines", "pipelines:1"))
+
+
+@pytest.mark.parametrize("cluster", ["kind", "k3d"])
+def test_each_image_is_saved_and_handed_to_the_cluster_by_whatever_answers(tmp_path: Path, cluster: str) -> None:
+    asked = tmp_path / "asked"
+    executable(tmp_path / "bin" / "docker", "exit 0")
+    executable(tmp_path / "bin" / cluster, f'echo "$KIND_EXPERIMENTAL_PROVIDER $@" >>{asked}')
+    assert images(tmp_path / "bin", "--load", cluster).returncode == 0
+    load = {"kind": " load image-archive --name mlops ", "k3d": " image import --cluster mlops "}[cluster]
+    handed = asked.read_text().splitlines()
+    assert [line.rpartition("/")[2] for line in handed] == ["recommender.tar", "pipelines.tar"]
+    assert all(line.startswith(load) for line in handed)
+
+
+def test_kind_is_told_of_podman_where_docker_does_not_answer_and_k3d_cannot_do_without_docker(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    executable(tmp_path / "bin" / "docker", "exit 1")
+    executable(tmp_path / "bin" / "podman", "exit 0")
+    for cluster in ("kind", "k3d"):
+        executable(tmp_path / "bin" / cluster, f'echo "$KIND_EXPERIMENTAL_PROVIDER" >>{asked}')
+    assert images(tmp_path / "bin", "--load", "kind").returncode == 0
+    assert asked.read_text() == "podman\npodman\n"
+    answer = images(tmp_path / "bin", "--load", "k3d")
+    assert answer.returncode == 2
+    assert "k3d makes a cluster in containers, for which it needs docker, and docker does not answer" in answer.stderr

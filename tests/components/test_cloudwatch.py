@@ -300,7 +300,9 @@ def test_the_aws_sdk_and_its_emulator_take_every_alarm_and_dashboard(around: dic
 
 
 WITH_METRICS = {
+    "aws:athena/workgroup:Workgroup": "AWS/Athena",
     "aws:ecs/service:Service": "AWS/ECS",
+    "aws:elasticache/serverlessCache:ServerlessCache": "AWS/ElastiCache",
     "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": "AWS/Firehose",
     "aws:kinesis/stream:Stream": "AWS/Kinesis",
     "aws:kinesisanalyticsv2/application:Application": "AWS/KinesisAnalytics",
@@ -308,6 +310,7 @@ WITH_METRICS = {
     "aws:lb/loadBalancer:LoadBalancer": "AWS/ApplicationELB",
     "aws:msk/cluster:Cluster": "AWS/Kafka",
     "aws:rds/instance:Instance": "AWS/RDS",
+    "aws:redshiftserverless/workgroup:Workgroup": "AWS/Redshift-Serverless",
     "aws:sagemaker/endpoint:Endpoint": "AWS/SageMaker",
 }
 """Types of what serves or stores, and where CloudWatch keeps their metrics."""

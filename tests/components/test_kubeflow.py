@@ -213,3 +213,15 @@ def test_a_folder_that_nobody_has_looked_at_is_refused() -> None:
 def test_without_a_cluster_it_is_refused_in_one_sentence() -> None:
     with pytest.raises(Exception, match="ml_platform is kubeflow, which runs on a cluster, and this stack has none"):
         platform("dev", {"cluster": None, "serving": None, "ml_platform": {"kind": "kubeflow"}})
+
+
+def test_pipelines_make_the_same_pseudonyms_as_the_loop_from_a_salt_that_nobody_makes_by_hand() -> None:
+    secret = "kubernetes:external-secrets.io/v1:ExternalSecret"
+    salt = only(stack(), "aws:cloudcontrol/resource:Resource", "serving-workload-secret-mlops-pii-salt").id
+    handed = only(stack(), secret, "serving-workload-jobs-salt-secret").inputs
+    assert (handed["metadata"]["name"], handed["metadata"]["namespace"]) == ("pipelines", parts.NAMESPACE)
+    for name in ("jobs-salt", "recommender-stored", "pipelines-stored"):
+        data = only(stack(), secret, f"serving-workload-{name}-secret").inputs["spec"]["data"]
+        assert {"secretKey": "MLOPS_PII_SALT", "remoteRef": {"key": salt}} in data
+    policy = only(stack(), "aws:iam/rolePolicy:RolePolicy", "serving-workload-jobs-policy")
+    assert salt in json.dumps(policy.inputs["policy"])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.serving.lambda_ import LambdaServingConfig
+from components.base.workload import Shape
+from components.serving.lambda_ import LambdaServingConfig, limits
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph
 from mlops.plan.workloads import workloads
@@ -227,6 +228,60 @@ def test_its_teardown_waits_for_network_interfaces_and_says_so() -> None:
 )
 def test_what_lambda_cannot_carry_is_refused_in_a_sentence(override: dict[str, Any], sentence: str) -> None:
     assert sentence in refused({"serving": {"kind": "lambda"}, **override})
+
+
+def measured(graph: Graph, name: str) -> int:
+    """Bytes of a function's variables, as Lambda measures them."""
+    return len(json.dumps(told(graph, name), separators=(",", ":")).encode())
+
+
+STEPS = [{"percent": place + 0.125, "bake_minutes": 1000} for place in range(1, 21)]
+
+
+@pytest.mark.parametrize("pipeline", ["kafka", "kinesis", "pulsar"])
+def test_what_the_platform_tells_a_function_leaves_room_for_its_own(pipeline: str) -> None:
+    login = {"arn": SECRET, "key_arn": None}
+    words = [f"read storage/{zone}" for zone in ("raw", "curated", "features", "artifacts")]
+    container = {**FRAUD, "grants": [*words, "produce", "track", "invoke"], "environment": {}, "secrets": {}}
+    around = {
+        **WITHOUT_CLUSTER,
+        "cluster": {},
+        "database": {},
+        "data_pipeline": {"kind": pipeline},
+        "ml_platform": {"kind": "mlflow", "auth": {"kind": "basic", "workloads": login}},
+        "workloads": {
+            "containers": [container],
+            "recommender": {"release": {"strategy": "canary", "steps": STEPS}},
+        },
+    }
+    found = platform("prod", around)
+    # Names of buckets are random, and at most 63 characters long; brokers' names are the stand-in's.
+    assert measured(found, "serving-fraud-service") + 4 * 40 + 150 <= limits.TOLD
+    for part in ("recommender", "pipelines"):
+        assert measured(found, f"serving-workload-{part}") + 4 * 40 + 150 <= limits.MOST_ENVIRONMENT
+
+
+def test_an_environment_that_lambda_would_not_hold_is_refused_with_its_size_and_one_that_it_holds_is_not() -> None:
+    room = limits.MOST_ENVIRONMENT - limits.TOLD
+    half = {"HALF": "x" * 1000}
+    over = room - len('{"HALF":"","TEXT":""}') - 1000 + 1
+    container = {**FRAUD, "grants": [], "secrets": {}}
+    message = refused(
+        {
+            "serving": {"kind": "lambda"},
+            "workloads": {"containers": [{**container, "environment": {**half, "TEXT": "x" * over}}]},
+        }
+    )
+    assert f"has an environment of {room + 1:,} bytes" in message
+    assert "a function holds 4,096" in message
+    assert f"shorten it to {room:,}" in message
+    assert not limits.misfits("it", shape({**half, "TEXT": "x" * (over - 1)}))
+    # What stands for a secret counts as well, and what JSON writes in more letters than one.
+    assert limits.misfits("it", shape({"TEXT": '"' * (room // 2)}))
+
+
+def shape(environment: dict[str, str]) -> Shape:
+    return Shape(name="fraud", cpu="1", memory="512Mi", scratch_gb=1, environment=environment)
 
 
 @pytest.mark.engine

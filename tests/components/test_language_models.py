@@ -65,7 +65,7 @@ def test_other_models_are_what_they_were() -> None:
         ({**CHAT, "gpus": 0}, "language model chat asks for no GPU, and vLLM runs on GPUs; set its gpus to 1 or more"),
         ({**CHAT, "format": "sklearn"}, 'whose format is "sklearn"; vLLM loads models in the form of Hugging Face'),
         (
-            {**CHAT, "canary_percent": 5, "canary_storage_uri": "artifacts/models/chat/2"},
+            {**CHAT, "release": {"strategy": "canary"}, "candidate_uri": "artifacts/models/chat/2"},
             "KServe's splitter neither streams nor passes on the path",
         ),
         ({**CHAT, "name": "other"}, "language_models names chat, which is no model; allowed: other"),

@@ -109,7 +109,7 @@ def test_clients_find_what_they_are_known_by_without_a_value_in_the_state() -> N
         for node in graph.of_type(PUSH)
     }
     assert pushed == {
-        "MLOPS_STREAM_TOKEN": ("pulsar-token-admin", "TOKEN", secret.outputs["arn"]),
+        "MLOPS_STREAM_TOKEN": ("pulsar-token-client", "TOKEN", secret.outputs["arn"]),
         "MLOPS_STREAM_CA": ("pulsar-ca-tls", "ca.crt", secret.outputs["arn"]),
     }
     policy = only(graph, "aws:iam/rolePolicy:RolePolicy", "stream-client-secret-policy")
@@ -117,6 +117,17 @@ def test_clients_find_what_they_are_known_by_without_a_value_in_the_state() -> N
         secret.outputs["arn"],
         only(graph, "aws:kms/key:Key", "keys-data").outputs["arn"],
     }
+
+
+def test_only_the_job_that_makes_the_clients_role_is_given_a_superusers_token() -> None:
+    graph, _ = default()
+    assert [node.name for node in graph if "pulsar-token-admin" in json.dumps(node.inputs)] == ["stream-client-role"]
+    (rule,) = only(graph, "kubernetes:rbac.authorization.k8s.io/v1:Role", "stream-client-role-rights").inputs["rules"]
+    assert (rule["resourceNames"], rule["verbs"]) == (["pulsar-token-client"], ["create", "patch"])
+    job = only(graph, "kubernetes:batch/v1:Job", "stream-client-role")
+    assert only(graph, RELEASE, "stream-chart").urn in job.dependencies
+    pushed = [node for node in graph.of_type(PUSH) if "pulsar-token-client" in json.dumps(node.inputs)]
+    assert [job.urn in node.dependencies for node in pushed] == [True]
 
 
 def test_a_client_is_told_all_that_it_needs() -> None:
@@ -211,6 +222,45 @@ def test_only_the_proxies_door_is_open_and_only_to_the_cluster() -> None:
     assert anywhere == [[53, 53], [443]]
 
 
+def test_events_are_delivered_to_the_lake_by_a_worker_that_may_put_them_there_and_read_none() -> None:
+    graph, _ = pulsar(delivery={"buffer_seconds": 60, "buffer_mb": 32}, node_group="system")
+    spec = only(graph, "kubernetes:apps/v1:Deployment", "stream-delivery-worker").inputs["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["args"] == ["deliver", "--seconds", "60", "--megabytes", "32", "--port", "9109"]
+    told = {one["name"]: one for one in container["env"]}
+    raw = only(graph, "aws:s3/bucket:Bucket", "storage-raw").outputs
+    assert told["MLOPS_BUCKET_RAW"]["value"] == raw["bucket"]
+    assert told["MLOPS_STREAM"]["value"] == "persistent://public/default/events"
+    assert {"MLOPS_STREAM_TOKEN", "MLOPS_STREAM_CA"} == {name for name, one in told.items() if "valueFrom" in one}
+    assert spec["strategy"] == {"type": "Recreate"}
+    policy = only(graph, "aws:iam/rolePolicy:RolePolicy", "stream-delivery-worker-identity-policy").inputs["policy"]
+    on_objects = {
+        action: row["Resource"] for row in statements(policy) for action in row["Action"] if "Object" in action
+    }
+    assert on_objects == {"s3:PutObject": [f"{raw['arn']}/delivered/*"]}
+    ways = only(graph, POLICY, "stream-delivery-worker-network-policy").inputs["spec"]["egress"]
+    assert 6651 in [port["port"] for way in ways for port in way.get("ports", ())]
+
+
+def test_nobody_delivers_unasked() -> None:
+    assert not default()[0].of_type("kubernetes:apps/v1:Deployment")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"memory": "512Mi"}, "memory is 512Mi and buffer_mb 64, which takes 768Mi: the worker would be killed"),
+        ({"buffer_mb": 128, "memory": "0.5Gi"}, "set memory to 1280Mi or more, or buffer_mb lower"),
+        ({"buffer_seconds": 0}, "greater than or equal to 1"),
+        ({"compression": "ZSTD"}, "'GZIP' or 'UNCOMPRESSED'"),
+        ({"image_tag": "no tag"}, "image_tag"),
+    ],
+)
+def test_a_delivery_that_would_not_come_off_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        PulsarConfig.model_validate({"delivery": settings})
+
+
 def test_workloads_outside_the_cluster_come_in_by_a_balancer_whose_name_is_vouched_for() -> None:
     graph = outside()
     given = values(graph, "data-pipeline-chart")
@@ -277,7 +327,15 @@ def test_a_server_has_half_of_its_memory_for_its_heap_and_half_for_buffers(memor
 def test_the_plan_knows_how_many_servers_it_brings() -> None:
     graph, _ = pulsar(brokers=4, proxies=1)
     brought = {one.name: one.replicas for one in pods(graph) if one.module == "stream"}
-    assert brought == {"zookeeper": 3, "bookie": 3, "recovery": 1, "broker": 4, "proxy": 1, "toolset": 0}
+    assert brought == {
+        "zookeeper": 3,
+        "bookie": 3,
+        "recovery": 1,
+        "broker": 4,
+        "proxy": 1,
+        "toolset": 0,
+        "client-role": 1,
+    }
 
 
 def test_every_volume_is_paid_for() -> None:

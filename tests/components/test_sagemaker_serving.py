@@ -42,10 +42,16 @@ SERVING = {
             **FRAUD,
             "min_replicas": 2,
             "max_replicas": 6,
-            "canary_percent": 10,
-            "canary_storage_uri": "artifacts/mlflow/fraud/4",
+            "release": {"strategy": "canary", "steps": [{"percent": 10}]},
+            "candidate_uri": "artifacts/mlflow/fraud/4",
         },
-        {"name": "churn", "storage_uri": "s3://team-models/churn/1", "max_replicas": 1},
+        {
+            "name": "churn",
+            "storage_uri": "s3://team-models/churn/1",
+            "max_replicas": 1,
+            "release": {"strategy": "shadow", "steps": [{"percent": 50}]},
+            "candidate_uri": "artifacts/churn/2",
+        },
         {"name": "prices", "storage_uri": "artifacts/prices/1"},
         {"name": "images", "storage_uri": "artifacts/images/1", "min_replicas": 0, "max_replicas": 2, "gpus": 1},
         {"name": "x" * 40, "storage_uri": "artifacts/long/1", "max_replicas": 1},
@@ -55,7 +61,6 @@ SERVING = {
         "prices": {"kind": "serverless", "memory_mb": 4096, "provisioned_concurrency": 2},
         "images": {"kind": "asynchronous", "instance_type": "ml.g5.xlarge"},
     },
-    "shadows": {"churn": {"storage_uri": "artifacts/churn/2", "percent": 50}},
 }
 
 
@@ -258,17 +263,16 @@ def test_it_is_priced_by_instance_and_by_use() -> None:
         (
             {
                 "mode": {"kind": "asynchronous"},
-                "models": [{**FRAUD, "canary_percent": 5, "canary_storage_uri": "artifacts/b"}],
+                "models": [{**FRAUD, "release": {"strategy": "canary"}, "candidate_uri": "artifacts/b"}],
             },
             "has a canary, and an endpoint that is asynchronous has one variant alone; set its mode to real-time",
         ),
-        ({"mode": {"kind": "serverless"}, "shadows": {"fraud": {"storage_uri": "artifacts/b"}}}, "has a shadow"),
         (
             {
-                "models": [{**FRAUD, "canary_percent": 5, "canary_storage_uri": "artifacts/b"}],
-                "shadows": {"fraud": {"storage_uri": "artifacts/c"}},
+                "mode": {"kind": "serverless"},
+                "models": [{**FRAUD, "release": {"strategy": "shadow"}, "candidate_uri": "artifacts/b"}],
             },
-            "a shadow beside one variant alone",
+            "has a shadow",
         ),
         ({"mode": {"kind": "real-time", "instance_type": "m5.large"}}, "an instance type of SageMaker"),
         ({"servers": {"mlflow": "no-tag"}}, "a repository of the platform's registry and a tag"),

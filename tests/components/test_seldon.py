@@ -21,7 +21,11 @@ SERVER = "kubernetes:mlops.seldon.io/v1alpha1:Server"
 RUNTIME = "kubernetes:mlops.seldon.io/v1alpha1:SeldonRuntime"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 FRAUD = {"name": "fraud", "storage_uri": "artifacts/mlflow/fraud/3", "max_replicas": 1}
-CANARY = {**FRAUD, "canary_percent": 10, "canary_storage_uri": "artifacts/mlflow/fraud/4"}
+CANARY = {
+    **FRAUD,
+    "release": {"strategy": "canary", "steps": [{"percent": 10}]},
+    "candidate_uri": "artifacts/mlflow/fraud/4",
+}
 FIELDS: Mapping[str, Mapping[str, Any]] = {
     MODEL: dict.fromkeys(("storageUri", "requirements", "memory", "replicas", "minReplicas", "maxReplicas")),
     EXPERIMENT: dict.fromkeys(("default", "candidates", "mirror", "resourceType")),

@@ -23,7 +23,7 @@ def test_whatever_has_a_price_in_a_region_is_offered_there(region: str) -> None:
 
 
 def test_whatever_the_capacity_planner_knows_exists() -> None:
-    with (ROOT / "mlops" / "capacity" / "data" / "instances.csv").open(encoding="utf-8") as file:
+    with (ROOT / "mlops" / "core" / "data" / "instances.csv").open(encoding="utf-8") as file:
         known = [row["instance_type"] for row in csv.DictReader(file)]
     everywhere = [name for name in known if any(offerings.offers("instance_types", at, name) for at in regions.REGIONS)]
     assert known == everywhere

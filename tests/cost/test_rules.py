@@ -653,6 +653,21 @@ USED: list[tuple[str, str, dict[str, Any], UsageConfig, dict[str, float]]] = [
         used(storage={"snapshots_gb": 100}),
         {"snapshot of a volume": 5.0},
     ),
+    # Copies of volumes in S3 Standard, $0.023 a GB-month.
+    (
+        "backups of volumes in the lake",
+        "kubernetes:velero.io/v1:Schedule",
+        {"spec": {"schedule": "15 2 * * *", "template": {"snapshotVolumes": True, "snapshotMoveData": True}}},
+        used(storage={"snapshots_gb": 100}),
+        {"backups of volumes": 2.30},
+    ),
+    (
+        "backups of volumes as snapshots",
+        "kubernetes:velero.io/v1:Schedule",
+        {"spec": {"schedule": "15 2 * * *", "template": {"snapshotVolumes": True, "snapshotMoveData": False}}},
+        used(storage={"snapshots_gb": 100}),
+        {"snapshots of volumes": 5.0},
+    ),
     ("a backup vault", "aws:backup/vault:Vault", {}, used(storage={"snapshots_gb": 100}), {"backups": 9.50}),
     # Data transfer: $0.09 for the first 10 TB, $0.085 after; both ends of traffic between zones at $0.01.
     (

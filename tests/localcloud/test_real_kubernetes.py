@@ -9,8 +9,9 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from localcloud.api_client import ApiClient
-from localcloud.api_server import LABEL, SKIP_AWAIT, RealApiServer, Rehearsed
+from localcloud.api_server import LABEL, SKIP_AWAIT, RealApiServer
 from localcloud.engine import LocalCloud, LocalStack
+from localcloud.rehearsed import Rehearsed
 from mlops import toolchain
 from tests.cli.conftest import executable
 from tests.localcloud.fake_api_server import FakeApiServer, serving

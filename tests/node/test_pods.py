@@ -3,8 +3,11 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from node import images as archives
 from node import product, recipes
 from node.provider import NAME
 
@@ -28,6 +31,22 @@ def marked(node: None) -> Iterator[None]:
     kubectl("--namespace", "kube-system", "create", "configmap", "mlops-platform")
     yield
     kubectl("--namespace", "kube-system", "delete", "configmap", "mlops-platform")
+
+
+@contextmanager
+def recommender_of_another_build() -> Iterator[None]:
+    """The recommender's image as somebody's tree has it who changed what it writes, under the same name and tag."""
+    (name,) = (one for one in product.images(described("local")) if "/recommender:" in one)
+    (own,) = recipes.make(HOME, [name], ROOT)
+    _restarted(recipes.changed(HOME, name, "echo '# changed' >>/app/recommender/impressions.py"))
+    yield
+    _restarted(own)
+
+
+def _restarted(archive: Path) -> None:
+    archives.load(archive)
+    kubectl("--namespace", "recommender", "rollout", "restart", "deployment/recommender")
+    product.ready(HOME, "recommender", "recommender")
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["real provider", "server-side apply"])
@@ -58,6 +77,12 @@ def test_one_command_runs_the_loop_in_pods_and_destroy_leaves_nothing(
         again = mlops("up", "-s", "local", "--json", PATH=path)
         assert not json.loads(again.stdout)["changed"], again.stderr
         assert not json.loads(again.stdout)["services"]["trained"]
+        assert mlops("local", "run-loop").returncode == 0
+        with recommender_of_another_build():
+            refused = mlops("local", "run-loop")
+        assert refused.returncode == 1
+        assert "On cluster node the images are of two builds: recommender " in refused.stderr
+        assert "`make images` makes both of one tree" in refused.stderr
         assert mlops("local", "run-loop").returncode == 0
     finally:
         down = mlops("destroy", "-s", "local", "--yes", PATH=path)

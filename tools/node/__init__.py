@@ -2,6 +2,7 @@
 
     python -m node build      the programs, from their Go modules: minutes the first time
     python -m node provider   the Pulumi Kubernetes provider, for the tests that attach it: minutes too
+    python -m node helm       Helm, for the tests that install charts
     python -m node up         the node, ready in about twenty seconds
     python -m node down       all of it away, by process id
 

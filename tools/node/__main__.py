@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from node import machine, programs, provider
+from node import helm, machine, programs, provider
 from node.places import Home
 
 
@@ -13,8 +13,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m node", description="A Kubernetes of one node on this machine.")
     parser.add_argument(
         "action",
-        choices=("build", "provider", "up", "down", "check"),
-        help="provider builds the Pulumi Kubernetes provider; check says what is lacking here",
+        choices=("build", "provider", "helm", "up", "down", "check"),
+        help="provider builds the Pulumi Kubernetes provider, helm builds Helm; check says what is lacking here",
     )
     action = parser.parse_args(arguments).action
     home = Home.found()
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str]) -> int:
             programs.build(home, _say)
         elif action == "provider":
             provider.build(home)
+        elif action == "helm":
+            helm.build(home)
         elif action == "up":
             machine.up(home, _say)
             _say(f"KUBECONFIG={home.kubeconfig}")

@@ -1,6 +1,7 @@
 """The images that a stack's objects ask for, made on this machine under those very names: a Debian that stands in for
 the public bases, MLflow, and the services by their own Dockerfile. By debootstrap and buildah, without a registry."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -30,6 +31,8 @@ CMD ["psql"]
 _LEFT_OUT = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "dev", "proc")
 _CLOUD = {"AWS_ENDPOINT_URL": CLOUD_URL, "AWS_ACCESS_KEY_ID": "node", "AWS_SECRET_ACCESS_KEY": "node"}
 """In the images rather than in the objects, which stay as the stack makes them."""
+_ALONE = ("--isolation", "chroot", "--network", "host", "--pull-never", "--format", "docker")
+"""How an image is built where nothing else of containers is there."""
 _CERTIFICATES = ("/etc/ssl/certs", "/usr/local/share/ca-certificates")
 _BY_PIP = f"""FROM {_PYTHON}
 COPY --from={_UV} /uv /usr/local/bin/uv
@@ -97,6 +100,17 @@ def name(home: Home, wanted: Sequence[str], archives: Sequence[Path]) -> None:
                 images.tag(known[0], one)
 
 
+def changed(home: Home, image: str, command: str) -> Path:
+    """The archive of an image that was made here, under its own name, after one more command of root's."""
+    archive, other = home.images / "changed.tar", "localhost/changed"
+    recipe = home.images / "changed.Dockerfile"
+    recipe.write_text(f"FROM {image}\nUSER root\nRUN {command}\nUSER 10001:10001\n")
+    _buildah(home, "bud", *_ALONE, "--tag", other, "--file", str(recipe), str(_empty(home)))
+    archive.unlink(missing_ok=True)
+    _buildah(home, "push", other, f"docker-archive:{archive}:{image}")
+    return archive
+
+
 def _recipe(home: Home, archive: Path, name: str, text: str) -> None:
     """Made once; again where the recipe has changed."""
     recipe = archive.with_suffix(".Dockerfile")
@@ -109,12 +123,24 @@ def _recipe(home: Home, archive: Path, name: str, text: str) -> None:
 
 
 def _services(home: Home, archive: Path, name: str, target: str, folder: Path) -> None:
-    """Made again where anything in the folder is newer."""
-    sources = [folder / "uv.lock", folder / "Dockerfile", folder / "slim.py", *(folder / "recommender").rglob("*.py")]
-    sources += (folder / "pipelines").rglob("*.py")
-    if archive.exists() and archive.stat().st_mtime > max(file.stat().st_mtime for file in sources):
+    """Made again where anything that goes into the images has changed, so that both are of one build: what the one
+    writes the other reads."""
+    note, made_of = archive.with_suffix(".sources"), _sources(folder)
+    if archive.exists() and note.exists() and note.read_text() == made_of:
         return
     _built(home, archive, name, ["--target", target, str(folder)])
+    note.write_text(made_of)
+
+
+def _sources(folder: Path) -> str:
+    """A digest of the Dockerfile and of all that it may copy."""
+    wanted = [line[1:] for line in (folder / ".dockerignore").read_text().split() if line.startswith("!")]
+    found = [file for one in ("Dockerfile", *wanted) for file in (folder / one, *(folder / one).rglob("*"))]
+    whole = hashlib.sha256()
+    for file in sorted(file for file in found if file.is_file() and "__pycache__" not in file.parts):
+        whole.update(f"{file.relative_to(folder)}\0{file.stat().st_size}\0".encode())
+        whole.update(file.read_bytes())
+    return whole.hexdigest()
 
 
 def _built(home: Home, archive: Path, name: str, what: Sequence[str], *, trusting: bool = True) -> None:
@@ -132,8 +158,7 @@ def _built(home: Home, archive: Path, name: str, what: Sequence[str], *, trustin
     mounts = [*known, (str(settings), "/etc/uv")]
     volumes = [f"--volume={there}:{inside}:ro" for there, inside in mounts]
     environment = [f"--env={key}={value}" for key, value in _CLOUD.items()]
-    alone = ["--isolation", "chroot", "--network", "host", "--pull-never", "--format", "docker"]
-    _buildah(home, "bud", *alone, *volumes, *environment, "--tag", name, *what)
+    _buildah(home, "bud", *_ALONE, *volumes, *environment, "--tag", name, *what)
     archive.unlink(missing_ok=True)
     _buildah(home, "push", name, f"docker-archive:{archive}:{name}")
 

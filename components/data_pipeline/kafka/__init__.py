@@ -58,6 +58,8 @@ class KafkaConfig(DataPipelineConfig):
         not_for="A few events a second: brokers cost the same when idle (Serverless a little less)",
         complexity="high",
         trade_offs="The ecosystem and the throughput of Kafka, for partitions, sizes and versions to look after",
+        state="events lie on the brokers for as long as topics keep them and have no backup; what was delivered "
+        "lies in the lake, zone raw, and is loaded anew from there",
     )
 
     kind: Literal["kafka"] = "kafka"

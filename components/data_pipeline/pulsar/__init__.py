@@ -11,9 +11,12 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.access import PROXIES, TLS_PORT, client_secret, inside, to_proxies
+from components.data_pipeline.pulsar.client_role import TOPICS, Topic, client_role
+from components.data_pipeline.pulsar.lake import PulsarDeliveryConfig, deliver
 from components.foundation import Foundation
 from components.kubernetes.objects import SECRETS_ALLOWED, closed, name_of, namespace, release, to_services
 from components.kubernetes.scraping import let_scrapers_in
@@ -44,14 +47,18 @@ class PulsarConfig(DataPipelineConfig):
         not_for="A team without somebody who looks after it: ten pods with volumes, upgraded by hand",
         complexity="high",
         trade_offs="Storage that grows without moving brokers, and the lake behind it, for a cluster of its own to run",
+        state="events lie on volumes of the cluster, which slot backup brings back; what was delivered lies in "
+        "the lake, zone raw, and is loaded anew from there",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Pulsar"
 
     kind: Literal["pulsar"] = "pulsar"
     topic: TopicName = "events"
-    """Topic of events, in the namespace `public/default`; made with the first event."""
+    """Topic of events, in the namespace `public/default`."""
     partitions: int = Field(default=3, ge=1, le=1000)
-    """Partitions of a topic that is made by itself: the most consumers that can share it in order."""
+    """Partitions of the topic, and of others that are made by themselves: the most consumers that can share one in
+    order. Those of a topic that is there stay."""
     retention_hours: int = Field(default=168, ge=1, le=87_600)
     """Hours for which events can be read again, whoever has read them."""
     offload_above_gb: float | None = Field(default=1, ge=0.01, le=100_000)
@@ -78,6 +85,8 @@ class PulsarConfig(DataPipelineConfig):
     """Volume of a bookie's journal, GiB."""
     zookeeper_gb: int = Field(default=20, ge=1, le=16384)
     """Volume of a ZooKeeper server, GiB."""
+    delivery: PulsarDeliveryConfig | None = None
+    """Delivery of raw events to the lake, by a worker on the cluster; null leaves it to consumers."""
     node_group: GroupName | None = None
     """Node group that it runs on, taints or not; null leaves it to any node without taints."""
     protect: bool = True
@@ -173,7 +182,8 @@ class Pulsar(Component[DataPipelineOutputs]):
             # No data leads from an association or a network policy to the pods that need it.
             opts=self.child_with(depends_on=[brokers, *closing], protect=config.protect),
         )
-        secrets = client_secret(name, foundation, own, chart, self.child)
+        role = client_role(name, Topic(name=config.topic, partitions=config.partitions), own, chart, self.child)
+        secrets = client_secret(name, foundation, own, role, self.child)
         host = pulumi.Output.concat(f"{values.RELEASE}-proxy.", own, ".svc.cluster.local")
         way = to_services(foundation.network, [TLS_PORT])
         if foundation.outside:
@@ -188,15 +198,19 @@ class Pulsar(Component[DataPipelineOutputs]):
                 opts=self.child,
             )
         endpoint = pulumi.Output.concat("pulsar+ssl://", host, f":{TLS_PORT}")
+        topic = f"persistent://{TOPICS}/{config.topic}"
         outputs = DataPipelineOutputs(
             protocol="pulsar",
-            topic=pulumi.Output.from_input(f"persistent://public/default/{config.topic}"),
+            topic=pulumi.Output.from_input(topic),
             auth="token",
             secrets=secrets,
-            stream=own.apply(lambda _: f"persistent://public/default/{config.topic}"),
+            stream=own.apply(lambda _: topic),
             endpoint=endpoint,
             produce_statements=(),
             consume_statements=(),
             egress=(way,),
+            watched=(Watched(what="pulsar", namespace="Pulsar"),),
         )
+        if config.delivery:
+            deliver(name, config.delivery, foundation, outputs, config.node_group, self.child)
         self.publish(config.registered(name, config.topic, foundation, outputs, self.child))

@@ -9,8 +9,10 @@ import pulumi_kubernetes as k8s
 from components.base.identity import Statement, policy_document
 from components.base.secret import SecretValue
 from components.data_pipeline.pulsar import values
+from components.data_pipeline.pulsar.client_role import SECRET
 from components.foundation import Foundation
 from components.kubernetes.objects import WAIT_FOR_READY, custom_object, manifest, name_of
+from mlops.core.rotation import never
 
 TOKEN, AUTHORITY = "MLOPS_STREAM_TOKEN", "MLOPS_STREAM_CA"
 TLS_PORT = 6651
@@ -19,11 +21,11 @@ PROXIES = {"app": values.RELEASE, "component": "proxy", "release": values.RELEAS
 _RECOVERY_DAYS = 7
 """Least that Secrets Manager takes: what it holds is made anew with the next Pulsar."""
 _HELD: Mapping[str, tuple[str, str]] = {
-    TOKEN: (f"{values.RELEASE}-token-{values.CLIENT}", "TOKEN"),
+    TOKEN: (SECRET, "TOKEN"),
     AUTHORITY: (f"{values.RELEASE}-ca-tls", "ca.crt"),
 }
-"""Variable of a client -> the Secret on the cluster that holds its value, and under which key (the chart's templates
-jwt-secret-init.yaml and _certs.tpl)."""
+"""Variable of a client -> the Secret on the cluster that holds its value, and under which key: what the job of
+`client_role` made, and the authority of the chart's template _certs.tpl."""
 
 
 def inside(name: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions) -> "k8s.networking.v1.NetworkPolicy":
@@ -77,12 +79,15 @@ def client_secret(
     name: str,
     foundation: Foundation,
     namespace: pulumi.Output[str],
-    chart: pulumi.Resource,
+    after: pulumi.Resource,
     opts: pulumi.ResourceOptions,
 ) -> dict[str, SecretValue]:
     """A secret in Secrets Manager that External Secrets keeps as the cluster has it; its values by variable.
 
     Neither program nor state ever holds a value: what they hold are names.
+
+    Args:
+        after: what makes the values.
     """
     cluster, key_arn = foundation.cluster, foundation.keys.data
     secret = aws.secretsmanager.Secret(
@@ -91,7 +96,10 @@ def client_secret(
         kms_key_id=key_arn,
         recovery_window_in_days=_RECOVERY_DAYS,
         # Without this tag External Secrets refuses to write into it.
-        tags={"managed-by": "external-secrets"},
+        tags={
+            "managed-by": "external-secrets",
+            **never("Pulsar knows tokens by a key of its own: a new one ends every client at once"),
+        },
         opts=opts,
     )
     right = aws.iam.RolePolicy(
@@ -100,7 +108,7 @@ def client_secret(
         policy=policy_document(write_rights(secret.arn, key_arn)),
         opts=opts,
     )
-    after: list[pulumi.Resource] = [chart, right]
+    before: list[pulumi.Resource] = [after, right]
     for variable, (source, key) in _HELD.items():
         pushed = custom_object(
             f"{name}-push-{source}",
@@ -109,10 +117,10 @@ def client_secret(
             metadata={"name": source, "namespace": namespace, "annotations": WAIT_FOR_READY},
             spec=pushing(cluster.secret_store, source, key, secret.arn, variable),
             # One after the other: both write into the same secret.
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=after)),
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=before)),
         )
-        after = [pushed]
-    full = pulumi.Output.all(secret.arn, name_of(after[0])).apply(lambda held: str(held[0]))
+        before = [pushed]
+    full = pulumi.Output.all(secret.arn, name_of(before[0])).apply(lambda held: str(held[0]))
     return {variable: SecretValue(arn=full, key=variable, key_arn=key_arn) for variable in _HELD}
 
 

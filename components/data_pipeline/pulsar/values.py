@@ -14,8 +14,8 @@ RELEASE = "pulsar"
 BROKER_ACCOUNT = f"{RELEASE}-broker-acct"
 METRICS_PORTS = (8000, 8080)
 """Where its parts answer with metrics, as the chart announces: bookies and ZooKeeper, then brokers and proxies."""
-CLIENT = "admin"
-"""The subject of the clients' token."""
+SUPERUSER = "admin"
+"""The subject of a token that may do everything; only the job that makes the clients' role is given it."""
 _SMALL = {"zookeeper": ("100m", "256Mi"), "autorecovery": ("50m", "128Mi"), "proxy": ("200m", "256Mi")}
 """CPU and memory of the parts that nobody sizes: the chart's own, and for proxies twice its memory, which is as much
 as their heap and their buffers together."""

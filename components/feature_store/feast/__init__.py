@@ -18,7 +18,7 @@ from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.feature_store import EXPORT, FEATURES_ALLOWED, METRICS, READ, FeatureStoreConfig
 from components.feature_store.feast.tables import OnlineStore, in_cache, in_tables
 from components.jobs import IMAGE, ScheduledJobConfig, job, watched
-from components.kubernetes.host import ClusterRoom
+from components.kubernetes.host import own_room
 from components.kubernetes.pods import Schedule
 from components.network.endpoints import of_services
 from components.surroundings import DependentOutputs, Offer, Surroundings
@@ -114,7 +114,7 @@ class Feast(Component[DependentOutputs]):
         else:
             online = in_tables(name, foundation, config.protect, self.child)
         application = Application(name=_PLACE, secret=_PLACE, stored=True)
-        room = ClusterRoom(name, application, foundation, self.child, clients=FEATURES_ALLOWED)
+        room = own_room(name, application, foundation, self.child, clients=FEATURES_ALLOWED)
         login = DatabaseLogin(
             f"{name}-login",
             DatabaseLoginArgs(

@@ -16,6 +16,7 @@ import pulumi_kubernetes as k8s
 
 from components.base.component import Component
 from components.base.identity import Egress, Grant, Identity, IdentityArgs, network_policy
+from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
 from components.kubernetes.objects import (
@@ -28,6 +29,7 @@ from components.kubernetes.objects import (
     namespace,
     to_services,
 )
+from components.kubernetes.scraping import let_scrapers_in
 from components.ml_platform import MlPlatformConfig, MlPlatformOutputs
 from components.ml_platform.kubeflow import parts
 from components.ml_platform.mlflow import Mlflow, MlflowConfig
@@ -50,8 +52,11 @@ class KubeflowConfig(MlPlatformConfig):
         complexity="high",
         trade_offs="seven servers of its own to run and upgrade, and its pages are reached by port-forward only: it "
         "has no login of its own",
+        state="runs, pipelines and experiments lie in the database and come back with it, to the second; "
+        "artifacts lie in the lake, zone artifacts, whose versions bring overwritten ones back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
+    announces: ClassVar[str | None] = "Argo"
 
     mlflow: MlflowConfig = MlflowConfig()
     """The tracking server and model registry."""
@@ -88,6 +93,9 @@ class Kubeflow(Component[MlPlatformOutputs]):
                 opts=self.child_with(depends_on=list(foundation.cluster.ready)),
             )
         )
+        let_scrapers_in(
+            f"{name}-scrapers-policy", self._namespace, foundation.scrapers, parts.METRICS_PORTS, self.child
+        )
         login = DatabaseLogin(
             f"{name}-login",
             DatabaseLoginArgs(
@@ -109,7 +117,9 @@ class Kubeflow(Component[MlPlatformOutputs]):
             directory=Path(os.path.relpath(_OVERLAY)).as_posix(),
             opts=self.child_with(depends_on=ready),
         )
-        self.publish(replace(tracking, roles={"jobs": identities[parts.RUNNER].outputs.role_arn}))
+        watched = (*tracking.watched, Watched(what="workflows", namespace="Argo"))
+        jobs = identities[parts.RUNNER].outputs.role_arn
+        self.publish(replace(tracking, roles={"jobs": jobs}, jobs_namespace=self._namespace, watched=watched))
 
     def _close(self, database: Grant, tracking: Grant) -> "list[pulumi.Resource]":
         """Pods of the namespace reach each other, the tracking server, AWS and the API server; only what goes to the

@@ -26,6 +26,8 @@ ARTIFACTS = "kubeflow/"
 DATABASE_PORT = 5432
 PORTS = (3000, 8080, 8887, 8888, 9090, DATABASE_PORT)
 """What its servers answer on, the pooler included."""
+METRICS_PORTS = (8888, 9090)
+"""Where the API server, and Argo's controller and that of schedules, answer with metrics (`overlay/servers.yaml`)."""
 POOLER = {"app.kubernetes.io/name": "postgres", "app.kubernetes.io/part-of": NAMESPACE}
 
 _PIPELINES, _METADATA = "mlpipeline", "metadb"
@@ -90,6 +92,8 @@ def workflow_controller(bucket: pulumi.Output[str], region: str) -> dict[str, pu
     return {
         "artifactRepository": bucket.apply(repository),
         "executor": json.dumps({"imagePullPolicy": "IfNotPresent", "securityContext": security}),
+        # It would answer with a certificate that nobody vouches for; the namespace is closed but for scrapers.
+        "metricsConfig": json.dumps({"secure": False}),
         "workflowDefaults": json.dumps({"spec": {"ttlStrategy": hour, "securityContext": POD_SECURITY}}),
     }
 

@@ -14,6 +14,7 @@ from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs, network_policy
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
+from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
@@ -39,6 +40,7 @@ from components.ml_platform.mlflow.auth import (
     LoginArgs,
     NoAuth,
     OidcAuth,
+    closed_to_outside,
     login_parts,
 )
 from mlops.core.config import Card
@@ -64,6 +66,8 @@ class MlflowConfig(MlPlatformConfig):
         not_for="orchestrating pipelines or training: it records what other things do",
         complexity="low",
         trade_offs="one server with coarse permissions; PostgreSQL holds every metric, so very chatty runs cost disk",
+        state="experiments and registry lie in the database and come back with it, to the second; artifacts lie "
+        "in the lake, zone artifacts, whose versions bring overwritten ones back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -106,11 +110,7 @@ class MlflowConfig(MlPlatformConfig):
 
     @model_validator(mode="after")
     def _reachable_only_with_login(self) -> "MlflowConfig":
-        if (self.host is None) != (self.certificate_arn is None):
-            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
-            raise ValueError(
-                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
-            )
+        check_door(self.host, self.certificate_arn)
         if self.host and isinstance(self.auth, NoAuth):
             raise ValueError(
                 f"host is {self.host} and auth is none: the whole network could read and delete every experiment. "
@@ -126,6 +126,8 @@ class MlflowConfig(MlPlatformConfig):
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
         misplaced = stack.misplaced("MLflow", self.node_group)
+        if stack.outside and (shut := closed_to_outside(self.auth)):
+            misplaced = (*misplaced, shut)
         if not (self.host or stack.outside) or stack.private_subnets:
             return misplaced
         why = f"host is {self.host}, which" if self.host else "workloads run outside the cluster, from where MLflow"
@@ -216,7 +218,18 @@ class Mlflow(Component[MlPlatformOutputs]):
         service = self._service(deployment)
         self._availability(deployment)
         if config.host and config.certificate_arn:
-            self._ingress(config.host, config.certificate_arn, name_of(service))
+            internal_ingress(
+                f"{name}-ingress",
+                "mlflow",
+                namespace=self._namespace,
+                labels=server.SERVER,
+                host=config.host,
+                certificate_arn=config.certificate_arn,
+                service=name_of(service),
+                port=PORT,
+                health_path="/health",
+                opts=self.child,
+            )
         address = pulumi.Output.concat(name_of(service), ".", self._namespace, ".svc.cluster.local")
         way = to_services(foundation.network, [PORT])
         if foundation.outside:
@@ -235,6 +248,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 tracking_uri=pulumi.Output.concat("http://", address, f":{PORT}"),
                 artifacts_uri=self._artifacts_uri,
                 egress=(way,),
+                secrets=config.auth.secrets if isinstance(config.auth, BasicAuth) else {},
             )
         )
 
@@ -315,11 +329,3 @@ class Mlflow(Component[MlPlatformOutputs]):
                 cpu_percent=config.target_cpu_percent,
                 opts=self.child,
             )
-
-    def _ingress(self, host: str, certificate_arn: str, service: pulumi.Output[str]) -> None:
-        k8s.networking.v1.Ingress(
-            f"{self.name}-ingress",
-            metadata=self._metadata("mlflow", annotations=server.ingress_annotations(certificate_arn)),
-            spec=manifest(server.ingress_spec(host, service)),
-            opts=self.child,
-        )

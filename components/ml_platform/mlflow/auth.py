@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from pydantic import Field
 
 from components.base.identity import Statement, policy_document
+from components.base.secret import SecretValue
 from components.cluster import ClusterOutputs
 from components.kubernetes.objects import (
     CONTAINER_SECURITY,
@@ -22,9 +23,9 @@ from components.kubernetes.objects import (
     stored_secret,
 )
 from mlops.core.config import Config
-from mlops.core.fields import Form, Unique
+from mlops.core.fields import Unique
 from mlops.core.fields.aws import KeyArn, SecretArn
-from mlops.core.fields.login import ClientId, IssuerUrl
+from mlops.core.fields.login import ClientId, EmailDomain, IssuerUrl, LoginGroup
 from mlops.core.versions import OAUTH2_PROXY_IMAGE
 
 PORT = 5000
@@ -38,28 +39,19 @@ _SESSION_KEY = "session-key"
 _CLIENT_SECRET = "client-secret"
 
 
-EmailDomain = Annotated[
-    str,
-    Form(
-        r"\*|\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
-        "`*`, or a domain such as `example.com`; `.example.com` stands for all below it",
-        most=253,
-    ),
-]
-LoginGroup = Annotated[
-    str,
-    Form(
-        r"[\p{L}\p{N}](?:[\p{L}\p{N} _.:/@#+=()-]*[\p{L}\p{N})])?",
-        "the name of a group: letters, digits, spaces and `_.:/@#+=()-`; a comma would make two groups of it",
-        most=255,
-    ),
-]
-
-
 class NoAuth(Config):
     """Whoever reaches the server may do everything. The network policy is then the only door."""
 
     kind: Literal["none"] = "none"
+
+
+class WorkloadLogin(Config):
+    """A user of MLflow's, by the secret that holds its name and its password. Its administrator makes the user."""
+
+    arn: SecretArn
+    """Secret of AWS Secrets Manager: a JSON document with the keys `username` and `password`."""
+    key_arn: KeyArn | None = None
+    """KMS key that the secret is encrypted with, unless it is Secrets Manager's own."""
 
 
 class BasicAuth(Config):
@@ -69,6 +61,18 @@ class BasicAuth(Config):
     kind: Literal["basic"] = "basic"
     default_permission: Literal["READ", "EDIT", "MANAGE", "NO_PERMISSIONS"] = "READ"
     """What a user may do with experiments and models that nobody gave them rights on."""
+    workloads: WorkloadLogin | None = None
+    """The user as whom the platform's own workloads track; with null those on the cluster take the Secret
+    `mlflow-login` of their namespace, and those outside of it have none."""
+
+    @property
+    def secrets(self) -> dict[str, SecretValue]:
+        """Variable of MLflow's clients -> the secret that it holds."""
+        login = self.workloads
+        if login is None:
+            return {}
+        words = {"MLFLOW_TRACKING_USERNAME": "username", "MLFLOW_TRACKING_PASSWORD": "password"}
+        return {variable: SecretValue(arn=login.arn, key=key, key_arn=login.key_arn) for variable, key in words.items()}
 
 
 class OidcAuth(Config):
@@ -90,6 +94,19 @@ class OidcAuth(Config):
 
 
 Auth = Annotated[NoAuth | BasicAuth | OidcAuth, Field(discriminator="kind")]
+
+
+def closed_to_outside(auth: NoAuth | BasicAuth | OidcAuth) -> str | None:
+    """Why workloads outside the cluster could not track; None where they can."""
+    why = "workloads run outside the cluster and track there, and auth is"
+    if isinstance(auth, OidcAuth):
+        return f"{why} oidc, whose provider knows no workloads. Set auth.kind to basic and name auth.workloads"
+    if isinstance(auth, BasicAuth) and auth.workloads is None:
+        return (
+            f"{why} basic without auth.workloads. Name there the secret of AWS Secrets Manager with the keys username "
+            "and password of one of MLflow's users"
+        )
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +143,14 @@ def login_parts(auth: NoAuth | BasicAuth | OidcAuth, args: LoginArgs, opts: pulu
     if isinstance(auth, NoAuth):
         return AuthParts()
     keys = [_SESSION_KEY, _ADMIN_PASSWORD] if isinstance(auth, BasicAuth) else [_SESSION_KEY]
-    secret = generated_secret(args.name, "mlflow-auth", keys, namespace=args.namespace, opts=opts)
+    secret = generated_secret(
+        args.name,
+        "mlflow-auth",
+        keys,
+        unrotated="MLflow keeps the password in its database and a new session key would end every session",
+        namespace=args.namespace,
+        opts=opts,
+    )
     if isinstance(auth, BasicAuth):
         return basic_parts(auth, args.image, args.database, secret)
     right = aws.iam.RolePolicy(

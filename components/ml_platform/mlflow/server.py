@@ -119,26 +119,6 @@ def service_spec() -> dict[str, object]:
     return {"type": "ClusterIP", "selector": SERVER, "ports": [port]}
 
 
-def ingress_spec(host: str, service: pulumi.Input[str]) -> dict[str, object]:
-    """Everything under one host name, to the Service."""
-    backend = {"service": {"name": service, "port": {"number": PORT}}}
-    path = {"path": "/", "pathType": "Prefix", "backend": backend}
-    return {"ingressClassName": "alb", "rules": [{"host": host, "http": {"paths": [path]}}]}
-
-
-def ingress_annotations(certificate_arn: str) -> dict[str, str]:
-    """An internal load balancer that speaks TLS only, made by the AWS Load Balancer Controller."""
-    prefix = "alb.ingress.kubernetes.io"
-    return {
-        f"{prefix}/scheme": "internal",
-        f"{prefix}/target-type": "ip",
-        f"{prefix}/listen-ports": '[{"HTTPS": 443}]',
-        f"{prefix}/certificate-arn": certificate_arn,
-        f"{prefix}/ssl-policy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
-        f"{prefix}/healthcheck-path": "/health",
-    }
-
-
 def _pod(service_account: pulumi.Input[str], place: Mapping[str, object]) -> dict[str, object]:
     return {
         **place,

@@ -94,6 +94,8 @@ class SageMakerConfig(MlPlatformConfig):
         complexity="low",
         trade_offs="nothing to run, for a server by the hour whether it is used or not, which cannot be upgraded in "
         "place, and instances that cost more than EC2's own",
+        state="experiments and registry lie in the tracking server, which has no backup to ask for: what must outlive "
+        "it is exported; artifacts lie in the lake; files of Studio lie in its file system and go with the domain",
     )
     endpoints: ClassVar[frozenset[str]] = of_services(access.SERVICES)
 

@@ -5,7 +5,8 @@ with the domain: AWS keeps it unless it is told, and what is kept holds the subn
 spaces, spaces with their profiles, and the domain is the last.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pulumi
@@ -13,6 +14,7 @@ import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
+from components.base.security_group import way_out
 from components.network import NetworkOutputs
 from mlops.core import offerings
 from mlops.core.config import Config
@@ -115,6 +117,8 @@ class StudioArgs:
     key_arn: pulumi.Output[str]
     prefix: str
     """Name of the domain."""
+    roles: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """ARNs of roles of users who have not the one of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +160,13 @@ class Studio(Component[StudioOutputs]):
         )
         users = {
             user: aws.sagemaker.UserProfile(
-                f"{name}-user-{user}", domain_id=domain.id, user_profile_name=user, opts=self.child
+                f"{name}-user-{user}",
+                domain_id=domain.id,
+                user_profile_name=user,
+                user_settings=aws.sagemaker.UserProfileUserSettingsArgs(execution_role=args.roles[user])
+                if user in args.roles
+                else None,
+                opts=self.child,
             )
             for user in config.users
         }
@@ -188,16 +198,8 @@ class Studio(Component[StudioOutputs]):
                     description=f"Studio's {word}",
                     opts=self.child,
                 )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self.name}-to-apis",
-            security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            description="APIs of AWS and package registries",
-            opts=self.child,
-        )
+        there = "APIs of AWS and package registries"
+        way_out(f"{self.name}-to-apis", group, description=there, opts=self.child)
         return group
 
     def _settings(

@@ -25,6 +25,7 @@ from components.monitoring.cloudwatch.dashboards import body
 from components.monitoring.cloudwatch.notifier import Notifier
 from components.network.endpoints import of_actions
 from components.watch.dashboards import DASHBOARDS, PLATFORM
+from components.watch.modules import of_modules
 from components.watch.routes import AlertsConfig
 from components.watch.rules import rules
 from mlops.core.config import Card
@@ -45,6 +46,8 @@ class CloudWatchConfig(MonitoringConfig):
         not_for="many metrics with many labels: each combination is paid by the month",
         complexity="low",
         trade_offs="nothing to look after, and no PromQL: shares and quantiles of what pods expose are not asked",
+        state="metrics and logs lie in CloudWatch for as long as they are kept there; alarms and dashboards come "
+        "from this program",
     )
 
     endpoints: ClassVar[frozenset[str]] = of_actions(("cloudwatch:PutMetricData",))
@@ -156,6 +159,7 @@ class CloudWatch(Component[MonitoringOutputs]):
             insights=config.container_insights,
             scrape=config.application_metrics,
             seconds=config.scrape_seconds,
+            modules=foundation.announcing,
         )
         aws.eks.Addon(
             f"{self.name}-agent",
@@ -198,7 +202,8 @@ class CloudWatchWatch(Component[WatchOutputs]):
                 dashboard_body=body(dashboard, everything, drawn, scraped, foundation.region),
                 opts=self.child,
             )
-        made = list(alarms(everything, rules(config.objectives), config.alarms, scraped))
+        modules = of_modules(config.objectives, {one.namespace for one in watched})
+        made = list(alarms(everything, (*rules(config.objectives), *modules), config.alarms, scraped))
         topics: Mapping[str, pulumi.Input[str]] = monitoring.topics
         for alarm in made:
             make(name, foundation.prefix, alarm, topics, self.child)

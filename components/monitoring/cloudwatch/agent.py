@@ -1,13 +1,14 @@
 """The observability add-on of EKS, as plain dictionaries: Container Insights, container logs, and the metrics that
 pods announce. Keys: amazon-cloudwatch-observability 6.4.0, which the add-on of that name takes as its configuration."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pulumi
 
 from components.base.identity import Grant, Statement
 from components.monitoring.cloudwatch.alarms import METRICS
 from components.watch.dashboards import DASHBOARDS
+from components.watch.modules import of_modules
 from components.watch.queries import Query
 from components.watch.rules import ObjectivesConfig, rules
 
@@ -24,8 +25,14 @@ def log_group_name(cluster: str, end: str) -> str:
     return f"/aws/containerinsights/{cluster}/{end}"
 
 
-def configuration(cluster: str, *, insights: bool, scrape: bool, seconds: int) -> dict[str, object]:
-    """The add-on's configuration. Application Signals stays off: it is paid by what it sees."""
+def configuration(
+    cluster: str, *, insights: bool, scrape: bool, seconds: int, modules: Collection[str]
+) -> dict[str, object]:
+    """The add-on's configuration. Application Signals stays off: it is paid by what it sees.
+
+    Args:
+        modules: those whose pods announce metrics of their own.
+    """
     kubernetes = {"cluster_name": cluster, "enhanced_container_insights": insights}
     agents: list[dict[str, object]] = [
         {"name": ACCOUNT, "config": {"logs": {"metrics_collected": {"kubernetes": kubernetes}}}}
@@ -37,7 +44,7 @@ def configuration(cluster: str, *, insights: bool, scrape: bool, seconds: int) -
                 # One of it, with an address of its own, which network policies can let in.
                 "mode": "deployment",
                 "hostNetwork": False,
-                "config": {"logs": {"metrics_collected": {"prometheus": _embedded(cluster)}}},
+                "config": {"logs": {"metrics_collected": {"prometheus": _embedded(cluster, modules)}}},
                 "prometheus": {"config": _scraping(seconds)},
             }
         )
@@ -49,11 +56,11 @@ def configuration(cluster: str, *, insights: bool, scrape: bool, seconds: int) -
     }
 
 
-def _embedded(cluster: str) -> dict[str, object]:
+def _embedded(cluster: str, modules: Collection[str]) -> dict[str, object]:
     """What of the scraped metrics becomes metrics of CloudWatch, and under which dimensions: what dashboards and alarms
     ask for, and no more, for each is paid by the month."""
     wanted: dict[str, set[tuple[str, ...]]] = {}
-    for query in _questions():
+    for query in _questions(modules):
         if query.dimensions is not None:
             wanted.setdefault(query.metric, set()).add(query.dimensions)
     declarations = [
@@ -78,10 +85,11 @@ def _embedded(cluster: str) -> dict[str, object]:
     }
 
 
-def _questions() -> Iterator[Query]:
+def _questions(modules: Collection[str]) -> Iterator[Query]:
     for dashboard in DASHBOARDS:
         yield from (series.query for panel in dashboard.panels for series in panel.series)
-    yield from (rule.query for rule in rules(ObjectivesConfig()) if not rule.query.by)
+    known = ObjectivesConfig()
+    yield from (rule.query for rule in (*rules(known), *of_modules(known, modules)) if not rule.query.by)
 
 
 def _scraping(seconds: int) -> dict[str, object]:

@@ -8,9 +8,9 @@ import pulumi
 import pulumi_aws as aws
 
 from components.base.component import Component
-from components.base.identity import Statement, policy_document
+from components.base.identity import Statement
 from components.base.logs import log_group
-from components.base.trust import service_trust
+from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.foundation import Foundation
 from components.watch.routes import Route
@@ -42,17 +42,16 @@ class Notifier(Component[Watched]):
             physical_name=f"/aws/lambda/{function}",
             opts=self.child,
         )
-        role = aws.iam.Role(
-            f"{name}-role",
-            description="Hands alarms of the MLOps platform on",
-            assume_role_policy=service_trust("lambda.amazonaws.com", foundation.keys.logs),
-            opts=self.child,
-        )
         streams = pulumi.Output.concat(logs.arn, ":log-stream:*")
         write = Statement(actions=("logs:CreateLogStream", "logs:PutLogEvents"), resources=(streams,))
         rights = [statement for route in routes for statement in route.secret.value.read()]
-        policy = aws.iam.RolePolicy(
-            f"{name}-policy", role=role.name, policy=policy_document([write, *rights]), opts=self.child
+        role_arn = service_role(
+            name,
+            service="lambda.amazonaws.com",
+            description="Hands alarms of the MLOps platform on",
+            statements=[write, *rights],
+            key_arn=foundation.keys.logs,
+            opts=self.child,
         )
         made = aws.lambda_.Function(
             f"{name}-function",
@@ -61,8 +60,8 @@ class Notifier(Component[Watched]):
             runtime=_RUNTIME,
             architectures=["arm64"],
             handler="notify.handler",
-            # Through the policy and the group: the first call would be refused, or make a group of its own.
-            role=pulumi.Output.all(role.arn, policy.id, logs.id).apply(lambda values: str(values[0])),
+            # Through the group as well: the first call would make one of its own.
+            role=pulumi.Output.all(role_arn, logs.id).apply(lambda values: str(values[0])),
             timeout=30,
             memory_size=128,
             code=_code(routes, topics),

@@ -21,10 +21,12 @@ from components.monitoring.datadog import values
 from components.monitoring.datadog.integration import IntegrationConfig, integration_role
 from components.monitoring.datadog.network import close_agents
 from components.monitoring.datadog.watch import DatadogWatch
+from components.watch.modules import MODULES
 from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields import Form
 from mlops.core.module import Need, StackFacts
+from mlops.core.rotation import never
 
 Handle = Annotated[
     str,
@@ -55,6 +57,7 @@ class DatadogConfig(MonitoringConfig):
         complexity="low",
         trade_offs="each node costs $15 a month billed annually ($18 by the month), and $31 more with traces "
         "(datadoghq.com); metrics of one's own beyond 100 a node are paid as well",
+        state="metrics and logs lie with Datadog; monitors and dashboards come from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
@@ -109,7 +112,8 @@ class DatadogConfig(MonitoringConfig):
         opts: pulumi.ResourceOptions,
     ) -> Component[WatchOutputs]:
         """Make dashboards and monitors."""
-        services = watched if self.integration else ()
+        # Of AWS's services it knows by its integration alone; what pods announce its agents fetch.
+        services = [one for one in watched if self.integration or one.namespace in MODULES]
         told = {"critical": self.handles.critical, "warning": self.handles.warning}
         return DatadogWatch(name, self.objectives, told, monitoring, services, opts)
 
@@ -188,6 +192,7 @@ class Datadog(Component[MonitoringOutputs]):
             kms_key_id=foundation.keys.data,
             # The name is fixed, and a deleted secret would keep it.
             recovery_window_in_days=0,
+            tags=never("Datadog makes its keys and takes no new one from others: make one there and put it here"),
             opts=self.child,
         )
         return SecretValue(arn=secret.arn, key_arn=foundation.keys.data)

@@ -14,6 +14,7 @@ from components.monitoring import MonitoringOutputs, WatchOutputs
 from components.monitoring.datadog.values import NAMESPACE
 from components.watch.aws import SERVICES, AwsMetric
 from components.watch.dashboards import DASHBOARDS, Dashboard
+from components.watch.modules import of_modules
 from components.watch.rules import Comparison, ObjectivesConfig, physical, rules
 
 _OPERATED = "datadoghq.com/v1alpha1"
@@ -102,7 +103,7 @@ class DatadogWatch(Component[WatchOutputs]):
 
 def monitors(objectives: ObjectivesConfig, namespaces: set[str]) -> Iterator[Monitor]:
     """Of what is scraped, and of AWS's services where Datadog reads them."""
-    for rule in rules(objectives):
+    for rule in (*rules(objectives), *of_modules(objectives, namespaces)):
         if (query := rule.query.datadog) is not None:
             yield Monitor(
                 name=rule.name,
@@ -153,7 +154,7 @@ def _widget(title: str, queries: Sequence[str]) -> dict[str, object]:
 
 def _aws(namespace: str, metric: AwsMetric) -> str:
     """What Datadog calls a metric of CloudWatch: `aws.kinesis.incoming_records` (the pages of its integrations)."""
-    name = f"{namespace.lower().replace('/', '.')}.{_snake(metric.name)}"
+    name = f"{namespace.lower().replace('/', '.').replace('-', '_')}.{_snake(metric.name)}"
     return f"{_AGGREGATIONS[metric.statistic]}:{name}{{*}}"
 
 

@@ -20,6 +20,7 @@ from components.monitoring.prometheus import values
 from components.monitoring.prometheus.grafana import page
 from components.monitoring.prometheus.scraping import alert_names, announced_pods, exporter_config, rule_groups
 from components.watch.dashboards import DASHBOARDS
+from components.watch.modules import of_modules
 from components.watch.rules import ObjectivesConfig, rules
 from mlops.core import versions
 
@@ -48,7 +49,8 @@ class PrometheusWatch(Component[WatchOutputs]):
         # The operator brings the kinds, and Grafana's namespace is the stack's.
         self._after = self.child_with(depends_on=list(monitoring.ready))
         self._object("pods", "PodMonitor", announced_pods())
-        groups = rule_groups(rules(objectives), watched)
+        own = of_modules(objectives, {one.namespace for one in watched})
+        groups = rule_groups((*rules(objectives), *own), watched)
         self._object("rules", "PrometheusRule", {"groups": groups})
         self._exporter(watched)
         for dashboard in DASHBOARDS:

@@ -37,6 +37,7 @@ class EcsServingConfig(ServingConfig):
         complexity="low",
         trade_offs="A vCPU costs more than on a node, and there is no node to pay for, patch or fill; sizes come in "
         "steps, and a task takes a minute to start",
+        state="none of its own: images lie in the registry, models in the lake, and an `up` makes the rest",
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"containers", "workers"})
     endpoints: ClassVar[frozenset[str]] = frozenset({"ecr.api", "ecr.dkr", "secretsmanager"})

@@ -4,7 +4,7 @@ In mode Standard a model is an ordinary Deployment; Knative adds scaling to zero
 and three more controllers to run. Models are reached inside the cluster only: KServe asks nobody who they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import pulumi
@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.release import Strategy
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.kubernetes.host import ClusterHost
@@ -27,7 +28,7 @@ from components.kubernetes.objects import (
     to_services,
 )
 from components.ml_platform import MlPlatformOutputs
-from components.serving import ModelConfig, Served, ServingConfig, ServingOutputs
+from components.serving import ModelConfig, Released, Served, ServingConfig, ServingOutputs
 from components.serving.kubernetes import kserve, language, places
 from components.serving.kubernetes.charts import KServe, KServeArgs
 from mlops.core.config import Card
@@ -47,9 +48,16 @@ class KubernetesServingConfig(ServingConfig):
         not_for="a handful of requests a day: replicas cost while nobody asks, unless mode is Knative",
         complexity="medium",
         trade_offs="Standard is plain Deployments and never scales to zero; Knative does, and brings Istio with it",
+        state="none of its own: models lie in the lake, images in the registry, and an `up` makes the rest",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+
+    # Its splitter gives each request to one model, and KServe has nothing that asks a second one unseen.
+    strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
+        **ServingConfig.strategies,
+        "artifact": frozenset({"rolling", "canary", "ab"}),
+    }
 
     mode: kserve.Mode = "Standard"
     """Standard: Deployments, scaled by CPU or memory, at least one replica. Knative: scaled by requests, down to
@@ -123,12 +131,11 @@ class KubernetesServingConfig(ServingConfig):
                     f'model {model.name} has format "{model.format}", which none of KServe\'s model servers takes; '
                     f"allowed: {', '.join(kserve.RUNTIMES)}"
                 )
-            for role in ("canary", "split") if model.canary_percent else ():
-                if f"{model.name}-{role}" in names:
-                    raise ValueError(
-                        f"a model is called {model.name}-{role}, the name of what the canary of {model.name} needs; "
-                        "rename it"
-                    )
+            if model.trial and f"{model.name}-split" in names:
+                raise ValueError(
+                    f"a model is called {model.name}-split, the name of what the {model.trial} of {model.name} needs; "
+                    "rename it"
+                )
         return self
 
     @model_validator(mode="after")
@@ -232,11 +239,11 @@ class KubernetesServing(Component[ServingOutputs]):
 
     def _endpoint(self, model: ModelConfig) -> pulumi.Output[str]:
         stable = self._inference_service(model, model.name, model.storage_uri)
-        if model.canary_percent is None or model.canary_storage_uri is None:
+        if model.candidate_uri is None:
             base = kserve.base_url(pulumi.Output.concat(stable, "-predictor"), self._namespace)
             return pulumi.Output.concat(base, language.PATH) if model.name in self._config.language_models else base
-        canary = self._inference_service(model, f"{model.name}-canary", model.canary_storage_uri)
-        return self._split(model, model.canary_percent, stable, canary)
+        candidate = self._inference_service(model, f"{model.name}-{model.trial}", model.candidate_uri)
+        return self._split(model, stable, candidate)
 
     def _inference_service(self, model: ModelConfig, service: str, uri: str) -> pulumi.Output[str]:
         config = self._config
@@ -263,7 +270,7 @@ class KubernetesServing(Component[ServingOutputs]):
         )
 
     def _split(
-        self, model: ModelConfig, percent: int, stable: pulumi.Output[str], canary: pulumi.Output[str]
+        self, model: ModelConfig, stable: pulumi.Output[str], candidate: pulumi.Output[str]
     ) -> pulumi.Output[str]:
         name, way = f"{model.name}-split", to_services(self._foundation.network, kserve.SERVICE_PORTS)
         to_models = Grant(resource="serving", access="invoke", egress=(way,))
@@ -271,8 +278,8 @@ class KubernetesServing(Component[ServingOutputs]):
         replicas = min(model.min_replicas, 2)
         spec = kserve.splitter(
             kserve.inference_url(model, stable, self._namespace),
-            kserve.inference_url(model, canary, self._namespace),
-            percent,
+            kserve.inference_url(model, candidate, self._namespace),
+            model,
             replicas,
             self._place(model),
         )

@@ -159,16 +159,16 @@ VISIBILITY = {
 
 def splitter(
     stable: pulumi.Input[str],
-    canary: pulumi.Input[str],
-    percent: int,
+    candidate: pulumi.Input[str],
+    model: ModelConfig,
     replicas: int,
     place: Mapping[str, object],
 ) -> dict[str, object]:
     """Spec of an InferenceGraph that gives each of two inference URLs its share of the requests. It takes whatever
     path it is asked under for a request to infer, and passes on the body but no headers (KServe, cmd/router)."""
     steps = [
-        {"name": "stable", "serviceUrl": stable, "weight": 100 - percent},
-        {"name": "canary", "serviceUrl": canary, "weight": percent},
+        {"name": "stable", "serviceUrl": stable, "weight": 100 - model.share},
+        {"name": str(model.trial), "serviceUrl": candidate, "weight": model.share},
     ]
     return {
         **place,
@@ -202,10 +202,10 @@ def spread(model: str) -> Mapping[str, object]:
 
 
 def folders(models: Sequence[ModelConfig]) -> dict[str | None, list[str]]:
-    """Every folder that some model or canary lies in, once, by bucket; None is the platform's own of artifacts."""
+    """Every folder that some model or candidate lies in, once, by bucket; None is the platform's own of artifacts."""
     found: dict[str | None, set[str]] = {}
     for model in models:
-        for uri in filter(None, (model.storage_uri, model.canary_storage_uri)):
+        for uri in filter(None, (model.storage_uri, model.candidate_uri)):
             bucket, path = split_uri(uri)
             found.setdefault(bucket, set()).add(path)
     return {bucket: sorted(found[bucket]) for bucket in sorted(found, key=str)}

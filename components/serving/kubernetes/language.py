@@ -60,8 +60,8 @@ def problems(models: Sequence[ModelConfig], language_models: Mapping[str, Langua
                 f"language model {name} asks for no GPU, and vLLM runs on GPUs; set its gpus to 1 or more, and give "
                 "the cluster a node group with `gpu: true`"
             )
-        if model.canary_percent:
+        if model.trial:
             yield (
-                f"language model {name} has a canary, and KServe's splitter neither streams nor passes on the path of "
-                "a request; serve the other model under a name of its own"
+                f"language model {name} has a {model.trial}, and KServe's splitter neither streams nor passes on the "
+                "path of a request; serve the other model under a name of its own"
             )

@@ -17,10 +17,12 @@ from components.base.workload import Shape
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
 from components.serving import Released, Served, ServingConfig, ServingOutputs
-from components.serving.lambda_ import limits
+from components.serving.lambda_ import limits, trials
 from components.serving.lambda_.host import FunctionHost, FunctionSettings
+from components.serving.lambda_.trials import StableVersion
 from mlops.core.config import Card
 from mlops.core.fields.aws import LogDays
+from mlops.core.fields.containers import WorkloadName
 from mlops.core.module import StackFacts
 
 
@@ -36,14 +38,16 @@ class LambdaServingConfig(ServingConfig):
         complexity="low",
         trade_offs="The first request after a pause waits for the image and the model (a cold start: seconds), unless "
         "concurrency is provisioned and paid for; images are pushed before their functions are made",
+        state="none of its own: images lie in the registry, models in the lake, and an `up` makes the rest",
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"containers", "workers"})
     endpoints: ClassVar[frozenset[str]] = frozenset({"ecr.api", "ecr.dkr", "lambda", "secretsmanager"})
 
     # A shadow answers beside the champion in the background, and Lambda freezes a process between two requests.
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
+        **ServingConfig.strategies,
         "model": frozenset({"rolling", "canary", "ab"}),
-        "image": frozenset({"rolling"}),
+        "image": frozenset({"rolling", "canary", "ab"}),
     }
 
     front: Literal["function_url", "http_api"] = "function_url"
@@ -58,6 +62,10 @@ class LambdaServingConfig(ServingConfig):
     max_concurrency: int | None = Field(default=None, ge=1, le=10_000)
     """Most copies of each function at once, beyond which requests are answered with 429; null shares what the account
     has (1,000 unless raised)."""
+    stable_versions: dict[WorkloadName, StableVersion] = Field(default={}, max_length=100)
+    """Container -> number of the version of its function that answers while the newest is tried: with release.strategy
+    canary or ab that one answers the share of the first of its release.steps, until you drop the step. Leaving the
+    container out here lets the newest answer everybody; AWS counts versions up by each change of the image."""
     images: Literal["pushed", "awaited"] = "pushed"
     """pushed: functions are made. awaited: all but the functions, for the first `up` of a stack: Lambda makes none
     before its image lies in the registry that this `up` makes."""
@@ -73,9 +81,15 @@ class LambdaServingConfig(ServingConfig):
             )
         return self
 
+    @property
+    def named_containers(self) -> Mapping[str, str]:
+        """Those of which two versions answer."""
+        return dict.fromkeys(self.stable_versions, "stable_versions")
+
     def misfits(self, what: str, shape: Shape, stack: StackFacts) -> tuple[str, ...]:
-        """Functions have limits, and no nodes."""
-        return limits.misfits(what, shape)
+        """Functions have limits, and no nodes; two versions share the requests where one of them is known."""
+        stable = self.stable_versions.get(shape.name)
+        return (*limits.misfits(what, shape), *trials.misfits(what, shape, stable, provisioned=self.provisioned))
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """Functions in a network never have a public address."""
@@ -118,6 +132,7 @@ class LambdaServing(Component[ServingOutputs]):
             timeout_seconds=config.timeout_seconds,
             provisioned=config.provisioned,
             max_concurrency=config.max_concurrency,
+            stable_versions=config.stable_versions,
             awaited=config.images == "awaited",
             log_days=config.log_retention_days or foundation.log_retention_days,
             looks=looks.name,

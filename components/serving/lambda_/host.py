@@ -16,6 +16,7 @@ from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.base.workload import Application, Host, Room, Running, Workload
 from components.foundation import Foundation
+from components.serving.lambda_ import trials
 from components.serving.lambda_.fronts import FrontParts, function_url, http_api
 from components.serving.lambda_.limits import MOST_SECONDS
 from mlops.core.fields.kubernetes import mebibytes
@@ -36,6 +37,8 @@ class FunctionSettings:
     timeout_seconds: int
     provisioned: bool
     max_concurrency: int | None
+    stable_versions: Mapping[str, int]
+    """Container -> the version that answers while the newest is tried."""
     awaited: bool
     """Whether images are still to be pushed, so that no function is made yet."""
     log_days: int
@@ -76,6 +79,7 @@ class FunctionRoom(Room):
             variable: generated_secret(
                 f"{name}-secret-{variable.lower().replace('_', '-')}",
                 description=f"{variable} of {application.name} of the MLOps platform",
+                unrotated=application.unrotated,
                 key_arn=foundation.keys.data,
                 opts=opts,
             )
@@ -89,13 +93,7 @@ class FunctionRoom(Room):
         way = Grant(resource=workload.role, access="invoke")
         if function is None:
             return Running(url=None, role_arn=role_arn, way=way)
-        alias = aws.lambda_.Alias(
-            f"{named}-alias",
-            name=ALIAS,
-            function_name=function.name,
-            function_version=function.version,
-            opts=self._opts,
-        )
+        alias = self._alias(workload, function)
         if settings.provisioned:
             aws.lambda_.ProvisionedConcurrencyConfig(
                 f"{named}-warm",
@@ -113,6 +111,32 @@ class FunctionRoom(Room):
             role_arn=role_arn,
             way=Grant(resource=workload.role, access="invoke", statements=statements),
             signed=True,
+        )
+
+    def _alias(self, workload: Workload, function: "aws.lambda_.Function") -> "aws.lambda_.Alias":
+        """What callers name: the newest version, or a stable one and the newest for its share of the requests."""
+        shape, stable = workload.shape, self._settings.stable_versions.get(workload.shape.name)
+        routing = trials.weights(shape.release, stable, function.version) if stable else None
+        if stable:
+            self._watched.append(
+                Watched(
+                    what=f"{shape.name}-candidate",
+                    namespace="AWS/Lambda",
+                    # Of what the alias sends to one version alone (Lambda developer guide, "Types of metrics").
+                    dimensions={
+                        "FunctionName": function.name,
+                        "Resource": pulumi.Output.concat(function.name, ":", ALIAS),
+                        "ExecutedVersion": function.version,
+                    },
+                )
+            )
+        return aws.lambda_.Alias(
+            f"{self.name}-{workload.role}-alias",
+            name=ALIAS,
+            function_name=function.name,
+            function_version=str(stable) if stable else function.version,
+            routing_config=routing,
+            opts=self._opts,
         )
 
     def work(self, workload: Workload) -> pulumi.Output[str]:
@@ -217,8 +241,7 @@ class FunctionRoom(Room):
 def variables(workload: Workload, secrets: Mapping[str, SecretValue]) -> dict[str, pulumi.Input[str]]:
     """What a function is told. Lambda sets the region itself and takes no other. A secret is named, in a variable with
     `_SECRET_ARN` behind its own name, and what runs there fetches it (`services/recommender/by_reference.py`)."""
-    # Both fronts ask for a signature: whoever comes is somebody whom IAM let in.
-    plain = {"HOME": "/tmp", "MLOPS_EXPOSED": "false", **workload.variables, **workload.own_variables}
+    plain = {"HOME": "/tmp", **workload.variables, **workload.own_variables}
     plain.pop("AWS_REGION", None)
     named: dict[str, pulumi.Input[str]] = {
         f"{variable}_SECRET_ARN": pulumi.Output.concat(one.arn, f"#{one.key}") if one.key else one.arn

@@ -5,7 +5,8 @@ A model server is an image of the platform's own registry that answers as SageMa
 one. Models are read from the lake as they lie there.
 """
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, get_args
 
 import pulumi
 import pulumi_aws as aws
@@ -13,21 +14,22 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Statement
+from components.base.release import Strategy
+from components.base.security_group import way_out
 from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
 from components.ml_platform.sagemaker.access import in_the_network, logs
 from components.network.endpoints import of_services
-from components.serving import ModelConfig, Served, ServingConfig, ServingOutputs
+from components.serving import ModelConfig, Released, Served, ServingConfig, ServingOutputs
 from components.serving.kubernetes.kserve import reading, split_uri
-from components.serving.sagemaker import parts, scaling
+from components.serving.sagemaker import parts, rollout, scaling
 from components.serving.sagemaker.modes import (
     Asynchronous,
     Mode,
     RealTime,
     Serverless,
-    ShadowConfig,
     problems,
     takes_a_key,
     unavailable,
@@ -38,8 +40,8 @@ from mlops.core.fields.aws import KeyArn
 from mlops.core.fields.kubernetes import ShortName
 from mlops.core.module import StackFacts
 
-STABLE, CANARY, SHADOW = "stable", "canary", "shadow"
-"""Names of variants."""
+STABLE = "stable"
+"""Name of the variant of `storage_uri`; the other one is called what the trial is."""
 
 RegistryImage = Annotated[
     str,
@@ -62,16 +64,21 @@ class SageMakerServingConfig(ServingConfig):
         not_for="containers of your own, the recommender among them; many small models, each of which has an instance",
         complexity="low",
         trade_offs="nothing to run, for instances a fifth dearer than EC2's own and an API that clients sign for",
+        state="none of its own: models lie in the lake, what asynchronous endpoints answer too, and an `up` makes "
+        "the rest",
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"models"})
+    strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
+        **ServingConfig.strategies,
+        "artifact": frozenset(get_args(Strategy)),
+    }
+    moves: ClassVar[frozenset[Strategy]] = frozenset({"canary"})
     endpoints: ClassVar[frozenset[str]] = of_services(("ecr", "ec2", "kms", "logs", "sagemaker", "sts"))
 
     mode: Mode = RealTime()
     """How endpoints run: `real-time`, `serverless` or `asynchronous`."""
     modes: dict[ShortName, Mode] = Field(default={}, max_length=500)
     """Model -> how its endpoint runs, where it differs."""
-    shadows: dict[ShortName, ShadowConfig] = Field(default={}, max_length=500)
-    """Model -> the one that is tried beside it unseen."""
     servers: dict[ServerFormat, RegistryImage] = Field(default={"mlflow": "mlflow-pyfunc:3.17.2"}, max_length=40)
     """Format -> the image that serves it, of the platform's registry; add its repository to registry.repositories. An
     endpoint fails until the image is pushed."""
@@ -92,19 +99,19 @@ class SageMakerServingConfig(ServingConfig):
     def _models_can_be_served(self) -> "SageMakerServingConfig":
         wrong: list[str] = []
         names = [model.name for model in self.models]
-        for setting, given in (("modes", self.modes), ("shadows", self.shadows)):
-            wrong += [
-                f"{setting} names {name}, which is no model; allowed: {', '.join(names) or 'none'}"
-                for name in given
-                if name not in names
-            ]
+        wrong += [
+            f"modes names {name}, which is no model; allowed: {', '.join(names) or 'none'}"
+            for name in self.modes
+            if name not in names
+        ]
         for model in self.models:
             if model.format not in self.servers:
                 wrong.append(
                     f'model {model.name} has format "{model.format}", which no server takes; '
                     f"allowed: {', '.join(self.servers)}. Or name the image that serves it in servers"
                 )
-            wrong += problems(model, self.mode_of(model.name), shadowed=model.name in self.shadows)
+            wrong += problems(model, self.mode_of(model.name))
+            wrong += rollout.problems(model, self.mode_of(model.name))
         if wrong:
             raise ValueError("\n".join(wrong))
         return self
@@ -164,11 +171,12 @@ class SageMakerServing(Component[ServingOutputs]):
                 captured=config.captured,
                 watched=tuple(
                     Watched(
-                        what=model,
+                        what=model.name if variant == STABLE else f"{model.name}-{variant}",
                         namespace="AWS/SageMaker",
-                        dimensions={"EndpointName": endpoint.name, "VariantName": STABLE},
+                        dimensions={"EndpointName": made[model.name].name, "VariantName": variant},
                     )
-                    for model, endpoint in made.items()
+                    for model in config.models
+                    for variant in filter(None, (STABLE, model.trial))
                 ),
             )
         )
@@ -195,10 +203,6 @@ class SageMakerServing(Component[ServingOutputs]):
             grants.append(foundation.storage.write("raw", parts.CAPTURED))
         if any(isinstance(mode, Asynchronous) for mode in modes):
             grants += [foundation.storage.write("artifacts", prefix) for prefix in (parts.ANSWERS, parts.FAILURES)]
-        for uri in (shadow.storage_uri for shadow in config.shadows.values()):
-            bucket, path = split_uri(uri)
-            if bucket is None:
-                grants.append(foundation.storage.read("artifacts", f"{path}/"))
         return service_role(
             self.name,
             description="Models of the MLOps platform on SageMaker",
@@ -217,16 +221,7 @@ class SageMakerServing(Component[ServingOutputs]):
             tags={"Name": self.name},
             opts=self.child,
         )
-        aws.vpc.SecurityGroupEgressRule(
-            f"{self.name}-to-apis",
-            security_group_id=group.id,
-            cidr_ipv4="0.0.0.0/0",
-            ip_protocol="tcp",
-            from_port=443,
-            to_port=443,
-            description="APIs of AWS",
-            opts=self.child,
-        )
+        way_out(f"{self.name}-to-apis", group, opts=self.child)
         return group
 
     def _model(self, model: ModelConfig, variant: str, uri: str) -> pulumi.Output[str]:
@@ -260,40 +255,38 @@ class SageMakerServing(Component[ServingOutputs]):
 
     def _endpoint(self, model: ModelConfig) -> "aws.sagemaker.Endpoint":
         mode = self._config.mode_of(model.name)
-        share, buckets = model.canary_percent or 0, self._foundation.storage.buckets
+        buckets, shadowed = self._foundation.storage.buckets, model.release.strategy == "shadow"
+        share = 0 if shadowed else model.share
         variants = [parts.variant(STABLE, self._model(model, STABLE, model.storage_uri), model, mode, 100 - share)]
-        if model.canary_storage_uri:
-            canary = self._model(model, CANARY, model.canary_storage_uri)
-            variants.append(parts.variant(CANARY, canary, model, mode, share))
+        shadows = None
+        if model.candidate_uri and model.trial:
+            tried = self._model(model, model.trial, model.candidate_uri)
+            if shadowed and isinstance(mode, RealTime):
+                shadows = [parts.shadow(model.trial, tried, model, mode, model.share)]
+            else:
+                variants.append(parts.variant(model.trial, tried, model, mode, share))
         configuration = aws.sagemaker.EndpointConfiguration(
             f"{self.name}-{model.name}-config",
             production_variants=variants,
-            shadow_production_variants=self._shadow(model, mode),
+            shadow_production_variants=shadows,
             kms_key_arn=self._key(mode),
             data_capture_config=parts.capture(model, mode, buckets["raw"], self._foundation.keys.data),
             async_inference_config=parts.queue(model, mode, buckets["artifacts"], self._foundation.keys.data),
             opts=self.child,
         )
+        # By a name of its own, so that clients, rights and alarms know it beforehand.
+        physical = f"{self._foundation.prefix}-{model.name}"
         endpoint = aws.sagemaker.Endpoint(
             f"{self.name}-{model.name}-endpoint",
-            # By a name of its own, so that clients and rights know it beforehand.
-            name=f"{self._foundation.prefix}-{model.name}",
+            name=physical,
             endpoint_config_name=configuration.name,
+            deployment_config=rollout.deployment(f"{self.name}-{model.name}", physical, STABLE, model, self.child),
             opts=self.child,
         )
         if not isinstance(mode, Serverless) and model.max_replicas > max(model.min_replicas, 0):
-            scaled = (STABLE, CANARY) if model.canary_storage_uri else (STABLE,)
-            for variant in scaled:
+            for variant in filter(None, (STABLE, None if shadowed else model.trial)):
                 scaling.follow(f"{self.name}-{model.name}", endpoint.name, variant, model, mode, self.child)
         return endpoint
-
-    def _shadow(
-        self, model: ModelConfig, mode: RealTime | Serverless | Asynchronous
-    ) -> "list[aws.sagemaker.EndpointConfigurationShadowProductionVariantArgs] | None":
-        shadow = self._config.shadows.get(model.name)
-        if shadow is None or not isinstance(mode, RealTime):
-            return None
-        return [parts.shadow(SHADOW, self._model(model, SHADOW, shadow.storage_uri), model, mode, shadow.percent)]
 
     def _key(self, mode: RealTime | Serverless | Asynchronous) -> pulumi.Output[str] | None:
         encrypted = not isinstance(mode, Serverless) and takes_a_key(mode.instance_type)

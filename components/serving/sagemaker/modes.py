@@ -15,7 +15,6 @@ from components.serving import ModelConfig
 from mlops.core import offerings
 from mlops.core.config import Config
 from mlops.core.fields import Form
-from mlops.core.fields.aws import ModelUri
 
 EndpointInstance = Annotated[
     str,
@@ -71,16 +70,7 @@ class Asynchronous(Config):
 Mode = Annotated[RealTime | Serverless | Asynchronous, Field(discriminator="kind")]
 
 
-class ShadowConfig(Config):
-    """A second model that is asked beside the first, and whose answers nobody gets."""
-
-    storage_uri: ModelUri
-    """Folder in which it lies."""
-    percent: int = Field(default=100, ge=1, le=100)
-    """Share of the requests that it gets a copy of, in percent."""
-
-
-def problems(model: ModelConfig, mode: RealTime | Serverless | Asynchronous, *, shadowed: bool) -> Iterator[str]:
+def problems(model: ModelConfig, mode: RealTime | Serverless | Asynchronous) -> Iterator[str]:
     """Why a model cannot run that way, one sentence each."""
     name = f"model {model.name}"
     if isinstance(mode, Serverless):
@@ -102,14 +92,8 @@ def problems(model: ModelConfig, mode: RealTime | Serverless | Asynchronous, *, 
             f"{name} has min_replicas 0, and a real-time endpoint has an instance at all times. Set min_replicas to 1 "
             "or more, or its mode to serverless or asynchronous"
         )
-    tried = "canary" if model.canary_percent else "shadow" if shadowed else None
-    if tried and not isinstance(mode, RealTime):
-        yield f"{name} has a {tried}, and an endpoint that is {mode.kind} has one variant alone; {_INSTEAD}"
-    if model.canary_percent and shadowed:
-        yield (
-            f"{name} has a canary and a shadow, and SageMaker runs a shadow beside one variant alone; try the one "
-            "after the other"
-        )
+    if model.trial and not isinstance(mode, RealTime):
+        yield f"{name} has a {model.trial}, and an endpoint that is {mode.kind} has one variant alone; {_INSTEAD}"
 
 
 _INSTEAD = "set its mode to real-time"

@@ -4,7 +4,6 @@ A job that is changed is stopped with a savepoint and goes on from it; checkpoin
 must know lie in the lake, so that no pod has a volume.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
@@ -12,7 +11,8 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.base.component import Component
-from components.base.identity import Grant, Identity, IdentityArgs, network_policy, policy_document
+from components.base.identity import Identity, IdentityArgs, network_policy, policy_document
+from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
 from components.foundation import Foundation
 from components.kubernetes.objects import (
@@ -20,12 +20,13 @@ from components.kubernetes.objects import (
     closed,
     custom_object,
     disruption_budget,
-    manifest,
     name_of,
     namespace,
     release,
     stored_secret,
 )
+from components.kubernetes.scraping import let_scrapers_in
+from components.kubernetes.together import asking_account, together
 from components.stream_processing import PLACE, StreamProcessingConfig, StreamProcessingOutputs, rights
 from components.stream_processing.flink import jobs
 from components.stream_processing.flink.jobs import JobConfig
@@ -47,8 +48,11 @@ class FlinkConfig(StreamProcessingConfig):
         not_for="A single small job: an operator and two pods that never sleep; managed_flink has nothing to run",
         complexity="high",
         trade_offs="Whatever Flink can, at the price of the nodes, for versions and sizes to look after",
+        state="checkpoints and savepoints lie in the lake, zone artifacts, folder flink: a job that is made anew "
+        "goes on from the last one",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Flink"
 
     kind: Literal["flink"] = "flink"
     jobs: Annotated[tuple[JobConfig, ...], Unique(most=50, by="name")] = ()
@@ -108,12 +112,16 @@ class Flink(Component[StreamProcessingOutputs]):
             opts=self.child_with(depends_on=[cluster.certificates, *cluster.ready, operator]),
         )
         self._closed = closed(f"{name}-closed", self._namespace, self.child)
+        let_scrapers_in(
+            f"{name}-scrapers-policy", self._namespace, foundation.scrapers, [jobs.METRICS_PORT], self.child
+        )
         self._secret = self._client_secret()
         made = {job.name: self._job(job) for job in config.jobs}
         self.publish(
             StreamProcessingOutputs(
                 jobs={job: page for job, (page, _) in made.items()},
                 role_arns={job: role for job, (_, role) in made.items()},
+                watched=(Watched(what="jobs", namespace="Flink"),) if made else (),
             )
         )
 
@@ -152,8 +160,24 @@ class Flink(Component[StreamProcessingOutputs]):
             ),
             self.child,
         ).outputs
-        account = self._account(named, identity.service_account)
-        policies = self._close(named, job, granted)
+        account = asking_account(
+            named,
+            identity.service_account,
+            namespace=self._namespace,
+            role=jobs.ROLE,
+            after=[self._operator],
+            opts=self.child,
+        )
+        policies = together(
+            named,
+            job=job.name,
+            namespace=self._namespace,
+            selector={"app": job.name},
+            grants=granted,
+            ingress_ports=[jobs.REST_PORT],
+            ingress_from=jobs.the_operator(OPERATOR),
+            opts=self.child,
+        )
         zone, folder = PLACE
         state = pulumi.Output.concat("s3://", self._foundation.storage.buckets[zone], f"/{folder}{job.name}")
         deployment = custom_object(
@@ -184,39 +208,3 @@ class Flink(Component[StreamProcessingOutputs]):
             "http://", name_of(deployment), "-rest.", self._namespace, ".svc.cluster.local:8081"
         )
         return page, identity.role_arn
-
-    def _account(self, named: str, account: pulumi.Output[str]) -> pulumi.Output[str]:
-        """The job's service account, with the chart's role: a job asks the API server for its own workers."""
-        made = name_of(
-            k8s.core.v1.ServiceAccount(
-                f"{named}-service-account", metadata={"name": account, "namespace": self._namespace}, opts=self.child
-            )
-        )
-        k8s.rbac.v1.RoleBinding(
-            f"{named}-role-binding",
-            metadata={"name": made, "namespace": self._namespace},
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": jobs.ROLE},
-            subjects=[{"kind": "ServiceAccount", "name": made, "namespace": self._namespace}],
-            opts=self.child_with(depends_on=[self._operator]),
-        )
-        return made
-
-    def _close(self, named: str, job: JobConfig, granted: Sequence[Grant]) -> tuple[pulumi.Resource, ...]:
-        """A job's pods reach one another, what its rights lead to, and AWS; the operator reaches their page."""
-        selector = {"app": job.name}
-        outside = network_policy(
-            f"{named}-network-policy",
-            namespace=self._namespace,
-            selector=selector,
-            grants=granted,
-            ingress_ports=[jobs.REST_PORT],
-            ingress_from=jobs.the_operator(OPERATOR),
-            opts=self.child,
-        )
-        inside = k8s.networking.v1.NetworkPolicy(
-            f"{named}-inside-network-policy",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=f"{job.name}-inside", namespace=self._namespace),
-            spec=manifest(jobs.among_themselves(selector)),
-            opts=self.child,
-        )
-        return outside, inside

@@ -15,6 +15,7 @@ from pydantic import Field
 from components.base.identity import Egress, Grant
 from components.kubernetes.objects import to_services
 from components.kubernetes.placement import on_system_nodes
+from components.kubernetes.scraping import announced
 from components.network import NetworkOutputs
 from components.storage import Zone
 from mlops.core.config import Config
@@ -24,7 +25,8 @@ from mlops.core.fields.kubernetes import Cpu, GroupName, Image, Memory, ShortNam
 
 ROLE = "flink"
 """Role that the chart makes for jobs in the namespaces that it watches."""
-REST_PORT, WEBHOOK_PORT = 8081, 9443
+REST_PORT, WEBHOOK_PORT, METRICS_PORT = 8081, 9443, 9249
+"""The last is where its reporter for Prometheus listens (Flink's documentation, "Metric Reporters")."""
 _USER = 9999
 """`flink` in the official images."""
 _MINORS = ("1.20", "2.0", "2.1", "2.2")
@@ -153,6 +155,9 @@ def configuration(job: JobConfig, state: pulumi.Output[str]) -> dict[str, pulumi
         "high-availability.type": "kubernetes",
         "high-availability.storageDir": pulumi.Output.concat(state, "/high-availability"),
         "kubernetes.operator.savepoint.history.max.count": "5",
+        "metrics.reporters": "prom",
+        "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
+        "metrics.reporter.prom.port": str(METRICS_PORT),
     }
 
 
@@ -167,11 +172,13 @@ def pod_template(job: JobConfig, around: Around) -> dict[str, object]:
     container: dict[str, object] = {
         "name": "flink-main-container",
         "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "ports": [{"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
     }
     if around.secret is not None:
         container["envFrom"] = [{"secretRef": {"name": around.secret}}]
     return {
+        "metadata": {"annotations": announced(METRICS_PORT)},
         "spec": {
             **around.place,
             "securityContext": {
@@ -182,24 +189,13 @@ def pod_template(job: JobConfig, around: Around) -> dict[str, object]:
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [container],
-        }
+        },
     }
 
 
 def workers(job: JobConfig) -> int:
     """Pods that carry the job, besides its manager."""
     return -(-job.parallelism // job.slots)
-
-
-def among_themselves(selector: Mapping[str, str]) -> dict[str, object]:
-    """A job's pods, with one another on whatever port: workers listen where they find room."""
-    own = [{"podSelector": {"matchLabels": dict(selector)}}]
-    return {
-        "podSelector": {"matchLabels": dict(selector)},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"from": own}],
-        "egress": [{"to": own}],
-    }
 
 
 def the_operator(namespace: str) -> "list[k8s.networking.v1.NetworkPolicyPeerArgs]":

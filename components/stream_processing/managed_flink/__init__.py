@@ -14,7 +14,7 @@ from pydantic import Field
 from components.base.component import Component
 from components.base.identity import Grant, Statement
 from components.base.logs import log_group
-from components.base.security_group import security_group
+from components.base.security_group import security_group, way_out
 from components.base.service_role import service_role
 from components.base.watched import Watched
 from components.data_pipeline import DataPipelineOutputs
@@ -53,6 +53,7 @@ class ManagedFlinkConfig(StreamProcessingConfig):
         not_for="Many small jobs: each pays a KPU of its own for orchestration; the newest version of Flink",
         complexity="low",
         trade_offs="Snapshots, scaling and patches by AWS, for the versions that AWS has and a price by the KPU",
+        state="snapshots lie with the service and go with the application; results lie where the job writes them",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions(("logs:PutLogEvents",))
     example: ClassVar[Mapping[str, object]] = {"jobs": [{"name": "enrich", "code": "enrich/job.jar"}]}
@@ -139,19 +140,15 @@ class ManagedFlink(Component[StreamProcessingOutputs]):
             ports=(),
             opts=self.child,
         )
-        ways = {"network": network.vpc_cidr, "aws": "0.0.0.0/0"}
-        for way, cidr in ways.items():
-            everything = way == "network"
-            aws.vpc.SecurityGroupEgressRule(
-                f"{self.name}-to-{way}",
-                security_group_id=group.id,
-                cidr_ipv4=cidr,
-                ip_protocol="-1" if everything else "tcp",
-                from_port=None if everything else 443,
-                to_port=None if everything else 443,
-                description="To the stream" if everything else "To AWS",
-                opts=self.child,
-            )
+        aws.vpc.SecurityGroupEgressRule(
+            f"{self.name}-to-network",
+            security_group_id=group.id,
+            cidr_ipv4=network.vpc_cidr,
+            ip_protocol="-1",
+            description="To the stream",
+            opts=self.child,
+        )
+        way_out(f"{self.name}-to-aws", group, description="To AWS", opts=self.child)
         return group
 
     def _application(self, job: ApplicationConfig) -> tuple[pulumi.Output[str], pulumi.Output[str]]:

@@ -104,7 +104,7 @@ def _base(target: options.Target, base: str | None, state: Path | None) -> "tupl
         return graph_in(state), f"the state in {named(state)}", "the working tree"
     from mlops.cli.local.state import read
 
-    return read(target), "what runs on this machine", "the working tree"
+    return read(target, ", or compare with a git revision: --base REV"), "what runs on this machine", "the working tree"
 
 
 def _named(before: "Graph", head: "Graph") -> "Graph":

@@ -194,6 +194,7 @@ def run_loop(
             raise BadInputError(
                 "--kafka is for the processes of this machine, and this stack's loop runs on a cluster."
             )
+        on.demand_one_build()
         on.run(["run-loop", *context.args], lambda line: console.print(line, markup=False))
         if as_json:
             ui.print_json({"serving": on.ask()["model"]})

@@ -161,6 +161,7 @@ def _print_variant(slot: "Slot", variant: "type[SlotConfig]", kind: str) -> None
         "Not for": card.not_for,
         "Complexity": card.complexity,
         "Trade-offs": card.trade_offs,
+        "State": card.state,
         "Needs": ", ".join(sorted(variant.needs)) or "nothing beside the core",
     }
     for name, text in lines.items():

@@ -62,19 +62,14 @@ def read_graph(stack: str | None, file: Path | None, state: Path | None = None) 
     return graph_in(file, state) if file else planned(options.target(stack)).graph
 
 
-def clock(seconds: float) -> str:
-    """`4 s`, `9 min 45 s`."""
-    whole = round(seconds)
-    return f"{whole} s" if whole < 100 else f"{whole // 60} min {whole % 60:02} s"
-
-
 def _print_headline(made: "Schedule", *, teardown: bool) -> None:
     word = "down" if teardown else "up"
     steps = sum(step.end > step.start for step in made.steps.values())
     ui.out().print(
-        f"[bold]{made.graph.project}/{made.graph.stack}[/] {word} in [bold]{clock(made.total)}[/] "
-        f"(between {clock(made.sum_of('low'))} and {clock(made.sum_of('high'))}), {ui.counted(steps, 'resource')}; "
-        f"no ordering takes less than {clock(made.bound)}, this one {made.excess:.0%} more"
+        f"[bold]{made.graph.project}/{made.graph.stack}[/] {word} in [bold]{ui.clock(made.total)}[/] "
+        f"(between {ui.clock(made.sum_of('low'))} and {ui.clock(made.sum_of('high'))}), "
+        f"{ui.counted(steps, 'resource')}; no ordering takes less than {ui.clock(made.bound)}, "
+        f"this one {made.excess:.0%} more"
     )
     ui.out().print()
 
@@ -85,7 +80,7 @@ def _print_path(made: "Schedule") -> None:
         edge = step.waits_for
         why = "" if edge is None else f"{edge.why} ({edge.kind})" if edge.why else "ordered by hand, no known need"
         basis = f"{step.duration.basis}, {step.duration.samples} logs" if step.duration.samples else step.duration.basis
-        rows.append((clock(step.start), clock(step.end - step.start), step.node.name, why, basis))
+        rows.append((ui.clock(step.start), ui.clock(step.end - step.start), step.node.name, why, basis))
     columns = (("At", "right"), ("Takes", "right"))
     ui.out().print(ui.table("Critical path", *columns, "Resource", "Waits because of", "Known from", rows=rows))
 
@@ -102,7 +97,7 @@ def _print_modules(made: "Schedule") -> None:
     for name, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
         left = round(start / made.total * BAR_WIDTH)
         length = max(round((end - start) / made.total * BAR_WIDTH), 1)
-        rows.append((name, clock(start), clock(end), " " * min(left, BAR_WIDTH - 1) + "█" * length))
+        rows.append((name, ui.clock(start), ui.clock(end), " " * min(left, BAR_WIDTH - 1) + "█" * length))
     ui.out().print(ui.table("Modules in time", "Module", ("From", "right"), ("To", "right"), "", rows=rows))
 
 
@@ -111,7 +106,7 @@ def _print_savings(made: "Schedule") -> None:
 
     graph = made.graph
     rows = [
-        (graph[edge.after].name, graph[edge.before].name, clock(seconds))
+        (graph[edge.after].name, graph[edge.before].name, ui.clock(seconds))
         for edge, seconds in savings(made)
         if seconds >= 1
     ]

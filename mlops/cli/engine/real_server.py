@@ -73,7 +73,8 @@ def opened(on: OnServer, graphs: Sequence[Graph]) -> Generator["RealApiServer"]:
 def _connected(on: OnServer, graph: Graph) -> "RealApiServer":
     try:
         from localcloud.api_client import ApiClient
-        from localcloud.api_server import Rehearsed, mark
+        from localcloud.api_server import mark
+        from localcloud.rehearsed import Rehearsed
 
         client = ApiClient(on.kubeconfig)
         return Rehearsed(client, mark("rehearsal", graph.project, graph.stack), kubernetes_plugin())

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,45 +18,20 @@ from localcloud.provider import RefusedError
 from mlops.cli import ui
 from mlops.cli.engine.real_server import kubernetes_plugin, listed
 from mlops.cli.errors import BadInputError, FailedError
+from mlops.cli.local import charts
+from mlops.cli.local.tools import TOOLS, Tool
 from mlops.cli.options import Target
 from mlops.plan.graph import Graph
 
 if TYPE_CHECKING:
     from localcloud.api_client import ApiClient, Pod
     from localcloud.api_server import RealApiServer
+    from localcloud.helm import Helm
 
-OWN = "mlops"
-"""Name of a cluster that a tool makes for the stack."""
 MARK = ObjectKey(api_version="v1", kind="ConfigMap", namespace="kube-system", name="mlops-platform")
 """Object by which a cluster is known as the platform's own."""
+_MADE_FOR, _MADE_BY = "made-for", "made-by"
 _GONE_SECONDS = 120
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """A program that makes clusters in containers."""
-
-    make: Sequence[str]
-    delete: Sequence[str]
-    context: str
-    """That it adds to the kubeconfig."""
-    home: str
-
-
-TOOLS = {
-    "kind": Tool(
-        make=("kind", "create", "cluster", "--name", OWN, "--wait", "120s"),
-        delete=("kind", "delete", "cluster", "--name", OWN),
-        context=f"kind-{OWN}",
-        home="https://kind.sigs.k8s.io",
-    ),
-    "k3d": Tool(
-        make=("k3d", "cluster", "create", OWN, "--wait"),
-        delete=("k3d", "cluster", "delete", OWN),
-        context=f"k3d-{OWN}",
-        home="https://k3d.io",
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +41,7 @@ class Cluster:
     kubeconfig: str
     context: str
     made_by: str = ""
-    """Tool that made it for this stack, and takes it away again."""
+    """Tool that made it for this stack."""
 
     @classmethod
     def noted(cls, folder: Path) -> "Cluster | None":
@@ -115,27 +90,61 @@ def opened(target: Target, cluster: Cluster, graph: Graph, folder: Path, *, work
     """
     from localcloud.api_server import RealApiServer, mark
 
-    client = client_of(cluster)
-    server = RealApiServer(client, mark("local", graph.project, target.stack))
+    client, own = client_of(cluster), mark("local", graph.project, target.stack)
+    helm = charts.helm_on(client, own)
+    server = RealApiServer(client, own, helm=helm)
     try:
-        if cluster.made_by and client.get(MARK) is None:
-            client.create({"apiVersion": MARK.api_version, "kind": MARK.kind, "metadata": {"name": MARK.name}}, MARK)
-        if client.get(MARK) is None:
-            raise BadInputError(
-                f"Cluster {cluster.context} ({server.server}) is not marked as the platform's own, and nothing is put "
-                f"onto somebody else's. If it is yours for this: kubectl --context {cluster.context} -n "
-                f"{MARK.namespace} create configmap {MARK.name}"
-            )
+        _demand_mark(client, cluster, own)
         foreign = server.foreign([graph])
     except RefusedError as error:
         raise BadInputError(f"Cluster {cluster.context}: {error}") from None
     if foreign:
         raise BadInputError(f"Cluster {cluster.context} holds {listed(foreign)}, which {target.stack} did not make.")
+    if working and cluster.made_by and Cluster.noted(folder) is None:
+        _hand_over_images(target, TOOLS[cluster.made_by])
     cluster.note(folder)
-    return _with_aws(client, server, graph) if working else server
+    if not working:
+        return server
+    charts.pull(helm, graph)
+    return _with_aws(client, server, graph, helm)
 
 
-def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph) -> "RealApiServer":
+def _demand_mark(client: "ApiClient", cluster: Cluster, own: str) -> None:
+    """Have the cluster marked as the platform's own: one that was made just now is; with what made it, and for which
+    stack.
+
+    Raises:
+        BadInputError: it is not.
+    """
+    if client.get(MARK):
+        return
+    if not cluster.made_by:
+        raise BadInputError(
+            f"Cluster {cluster.context} ({client.server}) is not marked as the platform's own, and nothing is put onto "
+            f"somebody else's. If it is yours for this: kubectl --context {cluster.context} -n {MARK.namespace} "
+            f"create configmap {MARK.name}"
+        )
+    data = {_MADE_FOR: own, _MADE_BY: cluster.made_by}
+    metadata = {"name": MARK.name}
+    client.create({"apiVersion": MARK.api_version, "kind": MARK.kind, "metadata": metadata, "data": data}, MARK)
+
+
+def _hand_over_images(target: Target, tool: Tool) -> None:
+    """Build the services' images and hand them to a cluster that was made just now: no registry has them.
+
+    Raises:
+        FailedError: that failed; why was shown.
+    """
+    script = target.root / "tools" / "images.py"
+    if not script.exists():
+        ui.note(f"No {script.relative_to(target.root)} here: the services' images are yours to hand over.")
+        return
+    command = [sys.executable, str(script), "--stack", target.stack, "--load", tool.name]
+    if subprocess.run(command, stdout=sys.stderr).returncode:
+        raise FailedError(f"The services' images did not get to cluster {tool.context}; above is why.")
+
+
+def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph, helm: "Helm | None") -> "RealApiServer":
     """The same server, with an emulated AWS on it that pods are led to.
 
     Raises:
@@ -157,7 +166,7 @@ def _with_aws(client: "ApiClient", server: "RealApiServer", graph: Graph) -> "Re
         seed=base64.b64decode(made["Secret"]["data"]["seed"]).decode(),
         databases=[str(node.outputs["address"]) for node in graph if node.type == "aws:rds/instance:Instance"],
     )
-    return LocalCluster(client, server.mark, emulated, kubernetes_plugin())
+    return LocalCluster(client, server.mark, emulated, kubernetes_plugin(), helm)
 
 
 def left_behind(target: Target, cluster: Cluster, project: str) -> None:
@@ -168,13 +177,16 @@ def left_behind(target: Target, cluster: Cluster, project: str) -> None:
     """
     from localcloud.api_server import RealApiServer, mark
 
-    server = RealApiServer(client_of(cluster), mark("local", project, target.stack))
+    client, own = client_of(cluster), mark("local", project, target.stack)
+    server = RealApiServer(client, own, helm=charts.helm_on(client, own))
     left = server.clean_up(_GONE_SECONDS)
     if left:
         lines = [f"On cluster {cluster.context} something of {target.stack} is left:", *(f"  {line}" for line in left)]
         raise FailedError("\n".join(lines))
-    if cluster.made_by:
-        _run(TOOLS[cluster.made_by].delete)
+    marked = (client.raw(MARK) or {}).get("data") or {}
+    if marked.get(_MADE_FOR) == own:
+        tool = TOOLS[marked[_MADE_BY]]
+        tool.run(tool.delete, Path(cluster.kubeconfig))
 
 
 def pods(cluster: Cluster, project: str, stack: str) -> "list[Pod]":
@@ -224,19 +236,13 @@ def _found(name: str, context: str) -> Cluster:
             "or leave --cluster out: the services then run as processes."
         )
     ui.note(f"$ {' '.join(tool.make)}")
-    _run(tool.make)
+    tool.run(tool.make, Path(kubeconfig))
     return Cluster(kubeconfig=kubeconfig, context=context, made_by=name)
 
 
 def _contexts(kubeconfig: Path) -> list[str]:
     content = yaml.safe_load(kubeconfig.read_text()) if kubeconfig.exists() else None
     return [str(one["name"]) for one in (content or {}).get("contexts") or ()]
-
-
-def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise FailedError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def _destroy(target: Target) -> str:

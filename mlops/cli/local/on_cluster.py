@@ -128,6 +128,7 @@ class OnCluster:
         """Run the loop in the worker's pod, unless a model is served already; whether it ran."""
         if self._serves():
             return False
+        self.demand_one_build()
         sample = self._note("sample")
         if not sample.exists():
             self.run(["generate"], _say)
@@ -139,6 +140,28 @@ class OnCluster:
                 raise FailedError("The loop has ended, but the recommender is not ready: `mlops local status`.")
             time.sleep(_LOOK_SECONDS)
         return True
+
+    def demand_one_build(self) -> None:
+        """
+        Raises:
+            FailedError: the recommender and the worker run images of two builds.
+        """
+        builds = {name: self._build(name) for name in (RECOMMENDER, WORKER)}
+        if len({*builds.values()}) > 1:
+            raise FailedError(
+                f"On cluster {self.context} the images are of two builds: "
+                f"{', '.join(f'{name} {build}' for name, build in builds.items())}. What one of them writes the other "
+                "may not read. `make images` makes both of one tree; hand both to the cluster, and restart what runs: "
+                f"kubectl --context {self.context} -n {self.deployment(WORKER).namespace} rollout restart "
+                f"deployment/{RECOMMENDER} deployment/{WORKER}"
+            )
+
+    def _build(self, name: str) -> str:
+        """What the image of a Deployment says of its code; one that says nothing is of before images did."""
+        deployment, said = self.deployment(name), list[str]()
+        command = ["python", "-m", "recommender.build"]
+        code = self._access.run(deployment.namespace, self._pod(deployment), command, said.append)
+        return "older" if code else said[-1]
 
     def ask(self) -> dict[str, Any]:
         """What the recommender answers."""

@@ -7,8 +7,11 @@ from mlops.cli.options import Target
 from mlops.plan.graph import Graph, from_export
 
 
-def read(target: Target) -> Graph:
+def read(target: Target, or_else: str = "") -> Graph:
     """The graph of what runs here.
+
+    Args:
+        or_else: what else may be done where nothing runs here, as the end of a sentence.
 
     Raises:
         BadInputError: the stack was never brought up here, or its state cannot be read.
@@ -17,8 +20,8 @@ def read(target: Target) -> Graph:
     file = next(iter(sorted(backend.glob(f"*/{target.stack}.json"))), None)
     if file is None:
         raise BadInputError(
-            f"{target.stack} does not run on this machine, so say what to compare with: --base REV for a git revision, "
-            f"or --state FILE for a deployed stack (`pulumi stack export --stack {target.given} --file FILE`)."
+            f"{target.stack} does not run on this machine. Give the state of where it does with --state FILE (`pulumi "
+            f"stack export --stack {target.given} --file FILE`){or_else}."
         )
     try:
         checkpoint = json.loads(file.read_text(encoding="utf-8"))["checkpoint"]

@@ -71,6 +71,15 @@ ShortName = Annotated[
     ),
 ]
 """Name from which names of resources are made."""
+TeamKey = Annotated[
+    str,
+    Form(
+        "[a-z](?:[a-z0-9-]*[a-z0-9])?",
+        "lower case letters, digits and hyphens, with a letter first and no hyphen last",
+        most=30,
+    ),
+]
+"""Name of a team, which a namespace, a folder and names of roles are made of."""
 GroupName = Annotated[
     str,
     Form(

@@ -1,4 +1,4 @@
-"""How people log in: OpenID Connect providers, as settings name them."""
+"""What OpenID Connect providers call themselves, their clients, and groups of people."""
 
 from typing import Annotated
 
@@ -15,4 +15,20 @@ IssuerUrl = Annotated[
 ClientId = Annotated[
     str,
     Form("[A-Za-z0-9._~:/@+=-]+", "the client's id: letters, digits and `._~:/@+=-`", most=255),
+]
+EmailDomain = Annotated[
+    str,
+    Form(
+        r"\*|\.?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+",
+        "`*`, or a domain such as `example.com`; `.example.com` stands for all below it",
+        most=253,
+    ),
+]
+LoginGroup = Annotated[
+    str,
+    Form(
+        r"[\p{L}\p{N}](?:[\p{L}\p{N} _.:/@#+=()-]*[\p{L}\p{N})])?",
+        "the name of a group: letters, digits, spaces and `_.:/@#+=()-`; a comma would make two groups of it",
+        most=255,
+    ),
 ]

@@ -33,6 +33,7 @@ _NOTHING = Defaults()
 _KNOWN: dict[str, Defaults] = {
     **dict.fromkeys(
         (
+            "argo-cd",
             "aws-load-balancer-controller",
             "base",
             "cert-manager",
@@ -40,6 +41,8 @@ _KNOWN: dict[str, Defaults] = {
             "external-secrets",
             "flink-kubernetes-operator",
             "istiod",
+            # jupyterhub: people's volumes are in `custom.volumes`, which its values say.
+            "jupyterhub",
             "knative-operator",
             "kserve-crd",
             "kserve-resources",
@@ -48,11 +51,17 @@ _KNOWN: dict[str, Defaults] = {
             # datadog: by the node, `monitoring.datadog`.
             "datadog",
             "fluent-bit",
+            # loki: a volume for each copy that `singleBinary` has, 10Gi where its values say none.
+            "loki",
             "prometheus-yet-another-cloudwatch-exporter",
             # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
             "kube-prometheus-stack",
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
+            "reloader",
+            # velero: what it stores is in the lake's gigabytes.
+            "velero",
+            "spark-operator",
             "karpenter-crd",
         ),
         _NOTHING,

@@ -8,7 +8,8 @@ from mlops.plan.graph import Node
 FILE_SYSTEM = "aws:efs/fileSystem:FileSystem"
 VAULT = "aws:backup/vault:Vault"
 VOLUME_SNAPSHOT, DATABASE_SNAPSHOT = "aws:ebs/snapshot:Snapshot", "aws:rds/snapshot:Snapshot"
-_SNAPSHOTS = (VAULT, VOLUME_SNAPSHOT, DATABASE_SNAPSHOT)
+SCHEDULE = "kubernetes:velero.io/v1:Schedule"
+_SNAPSHOTS = (VAULT, VOLUME_SNAPSHOT, DATABASE_SNAPSHOT, SCHEDULE)
 """What shares the stack's snapshots."""
 
 
@@ -44,6 +45,15 @@ def database_snapshot(node: Node, context: Context) -> Iterator[Item]:
     """A snapshot made by hand is not among the free backups."""
     gb = context.share("storage.snapshots_gb", *_SNAPSHOTS)
     yield used("snapshot of a database", ("rds_postgres", "backup_storage_over_free"), gb)
+
+
+def backup_schedule(node: Node, context: Context) -> Iterator[Item]:
+    """Velero's copies of volumes: in the lake, whose gigabytes of the usage are without them, or as snapshots."""
+    gb = context.share("storage.snapshots_gb", *_SNAPSHOTS)
+    if node.at("spec.template.snapshotMoveData").flag(default=False):
+        yield used("backups of volumes", ("s3", "standard_storage_first_50tb"), gb)
+    elif node.at("spec.template.snapshotVolumes").flag(default=True):
+        yield used("snapshots of volumes", ("ebs", "snapshot"), gb)
 
 
 RULES: dict[str, Rule] = {

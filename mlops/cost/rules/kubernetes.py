@@ -6,6 +6,7 @@ from decimal import Decimal
 from mlops.capacity.quantities import gibibytes
 from mlops.cost.model import Context, Item, Rule
 from mlops.cost.rules.charts import chart_name, defaults
+from mlops.cost.rules.files import backup_schedule
 from mlops.cost.rules.monitoring import datadog
 from mlops.cost.rules.network import load_balancer_items
 from mlops.cost.rules.storage import volume_items
@@ -171,12 +172,14 @@ BY_KIND: dict[str, Rule] = {
     "networking.k8s.io:Ingress": ingress,
     "gateway.networking.k8s.io:Gateway": gateway,
     "helm.sh:Release": release,
+    "velero.io:Schedule": backup_schedule,
     **dict.fromkeys(_OPERATED, custom),
 }
 """API group and kind -> rule, in whatever version."""
 
 NOTHING_ASKED: dict[str, str] = {
     "core:Service": "has no load balancer: it is reached inside the cluster",
+    "velero.io:Schedule": "backs up objects and no volumes; they lie in the lake",
     "helm.sh:Release": "brings no volume and no load balancer; its pods run on nodes",
     **dict.fromkeys(
         ("core:Pod", "apps:Deployment", "apps:DaemonSet", "apps:StatefulSet", "batch:Job", "batch:CronJob", *_OPERATED),

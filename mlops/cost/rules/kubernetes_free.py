@@ -53,7 +53,7 @@ _BY_REASON: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         # What they cost is paid with the agents, by the node.
         "datadoghq.com": ("DatadogDashboard", "DatadogMonitor"),
-        "argoproj.io": ("AppProject", "WorkflowTemplate", "ClusterWorkflowTemplate", "AnalysisTemplate"),
+        "argoproj.io": ("AppProject", "Application", "WorkflowTemplate", "ClusterWorkflowTemplate", "AnalysisTemplate"),
         "kafka.strimzi.io": ("KafkaTopic", "KafkaUser"),
         "karpenter.k8s.aws": ("EC2NodeClass",),
         "snapshot.storage.k8s.io": ("VolumeSnapshotClass",),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from mlops.capacity.nodes import machines
+from mlops.core.machines import machines
 from mlops.cost.model import HOURS, Context, Item, Rule, number, tiered, used
 from mlops.cost.schedules import share_of_week
 from mlops.plan.graph import Node

@@ -1,9 +1,14 @@
 """Spark and one machine recommend the same to everybody, on the same model."""
 
+import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +20,8 @@ from pyspark.sql import SparkSession
 from pipelines.scoring import SCHEMA, score
 from recommender.arrays import CompressedRows
 from recommender.model import Model
+from spark import __main__ as command
+from spark import champion
 from spark.scoring import score_all, write
 
 K = 7
@@ -75,6 +82,33 @@ def session() -> Iterator[SparkSession]:
     made.stop()
 
 
+@contextmanager
+def registry(answer: Mapping[str, object]) -> Iterator[str]:
+    """An MLflow server that knows one answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/api/2.0/mlflow/registered-models/alias?name=recommender&alias=champion"
+            body = json.dumps(answer).encode()
+            self.send_response(200 if "model_version" in answer else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *said: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 def on_one_machine(folder: Path) -> pa.Table:
     model = Model.load(folder).with_version("4")
     return score(model, [model.users.name(row) for row in range(len(model.users))], K)
@@ -121,3 +155,42 @@ def test_as_a_command_it_tells_what_it_wrote_and_refuses_what_is_no_model(folder
     assert refused.returncode == 2, refused.stderr
     assert "manifest.json" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_a_registered_model_is_scored_below_its_version_and_the_day(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def fetched(name: str, version: str, target: Path) -> Path:
+        asked.append((name, version))
+        return folder
+
+    scored: list[tuple[Path, str, str]] = []
+
+    def keep(model: Path, version: str, k: int, target: str, tasks: int | None) -> int:
+        scored.append((model, version, target))
+        return k
+
+    with registry({"model_version": {"name": "recommender", "version": "4"}}) as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        monkeypatch.setattr(champion, "get", fetched)
+        monkeypatch.setattr(command, "_score", keep)
+        assert command.main(["--registered", "recommender", "--to", "s3a://lake/scores"]) == 0
+    assert asked == [("recommender", "4")]
+    ((model, version, target),) = scored
+    assert (model, version) == (folder, "4")
+    assert re.fullmatch(r"s3a://lake/scores/4/dt=\d{4}-\d\d-\d\d", target)
+    assert target in capsys.readouterr().out
+
+
+def test_without_a_champion_it_says_so_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with registry({"message": "Registered model alias champion not found."}) as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert command.main(["--registered", "recommender", "--to", "s3a://lake/scores"]) == 3
+    assert capsys.readouterr().err.startswith("No version of recommender is champion: Registered model alias")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    assert command.main(["--registered", "recommender", "--to", "s3a://lake/scores"]) == 3
+    assert "MLFLOW_TRACKING_URI is not set" in capsys.readouterr().err

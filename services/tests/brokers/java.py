@@ -4,6 +4,7 @@ import base64
 import hmac
 import json
 import os
+import runpy
 import secrets
 import shutil
 import socket
@@ -27,7 +28,9 @@ from cryptography.x509.oid import NameOID
 
 _FOLDER = Path(__file__).parent
 _START_SECONDS = 120.0
-USER = "loop"
+USER, ROLE = "loop", "client"
+INTRODUCE = _FOLDER.parents[2] / "components" / "data_pipeline" / "pulsar" / "introduce.py"
+"""What the platform runs on the cluster once Pulsar is there."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ class Pulsar:
 
     url: str
     admin_url: str
+    superuser: str
+    """Token that may do everything."""
     token: str
+    """Token of a role that the platform's own job introduced: it may write to and read `public/default`."""
     authority: str
 
 
@@ -238,10 +244,13 @@ def pulsar(folder: Path) -> Iterator[Pulsar]:
     ]
     with _running(command, folder / "pulsar.log", tls, web):
         _wait_for_namespace(f"http://127.0.0.1:{web}", token)
+        introduce = runpy.run_path(str(INTRODUCE))
+        introduce["Admin"](f"http://127.0.0.1:{web}", token, None).introduce("public/default", "introduced", 3, ROLE)
         yield Pulsar(
             url=f"pulsar+ssl://127.0.0.1:{tls}",
             admin_url=f"http://127.0.0.1:{web}",
-            token=token,
+            superuser=token,
+            token=introduce["token"](key, ROLE),
             authority=own.certificate,
         )
 

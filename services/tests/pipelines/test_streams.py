@@ -4,6 +4,8 @@ Long, for a broker takes half a minute to start; skipped where Java and Maven ar
 """
 
 import base64
+import gzip
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,6 +19,7 @@ from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import SecretStr
 
+from pipelines.deliver import Deliverer, Goal, PulsarSubscription
 from pipelines.errors import ServiceError
 from pipelines.generator import Generated
 from pipelines.loop import LoopOptions
@@ -102,7 +105,7 @@ def of_pulsar(broker: java.Pulsar, **other: str) -> dict[str, str]:
 
 def _remove_from_pulsar(broker: java.Pulsar, name: str) -> None:
     path = f"{broker.admin_url}/admin/v2/persistent/public/default/{name}/partitions?force=true"
-    httpx.delete(path, headers={"Authorization": f"Bearer {broker.token}"}, timeout=30).raise_for_status()
+    httpx.delete(path, headers={"Authorization": f"Bearer {broker.superuser}"}, timeout=30).raise_for_status()
 
 
 @pytest.fixture
@@ -224,6 +227,65 @@ def test_who_is_not_known_hears_so_in_one_sentence(on: Settings) -> None:
     with pytest.raises(ServiceError, match=f"Topic {on.stream} is not") as caught:
         unknown.read({}, Quarantine())
     assert "wrong" not in str(caught.value)
+
+
+def test_a_client_of_pulsar_may_do_nothing_but_write_and_read_in_its_namespace(
+    pulsar: java.Pulsar, settings: Settings
+) -> None:
+    own = replace(settings, broker=Broker.from_environment(of_pulsar(pulsar)))
+    elsewhere = open_stream(replace(own, stream="persistent://public/functions/metadata"))
+    with pytest.raises(ServiceError, match="does not take records"):
+        elsewhere.put([event(1)])
+    introduced = open_stream(replace(own, stream="persistent://public/default/introduced"))
+    introduced.put([event(number) for number in range(20)])
+    assert introduced.read({}, Quarantine()).records == 20
+    known = {"Authorization": f"Bearer {pulsar.token}"}
+    asked: tuple[tuple[str, str, object], ...] = (
+        ("GET", "tenants", None),
+        ("PUT", "tenants/mine", {"allowedClusters": ["standalone"]}),
+        ("DELETE", "namespaces/public/default", None),
+        ("POST", "namespaces/public/default/permissions/another", ["produce"]),
+        ("DELETE", "persistent/public/default/introduced/partitions", None),
+    )
+    for method, path, body in asked:
+        answer = httpx.request(method, f"{pulsar.admin_url}/admin/v2/{path}", headers=known, json=body)
+        assert answer.status_code in (401, 403), (method, path, answer.status_code)
+
+
+def test_pulsar_is_delivered_to_the_lake_and_what_was_not_written_comes_again(
+    pulsar: java.Pulsar, settings: Settings, tmp_path: Path
+) -> None:
+    own = replace(settings, broker=Broker.from_environment(of_pulsar(pulsar)))
+    shop = Shop(own, tmp_path)
+    shop.context().stream.put([event(number) for number in range(500)])
+    goal = Goal(broker=own.broker, topic=own.stream, bucket=own.bucket_raw, region=own.region,
+                endpoint_url=own.endpoint_url, seconds=900)  # fmt: skip
+
+    def collected(deliverer: Deliverer, subscription: PulsarSubscription) -> int:
+        found = 0
+        for _ in range(20):
+            deliverer.step(subscription)
+            found = len(deliverer._held)
+            if found >= 500:
+                break
+        return found
+
+    deliverer, subscription = Deliverer(goal, PulsarSubscription, print), PulsarSubscription(goal)
+    assert collected(deliverer, subscription) == 500
+    subscription.close()
+    again, subscription = Deliverer(goal, PulsarSubscription, print), PulsarSubscription(goal)
+    assert collected(again, subscription) == 500, "nobody wrote them, so they came again"
+    again.write(subscription)
+    subscription.close()
+    after, subscription = Deliverer(goal, PulsarSubscription, print), PulsarSubscription(goal)
+    after.step(subscription)
+    assert after._held == [], "what was written does not come again"
+    subscription.close()
+    lake = shop.context().lake
+    lines = [
+        line for key in lake.keys("raw", "delivered/") for line in gzip.decompress(lake.need("raw", key)).split(b"\n")
+    ]
+    assert {json.loads(line)["event_id"] for line in lines if line} == {f"e{number}" for number in range(500)}
 
 
 @each_broker

@@ -1,11 +1,12 @@
 """Secrets by reference: fetched where they are named, and in no message."""
 
 import json
+import os
 from typing import Any
 
 import pytest
 
-from recommender.by_reference import SecretError, resolved
+from recommender.by_reference import SecretError, own_environment, resolved
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:salt-AbCdEf"
 
@@ -43,3 +44,17 @@ def test_a_secret_that_cannot_be_read_is_named_by_its_variable_and_never_shown(r
     with pytest.raises(SecretError, match="MLOPS_PII_SALT_SECRET_ARN names cannot be read") as raised:
         resolved({"MLOPS_PII_SALT_SECRET_ARN": reference}, lambda: store)
     assert "hunter2" not in str(raised.value)
+
+
+def test_what_mlflows_client_reads_by_itself_is_set_in_the_processes_environment_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in ("MLFLOW_TRACKING_PASSWORD", "MLOPS_PII_SALT"):
+        monkeypatch.setenv(f"{variable}_SECRET_ARN", f"{ARN}#{variable}")
+        monkeypatch.delenv(variable, raising=False)
+    values = {"MLFLOW_TRACKING_PASSWORD": "word", "MLOPS_PII_SALT": "grain"}
+    found = own_environment(lambda: Store(**{"salt-AbCdEf": json.dumps(values)}))
+    assert (found["MLFLOW_TRACKING_PASSWORD"], found["MLOPS_PII_SALT"]) == ("word", "grain")
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "word"
+    assert "MLOPS_PII_SALT" not in os.environ
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD")

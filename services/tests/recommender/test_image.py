@@ -8,9 +8,11 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
 import yaml
 
 import slim
+from recommender import build
 from recommender.app import MOST_BODY_BYTES
 from recommender.login_settings import LoginSettings
 from recommender.protocol import KEEP_ALIVE_SECONDS
@@ -48,6 +50,31 @@ def test_no_log_of_the_proxy_holds_a_path_that_names_somebody() -> None:
     routes = re.search(r"map \$uri \$route \{(.*?)\}", NGINX, re.DOTALL)
     assert routes is not None
     assert routes.group(1).rstrip().endswith("default other;")
+
+
+def test_both_images_hold_the_package_that_says_which_build_they_are_of() -> None:
+    assert len(re.findall(r"^COPY recommender recommender$", DOCKERFILE, re.MULTILINE)) == 2
+    said = subprocess.run([sys.executable, "-m", "recommender.build"], cwd=SERVICES, capture_output=True, text=True)
+    assert said.stdout.strip() == build.digest()
+
+
+def test_a_build_is_another_as_soon_as_a_source_is_changed_added_renamed_or_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name, text in (("a.py", "x = 1"), ("b.py", ""), ("sub/c.py", "")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "notes.md").write_text("what only people read")
+    seen = [build.digest(tmp_path)]
+    (tmp_path / "a.py").write_text("x = 2")
+    seen.append(build.digest(tmp_path))
+    (tmp_path / "d.py").touch()
+    seen.append(build.digest(tmp_path))
+    (tmp_path / "sub/c.py").rename(tmp_path / "sub/e.py")
+    seen.append(build.digest(tmp_path))
+    (tmp_path / "b.py").unlink()
+    seen.append(build.digest(tmp_path))
+    assert len({*seen}) == len(seen)
+    (tmp_path / "notes.md").unlink()
+    assert build.digest(tmp_path) == seen[-1]
 
 
 def test_images_are_made_from_the_lock_and_run_as_nobody_in_particular() -> None:
@@ -98,9 +125,32 @@ def test_what_the_images_start_is_a_module_that_is_in_them() -> None:
 
 
 def test_an_image_knows_every_service_of_aws_that_its_code_calls() -> None:
-    called = {name for file in _sources() for name in re.findall(r'client\(\s*"([a-z0-9-]+)"', file.read_text())}
-    assert called >= {"s3", "kinesis"}
+    called = {
+        name for file in _sources() for name in re.findall(r'(?:client|resource)\(\s*"([a-z0-9-]+)"', file.read_text())
+    }
+    assert called >= {"s3", "kinesis", "dynamodb"}
     assert called <= {*slim.AWS}
+
+
+def test_a_module_whose_client_an_image_has_not_is_passed_over_and_one_that_is_broken_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "pipelines"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "bare.py").write_text("import no_such_client")
+    # As Feast does it.
+    (package / "wrapped.py").write_text("try:\n  import no_such\nexcept ImportError as e:\n  raise Exception('get it')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pipelines"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert slim.load("pipelines") == ["pipelines.bare", "pipelines.wrapped"]
+    (package / "zealous.py").write_text("import pipelines.gone")
+    with pytest.raises(ModuleNotFoundError):
+        slim.load("pipelines")
+    (package / "zealous.py").write_text("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        slim.load("pipelines")
 
 
 def test_the_loop_does_without_what_is_left_out_and_what_it_imports_late_is_compiled_too() -> None:
