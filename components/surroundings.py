@@ -11,6 +11,7 @@ import pulumi
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
 from components.base.secret import SecretValue
+from components.base.steps import PodSteps, TaskSteps
 from components.base.watched import Watched
 from components.base.workload import Host
 from components.cache import CacheOutputs
@@ -50,6 +51,10 @@ class Surroundings:
     cache: CacheOutputs | None = None
     offers: Mapping[str, Offer] = field(default_factory=dict)
     """What modules that build on others grant to workloads, by the words for it."""
+    orchestrated: bool = False
+    """Whether an orchestrator runs the loop, whose worker then only watches."""
+    steps: PodSteps | TaskSteps | None = None
+    """What it starts the loop's steps with; for modules that are made after the workloads."""
 
     @property
     def host(self) -> Host:
@@ -81,8 +86,11 @@ class DependentConfig(SlotConfig):
     offers some is made before workloads, any other after them."""
     within: ClassVar[bool] = False
     """Whether it is reached from the cluster alone, and not by workloads that run outside."""
-    asks_from_outside: ClassVar[bool] = False
-    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def asks_from_outside(self) -> bool:
+        """Whether it runs workloads outside the cluster that ask what runs on it."""
+        return False
 
     @property
     def emptied(self) -> Mapping[tuple[Zone, str], int]:

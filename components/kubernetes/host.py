@@ -11,7 +11,8 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy, policy_document
-from components.base.workload import Application, Host, Room, Running, Workload
+from components.base.steps import PodSteps
+from components.base.workload import Application, Host, Room, Running, Working, Workload
 from components.foundation import Foundation
 from components.kubernetes import pods
 from components.kubernetes.objects import (
@@ -125,7 +126,7 @@ class ClusterRoom(Room):
     def serve(self, workload: Workload) -> Running:
         """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask."""
         clients = from_namespaces(self._clients, *self._foundation.scrapers)
-        role_arn, deployment = self._deployment(workload, clients)
+        role_arn, _, _, deployment = self._deployment(workload, clients)
         shape = workload.shape
         if shape.most > shape.fewest:
             autoscaler(
@@ -159,51 +160,64 @@ class ClusterRoom(Room):
             way=Grant(resource=workload.role, access="invoke", egress=(way,)),
         )
 
-    def work(self, workload: Workload) -> pulumi.Output[str]:
+    def work(self, workload: Workload) -> Working:
         """A Deployment of one pod, and a ConfigMap with what it is told, for what else does its work."""
-        k8s.core.v1.ConfigMap(
+        settings = k8s.core.v1.ConfigMap(
             f"{self.name}-settings",
             metadata=self._metadata(workload),
             data=dict(workload.variables),
             opts=self._objects,
         )
-        role_arn, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
-        return role_arn
+        role_arn, parts, policy, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
+        secrets = {id(secret): secret for secret, _ in parts.secrets.values()}
+        return Working(
+            role_arn=role_arn,
+            steps=PodSteps(
+                namespace=self._namespace,
+                # What closes the pods of steps is there before them.
+                service_account=pulumi.Output.all(parts.service_account, policy.id).apply(lambda known: str(known[0])),
+                settings=name_of(settings),
+                secrets=tuple(pulumi.Output.from_input(secret) for secret in secrets.values()),
+                image=workload.image,
+                place=parts.place,
+            ),
+        )
 
     def schedule(self, workload: Workload, schedule: pods.Schedule) -> pulumi.Output[str]:
         """A job that runs by the clock, and which nobody reaches; the ARN of its role."""
-        role_arn, pod, policy = self._pod(workload, [], [])
+        role_arn, parts, policy = self._parts(workload, [], [])
         k8s.batch.v1.CronJob(
             f"{self.name}-{workload.role}",
             metadata=self._metadata(workload),
-            spec=manifest(pods.scheduled_spec(workload, pod, schedule)),
+            spec=manifest(pods.scheduled_spec(pods.template(workload, parts), schedule)),
             opts=self._objects_with(depends_on=[policy]),
         )
         return role_arn
 
     def _deployment(
         self, workload: Workload, clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]"
-    ) -> "tuple[pulumi.Output[str], k8s.apps.v1.Deployment]":
-        """The ARN of its role, and the Deployment, closed but for its clients and its grants."""
-        role_arn, pod, policy = self._pod(workload, clients, workload.ports)
+    ) -> "tuple[pulumi.Output[str], pods.PodParts, k8s.networking.v1.NetworkPolicy, k8s.apps.v1.Deployment]":
+        """The ARN of its role, what its pods are given, and the Deployment, closed by a policy but for its clients and
+        its grants."""
+        role_arn, parts, policy = self._parts(workload, clients, workload.ports)
         deployment = k8s.apps.v1.Deployment(
             f"{self.name}-{workload.role}",
             metadata=self._metadata(workload, pods.NOT_AWAITED),
-            spec=manifest(pods.deployment_spec(self._application.name, workload, pod)),
+            spec=manifest(pods.deployment_spec(self._application.name, workload, pods.template(workload, parts))),
             # No data leads from a network policy to the pods that it closes.
             opts=self._objects_with(depends_on=[policy]),
         )
         if self._foundation.handover:
             self._foundation.handover.workloads.append(deployment)
-        return role_arn, deployment
+        return role_arn, parts, policy, deployment
 
-    def _pod(
+    def _parts(
         self,
         workload: Workload,
         clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]",
         ports: Sequence[int],
-    ) -> "tuple[pulumi.Output[str], dict[str, object], k8s.networking.v1.NetworkPolicy]":
-        """The ARN of its role, its pod, and what closes the pod."""
+    ) -> "tuple[pulumi.Output[str], pods.PodParts, k8s.networking.v1.NetworkPolicy]":
+        """The ARN of its role, what its pods are given, and what closes them."""
         named = f"{self.name}-{workload.role}"
         identity = Identity(
             f"{named}-identity",
@@ -234,7 +248,7 @@ class ClusterRoom(Room):
             # what it may not reach.
             announced=not workload.shape.worker or bool(self._foundation.scrapers),
         )
-        return identity.role_arn, pods.template(workload, parts), policy
+        return identity.role_arn, parts, policy
 
     def _generated(self) -> dict[str, tuple[pulumi.Input[str], str]]:
         """Variable -> Secret and key, of what the cluster makes for the application."""

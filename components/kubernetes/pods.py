@@ -83,7 +83,7 @@ def template(workload: Workload, parts: PodParts) -> dict[str, object]:
     return {"metadata": {"labels": own, "annotations": scrape}, "spec": pod}
 
 
-def scheduled_spec(workload: Workload, pod: Mapping[str, Any], schedule: Schedule) -> dict[str, object]:
+def scheduled_spec(pod: Mapping[str, Any], schedule: Schedule) -> dict[str, object]:
     """A job that runs by the clock, never beside itself; what failed is tried once more, and the next run is another
     attempt. Of what is over little is kept: logs are where logs go."""
     template = {**pod, "metadata": {"labels": pod["metadata"]["labels"]}, "spec": _to_its_end(pod["spec"])}
