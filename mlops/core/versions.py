@@ -202,6 +202,7 @@ KUBERAY_OPERATOR = Chart(
     repo="https://ray-project.github.io/kuberay-helm/",
     released=date(2026, 8, 19),
 )
+KUBERAY_OPERATOR = Chart(name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/")
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",
@@ -305,6 +306,8 @@ KUBEFLOW_PIPELINES = "2.17.0"
 """The tag that `components/ml_platform/kubeflow/overlay` refers to. Its API server takes PostgreSQL besides MySQL: its
 project has released that from 2.15.0 on (kubeflow/pipelines, manifests/kustomize/env/platform-agnostic-postgresql,
 whose README said of 2.14 that it had none)."""
+PHOENIX_IMAGE = "docker.io/arizephoenix/phoenix:version-20.3.0-nonroot"
+"""What chart phoenix-helm 12.0.4 takes (Arize-ai/phoenix at 9478f954). Its project supports the newest alone."""
 PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
 ROTATION_FUNCTION = "1.1.671"
 """Of AWS's function that changes passwords of PostgreSQL. Source: aws/aws-cdk at 0b89b3c3, aws-secretsmanager/lib/
