@@ -14,7 +14,7 @@ FIELD_MANAGER = "mlops-rehearsal"
 
 _ANSWER_SECONDS = 60
 _ISSUED = "controller.cert-manager.io/fao"
-"""Label of the Secrets that cert-manager keeps certificates in (its release notes of 1.12): they have no owner."""
+"""Label of the Secrets that cert-manager keeps certificates in (its release notes of 1.11): they have no owner."""
 _DISCOVERIES = 5
 """How often a server whose kinds are going is asked anew."""
 _DEFINITION = ObjectKey(api_version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", namespace="", name="")
