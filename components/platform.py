@@ -191,6 +191,7 @@ class Platform(Component[PlatformOutputs]):
             warehouse=warehouse,
             cache=cache,
             orchestrated=config.orchestrated,
+            apart=bool(config.orchestrated and config.orchestration and config.orchestration.apart),
         )
         workloads = config.workloads.build("serving", around, serving.child) if serving else None
         around = replace(around, steps=workloads.steps if workloads else None)
