@@ -172,6 +172,8 @@ class Platform(Component[PlatformOutputs]):
             announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
+        secrets = config.secrets and config.secrets.build("secrets", foundation, module).outputs
+        foundation = secrets.given_to(foundation) if secrets else foundation
         watcher = config.monitoring and config.monitoring.build("monitoring", foundation, module)
         stream = config.data_pipeline and config.data_pipeline.build("data-pipeline", foundation, module).outputs
         computing = None
@@ -204,7 +206,8 @@ class Platform(Component[PlatformOutputs]):
             Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
-            parts = (database, stream, computing, tracking, lake_query, warehouse, cache, *answering, *dependents)
+            core = (secrets, database, stream, computing, tracking, lake_query, warehouse, cache)
+            parts = (*core, *answering, *dependents)
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
@@ -230,7 +233,7 @@ class Platform(Component[PlatformOutputs]):
                 logs=watcher.outputs.logs if watcher else None,
                 alerts=watcher.outputs.alerts if watcher else None,
                 dashboards=watcher.outputs.dashboards if watcher else None,
-                modules={name: value for one in dependents for name, value in one.exports.items()},
+                modules={name: value for one in (secrets, *dependents) if one for name, value in one.exports.items()},
             )
         )
 
@@ -238,7 +241,7 @@ class Platform(Component[PlatformOutputs]):
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:
         services = endpoints.ALWAYS.union(
             of_cluster(config.cluster) if config.cluster else (),
-            *(module.endpoints for module in config.modules.values()),
+            *(module.needed_endpoints for module in config.modules.values()),
         )
         return NetworkArgs(
             region=config.region, zones=config.zones, log_key_arn=log_key_arn, endpoint_services=services

@@ -22,6 +22,7 @@ from components.network import NetworkConfig
 from components.notebooks import NotebooksConfig
 from components.orchestration import OrchestrationConfig
 from components.registry import RegistryConfig
+from components.secrets import SecretsConfig
 from components.serving import ServingConfig
 from components.storage import StorageConfig, Zone
 from components.stream_processing import StreamProcessingConfig
@@ -59,6 +60,8 @@ class PlatformConfig(Config):
     """The EKS cluster; null for a platform without Kubernetes."""
     database: DatabaseConfig | None = None
     """The PostgreSQL instance; null when no module needs one."""
+    secrets: Annotated[SecretsConfig, OneOf()] | None = None
+    """Who looks after secrets; null leaves them as they were made."""
     data_pipeline: Annotated[DataPipelineConfig, OneOf()] | None = None
     """How events enter."""
     ml_platform: Annotated[MlPlatformConfig, OneOf()] | None = None

@@ -131,7 +131,8 @@ def _target(service: str, parent: str, key: str) -> str | None:
 
 
 def _texts(value: Any) -> list[str]:
-    """The identities in a property; the `:*` that ends the ARN of a log group's streams is not part of one."""
-    values = value if isinstance(value, list) else [value]
+    """The identities in a property, or in a text that lists them with commas, as CloudFormation's parameters do; the
+    `:*` that ends the ARN of a log group's streams is not part of one."""
+    values = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
     texts = [text.removesuffix(":*") for text in values if isinstance(text, str)]
     return [text for text in texts if text and UNKNOWN not in text and SECRET not in text and "*" not in text]

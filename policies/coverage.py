@@ -111,6 +111,9 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "kubernetes:external-secrets.io/v1alpha1:PushSecret",
     ),
     "settings and scripts for pods, which are judged": ("kubernetes:core/v1:ConfigMap",),
+    "hides what AWS's own application makes: a function and its role, which no program shows": (
+        "aws:serverlessrepository/cloudFormationStack:CloudFormationStack",
+    ),
     "says where backups go and when; the bucket, and the role that writes there, are judged": (
         "kubernetes:velero.io/v1:BackupStorageLocation",
         "kubernetes:velero.io/v1:Schedule",

@@ -21,6 +21,7 @@ from mlops.core.config import Config
 from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.cost.estimate import unpriced
 from mlops.plan.graph import Graph, Node
+from mlops.plan.secrets import secrets
 from policies.engine import judge
 from tests.foundations import foundation, module_options
 from tests.support import REGION, recorded, statements
@@ -169,6 +170,13 @@ def test_no_value_that_a_variant_registers_is_a_secret_in_clear(slot: str, varia
             if re.search(r"password$|secretString$|secretBinary$", key, re.IGNORECASE):
                 # A switch that has the service make the password is none.
                 assert value in ("[secret]", True), f"{node.name}.{key}"
+
+
+@each_variant
+def test_every_secret_rotates_or_says_why_not(slot: str, variant: type[SlotConfig]) -> None:
+    graph, _ = built(slot, variant)
+    silent = [one.name for one in secrets(graph) if one.state == "unexplained"]
+    assert silent == [], "Say why with `mlops.core.rotation`, as `unrotated` of a generated secret or as a tag."
 
 
 @each_variant

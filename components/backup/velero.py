@@ -212,6 +212,7 @@ class Velero(Component[DependentOutputs]):
         return generated_secret(
             f"{self.name}-password",
             description="Encrypts the data of volumes in Velero's backups",
+            unrotated="what is backed up could not be read under another password",
             key_arn=self._foundation.keys.data,
             opts=self.child,
         )

@@ -111,6 +111,8 @@ class Application:
     """Name of the secret with what is generated."""
     generated: tuple[str, ...] = ()
     """Variables of every workload in it whose values are random, made once and seen by nobody."""
+    unrotated: str = ""
+    """Why nothing replaces these values by itself."""
     asks_models: bool = False
     """Whether its workloads may ask models."""
     tracks: bool = False

@@ -18,6 +18,7 @@ from components.base.watched import Watched
 from components.database.backup import HOURS_AFTER_OWN_BACKUP, clashes, copy_hour, daily_copies
 from components.database.monitoring import monitoring_role
 from components.database.parameters import parameters
+from components.database.rotation import PasswordRotation
 from components.keys import KeysOutputs
 from components.network import NetworkOutputs
 from mlops.core import versions, windows
@@ -180,6 +181,8 @@ class DatabaseOutputs:
     """Where the instance's addresses lie, for network policies."""
     secret_recovery_days: int
     """Days for which a consumer's deleted credentials can be restored."""
+    security_group_id: pulumi.Output[str]
+    rotation: PasswordRotation | None = field(default=None, metadata=INTERNAL)
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
     """Of what CloudWatch has metrics."""
 
@@ -236,6 +239,7 @@ class Database(Component[DatabaseOutputs]):
                 key_arn=args.keys.database,
                 subnet_cidrs=args.network.private_subnet_cidrs,
                 secret_recovery_days=config.secret_recovery_days,
+                security_group_id=group.id,
                 watched=(
                     Watched(
                         what="database",

@@ -30,13 +30,18 @@ from components.database.manifests import (
     bootstrap_policy,
     consumer_secret,
     master_secret,
+    push_address,
     push_password,
     stored_password,
 )
+from components.database.rotation import PasswordRotation
 from components.kubernetes.objects import SECRETS_ALLOWED, custom_object, name_of, namespace
+from mlops.core import rotation as told
 
 if TYPE_CHECKING:
     from components.cluster import ClusterOutputs
+
+_STAYS = told.off("set secrets to secrets_manager and its password changes every 30 days")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +95,18 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
             "credentials",
             secret_name,
             args.namespace,
-            consumer_secret(store, secret_name, pushed, args.database.endpoint, PORT, self._login),
+            consumer_secret(
+                store,
+                secret_name,
+                pushed,
+                args.database.endpoint,
+                PORT,
+                self._login,
+                rotates=args.database.rotation is not None,
+            ),
         )
+        if args.database.rotation:
+            self._rotate(args.database.rotation, external, stored, job)
         self.publish(
             DatabaseLoginOutputs(
                 secret_name=pulumi.Output.all(external, job.id).apply(lambda values: str(values[0])),
@@ -112,7 +127,7 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
             kms_key_id=database.key_arn,
             recovery_window_in_days=database.secret_recovery_days,
             # Without this tag External Secrets refuses to write into it.
-            tags={"managed-by": "external-secrets"},
+            tags={"managed-by": "external-secrets", **({} if database.rotation else _STAYS)},
             opts=self.child,
         )
         policy = aws.iam.RolePolicy(
@@ -198,6 +213,28 @@ class DatabaseLogin(Component[DatabaseLoginOutputs]):
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=[policy]),
         )
+
+    def _rotate(
+        self,
+        rotation: PasswordRotation,
+        credentials: pulumi.Output[str],
+        stored: pulumi.Output[str],
+        made: pulumi.Resource,
+    ) -> None:
+        """Have the password changed, once the secret says where it is one for and the role is there."""
+        address = custom_object(
+            f"{self.name}-address",
+            f"{SECRETS}/v1alpha1",
+            "PushSecret",
+            metadata={
+                "namespace": self._args.namespace,
+                "name": f"{self._args.consumer}-address",
+                "annotations": READY,
+            },
+            spec=push_address(self._args.cluster.secret_store, credentials, stored),
+            opts=self.child,
+        )
+        rotation.of(f"{self.name}-rotation", stored, [address, made], self.child)
 
     def _external_secret(
         self, role: str, name: str, where: pulumi.Input[str], spec: dict[str, object]

@@ -7,6 +7,7 @@ from hashlib import sha256
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components.database.rotation import ROTATES
 from mlops.core import versions
 
 SECRETS = "external-secrets.io"
@@ -64,11 +65,7 @@ def push_password(store: str, generator: pulumi.Input[str], secret_arn: pulumi.I
                     "secretKey": "password",
                     "remoteRef": {"remoteKey": secret_arn, "property": "password"},
                 },
-                "metadata": {
-                    "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
-                    "kind": "PushSecretMetadata",
-                    "spec": {"secretPushFormat": "string"},
-                },
+                "metadata": _AS_TEXT,
             }
         ],
     }
@@ -87,11 +84,37 @@ def stored_password(store: str, secret_arn: pulumi.Input[str]) -> dict[str, obje
     return _external(store, "5m0s", LOGIN, secret_arn, ("password",))
 
 
+def push_address(store: str, credentials: pulumi.Input[str], secret_arn: pulumi.Input[str]) -> dict[str, object]:
+    """Spec of the PushSecret that writes beside the password where it is one for: what changes it wants to know. It
+    has the consumer's credentials from the cluster, where the address is."""
+    given = ("dbname", "host", "port", "username")
+    remote = [{"remoteKey": secret_arn, "property": key} for key in ("engine", *given)]
+    return {
+        "refreshInterval": "1h0m0s",
+        "updatePolicy": "Replace",
+        "deletionPolicy": "None",
+        "secretStoreRefs": [_store(store)],
+        "selector": {"secret": {"name": credentials}},
+        "template": {
+            "engineVersion": "v2",
+            "data": {"engine": "postgres", **{key: f"{{{{ .{key} }}}}" for key in given}},
+        },
+        "data": [{"match": {"secretKey": ref["property"], "remoteRef": ref}, "metadata": _AS_TEXT} for ref in remote],
+    }
+
+
 def consumer_secret(
-    store: str, name: str, secret_arn: pulumi.Input[str], host: pulumi.Input[str], port: int, login: str
+    store: str,
+    name: str,
+    secret_arn: pulumi.Input[str],
+    host: pulumi.Input[str],
+    port: int,
+    login: str,
+    *,
+    rotates: bool,
 ) -> dict[str, object]:
     """Spec of the ExternalSecret that the consumer reads. The password is a placeholder that External Secrets
-    fills in on the cluster."""
+    fills in on the cluster; one that `rotates` is looked for often, and its readers are started anew."""
     authority = pulumi.Output.concat(login, ":{{ .password }}@", host, f":{port}")
     template = {
         "host": host,
@@ -101,8 +124,10 @@ def consumer_secret(
         "password": "{{ .password }}",
         "uri": pulumi.Output.concat("postgresql+psycopg2://", authority, f"/{login}?sslmode=require"),
     }
-    spec = _external(store, "1h0m0s", name, secret_arn, ("password",))
-    return {**spec, "target": {"name": name, **_OWNED, "template": {"engineVersion": "v2", "data": template}}}
+    spec = _external(store, "5m0s" if rotates else "1h0m0s", name, secret_arn, ("password",))
+    labelled = {"metadata": {"labels": ROTATES}} if rotates else {}
+    filled = {"engineVersion": "v2", **labelled, "data": template}
+    return {**spec, "target": {"name": name, **_OWNED, "template": filled}}
 
 
 def bootstrap_policy(database_cidrs: Sequence[str], port: int) -> "k8s.networking.v1.NetworkPolicySpecArgs":
@@ -209,6 +234,11 @@ def _from_secret(variable: str, secret: pulumi.Input[str], key: str) -> "k8s.cor
     return k8s.core.v1.EnvVarArgs(name=variable, value_from=k8s.core.v1.EnvVarSourceArgs(secret_key_ref=selector))
 
 
+_AS_TEXT: dict[str, object] = {
+    "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+    "kind": "PushSecretMetadata",
+    "spec": {"secretPushFormat": "string"},
+}
 _OWNED = {"creationPolicy": "Owner", "deletionPolicy": "Retain"}
 
 

@@ -78,7 +78,12 @@ class ClusterRoom(Room):
         self._secret = None
         if application.generated:
             self._secret = generated_secret(
-                name, application.secret, application.generated, namespace=self._namespace, opts=self._objects
+                name,
+                application.secret,
+                application.generated,
+                unrotated=application.unrotated,
+                namespace=self._namespace,
+                opts=self._objects,
             )
 
     def serve(self, workload: Workload) -> Running:

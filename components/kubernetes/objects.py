@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 
 from components.base.identity import Egress, IdentityOutputs
 from components.network import NetworkOutputs
+from mlops.core import rotation
 from mlops.core.versions import Chart
 
 SECRETS_ALLOWED = {"mlops.platform/secrets": "allowed"}
@@ -184,11 +185,15 @@ def generated_secret(
     physical: str,
     keys: Sequence[str],
     *,
+    unrotated: str = "",
     made: Mapping[str, str] | None = None,
     namespace: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     """A Secret whose values never leave the cluster; returns its name.
+
+    Args:
+        unrotated: why nothing replaces the values by itself, in words that `mlops.core.rotation.never` takes.
 
     External Secrets makes a random text of 32 letters and digits for each of `keys`, once: the values outlive
     every `up`, but not the namespace. Where its keys are to be `made` of these, that leads from each to a template.
@@ -210,8 +215,9 @@ def generated_secret(
     }
     rename = [{"sourceRef": source, "rewrite": [_renamed("password", key)]} for key in keys]
     spec = {"refreshPolicy": "CreatedOnce", "dataFrom": rename}
+    told = rotation.never(unrotated) if unrotated else {}
     template = {"template": {"engineVersion": "v2", "data": dict(made)}} if made else {}
-    return _external_secret(name, physical, spec, target=template, namespace=namespace, opts=opts)
+    return _external_secret(name, physical, spec, annotations=told, target=template, namespace=namespace, opts=opts)
 
 
 def stored_secret(
@@ -240,12 +246,14 @@ def _external_secret(
     physical: str,
     spec: Mapping[str, object],
     *,
+    annotations: Mapping[str, str] | None = None,
     target: Mapping[str, object] | None = None,
     namespace: pulumi.Input[str],
     awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
-    metadata = {"name": physical, "namespace": namespace, "annotations": WAIT_FOR_READY if awaited else {}}
+    noted = {**(WAIT_FOR_READY if awaited else {}), **(annotations or {})}
+    metadata = {"name": physical, "namespace": namespace, "annotations": noted}
     spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner", **(target or {})}}
     return name_of(
         custom_object(

@@ -93,6 +93,8 @@ _REQUESTS = {
     "datadog-trace-agent": ("100m", "200Mi"),
     # aws/eks-charts, stable/aws-for-fluent-bit/values.yaml: what AWS asks for the same program.
     "fluent-bit": ("50m", "50Mi"),
+    # stakater/Reloader, deployments/kubernetes/chart/reloader/values.yaml at 2.2.16, the example beside `resources`.
+    "reloader": ("10m", "128Mi"),
     # kubeflow/pipelines, manifests/kustomize/third-party/argo/base/workflow-controller-deployment-patch.yaml at 2.17.0:
     # what another project asks for Argo's controller; its server, of which nobody says anything, is asked for the same.
     "argo-workflows": ("100m", "500Mi"),

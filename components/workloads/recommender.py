@@ -40,6 +40,7 @@ _SHOWN = f"{DELIVERED}recommender/"
 """Where the recommender leaves what it showed in the raw zone; as short-lived as all that is delivered there."""
 _TOLD = "serving/"
 """Where the loop writes there what recommenders are told beside the model: rules, the catalogue, recent events."""
+_WHY_NO_NEW_SALT = "pseudonyms in the lake are made with the salt and nobody would find a person under a new one"
 
 
 class RecommenderConfig(Config):
@@ -145,6 +146,7 @@ class Recommender(Component[RecommenderOutputs]):
             name=NAME,
             secret="pipelines",
             generated=(ADMIN_TOKEN,) if PII_SALT in self._secrets else (ADMIN_TOKEN, PII_SALT),
+            unrotated=_WHY_NO_NEW_SALT,
             asks_models=True,
             tracks=True,
             stored=bool(self._secrets),
@@ -223,6 +225,7 @@ class Recommender(Component[RecommenderOutputs]):
         return generated_secret(
             f"{self.name}-secret-mlops-pii-salt",
             description=f"{PII_SALT} of {NAME} of the MLOps platform",
+            unrotated=_WHY_NO_NEW_SALT,
             key_arn=self._args.foundation.keys.data,
             opts=self.child,
         )

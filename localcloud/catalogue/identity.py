@@ -96,6 +96,18 @@ KINDS = {
         outputs={"arn": "{secretId}", "versionId": "{uuid}", "versionStages": ["AWSCURRENT"]},
         tags=False,
     ),
+    "aws:secretsmanager/secretRotation:SecretRotation": Kind(
+        id="{secretId}", outputs={"rotationEnabled": True}, unique=("secretId",), tags=False
+    ),
+    "aws:serverlessrepository/cloudFormationStack:CloudFormationStack": Kind(
+        id="arn:aws:cloudformation:{region}:{account}:stack/serverlessrepo-{name}/{uuid}",
+        outputs={
+            "name": "{name}",
+            "outputs": {"RotationLambdaARN": "arn:aws:lambda:{region}:{account}:function:{name}"},
+        },
+        name=Name(longest=113, pattern=r"[a-zA-Z][a-zA-Z0-9\-]*"),
+        unique=("name",),
+    ),
     "aws:ssm/parameter:Parameter": Kind(
         id="{name}",
         arn="arn:aws:ssm:{region}:{account}:parameter/{name}",

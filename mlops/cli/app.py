@@ -9,6 +9,7 @@ import typer
 
 from mlops.cli.commands.access import access
 from mlops.cli.commands.capacity import capacity
+from mlops.cli.commands.compare import compare
 from mlops.cli.commands.cost import cost
 from mlops.cli.commands.destroy import destroy
 from mlops.cli.commands.diff import diff
@@ -26,6 +27,7 @@ from mlops.cli.commands.rehearse import rehearse
 from mlops.cli.commands.render import render
 from mlops.cli.commands.rightsize import rightsize
 from mlops.cli.commands.schema import schema
+from mlops.cli.commands.secrets import secrets
 from mlops.cli.commands.timeline import timeline
 from mlops.cli.commands.up import up
 from mlops.cli.commands.upgrade_plan import upgrade_plan
@@ -63,6 +65,8 @@ for panel, name, command in (
     (LOOK, "plan", plan),
     (LOOK, "diff", diff),
     (LOOK, "access", access),
+    (LOOK, "secrets", secrets),
+    (LOOK, "compare", compare),
     (LOOK, "cost", cost),
     (LOOK, "usage", usage),
     (LOOK, "policy", policy),

@@ -84,6 +84,11 @@ class SlotConfig(Config):
     """Settings that it cannot be made without and that nobody can choose for a team, such as the secret with a key of
     another company's service, as they might be; what is priced, compared, documented and tested is made with them."""
 
+    @property
+    def needed_endpoints(self) -> frozenset[str]:
+        """`endpoints`, and those that these settings ask for besides."""
+        return self.endpoints
+
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """Why these settings cannot work on that stack, one sentence each; nothing when they can."""
         return ()

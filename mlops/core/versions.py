@@ -239,6 +239,13 @@ VELERO = Chart(
     app="1.18.1",
     released=date(2026, 6, 25),
 )
+RELOADER = Chart(
+    name="reloader",
+    version="2.2.16",
+    repo="https://stakater.github.io/stakater-charts",
+    app="1.4.21",
+    released=date(2026, 8, 10),
+)
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 AIRFLOW = Chart(
@@ -290,6 +297,9 @@ KUBEFLOW_PIPELINES = "2.17.0"
 project has released that from 2.15.0 on (kubeflow/pipelines, manifests/kustomize/env/platform-agnostic-postgresql,
 whose README said of 2.14 that it had none)."""
 PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
+ROTATION_FUNCTION = "1.1.671"
+"""Of AWS's function that changes passwords of PostgreSQL. Source: aws/aws-cdk at 0b89b3c3, aws-secretsmanager/lib/
+secret-rotation.ts."""
 POSTGRES_CLIENT_IMAGE = "public.ecr.aws/docker/library/postgres:17-alpine"
 """Holds psql, for the job that makes databases and roles."""
 PYTHON_IMAGE = "public.ecr.aws/docker/library/python:3.13-alpine"

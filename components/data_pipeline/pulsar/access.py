@@ -12,6 +12,7 @@ from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.client_role import SECRET
 from components.foundation import Foundation
 from components.kubernetes.objects import WAIT_FOR_READY, custom_object, manifest, name_of
+from mlops.core.rotation import never
 
 TOKEN, AUTHORITY = "MLOPS_STREAM_TOKEN", "MLOPS_STREAM_CA"
 TLS_PORT = 6651
@@ -95,7 +96,10 @@ def client_secret(
         kms_key_id=key_arn,
         recovery_window_in_days=_RECOVERY_DAYS,
         # Without this tag External Secrets refuses to write into it.
-        tags={"managed-by": "external-secrets"},
+        tags={
+            "managed-by": "external-secrets",
+            **never("Pulsar knows tokens by a key of its own: a new one ends every client at once"),
+        },
         opts=opts,
     )
     right = aws.iam.RolePolicy(

@@ -26,6 +26,7 @@ from mlops.core import versions
 from mlops.core.config import Card, Config
 from mlops.core.fields import Form
 from mlops.core.module import Need, StackFacts
+from mlops.core.rotation import never
 
 Handle = Annotated[
     str,
@@ -191,6 +192,7 @@ class Datadog(Component[MonitoringOutputs]):
             kms_key_id=foundation.keys.data,
             # The name is fixed, and a deleted secret would keep it.
             recovery_window_in_days=0,
+            tags=never("Datadog makes its keys and takes no new one from others: make one there and put it here"),
             opts=self.child,
         )
         return SecretValue(arn=secret.arn, key_arn=foundation.keys.data)

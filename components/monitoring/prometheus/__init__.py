@@ -241,7 +241,14 @@ class Prometheus(Component[MonitoringOutputs]):
     def _admin_secret(self) -> pulumi.Output[str]:
         given, name, key = self._config.grafana.admin_secret, f"{self.name}-grafana", "admin-password"
         if given is None:
-            return generated_secret(name, "grafana", [key], namespace=self._namespace, opts=self.child)
+            return generated_secret(
+                name,
+                "grafana",
+                [key],
+                unrotated="Grafana takes it when its database is made and keeps it there: grafana cli resets it",
+                namespace=self._namespace,
+                opts=self.child,
+            )
         return self._referred(name, "grafana", {key: given.value})
 
     def _routes_secret(self) -> pulumi.Output[str] | None:

@@ -78,6 +78,7 @@ class FargateRoom(Room):
             variable: generated_secret(
                 f"{name}-secret-{variable.lower().replace('_', '-')}",
                 description=f"{variable} of {application.name} of the MLOps platform",
+                unrotated=application.unrotated,
                 key_arn=around.foundation.keys.data,
                 opts=opts,
             )

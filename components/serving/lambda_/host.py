@@ -79,6 +79,7 @@ class FunctionRoom(Room):
             variable: generated_secret(
                 f"{name}-secret-{variable.lower().replace('_', '-')}",
                 description=f"{variable} of {application.name} of the MLOps platform",
+                unrotated=application.unrotated,
                 key_arn=foundation.keys.data,
                 opts=opts,
             )

@@ -61,6 +61,7 @@ _KNOWN: dict[str, Defaults] = {
             "kube-prometheus-stack",
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
+            "reloader",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",

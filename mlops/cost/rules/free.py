@@ -36,6 +36,9 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
     ),
+    "its function runs some seconds a month, within what Lambda gives away": (
+        "aws:serverlessrepository/cloudFormationStack:CloudFormationStack",
+    ),
     "instances and volumes made from it are priced with their group": ("aws:ec2/launchTemplate:LaunchTemplate",),
     _ACCESS: (
         "aws:iam/role:Role",
