@@ -157,13 +157,10 @@ class Airflow(Component[DependentOutputs]):
                 opts=self.child_with(depends_on=list(foundation.cluster.ready)),
             )
         )
-        login = DatabaseLogin(
-            f"{name}-login",
-            DatabaseLoginArgs(
-                database=foundation.database, cluster=foundation.cluster, consumer=NAMESPACE, namespace=self._namespace
-            ),
-            self.child,
-        ).outputs
+        wanted = DatabaseLoginArgs(
+            database=foundation.database, cluster=foundation.cluster, consumer=NAMESPACE, namespace=self._namespace
+        )
+        login = DatabaseLogin(f"{name}-login", wanted, self.child).outputs
         rights = [granted(one, around) for one in words]
         logs = storage.write("artifacts", _LOGS)
         grants = {
