@@ -107,6 +107,8 @@ _REQUESTS = {
     "airflow": ("500m", "1Gi"),
     "airflow-task": ("500m", "1Gi"),
     "airflow-job": ("500m", "1Gi"),
+    # Of one's own: it reads a file and sends it on. What the loop's command line takes to start was not measured.
+    "loop-starter": ("100m", "256Mi"),
     # Its project says nothing. What prometheus-operator/kube-prometheus asks for a small exporter: `config-reloader`.
     "statsd-exporter": ("10m", "20Mi"),
     # kubernetes/git-sync, docs: nothing is said. What AWS gives a container of another agent: aws-ebs-csi-driver,
