@@ -71,6 +71,7 @@ _REQUESTS = {
     "spark-operator": ("100m", "300Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
+    "sealed-secrets": ("10m", "40Mi"),
     "nvidia-device-plugin": ("10m", "40Mi"),
     # Its chart only has Helm's own example of 100m, for the proxy of a node's credentials; the same as above.
     "eks-pod-identity-agent": ("10m", "40Mi"),

@@ -238,6 +238,13 @@ RELOADER = Chart(
     app="1.4.21",
     released=date(2026, 8, 10),
 )
+SEALED_SECRETS = Chart(
+    name="sealed-secrets",
+    version="2.18.5",
+    repo="https://bitnami-labs.github.io/sealed-secrets",
+    app="0.36.6",
+    released=date(2026, 4, 9),
+)
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 

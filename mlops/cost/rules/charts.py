@@ -57,6 +57,7 @@ _KNOWN: dict[str, Defaults] = {
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
             "reloader",
+            "sealed-secrets",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",
