@@ -96,6 +96,8 @@ _REQUESTS = {
     "fluent-bit": ("50m", "50Mi"),
     # stakater/Reloader, deployments/kubernetes/chart/reloader/values.yaml at 2.2.16, the example beside `resources`.
     "reloader": ("10m", "128Mi"),
+    # hashicorp/vault-helm, values.yaml at 0.34.1, the example beside `resources` of the server.
+    "vault": ("250m", "256Mi"),
     # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
     # a plugin or a definition in place, the example beside `upgradeJobResources`.
     "velero": ("500m", "128Mi"),
