@@ -35,7 +35,7 @@ SAMPLE = [
     for kinds in AllPairs(
         [*(list(kinds) for kinds in grid.found().values()), *([None, *kinds] for kinds in OTHERS.values())],
         filter_func=lambda row: (
-            not EXCLUSIVE <= set(row) and possible(dict(zip((*grid.SLOTS, *OTHERS), row, strict=False)))
+            not set(row) >= EXCLUSIVE and possible(dict(zip((*grid.SLOTS, *OTHERS), row, strict=False)))
         ),
     )
 ]
