@@ -113,6 +113,8 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         repositories=frozenset(config.registry.repositories),
         group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
+        loop=config.loop,
+        steps=config.serving.steps if config.serving else None,
         filled={slot: kind_of(type(module)) for slot, module in config.modules.items()},
     )
     for slot, module in config.modules.items():

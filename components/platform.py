@@ -1,7 +1,7 @@
 """The platform: the one constructor that wires everything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -192,8 +192,10 @@ class Platform(Component[PlatformOutputs]):
             lake_query=lake_query,
             warehouse=warehouse,
             cache=cache,
+            orchestrated=config.orchestrated,
         )
         workloads = config.workloads.build("serving", around, serving.child) if serving else None
+        around = replace(around, steps=workloads.steps if workloads else None)
         dependents = [
             dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()
@@ -205,6 +207,18 @@ class Platform(Component[PlatformOutputs]):
             answering = (serving.outputs, serving.outputs.host) if serving else ()
             core = (secrets, database, stream, computing, tracking, lake_query, warehouse, cache)
             parts = (*core, *answering, *dependents)
+            parts = (
+                secrets,
+                database,
+                stream,
+                computing,
+                tracking,
+                lake_query,
+                warehouse,
+                cache,
+                *answering,
+                *dependents,
+            )
             watched = [one for part in parts if part for one in part.watched]
             config.monitoring.build_watch("monitoring-watch", foundation, watcher.outputs, watched, watcher.child)
 
@@ -238,7 +252,7 @@ class Platform(Component[PlatformOutputs]):
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:
         services = endpoints.ALWAYS.union(
             of_cluster(config.cluster) if config.cluster else (),
-            *(module.endpoints for module in config.modules.values()),
+            *(module.needed_endpoints for module in config.modules.values()),
         )
         return NetworkArgs(
             region=config.region, zones=config.zones, log_key_arn=log_key_arn, endpoint_services=services

@@ -10,6 +10,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
+from components.base.steps import PodSteps, TaskSteps
 from components.base.watched import Watched
 from components.base.workload import Host
 from components.cache import CacheOutputs
@@ -34,6 +35,10 @@ class Surroundings:
     lake_query: LakeQueryOutputs | None = None
     warehouse: WarehouseOutputs | None = None
     cache: CacheOutputs | None = None
+    orchestrated: bool = False
+    """Whether an orchestrator runs the loop, whose worker then only watches."""
+    steps: PodSteps | TaskSteps | None = None
+    """What it starts the loop's steps with; for modules that are made after the workloads."""
 
     @property
     def host(self) -> Host:
@@ -58,8 +63,11 @@ class DependentConfig(SlotConfig):
 
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
-    asks_from_outside: ClassVar[bool] = False
-    """Whether it runs workloads outside the cluster that may ask what runs on it."""
+
+    @property
+    def asks_from_outside(self) -> bool:
+        """Whether it runs workloads outside the cluster that ask what runs on it."""
+        return False
 
     @property
     def emptied(self) -> Mapping[tuple[Zone, str], int]:

@@ -36,6 +36,7 @@ each_variant = pytest.mark.parametrize(("slot", "variant"), VARIANTS)
 
 TAKES_NOTHING_NARROWER = re.compile(
     r"(?:ec2|sagemaker|logs):(?:Describe|List)\w+|ecr:GetAuthorizationToken|cloudwatch:PutMetricData|glue:GetSecurityConfiguration"
+    r"|logs:(?:\w+LogDelivery|PutResourcePolicy)|xray:(?:GetSampling(?:Rules|Targets)|Put\w+)|batch:DescribeJobs|s3:GetAccountPublicAccessBlock"
     r"|redshift-data:(?:CancelStatement|DescribeStatement|GetStatementResult|ListStatements)"
 )
 """Actions for which IAM takes no narrower resource than all. Source: Service Authorization Reference."""
@@ -195,6 +196,9 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("serving", "sagemaker"): {
         "models": [{**_MODEL, "storage_uri": "artifacts/fraud/1.tar.gz"}],
         "servers": {"sklearn": "recommender:0.1.0"},
+    },
+    ("compute", "spark"): {
+        "jobs": [{"name": "score", "image": "registry.example.com/s:1", "file": "local:///app/s.py"}]
     },
     ("stream_processing", "flink"): {"jobs": [{"name": "enrich", "image": "flink:1.20.3"}]},
 }

@@ -14,6 +14,7 @@ import pulumi
 from components.base.identity import Grant
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretValue
+from components.base.steps import PodSteps, TaskSteps
 from components.base.watched import Watched
 
 
@@ -133,6 +134,15 @@ class Running:
     """Whether it asks callers for a signature (IAM)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Working:
+    """A worker."""
+
+    role_arn: pulumi.Output[str]
+    steps: PodSteps | TaskSteps | None = None
+    """What an orchestrator starts steps of its work with; None where nothing but the worker itself can run."""
+
+
 class Room(ABC):
     """Where the workloads of one application run, each with an identity of its own."""
 
@@ -141,8 +151,8 @@ class Room(ABC):
         """Make a workload that answers requests."""
 
     @abstractmethod
-    def work(self, workload: Workload) -> pulumi.Output[str]:
-        """Make a worker; the ARN of its role."""
+    def work(self, workload: Workload) -> Working:
+        """Make a worker."""
 
 
 class Host(ABC):

@@ -8,7 +8,8 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy, policy_document
-from components.base.workload import Application, Host, Room, Running, Workload
+from components.base.steps import PodSteps
+from components.base.workload import Application, Host, Room, Running, Working, Workload
 from components.foundation import Foundation
 from components.kubernetes import pods
 from components.kubernetes.objects import (
@@ -88,7 +89,7 @@ class ClusterRoom(Room):
     def serve(self, workload: Workload) -> Running:
         """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask models."""
         clients = from_namespaces(SERVING_ALLOWED, *self._foundation.scrapers)
-        role_arn, deployment = self._deployment(workload, clients)
+        role_arn, _, _, deployment = self._deployment(workload, clients)
         shape = workload.shape
         if shape.most > shape.fewest:
             autoscaler(
@@ -122,21 +123,34 @@ class ClusterRoom(Room):
             way=Grant(resource=workload.role, access="invoke", egress=(way,)),
         )
 
-    def work(self, workload: Workload) -> pulumi.Output[str]:
+    def work(self, workload: Workload) -> Working:
         """A Deployment of one pod, and a ConfigMap with what it is told, for what else does its work."""
-        k8s.core.v1.ConfigMap(
+        settings = k8s.core.v1.ConfigMap(
             f"{self.name}-settings",
             metadata=self._metadata(workload),
             data=dict(workload.variables),
             opts=self._objects,
         )
-        role_arn, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
-        return role_arn
+        role_arn, parts, policy, _ = self._deployment(workload, from_namespaces(*self._foundation.scrapers))
+        secrets = {id(secret): secret for secret, _ in parts.secrets.values()}
+        return Working(
+            role_arn=role_arn,
+            steps=PodSteps(
+                namespace=self._namespace,
+                # What closes the pods of steps is there before them.
+                service_account=pulumi.Output.all(parts.service_account, policy.id).apply(lambda known: str(known[0])),
+                settings=name_of(settings),
+                secrets=tuple(pulumi.Output.from_input(secret) for secret in secrets.values()),
+                image=workload.image,
+                place=parts.place,
+            ),
+        )
 
     def _deployment(
         self, workload: Workload, clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]"
-    ) -> "tuple[pulumi.Output[str], k8s.apps.v1.Deployment]":
-        """The ARN of its role, and the Deployment, closed but for its clients and its grants."""
+    ) -> "tuple[pulumi.Output[str], pods.PodParts, k8s.networking.v1.NetworkPolicy, k8s.apps.v1.Deployment]":
+        """The ARN of its role, what its pods are given, and the Deployment, closed by a policy but for its clients and
+        its grants."""
         named = f"{self.name}-{workload.role}"
         identity = Identity(
             f"{named}-identity",
@@ -176,7 +190,7 @@ class ClusterRoom(Room):
         )
         if self._foundation.handover:
             self._foundation.handover.workloads.append(deployment)
-        return identity.role_arn, deployment
+        return identity.role_arn, parts, policy, deployment
 
     def _generated(self) -> dict[str, tuple[pulumi.Input[str], str]]:
         """Variable -> Secret and key, of what the cluster makes for the application."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
 from components.base.release import ReleaseConfig, Strategy
+from components.base.steps import StepKind
 from components.base.watched import Watched
 from components.base.workload import Host, NoHost, Shape
 from components.foundation import Foundation
@@ -127,6 +128,9 @@ class ServingConfig(SlotConfig):
 
     serves: ClassVar[frozenset[Served]] = frozenset({"models"})
     """What it can serve."""
+
+    steps: ClassVar[StepKind | None] = None
+    """As what an orchestrator can run steps of a worker's work, with all that the worker has."""
 
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         "model": frozenset(get_args(Strategy)),

@@ -81,6 +81,8 @@ _CONNECTIONS, _MOST_CONNECTIONS = _metric("DatabaseConnections", "Maximum"), 2_0
 _QUERY, _LONGEST_QUERY_MS = _metric("TotalExecutionTime", "Maximum", "ms"), 1_800_000
 """After which Athena ends it: 30 minutes, unless more were asked for. Source: its quotas, "DML query timeout"."""
 _DOWN = _metric("downtime", "Maximum", "ms")
+_HEARTBEAT = _metric("SchedulerHeartbeat", "Sum")
+_EXECUTION_FAILED, _TIMED_OUT = _metric("ExecutionsFailed", "Sum"), _metric("ExecutionsTimedOut", "Sum")
 _FAILED = _metric("MatchedEvents", "Sum")
 
 SERVICES: Mapping[str, Service] = {
@@ -153,6 +155,26 @@ SERVICES: Mapping[str, Service] = {
         title="SageMaker endpoint",
         metrics=(_metric("Invocations", "Sum"), _metric("ModelLatency", "Average", "µs"), _MODEL_5XX),
         rules=(_rule(_MODEL_5XX, ">", 5, 10, "critical", "The endpoint answers with errors."),),
+    ),
+    "AmazonMWAA": Service(
+        title="MWAA",
+        metrics=(_HEARTBEAT,),
+        rules=(
+            _rule(_HEARTBEAT, "<", 1, 15, "critical", "Airflow starts no task: its scheduler shows no sign of life."),
+        ),
+    ),
+    "AWS/States": Service(
+        title="Step Functions",
+        metrics=(
+            _metric("ExecutionsStarted", "Sum"),
+            _metric("ExecutionsSucceeded", "Sum"),
+            _EXECUTION_FAILED,
+            _TIMED_OUT,
+        ),
+        rules=(
+            _rule(_EXECUTION_FAILED, ">", 0, 5, "warning", "An execution of a state machine failed."),
+            _rule(_TIMED_OUT, ">", 0, 5, "warning", "An execution of a state machine took longer than it may."),
+        ),
     ),
     "AWS/KinesisAnalytics": Service(
         title="Managed Flink",

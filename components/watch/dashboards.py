@@ -129,7 +129,7 @@ PLATFORM = Dashboard(
     services=(
         *("ContainerInsights", "AWS/RDS", "AWS/Kinesis", "AWS/Firehose", "AWS/Kafka", "AWS/KinesisAnalytics"),
         *("AWS/ApplicationELB", "AWS/ECS", "AWS/Lambda", "AWS/Events"),
-        *("AWS/Athena", "AWS/Redshift-Serverless", "AWS/ElastiCache"),
+        *("AWS/Athena", "AWS/Redshift-Serverless", "AWS/ElastiCache", "AWS/States", "AmazonMWAA"),
     ),
 )
 

@@ -95,6 +95,31 @@ def _argo(_: ObjectivesConfig) -> tuple[Rule, ...]:
     )
 
 
+def _velero(_: ObjectivesConfig) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            name="BackupFailed",
+            query=Query(metric="velero_backup_failure_total", take="increase"),
+            comparison=">",
+            threshold=0,
+            minutes=1,
+            severity="critical",
+            says="A backup of the cluster failed: nothing of it can be restored.",
+            do="Read its logs, `velero backup logs NAME`, and make another, `velero backup create --from-schedule`.",
+        ),
+        Rule(
+            name="BackupIncomplete",
+            query=Query(metric="velero_backup_partial_failure_total", take="increase"),
+            comparison=">",
+            threshold=0,
+            minutes=1,
+            severity="warning",
+            says="A backup of the cluster lacks some objects or volumes.",
+            do="See which: `velero backup describe NAME --details`.",
+        ),
+    )
+
+
 def _argo_cd(_: ObjectivesConfig) -> tuple[Rule, ...]:
     return (
         Rule(
@@ -136,6 +161,7 @@ MODULES: Mapping[str, Callable[[ObjectivesConfig], tuple[Rule, ...]]] = {
     "JupyterHub": _jupyterhub,
     "Pulsar": _pulsar,
     "Seldon": _seldon,
+    "Velero": _velero,
 }
 """Namespace of what a module publishes -> its alerts."""
 

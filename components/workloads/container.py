@@ -157,7 +157,7 @@ class Container(Component[ContainerOutputs]):
         )
         room = args.host.room(name, application, self.child)
         if config.runs == "worker":
-            self.publish(ContainerOutputs(url=None, role_arn=room.work(workload)))
+            self.publish(ContainerOutputs(url=None, role_arn=room.work(workload).role_arn))
         else:
             running = room.serve(workload)
             self.publish(ContainerOutputs(url=running.url, role_arn=running.role_arn))

@@ -45,6 +45,10 @@ class StackFacts:
     """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
+    loop: bool = False
+    """Whether there is a loop that an orchestrator could run."""
+    steps: str | None = None
+    """As what its steps could run, `pods` or `tasks`; None where only its own worker runs it."""
     filled: Mapping[str, str] = field(default_factory=dict)
     """Kinds of the modules that the stack has, by slot."""
 
@@ -79,6 +83,11 @@ class SlotConfig(Config):
     example: ClassVar[Mapping[str, Any]] = {}
     """Settings that it cannot be made without and that nobody can choose for a team, such as the secret with a key of
     another company's service, as they might be; what is priced, compared, documented and tested is made with them."""
+
+    @property
+    def needed_endpoints(self) -> frozenset[str]:
+        """`endpoints`, and those that these settings ask for besides."""
+        return self.endpoints
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """Why these settings cannot work on that stack, one sentence each; nothing when they can."""

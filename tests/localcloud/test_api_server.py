@@ -158,6 +158,17 @@ def test_cleaning_up_deletes_what_an_earlier_process_made_and_nothing_else(
     assert list(api_server.objects.values()) == [theirs]
 
 
+def test_a_namespace_can_be_looked_into_while_a_group_of_kinds_goes_with_the_chart_that_brought_it(
+    api_server: FakeApiServer,
+) -> None:
+    api_server.going = "shelf.example.org"
+    api_server.make("Namespace", "apps")
+    theirs = api_server.make("ConfigMap", "theirs", "apps")
+    found = ApiClient(api_server.kubeconfig).inside("apps")
+    assert [live.uid for live in found] == [theirs["metadata"]["uid"]]
+    assert api_server.going == ""
+
+
 def test_a_release_stays_in_the_pretend_cloud_with_what_only_it_would_bring(
     cloud: Cloud, real: RealApiServer, api_server: FakeApiServer
 ) -> None:

@@ -144,6 +144,20 @@ class ExpressBrokers(ProvisionedBrokers):
 
 
 class ServerlessBrokers(Config):
-    """No brokers to choose: capacity follows load, up to 200 MB/s in. AWS holds the encryption key and the logs."""
+    """No brokers to choose: capacity follows load, up to 200 MB/s in. AWS holds the encryption key and the logs, and
+    has no API that makes topics there: the first of the platform's own clients makes the topic of events."""
 
     kind: Literal["serverless"] = "serverless"
+    partitions: int = Field(default=6, ge=1, le=2400)
+    """Partitions of the topic of events: the most consumers of one group that can share it. Those of a topic that is
+    there stay. MSK takes 2,400 a cluster (MSK quotas, "Quota for serverless clusters")."""
+    retention_hours: int = Field(default=168, ge=1, le=MOST_RETENTION_HOURS)
+    """Hours for which events are kept."""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """Variables of a client that makes the topic."""
+        return {
+            "MLOPS_STREAM_PARTITIONS": str(self.partitions),
+            "MLOPS_STREAM_RETENTION_HOURS": str(self.retention_hours),
+        }

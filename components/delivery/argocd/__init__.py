@@ -78,7 +78,7 @@ class ArgoCdConfig(DeliveryConfig):
         not_for="a stack without a cluster, or one whose workloads change only with the platform: two steps for one",
         complexity="high",
         trade_offs="four servers to run and upgrade; an `up` writes files, and nothing changes until they are merged",
-        state="None that matters: what is delivered is in Git, and what runs is read from the cluster.",
+        state="none of its own: what is to run lies in the Git repository, and a new installation reads it there",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     example: ClassVar[Mapping[str, Any]] = {"repository": "https://git.example.com/ml/delivery.git"}
