@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.release import Strategy
+from components.base.steps import StepKind
 from components.base.watched import Watched
 from components.base.workload import Shape
 from components.foundation import Foundation
@@ -61,12 +62,12 @@ class SeldonServingConfig(ServingConfig):
         complexity="high",
         trade_offs="packs models by memory, so that one can crowd out another; its parts talk to each other in clear, "
         "in a namespace that is closed",
-        state="none of its own: models lie in the lake and are loaded anew; what the scheduler remembers comes "
-        "from this program",
+        state="none of its own: models lie in the lake, and what the scheduler knows comes from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    steps: ClassVar[StepKind | None] = "pods"
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         **ServingConfig.strategies,
         "artifact": frozenset(get_args(Strategy)),
