@@ -206,6 +206,15 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
 ANNOUNCED = ('"prometheus.io/scrape": "true"', '"serving.kserve.io/enable-prometheus-scraping": "true"')
 """By which pods say that they have metrics; KServe writes the first where it finds the second."""
 UNWATCHED: Mapping[tuple[str, str], str] = {
+    ("data_versioning", "dvc"): "Nothing runs: it is a prefix of the lake and a role.",
+    ("experiment_tracking", "wandb"): "It is another company's, which watches it.",
+    (
+        "feature_store",
+        "sagemaker",
+    ): "Nothing to size: it is on demand, and what it refuses fails the loop, which is watched.",
+    ("feature_store", "tecton"): "It is another company's, which watches it.",
+    ("model_monitoring", "arize"): "It is another company's, which watches it; what is not sent fails its sender.",
+    ("model_monitoring", "sagemaker"): "It watches itself: what it finds is an alarm of its own.",
     ("delivery", "direct"): "Nothing runs: Pulumi tells whoever runs it.",
     ("notebooks", "sagemaker_studio"): "Studio publishes no metrics of its own.",
     ("ml_platform", "sagemaker"): "Studio and the managed MLflow server publish no metrics of their own; what people "
@@ -227,7 +236,7 @@ def test_a_variant_is_watched_or_there_is_a_reason_why_not(slot: str, variant: t
     assert known, "Say what is looked at in components/watch/aws.py or components/watch/modules.py."
     assert {one.namespace for one in published} & set(MODULES) == ({variant.announces} if variant.announces else set())
     announces = any(mark in json.dumps(node.inputs) for node in own(graph) for mark in ANNOUNCED)
-    reason = UNWATCHED.get((slot, kind_of(variant)))
+    reason = variant.unwatched or UNWATCHED.get((slot, kind_of(variant)))
     assert bool(published or announces) != bool(reason), "Publish a Watched, or give a reason in UNWATCHED."
 
 

@@ -38,6 +38,7 @@ class {class_name}Config({slot_config}):
         trade_offs="Nothing to operate here; its capacity, its backups and its rights are its owner's.",
         state="None of its own: what it holds lies with its owner.",
     )
+    unwatched: ClassVar[str | None] = "It is an address that the stack file gives, and its owner watches it."
     log_days: LogDays = 30
     """Days for which its logs are kept."""
 {knobs}

@@ -84,6 +84,9 @@ class SlotConfig(Config):
     announces: ClassVar[str | None] = None
     """What its pods' own metrics are called in `components.watch.modules`, where somebody has to hear of some."""
 
+    unwatched: ClassVar[str | None] = None
+    """Why nothing of it is watched, where it publishes no `Watched` and announces no metrics."""
+
     example: ClassVar[Mapping[str, Any]] = {}
     """Settings that it cannot be made without and that nobody can choose for a team, such as the secret with a key of
     another company's service, as they might be; what is priced, compared, documented and tested is made with them."""

@@ -81,6 +81,7 @@ class ArgoCdConfig(DeliveryConfig):
         state="none of its own: what is to run lies in the Git repository, and a new installation reads it there",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "ArgoCd"
     example: ClassVar[Mapping[str, Any]] = {"repository": "https://git.example.com/ml/delivery.git"}
 
     repository: RepositoryUrl

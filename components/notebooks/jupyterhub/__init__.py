@@ -79,6 +79,7 @@ class JupyterHubConfig(NotebooksConfig):
         "cluster, which slot backup brings back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
+    announces: ClassVar[str | None] = "JupyterHub"
 
     image: Image = versions.NOTEBOOK_IMAGE
     """Image of people's servers: JupyterLab with `jupyterhub-singleuser` of the hub's version, for user 1000. A network
