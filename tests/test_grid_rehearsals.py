@@ -10,7 +10,7 @@ from allpairspy import AllPairs
 
 from components.settings import PlatformConfig
 from mlops.choice import grid
-from mlops.choice.modules import Module, chosen
+from mlops.choice.modules import Module, chosen, possible
 from mlops.core.module import kind_of, slots, variants
 from tests.cli.conftest import Run, engine, environment, mlops, plans, project
 
@@ -34,7 +34,9 @@ SAMPLE = [
     dict(zip((*grid.SLOTS, *OTHERS), kinds, strict=True))
     for kinds in AllPairs(
         [*(list(kinds) for kinds in grid.found().values()), *([None, *kinds] for kinds in OTHERS.values())],
-        filter_func=lambda kinds: not EXCLUSIVE <= set(kinds),
+        filter_func=lambda row: (
+            not set(row) >= EXCLUSIVE and possible(dict(zip((*grid.SLOTS, *OTHERS), row, strict=False)))
+        ),
     )
 ]
 """Every two modules of different slots meet in one of them."""

@@ -69,8 +69,11 @@ _REQUESTS = {
     "flink-kubernetes-operator": ("250m", "512Mi"),
     # kubeflow/spark-operator, charts/spark-operator-chart/values.yaml at v2.5.2, the example beside `resources`.
     "spark-operator": ("100m", "300Mi"),
+    # ray-project/kuberay, helm-chart/kuberay-operator/values.yaml at v1.7.0, `resources.limits`.
+    "kuberay-operator": ("100m", "512Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
+    "sealed-secrets": ("10m", "40Mi"),
     "nvidia-device-plugin": ("10m", "40Mi"),
     # Its chart only has Helm's own example of 100m, for the proxy of a node's credentials; the same as above.
     "eks-pod-identity-agent": ("10m", "40Mi"),
@@ -112,6 +115,8 @@ _REQUESTS = {
     # kubernetes/git-sync, docs: nothing is said. What AWS gives a container of another agent: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "git-sync": ("10m", "40Mi"),
+    # hashicorp/vault-helm, values.yaml at 0.34.1, the example beside `resources` of the server.
+    "vault": ("250m", "256Mi"),
     # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
     # a plugin or a definition in place, the example beside `upgradeJobResources`.
     "velero": ("500m", "128Mi"),

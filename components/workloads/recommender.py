@@ -14,6 +14,7 @@ from components.base.component import INTERNAL, Component
 from components.base.generated_secret import generated_secret
 from components.base.identity import policy_document
 from components.base.release import ReleaseConfig
+from components.base.retraining import RetrainingConfig
 from components.base.secret import SecretValue
 from components.base.steps import PodSteps, TaskSteps
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
@@ -75,6 +76,8 @@ class RecommenderConfig(Config):
     """Between two looks of the loop at new events and at what is served, after which it decides whether to train."""
     release: ReleaseConfig = ReleaseConfig()
     """How a newly trained model takes over from the one that answers."""
+    retraining: RetrainingConfig = RetrainingConfig()
+    """When the loop trains again."""
 
     @model_validator(mode="after")
     def _most_is_no_less_than_fewest(self) -> "RecommenderConfig":
@@ -208,6 +211,7 @@ class Recommender(Component[RecommenderOutputs]):
             command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT), *watches),
             variables={
                 **self._common(),
+                **config.retraining.environment,
                 **{f"MLOPS_BUCKET_{zone.upper()}": bucket for zone, bucket in storage.buckets.items()},
                 # Who cannot sign leaves it to the recommender to look at the alias by itself.
                 **({} if recommender.url is None or recommender.signed else {"MLOPS_SERVING_URL": recommender.url}),

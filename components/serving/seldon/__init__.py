@@ -62,8 +62,7 @@ class SeldonServingConfig(ServingConfig):
         complexity="high",
         trade_offs="packs models by memory, so that one can crowd out another; its parts talk to each other in clear, "
         "in a namespace that is closed",
-        state="none of its own: models lie in the lake and are loaded anew; what the scheduler remembers comes "
-        "from this program",
+        state="none of its own: models lie in the lake, and what the scheduler knows comes from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     announces: ClassVar[str | None] = "Seldon"
