@@ -4,6 +4,7 @@ The loop runs in its worker's own namespace, under its account; a team's own wor
 under an account with the rights that the settings name.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import pulumi
@@ -80,6 +81,7 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
     steps: ClassVar[StepKind] = "pods"
+    without: ClassVar[Mapping[str, frozenset[str]]] = {"ml_platform": frozenset({"kubeflow"})}
     exported: ClassVar[frozenset[str]] = frozenset({"orchestrationUrl"})
 
     kind: Literal["argo_workflows"] = "argo_workflows"
@@ -112,9 +114,9 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """What its workflows are to have rights on must be there, and nobody else may bring Argo's resources."""
         problems = [*lacks("its grants: a workflow", self.grants, tuple(stack.filled))]
-        if stack.filled.get("ml_platform") == "kubeflow":
+        if (platform := stack.filled.get("ml_platform")) in self.without["ml_platform"]:
             problems.append(
-                "ml_platform is kubeflow, which brings an Argo of its own with the same kinds of resource; choose "
+                f"ml_platform is {platform}, which brings an Argo of its own with the same kinds of resource; choose "
                 "kubeflow_pipelines for orchestration, or mlflow for ml_platform"
             )
         if self.host and not stack.private_subnets:
