@@ -15,6 +15,7 @@ from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, IdentityOutputs, network_policy
 from components.base.secret import SecretReference
 from components.base.steps import PodSteps, StepKind
+from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
@@ -80,6 +81,7 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
         "lake; what runs while the cluster is lost begins anew by its schedule",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
+    announces: ClassVar[str | None] = "Argo"
     steps: ClassVar[StepKind] = "pods"
     without: ClassVar[Mapping[str, frozenset[str]]] = {"ml_platform": frozenset({"kubeflow"})}
     exported: ClassVar[frozenset[str]] = frozenset({"orchestrationUrl"})
@@ -208,7 +210,8 @@ class ArgoWorkflows(Component[DependentOutputs]):
             )
         inside = pulumi.Output.concat("http://argo-workflows-server.", self._namespace, f".svc.cluster.local:{PORT}")
         url = pulumi.Output.from_input(f"https://{config.host}") if config.host else inside
-        self.publish(DependentOutputs(exports={"orchestrationUrl": url}))
+        watched = (Watched(what="workflows", namespace="Argo"),)
+        self.publish(DependentOutputs(exports={"orchestrationUrl": url}, watched=watched))
 
     def _space(self, role: str, physical: str, labels: dict[str, str]) -> pulumi.Output[str]:
         return name_of(
