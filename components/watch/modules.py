@@ -90,7 +90,7 @@ def _argo(_: ObjectivesConfig) -> tuple[Rule, ...]:
             minutes=1,
             severity="warning",
             says="Argo could not start a workflow that was due, or failed itself.",
-            do="Read the logs of workflow-controller in namespace kubeflow.",
+            do="Read the logs of the workflow-controller, in namespace argo or kubeflow.",
         ),
     )
 

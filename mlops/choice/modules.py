@@ -59,7 +59,13 @@ def possible(kinds: Mapping[str, str | None]) -> bool:
     """Whether modules of these kinds, by slot, work beside one another, as far as they say; slots that are not there
     are not looked at."""
     every = {(module.slot, module.kind): module.config for module in modules()}
-    return all(
+    apart = (
+        kinds.get(other) in unwanted
+        for slot, kind in kinds.items()
+        if kind is not None
+        for other, unwanted in every[slot, kind].without.items()
+    )
+    return not any(apart) and all(
         kinds[other] is not None and (not wanted or kinds[other] in wanted)
         for slot, kind in kinds.items()
         if kind is not None

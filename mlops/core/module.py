@@ -77,6 +77,8 @@ class SlotConfig(Config):
     needs: ClassVar[frozenset[Need]] = frozenset()
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Slots that have to be filled beside it, each with the kinds that it works with; no kinds means any."""
+    without: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Other slot -> kinds of it that it cannot be beside."""
     endpoints: ClassVar[frozenset[str]] = frozenset()
     """Interface endpoints that its workloads need in a network without a way out; `components.network.endpoints`
     derives them from the actions that they are granted."""

@@ -232,10 +232,7 @@ def test_what_an_isolated_network_does_not_reach_is_one_sentence() -> None:
     [
         ({"host": "airflow.example.com"}, "host is set without certificate_arn"),
         ({"git": {"repository": "git@github.com:example/dags.git"}}, "an https:// address of a Git repository"),
-        (
-            {"git": {"repository": "https://user:pass@github.com/example/dags"}},
-            "without a user",
-        ),  # pragma: allowlist secret
+        ({"git": {"repository": "https://somebody@github.com/example/dags"}}, "without a user"),
         ({"git": {**GIT, "password": None}}, "username is set without password"),
         ({"git": {**GIT, "path": "../etc"}}, "a folder of the repository"),
         ({"image": "apache/airflow:3 3"}, "an image reference"),

@@ -4,6 +4,7 @@ The loop runs in its worker's own namespace, under its account; a team's own wor
 under an account with the rights that the settings name.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import pulumi
@@ -14,6 +15,7 @@ from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, IdentityOutputs, network_policy
 from components.base.secret import SecretReference
 from components.base.steps import PodSteps, StepKind
+from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
@@ -79,7 +81,9 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
         "lake; what runs while the cluster is lost begins anew by its schedule",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
+    announces: ClassVar[str | None] = "Argo"
     steps: ClassVar[StepKind] = "pods"
+    without: ClassVar[Mapping[str, frozenset[str]]] = {"ml_platform": frozenset({"kubeflow"})}
     exported: ClassVar[frozenset[str]] = frozenset({"orchestrationUrl"})
 
     kind: Literal["argo_workflows"] = "argo_workflows"
@@ -112,9 +116,9 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """What its workflows are to have rights on must be there, and nobody else may bring Argo's resources."""
         problems = [*lacks("its grants: a workflow", self.grants, tuple(stack.filled))]
-        if stack.filled.get("ml_platform") == "kubeflow":
+        if (platform := stack.filled.get("ml_platform")) in self.without["ml_platform"]:
             problems.append(
-                "ml_platform is kubeflow, which brings an Argo of its own with the same kinds of resource; choose "
+                f"ml_platform is {platform}, which brings an Argo of its own with the same kinds of resource; choose "
                 "kubeflow_pipelines for orchestration, or mlflow for ml_platform"
             )
         if self.host and not stack.private_subnets:
@@ -206,7 +210,8 @@ class ArgoWorkflows(Component[DependentOutputs]):
             )
         inside = pulumi.Output.concat("http://argo-workflows-server.", self._namespace, f".svc.cluster.local:{PORT}")
         url = pulumi.Output.from_input(f"https://{config.host}") if config.host else inside
-        self.publish(DependentOutputs(exports={"orchestrationUrl": url}))
+        watched = (Watched(what="workflows", namespace="Argo"),)
+        self.publish(DependentOutputs(exports={"orchestrationUrl": url}, watched=watched))
 
     def _space(self, role: str, physical: str, labels: dict[str, str]) -> pulumi.Output[str]:
         return name_of(
