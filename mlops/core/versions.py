@@ -197,6 +197,10 @@ SPARK_OPERATOR = Chart(
     name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
 )
 KUBERAY_OPERATOR = Chart(name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/")
+KUBEFLOW_TRAINER = Chart(name="oci://ghcr.io/kubeflow/charts/kubeflow-trainer", version="2.3.0")
+JOBSET = "0.12.0"
+"""The JobSet that the trainer's chart carries: dependencies in its Chart.yaml at v2.3.0."""
+KUEUE = Chart(name="oci://registry.k8s.io/kueue/charts/kueue", version="0.19.2")
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",
