@@ -36,6 +36,7 @@ each_variant = pytest.mark.parametrize(("slot", "variant"), VARIANTS)
 
 TAKES_NOTHING_NARROWER = re.compile(
     r"(?:ec2|sagemaker|logs):(?:Describe|List)\w+|ecr:GetAuthorizationToken|cloudwatch:PutMetricData|glue:GetSecurityConfiguration"
+    r"|logs:(?:\w+LogDelivery|PutResourcePolicy)|xray:(?:GetSampling(?:Rules|Targets)|Put\w+)|batch:DescribeJobs|s3:GetAccountPublicAccessBlock"
     r"|redshift-data:(?:CancelStatement|DescribeStatement|GetStatementResult|ListStatements)"
 )
 """Actions for which IAM takes no narrower resource than all. Source: Service Authorization Reference."""
@@ -205,14 +206,15 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
 ANNOUNCED = ('"prometheus.io/scrape": "true"', '"serving.kserve.io/enable-prometheus-scraping": "true"')
 """By which pods say that they have metrics; KServe writes the first where it finds the second."""
 UNWATCHED: Mapping[tuple[str, str], str] = {
+    ("delivery", "direct"): "Nothing runs: Pulumi tells whoever runs it.",
+    ("notebooks", "sagemaker_studio"): "Studio publishes no metrics of its own.",
     ("ml_platform", "sagemaker"): "Studio and the managed MLflow server publish no metrics of their own; what people "
     "start in them has names that nobody knows before.",
     ("monitoring", "cloudwatch"): "It is a service of AWS, and watches; its add-on is a controller of the cluster.",
     ("monitoring", "datadog"): "It watches itself: its agents tell Datadog how they are.",
-    (
-        "training",
-        "kubeflow_trainer",
-    ): "Its controllers hand metrics to none but who logs in to Kubernetes; runs are seen as the pods that they are.",
+    ("secrets", "vault"): "Its metrics come over TLS by an authority of its own, which scrapers do not know.",
+    ("training", "kubeflow_trainer"): "Its controllers hand metrics to none but who logs in to Kubernetes; runs are "
+    "seen as the pods that they are.",
     ("serving", "ecs"): "Each workload publishes itself when it is made (`Host.watched`), and so does the balancer.",
     ("serving", "lambda"): "Each function publishes itself when it is made (`Host.watched`).",
 }

@@ -14,7 +14,7 @@ from mlops.core.rotation import never
 
 
 def generated_secret(
-    name: str, *, description: str, unrotated: str, key_arn: pulumi.Output[str], opts: pulumi.ResourceOptions
+    name: str, *, description: str, unrotated: str = "", key_arn: pulumi.Output[str], opts: pulumi.ResourceOptions
 ) -> SecretValue:
     """A random text of 32 letters and digits, made once. It lives as long as the stack; its name is AWS's choice, so
     that a deleted one, which Secrets Manager keeps for a while, is in nobody's way.
@@ -36,9 +36,10 @@ def generated_secret(
 
 def desired(description: str, unrotated: str, key: str) -> dict[str, object]:
     """What Cloud Control is asked for."""
+    told = never(unrotated) if unrotated else {}
     return {
         "Description": description,
         "KmsKeyId": key,
-        "Tags": [{"Key": name, "Value": words} for name, words in never(unrotated).items()],
+        "Tags": [{"Key": name, "Value": words} for name, words in told.items()],
         "GenerateSecretString": {"PasswordLength": 32, "ExcludePunctuation": True},
     }

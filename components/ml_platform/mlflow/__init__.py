@@ -66,8 +66,7 @@ class MlflowConfig(MlPlatformConfig):
         not_for="orchestrating pipelines or training: it records what other things do",
         complexity="low",
         trade_offs="one server with coarse permissions; PostgreSQL holds every metric, so very chatty runs cost disk",
-        state="experiments and registry lie in the database and come back with it, to the second; artifacts lie "
-        "in the lake, zone artifacts, whose versions bring overwritten ones back",
+        state="runs and registry lie in the database, artifacts in the lake, and each comes back with its place",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -125,9 +124,8 @@ class MlflowConfig(MlPlatformConfig):
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
-        misplaced = stack.misplaced("MLflow", self.node_group)
-        if stack.outside and (shut := closed_to_outside(self.auth)):
-            misplaced = (*misplaced, shut)
+        shut = closed_to_outside(self.auth) if stack.outside else ()
+        misplaced = (*stack.misplaced("MLflow", self.node_group), *shut)
         if not (self.host or stack.outside) or stack.private_subnets:
             return misplaced
         why = f"host is {self.host}, which" if self.host else "workloads run outside the cluster, from where MLflow"
@@ -166,10 +164,7 @@ class Mlflow(Component[MlPlatformOutputs]):
         login = DatabaseLogin(
             f"{name}-login",
             DatabaseLoginArgs(
-                database=foundation.database,
-                cluster=foundation.cluster,
-                consumer="mlflow",
-                namespace=self._namespace,
+                database=foundation.database, cluster=foundation.cluster, consumer="mlflow", namespace=self._namespace
             ),
             self.child,
         ).outputs

@@ -22,18 +22,23 @@ class Defaults:
     """Values with the size of a volume, and that size in GiB."""
     replicas: Mapping[str, int] | None = None
     """Servers of each part of a chart that have such volumes, unless its `replicaCount` says otherwise."""
+    counted: Mapping[str, str] | None = None
+    """Where a part says how many it has, if not in its `replicaCount`."""
 
     def copies(self, path: str) -> tuple[str, int]:
         """Where the number of volumes of a path is said, and the number where it is not."""
         part = path.partition(".")[0]
-        return f"{part}.replicaCount", (self.replicas or {}).get(part, 1)
+        return (self.counted or {}).get(part, f"{part}.replicaCount"), (self.replicas or {}).get(part, 1)
 
 
 _NOTHING = Defaults()
 _KNOWN: dict[str, Defaults] = {
     **dict.fromkeys(
         (
+            # airflow: without PostgreSQL, Redis and volumes of its own, which the platform switches off.
+            "airflow",
             "argo-cd",
+            "argo-workflows",
             "aws-load-balancer-controller",
             "base",
             "cert-manager",
@@ -59,6 +64,7 @@ _KNOWN: dict[str, Defaults] = {
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
             "reloader",
+            "sealed-secrets",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",
@@ -87,7 +93,11 @@ _KNOWN: dict[str, Defaults] = {
         },
         replicas={"zookeeper": 3, "bookkeeper": 4},
     ),
-    "vault": Defaults(volumes={"server.dataStorage.size": 10}),
+    "vault": Defaults(
+        volumes={"server.dataStorage.size": 10, "server.auditStorage.size": 0},
+        replicas={"server": 3},
+        counted={"server": "server.ha.replicas"},
+    ),
 }
 
 
