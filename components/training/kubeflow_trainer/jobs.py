@@ -71,7 +71,7 @@ def runtime(job: KubeflowJobConfig, crew: Crew) -> dict[str, object]:
                 "runLauncherAsNode": True,
             }
         }
-        listening = {
+        listening: dict[str, Any] = {
             "command": ["/usr/sbin/sshd"],
             "args": ["-De", "-f", "/home/mpiuser/.sshd_config"],
             "readinessProbe": {"tcpSocket": {"port": 2222}, "initialDelaySeconds": 5},
