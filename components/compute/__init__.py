@@ -42,15 +42,20 @@ _LIVE = ("produce", "consume")
 """Rights of what works on events while they pass."""
 
 
-class ScheduledConfig(Config):
-    """When something runs, and how long what it made is kept."""
+class KeptConfig(Config):
+    """How long what something made is kept."""
+
+    keep_days: Days = 90
+    """Days for which what a run leaves in its folder of the lake is kept; then S3 deletes it."""
+
+
+class ScheduledConfig(KeptConfig):
+    """When something runs."""
 
     schedule: Cron = "0 3 * * *"
     """When it runs, in UTC: five fields of cron with weekdays by name (`30 6 * * MON-FRI`)."""
     paused: bool = False
     """Keep it declared and do not run it."""
-    keep_days: Days = 90
-    """Days for which what a run leaves in its folder of the lake is kept; then S3 deletes it."""
 
 
 class ScoringConfig(ScheduledConfig):
@@ -63,7 +68,7 @@ class ScoringConfig(ScheduledConfig):
     """Recommendations a user."""
 
 
-class WorkConfig(ScheduledConfig):
+class WorkConfig(KeptConfig):
     """Batch work of a team's own, whatever it is made of."""
 
     name: WorkloadName
@@ -145,8 +150,8 @@ class ComputeConfig(DependentConfig):
         """Of what its jobs make."""
         return {(ZONE, place): one.keep_days for place, one in self._made().items()}
 
-    def _made(self) -> Mapping[str, ScheduledConfig]:
-        """What runs on a schedule, by the folder that it fills."""
+    def _made(self) -> Mapping[str, KeptConfig]:
+        """What runs, by the folder that it fills."""
         scoring: ScoringConfig | None = getattr(self, "scoring", None)
         return {**{job.place: job for job in self._jobs}, **({SCORES: scoring} if scoring else {})}
 

@@ -18,7 +18,17 @@ from components.base.identity import Grant, Statement
 from components.base.logs import log_group
 from components.base.scheduled import Call, scheduled
 from components.base.service_role import service_role
-from components.compute import ZONE, ComputeConfig, WorkConfig, exports, misfits, rights, secrets, variables
+from components.compute import (
+    ZONE,
+    ComputeConfig,
+    ScheduledConfig,
+    WorkConfig,
+    exports,
+    misfits,
+    rights,
+    secrets,
+    variables,
+)
 from components.network.endpoints import of_actions
 from components.surroundings import DependentOutputs, Surroundings
 from mlops.core import versions
@@ -43,7 +53,7 @@ PackageKey = Annotated[
 MainClass = Annotated[str, Form(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", "a Java class with its package", most=500)]
 
 
-class EmrJobConfig(WorkConfig):
+class EmrJobConfig(ScheduledConfig, WorkConfig):
     """A job whose program lies in the lake."""
 
     program: ProgramKey

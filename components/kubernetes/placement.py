@@ -71,6 +71,12 @@ _REQUESTS = {
     "spark-operator": ("100m", "300Mi"),
     # ray-project/kuberay, helm-chart/kuberay-operator/values.yaml at v1.7.0, `resources.limits`.
     "kuberay-operator": ("100m", "512Mi"),
+    # kubernetes-sigs/jobset, charts/jobset/values.yaml at v0.12.0, and kubernetes-sigs/kueue, charts/kueue/values.yaml
+    # at v0.19.2: `resources.requests`.
+    "jobset": ("500m", "128Mi"),
+    "kueue": ("500m", "512Mi"),
+    # Its chart says nothing. What the same project asks for its operator of Spark, which does as much.
+    "kubeflow-trainer": ("100m", "300Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "sealed-secrets": ("10m", "40Mi"),

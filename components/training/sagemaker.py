@@ -17,7 +17,7 @@ from components.base.identity import Grant, Statement
 from components.base.scheduled import Call, scheduled
 from components.base.service_role import service_role
 from components.base.watched import Watched
-from components.compute import misfits
+from components.compute import ScheduledConfig, misfits
 from components.ml_platform.sagemaker.access import in_the_network, logs
 from components.network.endpoints import of_services
 from components.storage import ZONES, Zone
@@ -55,7 +55,7 @@ ChannelPlace = Annotated[
 ]
 
 
-class SageMakerJobConfig(TrainingJobConfig):
+class SageMakerJobConfig(ScheduledConfig, TrainingJobConfig):
     """A training job."""
 
     machine: MachineType = "ml.g5.xlarge"

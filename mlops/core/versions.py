@@ -202,6 +202,12 @@ KUBERAY_OPERATOR = Chart(
     repo="https://ray-project.github.io/kuberay-helm/",
     released=date(2026, 8, 19),
 )
+KUBEFLOW_TRAINER = Chart(
+    name="oci://ghcr.io/kubeflow/charts/kubeflow-trainer", version="2.3.0", released=date(2026, 8, 6)
+)
+JOBSET = "0.12.0"
+"""The JobSet that the trainer's chart carries: dependencies in its Chart.yaml at v2.3.0."""
+KUEUE = Chart(name="oci://registry.k8s.io/kueue/charts/kueue", version="0.19.2", released=date(2026, 8, 20))
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",

@@ -26,7 +26,7 @@ NATIVE = frozenset(
 )
 """Groups of Kubernetes itself, and of Pulumi's provider for it: their pods stand in them."""
 
-_SELDOM = ("Job", "Workflow", "WorkflowTemplate", "Task", "Run", "Application")
+_SELDOM = ("Job", "Workflow", "WorkflowTemplate", "Task", "Run", "Application", "TrainingRuntime")
 """Ends of kinds whose pods run to completion."""
 
 

@@ -272,6 +272,27 @@ def _seldon_server(inputs: Mapping[str, Any]) -> Iterator[Found]:
     yield Found(path=path, spec={**shared, "containers": containers}, labels=labels, replicas=spec.get("replicas", 1))
 
 
+def _training_runtime(inputs: Mapping[str, Any]) -> Iterator[Found]:
+    """Kubeflow Trainer: the pods of a run stand in its runtime, as a JobSet writes them, and how many in its policy.
+    With Open MPI a launcher is one of the nodes. A TrainJob only names its runtime."""
+    nodes = _number(_down(inputs, "spec", "mlPolicy", "numNodes"))
+    parts = _down(inputs, "spec", "template", "spec", "replicatedJobs")
+    launched = any(_down(part, "name") == "launcher" for part in parts or ())
+    for index, part in enumerate(parts or ()):
+        template = _down(part, "template", "spec", "template")
+        pod = _down(template, "spec")
+        if not isinstance(pod, Mapping):
+            continue
+        # The trainer looks after launchers and nodes, and a run that fails is begun anew.
+        watched = [{"readinessProbe": UNKNOWN, "livenessProbe": UNKNOWN, **one} for one in pod.get("containers") or ()]
+        yield Found(
+            path=f"spec.template.spec.replicatedJobs[{index}].template.spec.template.spec",
+            spec={**pod, "containers": watched},
+            labels=_down(template, "metadata", "labels"),
+            replicas=1 if _down(part, "name") == "launcher" else nodes - launched,
+        )
+
+
 READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Found]]] = {
     "InferenceService": _inference_service,
     "InferenceGraph": _inference_graph,
@@ -279,7 +300,9 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Found]]] = {
     "Server": _seldon_server,
     **dict.fromkeys(("SparkApplication", "ScheduledSparkApplication"), _spark),
     "FlinkDeployment": _flink,
+    **dict.fromkeys(("TrainingRuntime", "ClusterTrainingRuntime"), _training_runtime),
+    "TrainJob": lambda inputs: iter(()),
     **dict.fromkeys(("Task", "ClusterTask", "TaskRun"), _task),
 }
 """Kinds that write pods in words of their own. Sources: their CRDs (KServe, Argo Workflows, Spark and Flink
-operators, Tekton)."""
+operators, Kubeflow Trainer, Tekton)."""

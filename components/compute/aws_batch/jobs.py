@@ -48,7 +48,7 @@ class BatchScoringConfig(ScoringConfig):
     """What a run asks for."""
 
 
-class BatchJobConfig(JobConfig):
+class BatchJobConfig(ScheduledConfig, JobConfig):
     """A job in an image of its own; `arguments` are those of its entry point."""
 
     size: BatchSizeConfig = BatchSizeConfig()

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pulumi
 from pydantic import Field, model_validator
 
-from components.compute import JobConfig
+from components.compute import JobConfig, ScheduledConfig
 from components.kubernetes.scraping import announced
 from mlops.core.config import Config
 from mlops.core.fields import Form, Unique
@@ -86,7 +86,7 @@ class RayStandingConfig(Config):
     """Its head and workers."""
 
 
-class RayJobConfig(JobConfig):
+class RayJobConfig(ScheduledConfig, JobConfig):
     """A job in an image that is built on the official one of Ray, with a cluster of its own for each run: batch work,
     Ray Data, or training with Ray Train on as many GPUs as its workers have."""
 

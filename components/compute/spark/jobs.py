@@ -81,7 +81,7 @@ class SparkScoringConfig(ScoringConfig):
     """How many machines it wants, and how large."""
 
 
-class SparkJobConfig(JobConfig):
+class SparkJobConfig(ScheduledConfig, JobConfig):
     """A job in an image of its own, which is built on the official one of Spark."""
 
     file: MainFile

@@ -69,6 +69,8 @@ _KNOWN: dict[str, Defaults] = {
             "velero",
             "spark-operator",
             "kuberay-operator",
+            "kubeflow-trainer",
+            "kueue",
             "karpenter-crd",
         ),
         _NOTHING,

@@ -158,6 +158,9 @@ _OPERATED = (
     "ray.io:RayService",
     "sparkoperator.k8s.io:ScheduledSparkApplication",
     "sparkoperator.k8s.io:SparkApplication",
+    "trainer.kubeflow.org:ClusterTrainingRuntime",
+    "trainer.kubeflow.org:TrainingRuntime",
+    "trainer.kubeflow.org:TrainJob",
 )
 """Group and kind of what operators run: pods on nodes, and volumes where their specs ask for some."""
 

@@ -42,6 +42,7 @@ _BY_REASON: dict[str, dict[str, tuple[str, ...]]] = {
         "certificates.k8s.io": ("*",),
         "node.k8s.io": ("*",),
         "cert-manager.io": ("*",),
+        "kueue.x-k8s.io": ("*",),
         "kyverno.io": ("*",),
         "monitoring.coreos.com": (
             "ServiceMonitor",
