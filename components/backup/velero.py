@@ -17,6 +17,7 @@ from components.base.component import Component
 from components.base.generated_secret import generated_secret
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.secret import SecretReference, SecretValue
+from components.base.watched import Watched
 from components.kubernetes.objects import SECRETS_ALLOWED, custom_object, flat_object, name_of, namespace, release
 from components.kubernetes.placement import on_system_nodes, requested
 from components.kubernetes.references import referred_secret
@@ -149,7 +150,9 @@ class Velero(Component[DependentOutputs]):
                 opts=self.child,
             )
         place = pulumi.Output.concat("s3://", foundation.storage.buckets[_ZONE], f"/{_FOLDER}/")
-        self.publish(DependentOutputs(exports={"backupLocation": place}))
+        self.publish(
+            DependentOutputs(exports={"backupLocation": place}, watched=(Watched(what="backup", namespace="Velero"),))
+        )
 
     def _account(self, grant: Grant) -> pulumi.Output[str]:
         args = IdentityArgs(

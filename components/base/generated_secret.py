@@ -17,7 +17,7 @@ def generated_secret(
     name: str,
     *,
     description: str,
-    unrotated: str,
+    unrotated: str = "",
     key_arn: pulumi.Output[str],
     username: str | None = None,
     opts: pulumi.ResourceOptions,
@@ -46,10 +46,11 @@ def generated_secret(
 def desired(description: str, unrotated: str, key: str, username: str | None = None) -> dict[str, object]:
     """What Cloud Control is asked for."""
     document = {"SecretStringTemplate": json.dumps({"username": username}), "GenerateStringKey": "password"}
+    told = never(unrotated) if unrotated else {}
     return {
         "Description": description,
         "KmsKeyId": key,
-        "Tags": [{"Key": name, "Value": words} for name, words in never(unrotated).items()],
+        "Tags": [{"Key": name, "Value": words} for name, words in told.items()],
         "GenerateSecretString": {
             "PasswordLength": 32,
             "ExcludePunctuation": True,

@@ -63,13 +63,11 @@ class ScoringConfig(ScheduledConfig):
     """Recommendations a user."""
 
 
-class JobConfig(ScheduledConfig):
-    """A batch job of a team's own."""
+class WorkConfig(ScheduledConfig):
+    """Batch work of a team's own, whatever it is made of."""
 
     name: WorkloadName
     """What it is called: lower case, digits and hyphens, at most 20 characters."""
-    image: ContainerImage
-    """Image with a tag or digest: a repository of the platform's registry (`forecast:1.0.0`), or a whole reference."""
     arguments: Annotated[tuple[Argument, ...], Field(max_length=100)] = ()
     """Arguments of the program. No secrets: whoever may look at the job sees them."""
     grants: Annotated[tuple[GrantWords, ...], Unique(most=30)] = ()
@@ -81,22 +79,12 @@ class JobConfig(ScheduledConfig):
     """Variables that hold a secret of AWS Secrets Manager, by reference."""
 
     @property
-    def repository(self) -> str | None:
-        """The repository of the platform's registry that the image lies in; None for a whole reference."""
-        return None if of_registry(self.image) else self.image.partition("@")[0].partition(":")[0]
-
-    @property
     def place(self) -> str:
         """Its own folder."""
         return f"{PREDICTIONS}{self.name}/"
 
-    def image_in(self, foundation: Foundation) -> pulumi.Input[str]:
-        """The whole reference of its image."""
-        name = self.repository
-        return whole(foundation, name, self.image.removeprefix(name)) if name else self.image
-
     @model_validator(mode="after")
-    def _variables_are_named_once(self) -> "JobConfig":
+    def _variables_are_named_once(self) -> "WorkConfig":
         if twice := sorted(self.environment.keys() & self.secrets.keys()):
             raise ValueError(f"{', '.join(twice)} is in environment and in secrets; keep it in one of them")
         return self
@@ -109,9 +97,31 @@ class JobConfig(ScheduledConfig):
                 f"job {self.name} is to {' and '.join(live)} events, which a batch job does not: it reads them in the "
                 "lake (`read storage/raw`); what works on events while they pass is a job of stream_processing"
             )
-        if self.repository and self.repository not in stack.repositories:
-            problems.append(_no_repository(f"job {self.name}", self.repository))
         return tuple(problems)
+
+
+class JobConfig(WorkConfig):
+    """A batch job in an image of its own."""
+
+    image: ContainerImage
+    """Image with a tag or digest: a repository of the platform's registry (`forecast:1.0.0`), or a whole reference."""
+
+    @property
+    def repository(self) -> str | None:
+        """The repository of the platform's registry that the image lies in; None for a whole reference."""
+        return None if of_registry(self.image) else self.image.partition("@")[0].partition(":")[0]
+
+    def image_in(self, foundation: Foundation) -> pulumi.Input[str]:
+        """The whole reference of its image."""
+        name = self.repository
+        return whole(foundation, name, self.image.removeprefix(name)) if name else self.image
+
+    def misfits(self, stack: StackFacts) -> tuple[str, ...]:
+        """Why it cannot run on that stack, one sentence each."""
+        found = super().misfits(stack)
+        if self.repository and self.repository not in stack.repositories:
+            return (*found, no_repository(f"job {self.name}", self.repository))
+        return found
 
 
 class ComputeConfig(DependentConfig):
@@ -120,19 +130,29 @@ class ComputeConfig(DependentConfig):
     exported: ClassVar[frozenset[str]] = frozenset({"compute", "predictions"})
 
     @property
+    def asks_from_outside(self) -> bool:
+        """What runs outside the cluster, and asks what runs on it."""
+        asking = any({"track", "invoke"} & set(job.grants) for job in self._jobs)
+        return "cluster" not in self.needs and (asking or SCORES in self._made())
+
+    @property
+    def _jobs(self) -> Sequence[WorkConfig]:
+        jobs: Sequence[WorkConfig] = getattr(self, "jobs", ())
+        return jobs
+
+    @property
     def emptied(self) -> dict[tuple[Zone, str], int]:
         """Of what its jobs make."""
         return {(ZONE, place): one.keep_days for place, one in self._made().items()}
 
     def _made(self) -> Mapping[str, ScheduledConfig]:
         """What runs on a schedule, by the folder that it fills."""
-        jobs: Sequence[JobConfig] = getattr(self, "jobs", ())
         scoring: ScoringConfig | None = getattr(self, "scoring", None)
-        return {**{job.place: job for job in jobs}, **({SCORES: scoring} if scoring else {})}
+        return {**{job.place: job for job in self._jobs}, **({SCORES: scoring} if scoring else {})}
 
 
 def misfits(
-    stack: StackFacts, jobs: Sequence[JobConfig], scoring: ScoringConfig | None = None, repository: str = ""
+    stack: StackFacts, jobs: Sequence[WorkConfig], scoring: ScoringConfig | None = None, repository: str = ""
 ) -> tuple[str, ...]:
     """Why jobs cannot run on that stack, one sentence each.
 
@@ -146,13 +166,14 @@ def misfits(
             "scoring to null"
         )
     if scoring and repository not in stack.repositories:
-        problems.append(_no_repository("scoring", repository))
+        problems.append(no_repository("scoring", repository))
     if scoring and any(job.name == SCORING for job in jobs):
         problems.append(f"a job is called {SCORING}, as the reference workload's is; call it otherwise")
     return tuple(problems)
 
 
-def _no_repository(what: str, repository: str) -> str:
+def no_repository(what: str, repository: str) -> str:
+    """Why an image of a repository that the registry lacks cannot be run."""
     return (
         f"{what} runs an image of the repository {repository}, which registry.repositories lacks; add it there, or "
         "name an image of another registry"
@@ -164,18 +185,18 @@ def whole(foundation: Foundation, repository: str, rest: str) -> pulumi.Output[s
     return pulumi.Output.concat(foundation.registry.urls[repository], rest)
 
 
-def rights(job: JobConfig, around: Surroundings) -> tuple[Grant, ...]:
+def rights(job: WorkConfig, around: Surroundings) -> tuple[Grant, ...]:
     """What a job may do: what its settings say, and write into its own folder."""
     named = tuple(granted(words, around) for words in job.grants)
     return (around.foundation.storage.write(ZONE, job.place), *named)
 
 
-def variables(job: JobConfig, around: Surroundings) -> dict[str, pulumi.Input[str]]:
+def variables(job: WorkConfig, around: Surroundings) -> dict[str, pulumi.Input[str]]:
     """What a job is told."""
     return {**told(job.grants, around), "MLOPS_OUTPUT": output(around, job.place, "s3"), **job.environment}
 
 
-def secrets(job: JobConfig, around: Surroundings) -> dict[str, SecretValue]:
+def secrets(job: WorkConfig, around: Surroundings) -> dict[str, SecretValue]:
     """Variables that hold secrets: what its settings name, and who it is where the tracking server asks for that."""
     tracking = around.ml_platform.secrets if around.ml_platform and "track" in job.grants else {}
     return {**tracking, **{variable: one.value for variable, one in job.secrets.items()}}

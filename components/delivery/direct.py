@@ -20,6 +20,7 @@ class DirectConfig(DeliveryConfig):
         not_for="teams that may change workloads and not the platform, or that want what drifts put back at once",
         complexity="low",
         trade_offs="nothing to run, and whoever changes a workload needs the rights of a deployment",
+        state="Pulumi's own, which lies where `pulumi login` put it: keep a copy of that",
     )
 
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:

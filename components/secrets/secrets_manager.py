@@ -16,6 +16,7 @@ from pydantic import Field
 from components.base.client_group import client_group
 from components.base.component import Component
 from components.base.identity import Egress, Grant, network_policy
+from components.base.watched import Watched
 from components.database import PORT
 from components.database.rotation import ROTATES, PasswordRotation
 from components.foundation import Foundation
@@ -74,7 +75,9 @@ class SecretsManager(Component[SecretsOutputs]):
         self._foundation = foundation
         self._reloader()
         rotation = PasswordRotation(function_arn=self._function(), every_days=config.rotate_every_days)
-        self.publish(SecretsOutputs(rotation=rotation))
+        function = rotation.function_arn.apply(lambda arn: arn.rpartition(":")[2])
+        watched = Watched(what="rotation", namespace="AWS/Lambda", dimensions={"FunctionName": function})
+        self.publish(SecretsOutputs(rotation=rotation, watched=(watched,)))
 
     def _function(self) -> pulumi.Output[str]:
         foundation, database = self._foundation, self._foundation.database

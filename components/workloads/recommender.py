@@ -4,17 +4,19 @@ Both run the images of `services/` under roles of their own, on whatever serves 
 there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
 from components.base.generated_secret import generated_secret
 from components.base.identity import policy_document
 from components.base.release import ReleaseConfig
+from components.base.retraining import RetrainingConfig
 from components.base.secret import SecretValue
+from components.base.steps import PodSteps, TaskSteps
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.kubernetes.references import referred_secret
@@ -74,6 +76,8 @@ class RecommenderConfig(Config):
     """Between two looks of the loop at new events and at what is served, after which it decides whether to train."""
     release: ReleaseConfig = ReleaseConfig()
     """How a newly trained model takes over from the one that answers."""
+    retraining: RetrainingConfig = RetrainingConfig()
+    """When the loop trains again."""
 
     @model_validator(mode="after")
     def _most_is_no_less_than_fewest(self) -> "RecommenderConfig":
@@ -116,6 +120,8 @@ class RecommenderOutputs:
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
+    steps: PodSteps | TaskSteps | None = field(default=None, metadata=INTERNAL)
+    """What an orchestrator starts the loop's steps with."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -137,7 +143,7 @@ class Recommender(Component[RecommenderOutputs]):
         self._ml_platform = ml_platform
         self._secrets = {**(args.stream.secrets if args.stream else {}), **ml_platform.secrets}
         shared = args.stream is not None and "jobs" in ml_platform.roles
-        if shared:
+        if shared or args.apart:
             self._secrets[PII_SALT] = self._salt()
         application = Application(
             name=NAME,
@@ -150,10 +156,17 @@ class Recommender(Component[RecommenderOutputs]):
         )
         room = args.host.room(name, application, self.child)
         running = room.serve(self._recommender())
-        loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
+        loop = room.work(self._loop(args.stream, running)) if args.stream else None
         if args.stream and shared:
             self._jobs(ml_platform.roles["jobs"], args.stream)
-        self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
+        self.publish(
+            RecommenderOutputs(
+                url=running.url,
+                role_arn=running.role_arn,
+                loop_role_arn=loop.role_arn if loop else None,
+                steps=loop.steps if loop else None,
+            )
+        )
 
     def _recommender(self) -> Workload:
         stream = self._args.stream
@@ -184,6 +197,8 @@ class Recommender(Component[RecommenderOutputs]):
 
     def _loop(self, stream: DataPipelineOutputs, recommender: Running) -> Workload:
         storage, config = self._args.foundation.storage, self._config
+        # What an orchestrator trains it only watches: it takes events in, keeps features fresh and judges trials.
+        watches = ("--watch",) if self._args.orchestrated else ()
         lake = [storage.erase(zone) for zone in ZONES]
         return Workload(
             shape=config.loop_shape,
@@ -191,11 +206,12 @@ class Recommender(Component[RecommenderOutputs]):
             image=self._image("pipelines"),
             repository="pipelines",
             port=LOOP_PORT,
-            function_command=("lambda",),
+            function_command=("lambda", *watches),
             look_seconds=config.look_seconds,
-            command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT)),
+            command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT), *watches),
             variables={
                 **self._common(),
+                **config.retraining.environment,
                 **{f"MLOPS_BUCKET_{zone.upper()}": bucket for zone, bucket in storage.buckets.items()},
                 # Who cannot sign leaves it to the recommender to look at the alias by itself.
                 **({} if recommender.url is None or recommender.signed else {"MLOPS_SERVING_URL": recommender.url}),

@@ -8,6 +8,7 @@ from localcloud.catalogue import (
     identity,
     network,
     operations,
+    orchestration,
     security,
     serving,
     storage,
@@ -27,6 +28,7 @@ KINDS: dict[str, Kind] = {
     **streams.KINDS,
     **serving.KINDS,
     **operations.KINDS,
+    **orchestration.KINDS,
     **security.KINDS,
     **workloads.KINDS,
 }

@@ -9,6 +9,7 @@ import typer
 
 from mlops.cli.commands.access import access
 from mlops.cli.commands.capacity import capacity
+from mlops.cli.commands.compare import compare
 from mlops.cli.commands.cost import cost
 from mlops.cli.commands.destroy import destroy
 from mlops.cli.commands.diff import diff
@@ -65,6 +66,7 @@ for panel, name, command in (
     (LOOK, "diff", diff),
     (LOOK, "access", access),
     (LOOK, "secrets", secrets),
+    (LOOK, "compare", compare),
     (LOOK, "cost", cost),
     (LOOK, "usage", usage),
     (LOOK, "policy", policy),

@@ -25,6 +25,8 @@ class Triggers:
     """Train again as soon as a user of the champion was erased or withdrew: its arrays hold the history."""
     least_interval_minutes: float = 15.0
     """Between the end of a training and the next one, whatever fires: a cool-down."""
+    most_a_day: int | None = None
+    """Trainings in 24 hours at most, whatever fires: a budget. None leaves it to the cool-down."""
     backoff_minutes: float = 15.0
     """Wait after a refused or failed training; it doubles with each one in a row."""
     most_backoff_hours: float = 24.0

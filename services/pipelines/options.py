@@ -2,16 +2,20 @@
 
 import dataclasses
 import json
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from pipelines.errors import InputError
 from pipelines.loop import LoopOptions
+from pipelines.retraining import VARIABLE, Retraining
 
 
-def options_from(text: str) -> LoopOptions:
-    """Options from JSON, or from the file that the text names.
+def options_from(text: str, environment: Mapping[str, str] | None = None) -> LoopOptions:
+    """Options from JSON, or from the file that the text names. When to train again says the stack file, by one variable
+    of the environment, unless the options do.
 
     Raises:
         InputError: no JSON, an unknown name, or a value of the wrong type.
@@ -26,11 +30,26 @@ def options_from(text: str) -> LoopOptions:
     except ValueError as error:
         raise InputError(f"The options are no JSON: {error}.") from None
     _refuse_unknown(given, LoopOptions, "")
+    told = _told(os.environ if environment is None else environment)
+    if told is not None:
+        given = {**given, "triggers": {**told.triggers, **given.get("triggers", {})}}
     try:
         return TypeAdapter(LoopOptions).validate_python(given)
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, issue['loc']))}: {issue['msg']}" for issue in error.errors()]
         raise InputError("These options cannot be used:\n" + "\n".join(lines)) from None
+
+
+def _told(environment: Mapping[str, str]) -> Retraining | None:
+    """What the stack file says of when to train again."""
+    text = environment.get(VARIABLE) or ""
+    try:
+        return Retraining.model_validate_json(text) if text else None
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, issue['loc'])) or 'all of it'}: {issue['msg']}" for issue in error.errors()]
+        raise InputError(
+            f"{VARIABLE} is not the section retraining of a stack file as JSON:\n" + "\n".join(lines)
+        ) from None
 
 
 def _refuse_unknown(given: object, kind: type, path: str) -> None:

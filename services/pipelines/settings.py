@@ -26,7 +26,7 @@ BESIDE_THE_LAKE = ("MLOPS_STREAM", "MLFLOW_TRACKING_URI")
 """What a job does without that reads and writes the lake alone."""
 
 _OPEN = (
-    *("MLOPS_SERVING_URL", "MLOPS_MODEL_NAME", "MLOPS_PII_SALT_SECRET"),
+    *("MLOPS_SERVING_URL", "MLOPS_MODEL_NAME", "MLOPS_PII_SALT_SECRET", "MLOPS_RETRAINING"),
     *(
         "MLOPS_STREAM_PROTOCOL",
         "MLOPS_STREAM_ENDPOINT",

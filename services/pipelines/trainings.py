@@ -11,6 +11,7 @@ from pipelines.decide import Triggers
 from pipelines.lake import Lake
 
 _PLACE = "monitoring/trainings.json"
+_DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Trainings:
     """How many in a row ended without a new champion."""
     events: int = -1
     """New events that the last refused one knew: a gate that is asked about the same ones says the same."""
+    recent: tuple[str, ...] = ()
+    """When those of the last 24 hours ended, ISO 8601, the oldest first."""
 
     def next(self, rules: Triggers) -> datetime | None:
         """Before this moment no training starts; None before the first."""
@@ -35,20 +38,31 @@ class Trainings:
             # Capped before it is multiplied: after some thousand refusals 2 to that power is no number of minutes.
             doubled = timedelta(minutes=rules.backoff_minutes * 2 ** min(self.refused - 1, 20))
             wait = max(wait, min(doubled, timedelta(hours=rules.most_backoff_hours)))
-        return datetime.fromisoformat(self.ended) + wait
+        due = datetime.fromisoformat(self.ended) + wait
+        if rules.most_a_day is not None and len(self.recent) >= rules.most_a_day:
+            due = max(due, datetime.fromisoformat(self.recent[-rules.most_a_day]) + _DAY)
+        return due
 
     def after(self, now: datetime, seconds: float, *, promoted: bool, events: int) -> "Trainings":
         """With one more training."""
         refused = 0 if promoted else self.refused + 1
+        recent = (one for one in self.recent if now - datetime.fromisoformat(one) < _DAY)
         return Trainings(
-            ended=now.isoformat(), seconds=round(seconds, 1), refused=refused, events=-1 if promoted else events
+            ended=now.isoformat(),
+            seconds=round(seconds, 1),
+            refused=refused,
+            events=-1 if promoted else events,
+            recent=(*recent, now.isoformat()),
         )
 
 
 def last(lake: Lake) -> Trainings:
     """What is known."""
     stored = lake.get("artifacts", _PLACE)
-    return Trainings(**json.loads(stored)) if stored else Trainings()
+    if not stored:
+        return Trainings()
+    known = json.loads(stored)
+    return Trainings(**{**known, "recent": tuple(known.get("recent", ()))})
 
 
 def keep(lake: Lake, trainings: Trainings) -> None:

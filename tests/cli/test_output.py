@@ -38,6 +38,7 @@ PRINTED = {
     "prices": ("prices",),
     "prices-list": ("prices", "list", "nat"),
     "presets": ("presets",),
+    "compare": ("compare", "data_pipeline", "kafka,kinesis", "--tier", "dev"),
     "modules": ("modules",),
     "doctor": ("doctor",),
     "init": ("init", "--stack", "qa", "--tier", "dev"),

@@ -309,9 +309,11 @@ WITH_METRICS = {
     "aws:lambda/function:Function": "AWS/Lambda",
     "aws:lb/loadBalancer:LoadBalancer": "AWS/ApplicationELB",
     "aws:msk/cluster:Cluster": "AWS/Kafka",
+    "aws:mwaa/environment:Environment": "AmazonMWAA",
     "aws:rds/instance:Instance": "AWS/RDS",
     "aws:redshiftserverless/workgroup:Workgroup": "AWS/Redshift-Serverless",
     "aws:sagemaker/endpoint:Endpoint": "AWS/SageMaker",
+    "aws:sfn/stateMachine:StateMachine": "AWS/States",
 }
 """Types of what serves or stores, and where CloudWatch keeps their metrics."""
 VARIANTS = [

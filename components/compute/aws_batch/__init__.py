@@ -58,9 +58,9 @@ class AwsBatchConfig(ComputeConfig):
         not_for="one table that no machine holds, which spark spreads; answers within seconds",
         complexity="low",
         trade_offs="Queues, retries and Spot by AWS and no price of its own, for a minute or more until a job starts",
+        state="none of its own: what jobs make lies in the lake, and a run that fails is tried again",
     )
     endpoints: ClassVar[frozenset[str]] = of_actions(("ecr:BatchGetImage", "logs:PutLogEvents"))
-    asks_from_outside: ClassVar[bool] = True
 
     kind: Literal["aws_batch"] = "aws_batch"
     capacity: Capacity = "fargate-spot"

@@ -62,6 +62,7 @@ class SparkConfig(ComputeConfig):
         not_for="what one machine gets through in an hour: aws_batch runs that without a cluster to look after",
         complexity="medium",
         trade_offs="Any version of Spark on nodes that other work shares, for an operator and images to look after",
+        state="none of its own; what jobs make lies in the lake, and a run that was lost begins anew at its next hour",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
@@ -104,6 +105,7 @@ class Spark(Component[DependentOutputs]):
             namespace(f"{name}-namespace", JOBS, security="restricted", labels=labels, opts=after)
         )
         self._closed = closed(f"{name}-closed", self._namespace, self.child)
+        let_scrapers_in(f"{name}-scrapers", self._namespace, around.foundation.scrapers, [made.UI_PORT], self.child)
         self._operator = self._make_operator(after)
         if config.scoring and around.ml_platform:
             grants = scoring_rights(around, around.ml_platform)

@@ -65,8 +65,7 @@ class MlflowConfig(MlPlatformConfig):
         not_for="orchestrating pipelines or training: it records what other things do",
         complexity="low",
         trade_offs="one server with coarse permissions; PostgreSQL holds every metric, so very chatty runs cost disk",
-        state="experiments and registry lie in the database and come back with it, to the second; artifacts lie "
-        "in the lake, zone artifacts, whose versions bring overwritten ones back",
+        state="runs and registry lie in the database, artifacts in the lake, and each comes back with its place",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -164,10 +163,7 @@ class Mlflow(Component[MlPlatformOutputs]):
         login = DatabaseLogin(
             f"{name}-login",
             DatabaseLoginArgs(
-                database=foundation.database,
-                cluster=foundation.cluster,
-                consumer="mlflow",
-                namespace=self._namespace,
+                database=foundation.database, cluster=foundation.cluster, consumer="mlflow", namespace=self._namespace
             ),
             self.child,
         ).outputs

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs, DatabaseLoginOutputs
 from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
@@ -74,6 +75,8 @@ class JupyterHubConfig(NotebooksConfig):
         complexity="medium",
         trade_offs="servers cost what their nodes cost and go when nobody works; hub and proxy are one pod each, and "
         "while one is replaced nobody comes in, though what runs goes on",
+        state="who has a server lies in the database and comes back with it; what people keep lies on volumes of the "
+        "cluster, which slot backup brings back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
 
@@ -202,7 +205,8 @@ class JupyterHub(Component[DependentOutputs]):
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=policies),
         )
-        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}))
+        watched = (Watched(what="notebooks", namespace="JupyterHub"),)
+        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}, watched=watched))
 
     def _space(self, words: set[str]) -> pulumi.Output[str]:
         labels = {
@@ -271,9 +275,15 @@ class JupyterHub(Component[DependentOutputs]):
     def _secret(self, login: PasswordLogin | OidcLogin) -> dict[str, object]:
         named, key = f"{self.name}-password", "password"
         if isinstance(login, PasswordLogin):
-            return _reference(
-                generated_secret(named, "jupyterhub-login", [key], namespace=self._namespace, opts=self.child), key
+            made = generated_secret(
+                named,
+                "jupyterhub-login",
+                [key],
+                unrotated="people were told it and a new one would lock out all of them",
+                namespace=self._namespace,
+                opts=self.child,
             )
+            return _reference(made, key)
         key = "client-secret"
         secret = referred_secret(
             f"{self.name}-client",

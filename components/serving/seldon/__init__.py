@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.release import Strategy
+from components.base.steps import StepKind
 from components.base.watched import Watched
 from components.base.workload import Shape
 from components.foundation import Foundation
@@ -61,12 +62,12 @@ class SeldonServingConfig(ServingConfig):
         complexity="high",
         trade_offs="packs models by memory, so that one can crowd out another; its parts talk to each other in clear, "
         "in a namespace that is closed",
-        state="none of its own: models lie in the lake and are loaded anew; what the scheduler remembers comes "
-        "from this program",
+        state="none of its own: models lie in the lake, and what the scheduler knows comes from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    steps: ClassVar[StepKind | None] = "pods"
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         **ServingConfig.strategies,
         "artifact": frozenset(get_args(Strategy)),
@@ -134,11 +135,7 @@ class SeldonServing(Component[ServingOutputs]):
     token = "mlops:index:SeldonServing"
 
     def __init__(
-        self,
-        name: str,
-        config: SeldonServingConfig,
-        foundation: Foundation,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, config: SeldonServingConfig, foundation: Foundation, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(name, opts)
         self._config = config
@@ -155,12 +152,9 @@ class SeldonServing(Component[ServingOutputs]):
         grants = reading(config.models, (), foundation.storage)
         identity = Identity(
             f"{name}-identity",
+            # The chart's ServerConfig names the account.
             IdentityArgs(
-                cluster=foundation.cluster,
-                namespace=self._namespace,
-                # The chart's ServerConfig names it.
-                service_account="seldon-server",
-                grants=grants,
+                cluster=foundation.cluster, namespace=self._namespace, service_account="seldon-server", grants=grants
             ),
             self.child,
         )

@@ -44,7 +44,7 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
     platform = settings.resolve(stacks.read(target.stack, target.root)).platform
     account = platform.account.id or _NO_ACCOUNT
     recommender = platform.workloads.recommender
-    release = recommender.release.environment if recommender else {}
+    told = {**recommender.release.environment, **recommender.retraining.environment} if recommender else {}
     found_running = stack.supervisor.running()
     try:
         ports = stack.begin(platform.region, account, _asked(asked_ports))
@@ -55,7 +55,7 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
     # The services load while the infrastructure is planned and comes up.
     try:
         plan = planned(target)
-        _anticipate(stack, platform.region, account, plan, release)
+        _anticipate(stack, platform.region, account, plan, told)
         up = infrastructure.bring_up(target, plan, as_json=as_json)
     except BaseException:
         if not found_running:
@@ -63,7 +63,7 @@ def bring_everything_up(target: Target, *, asked_ports: Sequence[str], as_json: 
         raise
     try:
         _mirror(stack, ports, platform.region, up)
-        stack.go_on(StackSettings.of(platform.region, account, up.outputs, release))
+        stack.go_on(StackSettings.of(platform.region, account, up.outputs, told))
         with Waiting() as waiting:
             stack.wait(NAMES, waiting)
         trained = _first_model(stack)
@@ -98,7 +98,7 @@ def installed(stack: LocalStack) -> None:
         stack.check()
 
 
-def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan, release: Mapping[str, str]) -> None:
+def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan, told: Mapping[str, str]) -> None:
     """Start the rest with the names that the plan expects. What is deployed decides; it usually is the same.
 
     Raises:
@@ -113,7 +113,7 @@ def _anticipate(stack: LocalStack, region: str, account: str, plan: Plan, releas
             )
     if stack.settings().deployed:
         return
-    stack.go_on(StackSettings.of(region, account, expected, release))
+    stack.go_on(StackSettings.of(region, account, expected, told))
 
 
 def _asked(given: Sequence[str]) -> dict[str, int]:

@@ -33,7 +33,10 @@ _NOTHING = Defaults()
 _KNOWN: dict[str, Defaults] = {
     **dict.fromkeys(
         (
+            # airflow: without PostgreSQL, Redis and volumes of its own, which the platform switches off.
+            "airflow",
             "argo-cd",
+            "argo-workflows",
             "aws-load-balancer-controller",
             "base",
             "cert-manager",
@@ -62,6 +65,7 @@ _KNOWN: dict[str, Defaults] = {
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",
+            "kuberay-operator",
             "karpenter-crd",
         ),
         _NOTHING,

@@ -5,11 +5,11 @@ is rendered here is held against what kfp's own compiler makes of it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.loop import STEPS, Step
+from .steps import COMMAND, FIRST_PAUSE_SECONDS, PAUSE_FACTOR, STATE, STEPS, Step
 
 _VERSION = "2.1.0"
 _SDK = "kfp-2.16.1"
@@ -29,11 +29,11 @@ class KubeflowSettings:
     variables: Mapping[str, str] = field(default_factory=dict)
     """The loop's settings; nothing secret."""
     secret: str = "pipelines"
-    """Secret in the namespace of Kubeflow Pipelines that holds MLOPS_PII_SALT."""
+    """Secret in the namespace of Kubeflow Pipelines that holds MLOPS_PII_SALT, and what else is secret."""
+    secret_variables: Sequence[str] = ("MLOPS_PII_SALT",)
+    """Keys of it that are variables."""
     options: str = "{}"
     """JSON of the loop's options, where they differ from the defaults."""
-    deadline_seconds: int = 3600
-    """After which a step is given up."""
 
 
 def pipeline(settings: KubeflowSettings) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -58,7 +58,7 @@ def pipeline(settings: KubeflowSettings) -> tuple[dict[str, Any], dict[str, Any]
         "schemaVersion": _VERSION,
         "sdkVersion": _SDK,
     }
-    executors = {f"exec-{step.name}": _on_kubernetes(settings) for step in STEPS}
+    executors = {f"exec-{step.name}": _on_kubernetes(step, settings) for step in STEPS}
     return spec, {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
@@ -76,10 +76,10 @@ def _task(step: Step) -> dict[str, Any]:
         },
         # A step is safe to repeat; a gate that stops would stop again, which Kubeflow cannot tell apart.
         "retryPolicy": {
-            "backoffDuration": "10s",
-            "backoffFactor": 2.0,
+            "backoffDuration": f"{FIRST_PAUSE_SECONDS}s",
+            "backoffFactor": float(PAUSE_FACTOR),
             "backoffMaxDuration": "3600s",
-            "maxRetryCount": 1,
+            "maxRetryCount": step.attempts - 1,
         },
         "taskInfo": {"name": step.name},
     }
@@ -89,15 +89,11 @@ def _executor(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
     cpu, memory = _cores(step.cpu), _gigabytes(step.memory)
     container: dict[str, Any] = {
         "image": settings.image,
-        "command": ["python", "-m", "pipelines"],
-        "args": [
-            step.name,
-            *("--run", "{{$.inputs.parameters['run']}}"),
-            *("--options", "{{$.inputs.parameters['options']}}"),
-        ],
+        "command": list(COMMAND),
+        "args": step.arguments("{{$.inputs.parameters['run']}}", "{{$.inputs.parameters['options']}}"),
         "env": [
             *({"name": name, "value": value} for name, value in sorted(settings.variables.items())),
-            {"name": "MLOPS_STATE", "value": "/tmp/state"},
+            *({"name": name, "value": value} for name, value in STATE.items()),
         ],
         "resources": {
             "cpuRequest": cpu,
@@ -111,12 +107,12 @@ def _executor(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
     return {"container": container}
 
 
-def _on_kubernetes(settings: KubeflowSettings) -> dict[str, Any]:
+def _on_kubernetes(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
     return {
-        "activeDeadlineSeconds": str(settings.deadline_seconds),
+        "activeDeadlineSeconds": str(step.timeout_seconds),
         "secretAsEnv": [
             {
-                "keyToEnv": [{"envVar": "MLOPS_PII_SALT", "secretKey": "MLOPS_PII_SALT"}],
+                "keyToEnv": [{"envVar": name, "secretKey": name} for name in settings.secret_variables],
                 "optional": False,
                 "secretName": settings.secret,
                 "secretNameParameter": {"runtimeValue": {"constant": settings.secret}},
@@ -133,3 +129,16 @@ def _cores(quantity: str) -> float:
 def _gigabytes(quantity: str) -> float:
     number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", quantity).groups()  # type: ignore[union-attr]
     return int(number) * _BYTES[unit] / 1e9
+
+
+def run_of(documents: tuple[dict[str, Any], dict[str, Any]], name: str) -> dict[str, Any]:
+    """What the API server of Kubeflow Pipelines takes as a run: both documents in one.
+
+    Source: github.com/kubeflow/pipelines, backend/api/v2beta1/run.proto.
+    """
+    spec, platform = documents
+    return {
+        "display_name": name,
+        "pipeline_spec": {"pipeline_spec": spec, "platform_spec": platform},
+        "runtime_config": {"parameters": {}},
+    }
