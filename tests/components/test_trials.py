@@ -67,10 +67,11 @@ def planned(kind: str, released: Released, strategy: Strategy) -> Graph:
 
 
 def test_the_table_is_of_every_kind_and_of_what_it_runs() -> None:
+    needed: Mapping[Released, str] = {"artifact": "models", "image": "containers"}
     known = {
         (name, released): set(kind.strategies[released])
         for name, kind in KINDS.items()
-        for released, served in (("artifact", "models"), ("image", "containers"))
+        for released, served in needed.items()
         if served in kind.serves
     }
     assert known == ABLE

@@ -1,8 +1,13 @@
 """Who reaches workloads from outside, and as whom they track, on every kind of serving that runs containers."""
 
 import json
+import subprocess
+import sys
+from base64 import b64encode
 from functools import cache
-from typing import Any
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 
@@ -80,7 +85,6 @@ def test_whoever_tracks_logs_in_by_a_secret_that_it_is_named(kind: str, name: st
 @pytest.mark.parametrize(
     ("auth", "says"),
     [
-        ({"kind": "basic"}, "auth is basic without auth.workloads. Name there the secret"),
         (
             {
                 "kind": "oidc",
@@ -88,7 +92,7 @@ def test_whoever_tracks_logs_in_by_a_secret_that_it_is_named(kind: str, name: st
                 "client_id": "mlflow",
                 "client_secret_arn": LOGIN,
             },
-            "auth is oidc, whose provider knows no workloads",
+            "auth is oidc, whose provider knows no workloads. Set auth.kind to basic",
         ),
     ],
 )
@@ -100,6 +104,81 @@ def test_a_login_that_workloads_outside_the_cluster_cannot_pass_is_refused(
     if auth["kind"] == "oidc":
         around["ml_platform"] |= {"host": "mlflow.example.com", "certificate_arn": DOMAIN["certificate_arn"]}
     assert says in refused(around)
+
+
+@cache
+def made_for(kind: str) -> Graph:
+    return platform("dev", settings(kind, {"kind": "basic"}))
+
+
+@pytest.mark.parametrize("kind", ["ecs", "lambda"])
+def test_workloads_outside_the_cluster_have_a_user_whose_password_nobody_sees(kind: str) -> None:
+    graph = made_for(kind)
+    secret = only(graph, "aws:cloudcontrol/resource:Resource", "ml-platform-workloads")
+    asked = json.loads(secret.inputs["desiredState"])["GenerateSecretString"]
+    assert (json.loads(asked["SecretStringTemplate"]), asked["GenerateStringKey"]) == (
+        {"username": "workloads"},
+        "password",
+    )
+    found = environment(graph, "serving-fraud-service")
+    variable = "MLFLOW_TRACKING_PASSWORD" + ("_SECRET_ARN" if kind == "lambda" else "")
+    assert secret.id in found[variable]
+    job = only(graph, "kubernetes:batch/v1:Job", "ml-platform-workloads-user").inputs["spec"]["template"]["spec"]
+    given = {row["name"]: row.get("value", row.get("valueFrom")) for row in job["containers"][0]["env"]}
+    assert given["NAME"] == "workloads"
+    assert given["PASSWORD"]["secretKeyRef"] == {"name": "mlflow-workloads", "key": "password"}
+    assert given["ADMIN_PASSWORD"]["secretKeyRef"] == {"name": "mlflow-auth", "key": "admin-password"}
+
+
+def test_workloads_on_the_cluster_are_made_no_user() -> None:
+    assert not [node for node in made_for("kubernetes") if node.name.startswith("ml-platform-workloads")]
+
+
+class Users(BaseHTTPRequestHandler):
+    """The part of MLflow's server that the Job talks to (mlflow/server/auth, 3.17)."""
+
+    known: ClassVar[dict[str, str]] = {}
+    admin = "Basic " + b64encode(b"admin:made-up").decode()
+
+    def _answer(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        code, text = 200, "{}"
+        if self.headers["Authorization"] != self.admin:
+            code, text = 401, "{}"
+        elif self.command == "POST" and body["username"] in self.known:
+            code, text = 400, json.dumps({"error_code": "RESOURCE_ALREADY_EXISTS"})
+        else:
+            assert self.path == f"/api/2.0/mlflow/users/{'create' if self.command == 'POST' else 'update-password'}"
+            self.known[body["username"]] = body["password"]
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_POST = do_PATCH = _answer  # noqa: N815 - as the library names them
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the library names it
+        pass
+
+
+def test_the_job_makes_the_user_and_gives_it_its_password_however_often_it_runs() -> None:
+    job = only(made_for("ecs"), "kubernetes:batch/v1:Job", "ml-platform-workloads-user").inputs["spec"]
+    command = job["template"]["spec"]["containers"][0]["command"]
+    with HTTPServer(("127.0.0.1", 0), Users) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        told = {"SERVER": f"http://127.0.0.1:{server.server_port}", "NAME": "workloads", "ADMIN_PASSWORD": "made-up"}
+        for password in ("first", "second"):
+            subprocess.run([sys.executable, *command[1:]], env={**told, "PASSWORD": password}, check=True)
+            assert Users.known == {"workloads": password}
+        wrong = subprocess.run(
+            [sys.executable, *command[1:]],
+            env={**told, "ADMIN_PASSWORD": "other", "PASSWORD": "third"},
+            capture_output=True,
+            text=True,
+        )
+        server.shutdown()
+    assert wrong.returncode != 0
+    assert not {"other", "third"} & set(wrong.stderr.split())
 
 
 def from_outside(graph: Graph) -> list[str]:

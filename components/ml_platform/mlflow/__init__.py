@@ -43,15 +43,14 @@ from components.ml_platform.mlflow.auth import (
     closed_to_outside,
     login_parts,
 )
+from components.ml_platform.mlflow.workload_login import WorkloadLoginArgs, of_workloads
 from mlops.core.config import Card
 from mlops.core.fields.aws import CertificateArn
 from mlops.core.fields.kubernetes import Cpu, GroupName, HostName, Image, Memory, check_replicas
 from mlops.core.module import Need, StackFacts
 from mlops.core.versions import MLFLOW_IMAGE
 
-_NAMESPACE = "mlflow"
-_SERVICE = "mlflow"
-_ARTIFACTS = "mlflow/"
+_NAMESPACE, _SERVICE, _ARTIFACTS = "mlflow", "mlflow", "mlflow/"
 _MIGRATION_TIMEOUT = "60m"
 """Migrations of a large database take longer than the ten minutes for which Pulumi waits by itself."""
 
@@ -226,6 +225,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 opts=self.child,
             )
         address = pulumi.Output.concat(name_of(service), ".", self._namespace, ".svc.cluster.local")
+        told = WorkloadLoginArgs(foundation=foundation, namespace=self._namespace, image=config.image, host=address)
         way = to_services(foundation.network, [PORT])
         if foundation.outside:
             address, way = way_in(
@@ -243,7 +243,7 @@ class Mlflow(Component[MlPlatformOutputs]):
                 tracking_uri=pulumi.Output.concat("http://", address, f":{PORT}"),
                 artifacts_uri=self._artifacts_uri,
                 egress=(way,),
-                secrets=config.auth.secrets if isinstance(config.auth, BasicAuth) else {},
+                secrets=of_workloads(name, config.auth, told, self.child),
             )
         )
 

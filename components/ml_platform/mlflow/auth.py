@@ -34,7 +34,8 @@ _BEHIND_PROXY = 5001
 _CONFIG_DIRECTORY = "/etc/mlflow-auth"
 _CONFIG_FILE = f"{_CONFIG_DIRECTORY}/basic_auth.ini"
 
-_ADMIN_PASSWORD = "admin-password"
+SECRET, ADMIN_PASSWORD = "mlflow-auth", "admin-password"
+"""The Secret with what is generated, and its key with the administrator's password."""
 _SESSION_KEY = "session-key"
 _CLIENT_SECRET = "client-secret"
 
@@ -43,6 +44,12 @@ class NoAuth(Config):
     """Whoever reaches the server may do everything. The network policy is then the only door."""
 
     kind: Literal["none"] = "none"
+
+
+def tracked_as(arn: pulumi.Input[str], key_arn: pulumi.Input[str] | None) -> dict[str, SecretValue]:
+    """Variable of MLflow's clients -> its value in a secret with the keys `username` and `password`."""
+    words = {"MLFLOW_TRACKING_USERNAME": "username", "MLFLOW_TRACKING_PASSWORD": "password"}
+    return {variable: SecretValue(arn=arn, key=key, key_arn=key_arn) for variable, key in words.items()}
 
 
 class WorkloadLogin(Config):
@@ -62,17 +69,14 @@ class BasicAuth(Config):
     default_permission: Literal["READ", "EDIT", "MANAGE", "NO_PERMISSIONS"] = "READ"
     """What a user may do with experiments and models that nobody gave them rights on."""
     workloads: WorkloadLogin | None = None
-    """The user as whom the platform's own workloads track; with null those on the cluster take the Secret
-    `mlflow-login` of their namespace, and those outside of it have none."""
+    """The user as whom the platform's own workloads track. With null those outside the cluster have a user `workloads`
+    that is made for them, and those on the cluster take the Secret `mlflow-login` of their namespace."""
 
     @property
     def secrets(self) -> dict[str, SecretValue]:
         """Variable of MLflow's clients -> the secret that it holds."""
         login = self.workloads
-        if login is None:
-            return {}
-        words = {"MLFLOW_TRACKING_USERNAME": "username", "MLFLOW_TRACKING_PASSWORD": "password"}
-        return {variable: SecretValue(arn=login.arn, key=key, key_arn=login.key_arn) for variable, key in words.items()}
+        return tracked_as(login.arn, login.key_arn) if login else {}
 
 
 class OidcAuth(Config):
@@ -98,14 +102,9 @@ Auth = Annotated[NoAuth | BasicAuth | OidcAuth, Field(discriminator="kind")]
 
 def closed_to_outside(auth: NoAuth | BasicAuth | OidcAuth) -> tuple[str, ...]:
     """Why workloads outside the cluster could not track, in a sentence; nothing where they can."""
-    why = "workloads run outside the cluster and track there, and auth is"
     if isinstance(auth, OidcAuth):
-        return (f"{why} oidc, whose provider knows no workloads. Set auth.kind to basic and name auth.workloads",)
-    if isinstance(auth, BasicAuth) and auth.workloads is None:
-        says = (
-            "Name there the secret of AWS Secrets Manager with the keys username and password of one of MLflow's users"
-        )
-        return (f"{why} basic without auth.workloads. {says}",)
+        why = "workloads run outside the cluster and track there, and auth is oidc, whose provider knows no workloads"
+        return (f"{why}. Set auth.kind to basic",)
     return ()
 
 
@@ -142,10 +141,10 @@ def login_parts(auth: NoAuth | BasicAuth | OidcAuth, args: LoginArgs, opts: pulu
     """Make the secrets that a way of logging in needs, and say what it adds to the pod."""
     if isinstance(auth, NoAuth):
         return AuthParts()
-    keys = [_SESSION_KEY, _ADMIN_PASSWORD] if isinstance(auth, BasicAuth) else [_SESSION_KEY]
+    keys = [_SESSION_KEY, ADMIN_PASSWORD] if isinstance(auth, BasicAuth) else [_SESSION_KEY]
     secret = generated_secret(
         args.name,
-        "mlflow-auth",
+        SECRET,
         keys,
         unrotated="MLflow keeps the password in its database and a new session key would end every session",
         namespace=args.namespace,
@@ -190,7 +189,7 @@ def basic_parts(config: BasicAuth, image: str, database: dict[str, object], secr
         environment=(
             {"name": "MLFLOW_AUTH_CONFIG_PATH", "value": _CONFIG_FILE},
             {"name": "MLFLOW_AUTH_ADMIN_USERNAME", "value": "admin"},
-            from_secret("MLFLOW_AUTH_ADMIN_PASSWORD", secret, _ADMIN_PASSWORD),
+            from_secret("MLFLOW_AUTH_ADMIN_PASSWORD", secret, ADMIN_PASSWORD),
             from_secret("MLFLOW_FLASK_SERVER_SECRET_KEY", secret, _SESSION_KEY),
         ),
         init_containers=(
