@@ -1,7 +1,7 @@
 """What every module may build on: the published outputs of the core components, in one value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from components.cluster import ClusterOutputs
@@ -33,10 +33,14 @@ class Foundation:
     optional_database: DatabaseOutputs | None = None
     log_retention_days: int = 365
     """Days for which the tier keeps logs, for groups whose settings do not say."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """For instances and volumes, which the provider's default tags do not reach."""
     handover: Handover | None = None
     """Where objects of workloads on the cluster are handed over; None has the engine apply them."""
     scrapers: tuple[Mapping[str, str], ...] = ()
     """Labels of namespaces whose pods fetch metrics, for network policies; none where nobody does."""
+    announcing: frozenset[str] = frozenset()
+    """Modules whose pods announce metrics of their own (`SlotConfig.announces`)."""
 
     @property
     def cluster(self) -> ClusterOutputs:

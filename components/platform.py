@@ -1,7 +1,7 @@
 """The platform: the one constructor that wires everything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
@@ -166,8 +166,10 @@ class Platform(Component[PlatformOutputs]):
             optional_cluster=cluster,
             optional_database=database,
             log_retention_days=config.storage.log_retention_days,
+            tags=args.tags,
             handover=config.delivery.handover(args.prefix) if config.delivery and cluster else None,
             scrapers=config.monitoring.scraper_labels if config.monitoring and cluster else (),
+            announcing=frozenset(module.announces for module in config.modules.values() if module.announces),
         )
         module = self.child_with(providers=[cluster.kubernetes]) if cluster else self.child
         secrets = config.secrets and config.secrets.build("secrets", foundation, module).outputs
@@ -190,17 +192,29 @@ class Platform(Component[PlatformOutputs]):
             lake_query=lake_query,
             warehouse=warehouse,
             cache=cache,
+            orchestrated=config.orchestrated,
         )
-        workloads = config.workloads.build("serving", around, serving.child) if serving else None
-        dependents = [
-            dependent.build(slot.replace("_", "-"), around, module).outputs
+        built = {
+            slot: dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()
-        ]
+            if dependent.offered
+        }
+        around = replace(around, offers={words: offer for one in built.values() for words, offer in one.offers.items()})
+        workloads = config.workloads.build("serving", around, serving.child) if serving else None
+        around = replace(around, steps=workloads.steps if workloads else None)
+        built |= {
+            slot: dependent.build(slot.replace("_", "-"), around, module).outputs
+            for slot, dependent in config.dependents.items()
+            if slot not in built
+        }
+        dependents = list(built.values())
         if config.teams:
             rooms = {team: room(config, described) for team, described in config.teams.items()}
             Teams("teams", config.teams, around, rooms, module)
         if config.monitoring and watcher:
             answering = (serving.outputs, serving.outputs.host) if serving else ()
+            core = (secrets, database, stream, computing, tracking, lake_query, warehouse, cache)
+            parts = (*core, *answering, *dependents)
             parts = (
                 secrets,
                 database,
@@ -246,7 +260,7 @@ class Platform(Component[PlatformOutputs]):
     def _network_args(config: PlatformConfig, log_key_arn: pulumi.Output[str]) -> NetworkArgs:
         services = endpoints.ALWAYS.union(
             of_cluster(config.cluster) if config.cluster else (),
-            *(module.endpoints for module in config.modules.values()),
+            *(module.needed_endpoints for module in config.modules.values()),
         )
         return NetworkArgs(
             region=config.region, zones=config.zones, log_key_arn=log_key_arn, endpoint_services=services

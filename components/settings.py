@@ -12,14 +12,20 @@ from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.compute import ComputeConfig
 from components.data_pipeline import DataPipelineConfig
+from components.data_quality import DataQualityConfig
+from components.data_versioning import DataVersioningConfig
 from components.database import DatabaseConfig
 from components.delivery import DeliveryConfig
+from components.experiment_tracking import ExperimentTrackingConfig
+from components.feature_store import FeatureStoreConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
+from components.model_monitoring import ModelMonitoringConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
 from components.notebooks import NotebooksConfig
+from components.orchestration import OrchestrationConfig
 from components.registry import RegistryConfig
 from components.secrets import SecretsConfig
 from components.serving import ServingConfig
@@ -75,6 +81,18 @@ class PlatformConfig(Config):
     """Where tables are joined and reported on."""
     cache: Annotated[CacheConfig, OneOf()] | None = None
     """What is asked many times a second."""
+    feature_store: Annotated[FeatureStoreConfig, OneOf()] | None = None
+    """Where features are kept for training, and answered for online."""
+    data_quality: Annotated[DataQualityConfig, OneOf()] | None = None
+    """What tables of the lake are held against."""
+    model_monitoring: Annotated[ModelMonitoringConfig, OneOf()] | None = None
+    """Who looks at what models are asked and answer."""
+    experiment_tracking: Annotated[ExperimentTrackingConfig, OneOf()] | None = None
+    """Where experiments are tracked beside the ML platform."""
+    data_versioning: Annotated[DataVersioningConfig, OneOf()] | None = None
+    """Where versions of data sets lie that people name in Git."""
+    orchestration: Annotated[OrchestrationConfig, OneOf()] | None = None
+    """What runs jobs of several steps on a schedule, the loop among them."""
     backup: Annotated[BackupConfig, OneOf()] | None = None
     """What brings back what runs on the cluster; the database and the lake have their own backups."""
     notebooks: Annotated[NotebooksConfig, OneOf()] | None = None
@@ -107,6 +125,16 @@ class PlatformConfig(Config):
     def dependents(self) -> dict[str, DependentConfig]:
         """Those of them that build on the others, in the order in which they are made."""
         return {slot: config for slot, config in self.modules.items() if isinstance(config, DependentConfig)}
+
+    @property
+    def loop(self) -> bool:
+        """Whether there is a loop: events, a registry of models, and a recommender that answers from them."""
+        return bool(self.workloads.recommender and self.serving and self.ml_platform and self.data_pipeline)
+
+    @property
+    def orchestrated(self) -> bool:
+        """Whether the loop is an orchestrator's to run."""
+        return bool(self.loop and self.orchestration and self.orchestration.loop)
 
     @property
     def zones(self) -> tuple[str, ...]:

@@ -13,6 +13,10 @@ from localcloud.provider import RefusedError
 FIELD_MANAGER = "mlops-rehearsal"
 
 _ANSWER_SECONDS = 60
+_ISSUED = "controller.cert-manager.io/fao"
+"""Label of the Secrets that cert-manager keeps certificates in (its release notes of 1.11): they have no owner."""
+_DISCOVERIES = 5
+"""How often a server whose kinds are going is asked anew."""
 _DEFINITION = ObjectKey(api_version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", namespace="", name="")
 _PASSING = ("Event", "Endpoints", "EndpointSlice", "Lease")
 """Kinds that controllers write beside the objects that they serve, and that go with these."""
@@ -26,7 +30,7 @@ class Live:
     uid: str
     labels: Mapping[str, str]
     derived: bool
-    """Whether another object owns it, and takes it along when it goes."""
+    """Whether it stands for another object, and nobody made it by itself."""
 
     def __str__(self) -> str:
         return str(self.key)
@@ -185,7 +189,7 @@ class ApiClient:
         from kubernetes.dynamic.resource import Resource, ResourceList
 
         seen: set[str] = set()
-        for resource in self._client.resources:
+        for resource in self._resources():
             for kind in resource if isinstance(resource, list) else [resource]:
                 # Beside each kind the client has one for lists of it, `EventList`.
                 if not isinstance(kind, Resource) or isinstance(kind, ResourceList):
@@ -203,6 +207,18 @@ class ApiClient:
                     if live.uid not in seen:
                         seen.add(live.uid)
                         yield live
+
+    def _resources(self) -> list[Any]:
+        """All that the server has. A group that goes meanwhile, with the definitions of its kinds, is not there."""
+        from kubernetes.dynamic.exceptions import NotFoundError
+
+        with self._discovery:
+            for _ in range(_DISCOVERIES):
+                try:
+                    return list(self._client.resources)
+                except NotFoundError:
+                    self._client.resources.invalidate_cache()
+        raise RefusedError(f"The API server {self.server} has other kinds each time that it is asked.")
 
     def _resource(self, key: ObjectKey) -> Any:
         from kubernetes.dynamic.exceptions import ResourceNotFoundError
@@ -293,7 +309,7 @@ def _live(found: Mapping[str, Any], key: ObjectKey | None = None) -> Live:
         ),
         uid=str(metadata.get("uid", "")),
         labels=metadata.get("labels") or {},
-        derived=bool(metadata.get("ownerReferences")),
+        derived=bool(metadata.get("ownerReferences")) or _ISSUED in (metadata.get("labels") or {}),
     )
 
 

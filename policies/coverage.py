@@ -77,6 +77,7 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:sagemaker/pipeline:Pipeline",
         "aws:scheduler/schedule:Schedule",
+        "aws:sfn/stateMachine:StateMachine",
         "kubernetes:autoscaling/v2:HorizontalPodAutoscaler",
     ),
     _OPEN: (

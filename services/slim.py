@@ -72,11 +72,21 @@ def load(name: str) -> list[str]:
             continue
         try:
             importlib.import_module(found.name)
-        except ModuleNotFoundError as error:
-            if str(error.name).partition(".")[0] in OWN:
+        except Exception as error:
+            absent = _absent(error)
+            if absent is None or absent.partition(".")[0] in OWN:
                 raise
             passed_over.append(found.name)
     return passed_over
+
+
+def _absent(error: BaseException | None) -> str | None:
+    """The package whose absence an error comes from, if it does: libraries wrap it in errors of their own."""
+    while error:
+        if isinstance(error, ModuleNotFoundError):
+            return str(error.name)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _delete(path: Path) -> None:

@@ -36,6 +36,7 @@ each_variant = pytest.mark.parametrize(("slot", "variant"), VARIANTS)
 
 TAKES_NOTHING_NARROWER = re.compile(
     r"(?:ec2|sagemaker|logs):(?:Describe|List)\w+|ecr:GetAuthorizationToken|cloudwatch:PutMetricData|glue:GetSecurityConfiguration"
+    r"|logs:(?:\w+LogDelivery|PutResourcePolicy)|xray:(?:GetSampling(?:Rules|Targets)|Put\w+)|batch:DescribeJobs|s3:GetAccountPublicAccessBlock"
     r"|redshift-data:(?:CancelStatement|DescribeStatement|GetStatementResult|ListStatements)"
 )
 """Actions for which IAM takes no narrower resource than all. Source: Service Authorization Reference."""
@@ -196,12 +197,17 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "models": [{**_MODEL, "storage_uri": "artifacts/fraud/1.tar.gz"}],
         "servers": {"sklearn": "recommender:0.1.0"},
     },
+    ("compute", "spark"): {
+        "jobs": [{"name": "score", "image": "registry.example.com/s:1", "file": "local:///app/s.py"}]
+    },
     ("stream_processing", "flink"): {"jobs": [{"name": "enrich", "image": "flink:1.20.3"}]},
 }
 """Settings of variants that make nothing to be watched before they have something to do."""
 ANNOUNCED = ('"prometheus.io/scrape": "true"', '"serving.kserve.io/enable-prometheus-scraping": "true"')
 """By which pods say that they have metrics; KServe writes the first where it finds the second."""
 UNWATCHED: Mapping[tuple[str, str], str] = {
+    ("delivery", "direct"): "Nothing runs: Pulumi tells whoever runs it.",
+    ("notebooks", "sagemaker_studio"): "Studio publishes no metrics of its own.",
     ("ml_platform", "sagemaker"): "Studio and the managed MLflow server publish no metrics of their own; what people "
     "start in them has names that nobody knows before.",
     ("monitoring", "cloudwatch"): "It is a service of AWS, and watches; its add-on is a controller of the cluster.",
@@ -219,6 +225,7 @@ def test_a_variant_is_watched_or_there_is_a_reason_why_not(slot: str, variant: t
     published = getattr(component.outputs, "watched", ())
     known = all(one.namespace in SERVICES or one.namespace in MODULES for one in published)
     assert known, "Say what is looked at in components/watch/aws.py or components/watch/modules.py."
+    assert {one.namespace for one in published} & set(MODULES) == ({variant.announces} if variant.announces else set())
     announces = any(mark in json.dumps(node.inputs) for node in own(graph) for mark in ANNOUNCED)
     reason = UNWATCHED.get((slot, kind_of(variant)))
     assert bool(published or announces) != bool(reason), "Publish a Watched, or give a reason in UNWATCHED."

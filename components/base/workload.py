@@ -14,6 +14,7 @@ import pulumi
 from components.base.identity import Grant
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretValue
+from components.base.steps import PodSteps, TaskSteps
 from components.base.watched import Watched
 
 
@@ -89,6 +90,13 @@ class Workload:
     """Command within the image that ends with 0 while it is healthy, for where nothing else asks; none has none."""
     metrics: str | None = None
     """Path of its metrics in Prometheus' format; None has none for anybody."""
+    metrics_port: int | None = None
+    """Port that hands them out, where it is another one than `port`."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Ports that others come to."""
+        return (self.port,) if self.metrics_port is None else (self.port, self.metrics_port)
 
 
 def asked_by_python(port: int, path: str) -> tuple[str, ...]:
@@ -118,6 +126,8 @@ class Application:
     """Whether its workloads may reach the tracking server."""
     stored: bool = False
     """Whether its workloads are given secrets of AWS Secrets Manager."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Further labels of the place, by which modules know who may reach them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +143,15 @@ class Running:
     """Whether it asks callers for a signature (IAM)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Working:
+    """A worker."""
+
+    role_arn: pulumi.Output[str]
+    steps: PodSteps | TaskSteps | None = None
+    """What an orchestrator starts steps of its work with; None where nothing but the worker itself can run."""
+
+
 class Room(ABC):
     """Where the workloads of one application run, each with an identity of its own."""
 
@@ -141,8 +160,8 @@ class Room(ABC):
         """Make a workload that answers requests."""
 
     @abstractmethod
-    def work(self, workload: Workload) -> pulumi.Output[str]:
-        """Make a worker; the ARN of its role."""
+    def work(self, workload: Workload) -> Working:
+        """Make a worker."""
 
 
 class Host(ABC):

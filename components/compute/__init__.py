@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
 import pulumi
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.base.identity import Grant
+from components.base.secret import SecretReference, SecretValue
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
 from components.storage import Zone
-from components.surroundings import DependentConfig, Surroundings, granted, told
+from components.surroundings import DependentConfig, Surroundings, granted, lacks, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.aws import Days
@@ -20,6 +21,7 @@ from mlops.core.fields.containers import (
     ContainerImage,
     GrantWords,
     PlainVariable,
+    SecretVariable,
     VariableValue,
     WorkloadName,
     of_registry,
@@ -36,8 +38,8 @@ the model below it, where its loop finds them when a person is erased or a versi
 SCORING = "scoring"
 """What the job of the reference workload is called."""
 _MODELS = "mlflow/"
-_NEEDS = {"track": "ml_platform", "invoke": "serving"}
-"""Right -> the slot whose module it is a right on."""
+_LIVE = ("produce", "consume")
+"""Rights of what works on events while they pass."""
 
 
 class ScheduledConfig(Config):
@@ -61,13 +63,11 @@ class ScoringConfig(ScheduledConfig):
     """Recommendations a user."""
 
 
-class JobConfig(ScheduledConfig):
-    """A batch job of a team's own."""
+class WorkConfig(ScheduledConfig):
+    """Batch work of a team's own, whatever it is made of."""
 
     name: WorkloadName
     """What it is called: lower case, digits and hyphens, at most 20 characters."""
-    image: ContainerImage
-    """Image with a tag or digest: a repository of the platform's registry (`forecast:1.0.0`), or a whole reference."""
     arguments: Annotated[tuple[Argument, ...], Field(max_length=100)] = ()
     """Arguments of the program. No secrets: whoever may look at the job sees them."""
     grants: Annotated[tuple[GrantWords, ...], Unique(most=30)] = ()
@@ -75,16 +75,41 @@ class JobConfig(ScheduledConfig):
     environment: Annotated[Mapping[PlainVariable, VariableValue], Field(max_length=100)] = {}
     """Variables, none of them secret. It is told where its folder is (MLOPS_OUTPUT: a run writes below a day's own,
     `dt=2026-11-28/`), and where the lake and the tracking server are as its grants say."""
-
-    @property
-    def repository(self) -> str | None:
-        """The repository of the platform's registry that the image lies in; None for a whole reference."""
-        return None if of_registry(self.image) else self.image.partition("@")[0].partition(":")[0]
+    secrets: Annotated[Mapping[SecretVariable, SecretReference], Field(max_length=50)] = {}
+    """Variables that hold a secret of AWS Secrets Manager, by reference."""
 
     @property
     def place(self) -> str:
         """Its own folder."""
         return f"{PREDICTIONS}{self.name}/"
+
+    @model_validator(mode="after")
+    def _variables_are_named_once(self) -> "WorkConfig":
+        if twice := sorted(self.environment.keys() & self.secrets.keys()):
+            raise ValueError(f"{', '.join(twice)} is in environment and in secrets; keep it in one of them")
+        return self
+
+    def misfits(self, stack: StackFacts) -> tuple[str, ...]:
+        """Why it cannot run on that stack, one sentence each."""
+        problems = [*lacks(f"job {self.name}", [word for word in self.grants if word not in _LIVE], stack.filled)]
+        if live := [word for word in self.grants if word in _LIVE]:
+            problems.append(
+                f"job {self.name} is to {' and '.join(live)} events, which a batch job does not: it reads them in the "
+                "lake (`read storage/raw`); what works on events while they pass is a job of stream_processing"
+            )
+        return tuple(problems)
+
+
+class JobConfig(WorkConfig):
+    """A batch job in an image of its own."""
+
+    image: ContainerImage
+    """Image with a tag or digest: a repository of the platform's registry (`forecast:1.0.0`), or a whole reference."""
+
+    @property
+    def repository(self) -> str | None:
+        """The repository of the platform's registry that the image lies in; None for a whole reference."""
+        return None if of_registry(self.image) else self.image.partition("@")[0].partition(":")[0]
 
     def image_in(self, foundation: Foundation) -> pulumi.Input[str]:
         """The whole reference of its image."""
@@ -93,20 +118,10 @@ class JobConfig(ScheduledConfig):
 
     def misfits(self, stack: StackFacts) -> tuple[str, ...]:
         """Why it cannot run on that stack, one sentence each."""
-        problems = [
-            f"job {self.name} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of "
-            "its grants"
-            for word in self.grants
-            if word in _NEEDS and _NEEDS[word] not in stack.filled
-        ]
-        if live := [word for word in self.grants if word in ("produce", "consume")]:
-            problems.append(
-                f"job {self.name} is to {' and '.join(live)} events, which a batch job does not: it reads them in the "
-                "lake (`read storage/raw`); what works on events while they pass is a job of stream_processing"
-            )
+        found = super().misfits(stack)
         if self.repository and self.repository not in stack.repositories:
-            problems.append(_no_repository(f"job {self.name}", self.repository))
-        return tuple(problems)
+            return (*found, no_repository(f"job {self.name}", self.repository))
+        return found
 
 
 class ComputeConfig(DependentConfig):
@@ -115,19 +130,29 @@ class ComputeConfig(DependentConfig):
     exported: ClassVar[frozenset[str]] = frozenset({"compute", "predictions"})
 
     @property
+    def asks_from_outside(self) -> bool:
+        """What runs outside the cluster, and asks what runs on it."""
+        asking = any({"track", "invoke"} & set(job.grants) for job in self._jobs)
+        return "cluster" not in self.needs and (asking or SCORES in self._made())
+
+    @property
+    def _jobs(self) -> Sequence[WorkConfig]:
+        jobs: Sequence[WorkConfig] = getattr(self, "jobs", ())
+        return jobs
+
+    @property
     def emptied(self) -> dict[tuple[Zone, str], int]:
         """Of what its jobs make."""
         return {(ZONE, place): one.keep_days for place, one in self._made().items()}
 
     def _made(self) -> Mapping[str, ScheduledConfig]:
         """What runs on a schedule, by the folder that it fills."""
-        jobs: Sequence[JobConfig] = getattr(self, "jobs", ())
         scoring: ScoringConfig | None = getattr(self, "scoring", None)
-        return {**{job.place: job for job in jobs}, **({SCORES: scoring} if scoring else {})}
+        return {**{job.place: job for job in self._jobs}, **({SCORES: scoring} if scoring else {})}
 
 
 def misfits(
-    stack: StackFacts, jobs: Sequence[JobConfig], scoring: ScoringConfig | None = None, repository: str = ""
+    stack: StackFacts, jobs: Sequence[WorkConfig], scoring: ScoringConfig | None = None, repository: str = ""
 ) -> tuple[str, ...]:
     """Why jobs cannot run on that stack, one sentence each.
 
@@ -141,13 +166,14 @@ def misfits(
             "scoring to null"
         )
     if scoring and repository not in stack.repositories:
-        problems.append(_no_repository("scoring", repository))
+        problems.append(no_repository("scoring", repository))
     if scoring and any(job.name == SCORING for job in jobs):
         problems.append(f"a job is called {SCORING}, as the reference workload's is; call it otherwise")
     return tuple(problems)
 
 
-def _no_repository(what: str, repository: str) -> str:
+def no_repository(what: str, repository: str) -> str:
+    """Why an image of a repository that the registry lacks cannot be run."""
     return (
         f"{what} runs an image of the repository {repository}, which registry.repositories lacks; add it there, or "
         "name an image of another registry"
@@ -159,15 +185,21 @@ def whole(foundation: Foundation, repository: str, rest: str) -> pulumi.Output[s
     return pulumi.Output.concat(foundation.registry.urls[repository], rest)
 
 
-def rights(job: JobConfig, around: Surroundings) -> tuple[Grant, ...]:
+def rights(job: WorkConfig, around: Surroundings) -> tuple[Grant, ...]:
     """What a job may do: what its settings say, and write into its own folder."""
     named = tuple(granted(words, around) for words in job.grants)
     return (around.foundation.storage.write(ZONE, job.place), *named)
 
 
-def variables(job: JobConfig, around: Surroundings) -> dict[str, pulumi.Input[str]]:
+def variables(job: WorkConfig, around: Surroundings) -> dict[str, pulumi.Input[str]]:
     """What a job is told."""
     return {**told(job.grants, around), "MLOPS_OUTPUT": output(around, job.place, "s3"), **job.environment}
+
+
+def secrets(job: WorkConfig, around: Surroundings) -> dict[str, SecretValue]:
+    """Variables that hold secrets: what its settings name, and who it is where the tracking server asks for that."""
+    tracking = around.ml_platform.secrets if around.ml_platform and "track" in job.grants else {}
+    return {**tracking, **{variable: one.value for variable, one in job.secrets.items()}}
 
 
 def output(around: Surroundings, place: str, scheme: str) -> pulumi.Output[str]:

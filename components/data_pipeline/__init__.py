@@ -12,7 +12,8 @@ from components.base.identity import Egress, Grant, Statement
 from components.base.secret import SecretValue
 from components.base.watched import Watched
 from components.foundation import Foundation
-from components.streams.schema_registry import SchemaRegistry, SchemaRegistryConfig
+from components.network.endpoints import of_actions
+from components.streams.schema_registry import READ, SchemaRegistry, SchemaRegistryConfig
 from mlops.core.module import SlotConfig
 
 Protocol = Literal["kinesis", "kafka", "pulsar"]
@@ -68,6 +69,11 @@ class DataPipelineConfig(SlotConfig):
 
     schema_registry: SchemaRegistryConfig | None = None
     """A registry that holds the schema of an event, in AWS Glue; null has none."""
+
+    @property
+    def needed_endpoints(self) -> frozenset[str]:
+        """Clients reach the registry where there is one."""
+        return self.endpoints | (of_actions(READ) if self.schema_registry else frozenset())
 
     def registered(
         self, name: str, topic: str, foundation: Foundation, outputs: DataPipelineOutputs, opts: pulumi.ResourceOptions

@@ -10,6 +10,15 @@ from components.kubernetes.objects import manifest
 _PREFIX = "alb.ingress.kubernetes.io"
 
 
+def check_door(host: str | None, certificate_arn: str | None) -> None:
+    """Raises:
+    ValueError: one of them is there without the other.
+    """
+    if (host is None) != (certificate_arn is None):
+        given, missing = ("host", "certificate_arn") if host else ("certificate_arn", "host")
+        raise ValueError(f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither")
+
+
 def internal_ingress(
     name: str,
     physical: str,

@@ -156,12 +156,13 @@ def custom_object(
     kind: str,
     *,
     metadata: Mapping[str, object],
-    spec: Mapping[str, object],
+    spec: Mapping[str, object] | pulumi.Output[Mapping[str, Any]],
     opts: pulumi.ResourceOptions,
 ) -> "k8s.apiextensions.CustomResource":
     """An object of a kind that an operator brought."""
+    written = spec if isinstance(spec, pulumi.Output) else dict(spec)
     return k8s.apiextensions.CustomResource(
-        name, api_version=api_version, kind=kind, metadata=dict(metadata), spec=dict(spec), opts=opts
+        name, api_version=api_version, kind=kind, metadata=dict(metadata), spec=written, opts=opts
     )
 
 
@@ -185,6 +186,7 @@ def generated_secret(
     keys: Sequence[str],
     *,
     unrotated: str = "",
+    made: Mapping[str, str] | None = None,
     namespace: pulumi.Input[str],
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
@@ -194,7 +196,7 @@ def generated_secret(
         unrotated: why nothing replaces the values by itself, in words that `mlops.core.rotation.never` takes.
 
     External Secrets makes a random text of 32 letters and digits for each of `keys`, once: the values outlive
-    every `up`, but not the namespace.
+    every `up`, but not the namespace. Where its keys are to be `made` of these, that leads from each to a template.
     """
     generator = custom_object(
         f"{name}-generator",
@@ -214,7 +216,8 @@ def generated_secret(
     rename = [{"sourceRef": source, "rewrite": [_renamed("password", key)]} for key in keys]
     spec = {"refreshPolicy": "CreatedOnce", "dataFrom": rename}
     told = rotation.never(unrotated) if unrotated else {}
-    return _external_secret(name, physical, spec, annotations=told, namespace=namespace, opts=opts)
+    template = {"template": {"engineVersion": "v2", "data": dict(made)}} if made else {}
+    return _external_secret(name, physical, spec, annotations=told, target=template, namespace=namespace, opts=opts)
 
 
 def stored_secret(
@@ -244,13 +247,14 @@ def _external_secret(
     spec: Mapping[str, object],
     *,
     annotations: Mapping[str, str] | None = None,
+    target: Mapping[str, object] | None = None,
     namespace: pulumi.Input[str],
     awaited: bool = True,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
     noted = {**(WAIT_FOR_READY if awaited else {}), **(annotations or {})}
     metadata = {"name": physical, "namespace": namespace, "annotations": noted}
-    spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner"}}
+    spec = {**spec, "target": {"name": physical, "creationPolicy": "Owner", **(target or {})}}
     return name_of(
         custom_object(
             f"{name}-secret", "external-secrets.io/v1", "ExternalSecret", metadata=metadata, spec=spec, opts=opts

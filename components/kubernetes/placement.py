@@ -69,6 +69,8 @@ _REQUESTS = {
     "flink-kubernetes-operator": ("250m", "512Mi"),
     # kubeflow/spark-operator, charts/spark-operator-chart/values.yaml at v2.5.2, the example beside `resources`.
     "spark-operator": ("100m", "300Mi"),
+    # ray-project/kuberay, helm-chart/kuberay-operator/values.yaml at v1.7.0, `resources.limits`.
+    "kuberay-operator": ("100m", "512Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "sealed-secrets": ("10m", "40Mi"),
@@ -98,6 +100,21 @@ _REQUESTS = {
     "reloader": ("10m", "128Mi"),
     # hashicorp/vault-helm, values.yaml at 0.34.1, the example beside `resources` of the server.
     "vault": ("250m", "256Mi"),
+    # kubeflow/pipelines, manifests/kustomize/third-party/argo/base/workflow-controller-deployment-patch.yaml at 2.17.0:
+    # what another project asks for Argo's controller; its server, of which nobody says anything, is asked for the same.
+    "argo-workflows": ("100m", "500Mi"),
+    # argoproj/argo-workflows, docs/workflow-controller-configmap.yaml: the example beside `executor`.
+    "argo-executor": ("100m", "64Mi"),
+    # Airflow's documentation, "Running Airflow in Docker": 4 GB and two cores at least for all of it, here shared by
+    # its four servers; what runs a task and what runs once are asked for as much as one of them.
+    "airflow": ("500m", "1Gi"),
+    "airflow-task": ("500m", "1Gi"),
+    "airflow-job": ("500m", "1Gi"),
+    # Its project says nothing. What prometheus-operator/kube-prometheus asks for a small exporter: `config-reloader`.
+    "statsd-exporter": ("10m", "20Mi"),
+    # kubernetes/git-sync, docs: nothing is said. What AWS gives a container of another agent: aws-ebs-csi-driver,
+    # values.yaml, `node.resources`.
+    "git-sync": ("10m", "40Mi"),
     # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
     # a plugin or a definition in place, the example beside `upgradeJobResources`.
     "velero": ("500m", "128Mi"),

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from components.base.component import INTERNAL, Component
 from components.base.identity import Egress, Grant, Statement
 from components.base.release import ReleaseConfig, Strategy
+from components.base.steps import StepKind
 from components.base.watched import Watched
 from components.base.workload import Host, NoHost, Shape
 from components.foundation import Foundation
@@ -107,6 +108,8 @@ class ServingOutputs:
     """What containers run with."""
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
     """Of what CloudWatch has metrics."""
+    captured: frozenset[str] = field(default=frozenset(), metadata=INTERNAL)
+    """Names of the models whose requests are kept as they came."""
 
     def invoke(self) -> Grant:
         """Ask a model."""
@@ -128,6 +131,9 @@ class ServingConfig(SlotConfig):
     serves: ClassVar[frozenset[Served]] = frozenset({"models"})
     """What it can serve."""
 
+    steps: ClassVar[StepKind | None] = None
+    """As what an orchestrator can run steps of a worker's work, with all that the worker has."""
+
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         "model": frozenset(get_args(Strategy)),
         "image": frozenset({"rolling"}),
@@ -145,6 +151,11 @@ class ServingConfig(SlotConfig):
     def gpu_models(self) -> tuple[str, ...]:
         """Names of the models that ask for GPUs."""
         return tuple(model.name for model in self.models if model.gpus)
+
+    @property
+    def captured(self) -> frozenset[str]:
+        """Names of the models whose requests are kept as they came."""
+        return frozenset()
 
     @abstractmethod
     def build(

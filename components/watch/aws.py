@@ -75,12 +75,17 @@ _NODE_MEMORY, _NODE_DISK = (
     _metric("node_filesystem_utilization", "Average", "percent"),
 )
 _RESTARTS = _metric("pod_number_of_container_restarts", "Sum")
+_FEATURE_AGE = _metric("FeatureAgeSeconds", "Maximum", "s")
+_QUALITY, _DRIFT = _metric("QualityPercent", "Minimum", "percent"), _metric("DriftPercent", "Maximum", "percent")
 _THROTTLED, _EVICTED = _metric("ThrottledCmds", "Sum"), _metric("Evictions", "Sum")
 _CONNECTIONS, _MOST_CONNECTIONS = _metric("DatabaseConnections", "Maximum"), 2_000
 """Of a workgroup. Source: Redshift management guide, "Quotas and limits in Amazon Redshift"."""
 _QUERY, _LONGEST_QUERY_MS = _metric("TotalExecutionTime", "Maximum", "ms"), 1_800_000
 """After which Athena ends it: 30 minutes, unless more were asked for. Source: its quotas, "DML query timeout"."""
 _DOWN = _metric("downtime", "Maximum", "ms")
+_HEARTBEAT = _metric("SchedulerHeartbeat", "Sum")
+_EXECUTION_FAILED, _TIMED_OUT = _metric("ExecutionsFailed", "Sum"), _metric("ExecutionsTimedOut", "Sum")
+_FAILED = _metric("MatchedEvents", "Sum")
 
 SERVICES: Mapping[str, Service] = {
     "AWS/Kinesis": Service(
@@ -153,10 +158,45 @@ SERVICES: Mapping[str, Service] = {
         metrics=(_metric("Invocations", "Sum"), _metric("ModelLatency", "Average", "µs"), _MODEL_5XX),
         rules=(_rule(_MODEL_5XX, ">", 5, 10, "critical", "The endpoint answers with errors."),),
     ),
+    "AmazonMWAA": Service(
+        title="MWAA",
+        metrics=(_HEARTBEAT,),
+        rules=(
+            _rule(_HEARTBEAT, "<", 1, 15, "critical", "Airflow starts no task: its scheduler shows no sign of life."),
+        ),
+    ),
+    "AWS/States": Service(
+        title="Step Functions",
+        metrics=(
+            _metric("ExecutionsStarted", "Sum"),
+            _metric("ExecutionsSucceeded", "Sum"),
+            _EXECUTION_FAILED,
+            _TIMED_OUT,
+        ),
+        rules=(
+            _rule(_EXECUTION_FAILED, ">", 0, 5, "warning", "An execution of a state machine failed."),
+            _rule(_TIMED_OUT, ">", 0, 5, "warning", "An execution of a state machine took longer than it may."),
+        ),
+    ),
     "AWS/KinesisAnalytics": Service(
         title="Managed Flink",
         metrics=(_DOWN, _metric("numRecordsInPerSecond", "Average")),
         rules=(_rule(_DOWN, ">", 300_000, 5, "critical", "The stream job has been down for five minutes."),),
+    ),
+    "MLOps/Features": Service(
+        title="Features online",
+        metrics=(_FEATURE_AGE,),
+        rules=(_rule(_FEATURE_AGE, ">", 3_600, 15, "critical", "Features online are more than an hour old."),),
+    ),
+    "MLOps/Quality": Service(
+        title="Checks of data",
+        metrics=(_QUALITY,),
+        rules=(_rule(_QUALITY, "<", 95, 15, "warning", "Too many rows of a table break an expectation."),),
+    ),
+    "MLOps/Models": Service(
+        title="Reports on models",
+        metrics=(_DRIFT,),
+        rules=(_rule(_DRIFT, ">", 30, 15, "warning", "The events are other than those of the training."),),
     ),
     "AWS/Athena": Service(
         title="Athena",
@@ -209,6 +249,11 @@ SERVICES: Mapping[str, Service] = {
             _rule(_NODE_DISK, ">", 85, 15, "warning", "The disks of the nodes are almost full."),
             _rule(_NODE_MEMORY, ">", 90, 15, "warning", "The nodes have almost no memory left."),
         ),
+    ),
+    "AWS/Events": Service(
+        title="Failed jobs",
+        metrics=(_FAILED,),
+        rules=(_rule(_FAILED, ">", 0, 5, "warning", "A job failed that nobody waits for: what it makes is missing."),),
     ),
     "AWS/Billing": Service(
         title="Bill",

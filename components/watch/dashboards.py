@@ -128,8 +128,8 @@ PLATFORM = Dashboard(
     ),
     services=(
         *("ContainerInsights", "AWS/RDS", "AWS/Kinesis", "AWS/Firehose", "AWS/Kafka", "AWS/KinesisAnalytics"),
-        *("AWS/ApplicationELB", "AWS/ECS", "AWS/Lambda"),
-        *("AWS/Athena", "AWS/Redshift-Serverless", "AWS/ElastiCache"),
+        *("AWS/ApplicationELB", "AWS/ECS", "AWS/Lambda", "AWS/Events"),
+        *("AWS/Athena", "AWS/Redshift-Serverless", "AWS/ElastiCache", "AWS/States", "AmazonMWAA"),
     ),
 )
 
@@ -193,7 +193,10 @@ MODELS = Dashboard(
         _panel("Swaps of the model", "short", (_rate("recommender_model_swaps_total"), "swaps")),
         _panel("Events that wait for the stream", "short", (_latest("recommender_events_waiting"), "events")),
     ),
-    services=("AWS/SageMaker", "AWS/Lambda", "AWS/ECS", "AWS/ApplicationELB"),
+    services=(
+        *("AWS/SageMaker", "AWS/Lambda", "AWS/ECS", "AWS/ApplicationELB"),
+        *("MLOps/Features", "MLOps/Quality", "MLOps/Models"),
+    ),
 )
 
 COST = Dashboard(

@@ -57,6 +57,9 @@ LOOP = (
 )
 """Source: `services/pipelines/monitor.py` and `worker.py`."""
 
+DELIVERY = _gauges("mlops_delivery_age_seconds")
+"""Source: `services/pipelines/deliver.py`."""
+
 OBJECTS = (
     Scraped(
         name="kube_node_status_condition",
@@ -129,10 +132,13 @@ MODULES = (
     Scraped(name="argo_workflows_error_count", type="counter", labels=("cause",)),
     Scraped(name="velero_backup_failure_total", type="counter", labels=("schedule",)),
     Scraped(name="velero_backup_partial_failure_total", type="counter", labels=("schedule",)),
+    Scraped(name="argocd_app_sync_total", type="counter", labels=("name", "phase")),
+    Scraped(name="jupyterhub_server_spawn_duration_seconds_count", type="counter", labels=("status", "reason")),
 )
 """What pods of modules announce, where the module is there. Sources: Flink's documentation, "Metrics", as its reporter
 for Prometheus spells it; Pulsar's, "Pulsar Metrics", of bookies; seldon-core v2.10.2, scheduler/pkg/metrics/agent.go;
 argo-workflows v4.0.5, docs/metrics.md and util/telemetry/exporter_prometheus.go, which adds no suffix to counters;
+argo-cd v3.4, docs/operator-manual/metrics.md; jupyterhub 5.5, jupyterhub/metrics.py, whose durations are histograms;
 velero v1.18, pkg/metrics."""
 
 SCRAPE = (Scraped(name="up", type="gauge", labels=("job", *_POD)),)
@@ -140,8 +146,8 @@ SCRAPE = (Scraped(name="up", type="gauge", labels=("job", *_POD)),)
 
 CATALOGUE: Mapping[str, Scraped] = {
     metric.name: metric
-    for group in (RECOMMENDER, LOOP, OBJECTS, NODES, KUBELET, SERVER, CERTIFICATES, MODULES, SCRAPE)
+    for group in (RECOMMENDER, LOOP, DELIVERY, OBJECTS, NODES, KUBELET, SERVER, CERTIFICATES, MODULES, SCRAPE)
     for metric in group
 }
-OF_WORKLOADS = frozenset(metric.name for metric in (*RECOMMENDER, *LOOP, *MODULES))
+OF_WORKLOADS = frozenset(metric.name for metric in (*RECOMMENDER, *LOOP, *DELIVERY, *MODULES))
 """What the platform's own pods expose and those of modules, all of which announce themselves by annotation."""

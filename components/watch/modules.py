@@ -50,6 +50,17 @@ def _pulsar(_: ObjectivesConfig) -> tuple[Rule, ...]:
             says="A bookie of Pulsar takes no more events: its volume is almost full.",
             do="Raise ledger_gb, which volumes follow while they are used, or lower offload_above_gb.",
         ),
+        Rule(
+            name="StreamDeliveryLate",
+            query=Query(metric="mlops_delivery_age_seconds", take="max"),
+            comparison=">",
+            # As of Firehose, which delivers other streams.
+            threshold=3_600,
+            minutes=15,
+            severity="critical",
+            says="Events of Pulsar reach the lake an hour late, or not at all.",
+            do="Read the logs of the worker in namespace stream-delivery.",
+        ),
     )
 
 
@@ -109,9 +120,45 @@ def _velero(_: ObjectivesConfig) -> tuple[Rule, ...]:
     )
 
 
+def _argo_cd(_: ObjectivesConfig) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            name="DeliveryFails",
+            query=Query(metric="argocd_app_sync_total", take="increase", where={"phase": "Error|Failed"}),
+            comparison=">",
+            threshold=0,
+            minutes=5,
+            severity="warning",
+            says="Argo CD could not bring onto the cluster what is in the repository.",
+            do="Read the application's conditions: `kubectl -n argocd get applications.argoproj.io -o yaml`.",
+        ),
+    )
+
+
+def _jupyterhub(_: ObjectivesConfig) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            name="NotebooksDoNotStart",
+            query=Query(
+                metric="jupyterhub_server_spawn_duration_seconds_count",
+                take="increase",
+                where={"status": "failure|error"},
+            ),
+            comparison=">",
+            threshold=0,
+            minutes=5,
+            severity="warning",
+            says="Somebody's notebook server did not start.",
+            do="Read the events of namespace notebooks: no node of its size, an image that cannot be pulled, a volume.",
+        ),
+    )
+
+
 MODULES: Mapping[str, Callable[[ObjectivesConfig], tuple[Rule, ...]]] = {
     "Argo": _argo,
+    "ArgoCd": _argo_cd,
     "Flink": _flink,
+    "JupyterHub": _jupyterhub,
     "Pulsar": _pulsar,
     "Seldon": _seldon,
     "Velero": _velero,

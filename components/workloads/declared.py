@@ -1,11 +1,13 @@
 """The workloads that a stack declares, and what they ask of whatever serves them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import pulumi
 
+from components.base.component import INTERNAL
+from components.base.steps import PodSteps, TaskSteps
 from components.base.workload import Shape
 from components.surroundings import Surroundings
 from components.workloads.container import Container, ContainerConfig
@@ -21,6 +23,8 @@ class WorkloadsOutputs:
     recommender_url: pulumi.Output[str] | None
     container_urls: dict[str, pulumi.Output[str]]
     """Of the containers that answer, by name."""
+    steps: PodSteps | TaskSteps | None = field(default=None, metadata=INTERNAL)
+    """What an orchestrator starts the loop's steps with."""
 
 
 class WorkloadsConfig(Config):
@@ -60,4 +64,5 @@ class WorkloadsConfig(Config):
         return WorkloadsOutputs(
             recommender_url=recommender.url if recommender else None,
             container_urls={known: made.url for known, made in containers.items() if made.url is not None},
+            steps=recommender.steps if recommender else None,
         )

@@ -4,18 +4,19 @@ Both run the images of `services/` under roles of their own, on whatever serves 
 there is an image or a model: the recommender takes requests once the loop has promoted one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
 from pydantic import Field, model_validator
 
-from components.base.component import Component
+from components.base.component import INTERNAL, Component
 from components.base.generated_secret import generated_secret
 from components.base.identity import policy_document
 from components.base.release import ReleaseConfig
 from components.base.retraining import RetrainingConfig
 from components.base.secret import SecretValue
+from components.base.steps import PodSteps, TaskSteps
 from components.base.workload import Application, Probes, Running, Shape, Workload, asked_by_python
 from components.data_pipeline import DataPipelineOutputs
 from components.kubernetes.references import referred_secret
@@ -40,6 +41,7 @@ _SHOWN = f"{DELIVERED}recommender/"
 """Where the recommender leaves what it showed in the raw zone; as short-lived as all that is delivered there."""
 _TOLD = "serving/"
 """Where the loop writes there what recommenders are told beside the model: rules, the catalogue, recent events."""
+_WHY_NO_NEW_SALT = "pseudonyms in the lake are made with the salt and nobody would find a person under a new one"
 
 
 class RecommenderConfig(Config):
@@ -109,10 +111,6 @@ class RecommenderConfig(Config):
         )
 
 
-_UNROTATED = "pseudonyms in the lake are made with the salt and whoever administers the loop has the token"
-"""Why nothing replaces what is generated."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class RecommenderOutputs:
     """Where the recommender answers, and as whom each part runs."""
@@ -122,6 +120,8 @@ class RecommenderOutputs:
     role_arn: pulumi.Output[str]
     loop_role_arn: pulumi.Output[str] | None
     """None without a stream, where there is no loop."""
+    steps: PodSteps | TaskSteps | None = field(default=None, metadata=INTERNAL)
+    """What an orchestrator starts the loop's steps with."""
 
 
 class Recommender(Component[RecommenderOutputs]):
@@ -149,17 +149,24 @@ class Recommender(Component[RecommenderOutputs]):
             name=NAME,
             secret="pipelines",
             generated=(ADMIN_TOKEN,) if PII_SALT in self._secrets else (ADMIN_TOKEN, PII_SALT),
-            unrotated=_UNROTATED,
+            unrotated=_WHY_NO_NEW_SALT,
             asks_models=True,
             tracks=True,
             stored=bool(self._secrets),
         )
         room = args.host.room(name, application, self.child)
         running = room.serve(self._recommender())
-        loop_role = room.work(self._loop(args.stream, running)) if args.stream else None
+        loop = room.work(self._loop(args.stream, running)) if args.stream else None
         if args.stream and shared:
             self._jobs(ml_platform.roles["jobs"], args.stream)
-        self.publish(RecommenderOutputs(url=running.url, role_arn=running.role_arn, loop_role_arn=loop_role))
+        self.publish(
+            RecommenderOutputs(
+                url=running.url,
+                role_arn=running.role_arn,
+                loop_role_arn=loop.role_arn if loop else None,
+                steps=loop.steps if loop else None,
+            )
+        )
 
     def _recommender(self) -> Workload:
         stream = self._args.stream
@@ -190,6 +197,8 @@ class Recommender(Component[RecommenderOutputs]):
 
     def _loop(self, stream: DataPipelineOutputs, recommender: Running) -> Workload:
         storage, config = self._args.foundation.storage, self._config
+        # What an orchestrator trains it only watches: it takes events in, keeps features fresh and judges trials.
+        watches = ("--watch",) if self._args.orchestrated else ()
         lake = [storage.erase(zone) for zone in ZONES]
         return Workload(
             shape=config.loop_shape,
@@ -197,9 +206,9 @@ class Recommender(Component[RecommenderOutputs]):
             image=self._image("pipelines"),
             repository="pipelines",
             port=LOOP_PORT,
-            function_command=("lambda",),
+            function_command=("lambda", *watches),
             look_seconds=config.look_seconds,
-            command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT)),
+            command=("worker", "--interval", str(config.look_seconds), "--port", str(LOOP_PORT), *watches),
             variables={
                 **self._common(),
                 **config.retraining.environment,
@@ -220,7 +229,7 @@ class Recommender(Component[RecommenderOutputs]):
         return generated_secret(
             f"{self.name}-secret-mlops-pii-salt",
             description=f"{PII_SALT} of {NAME} of the MLOps platform",
-            unrotated=_UNROTATED,
+            unrotated=_WHY_NO_NEW_SALT,
             key_arn=self._args.foundation.keys.data,
             opts=self.child,
         )

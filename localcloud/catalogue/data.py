@@ -146,6 +146,8 @@ KINDS = {
             "clusterUuid": "{uuid}",
             "bootstrapBrokersSaslIam": "boot-{short}.c1.kafka-serverless.{region}.amazonaws.com:9098",
         },
+        # Whatever names a cluster may name one of these.
+        brings={"arn": MSK_CLUSTER},
         name=Name(property="clusterName", longest=64, pattern=r"[a-zA-Z0-9][a-zA-Z0-9\-]*"),
         unique=("clusterName",),
     ),

@@ -54,6 +54,7 @@ KINDS = {
     "aws:s3/bucketObjectv2:BucketObjectv2": Kind(
         id="{bucket}/{key}",
         arn="arn:aws:s3:::{bucket}/{key}",
+        outputs={"versionId": "{hash}"},
     ),
     REPOSITORY: Kind(
         id="{name}",

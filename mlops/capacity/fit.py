@@ -4,8 +4,8 @@ First-fit decreasing: large pods first, each on the first node that has room and
 spreads instead, and so may leave more fragments; what does not fit here does not fit there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mlops.capacity.filling import Bin, Filling, Nodes
@@ -81,11 +81,16 @@ class Capacity:
         return not self.not_counted and not self.hidden
 
 
-def capacity(graph: Graph, all_pods: Sequence[Pods] | None = None) -> Capacity:
-    """Fill the node groups of a graph with its pods, or with others."""
+def capacity(graph: Graph, all_pods: Sequence[Pods] | None = None, most: Mapping[str, int] | None = None) -> Capacity:
+    """Fill the node groups of a graph with its pods, or with others.
+
+    Args:
+        most: nodes that a group may have, by its name, where that is another number than its own.
+    """
     with noted() as hidden:
         all_pods = pods(graph) if all_pods is None else all_pods
-        nodes = Nodes([Filling(group, [one for one in all_pods if one.daemon]) for group in groups(graph)])
+        there = [replace(one, most=(most or {}).get(one.node.name, one.most)) for one in groups(graph)]
+        nodes = Nodes([Filling(group, [one for one in all_pods if one.daemon]) for group in there])
         pending = [*_daemons(nodes)]
         for wanted in sorted((one for one in all_pods if not one.daemon), key=_order):
             pending += _place(wanted, nodes)

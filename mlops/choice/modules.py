@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,26 @@ class Added:
     """Ids of mandatory rules that its defaults break in this tier."""
 
 
+@cache
 def modules() -> tuple[Module, ...]:
     """Every variant of every slot, in the order of the settings."""
     return tuple(
         Module(slot=name, kind=kind_of(variant), config=variant)
         for name, slot in slots(PlatformConfig).items()
         for variant in variants(slot)
+    )
+
+
+def possible(kinds: Mapping[str, str | None]) -> bool:
+    """Whether modules of these kinds, by slot, work beside one another, as far as they say; slots that are not there
+    are not looked at."""
+    every = {(module.slot, module.kind): module.config for module in modules()}
+    return all(
+        kinds[other] is not None and (not wanted or kinds[other] in wanted)
+        for slot, kind in kinds.items()
+        if kind is not None
+        for other, wanted in every[slot, kind].beside.items()
+        if other in kinds
     )
 
 

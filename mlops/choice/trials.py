@@ -49,7 +49,7 @@ class Trial:
         from mlops.cost.estimate import estimate
         from mlops.cost.usage import usage_of
 
-        return estimate(self.graph, usage_of(self.plan.tier, self.plan.choices), self._book)
+        return estimate(self.graph, usage_of(self.plan.tier, self.plan.choices), self.book)
 
     @cached_property
     def report(self) -> "Report":
@@ -73,7 +73,12 @@ class Trial:
         return capacity(self.graph)
 
     @cached_property
-    def _book(self) -> "Book":
+    def book(self) -> "Book":
+        """The project's prices.
+
+        Raises:
+            BookError: they cannot be read.
+        """
         from mlops.cost.book import load
 
         return load(self.root)

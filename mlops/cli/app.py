@@ -9,6 +9,7 @@ import typer
 
 from mlops.cli.commands.access import access
 from mlops.cli.commands.capacity import capacity
+from mlops.cli.commands.compare import compare
 from mlops.cli.commands.cost import cost
 from mlops.cli.commands.destroy import destroy
 from mlops.cli.commands.diff import diff
@@ -20,6 +21,7 @@ from mlops.cli.commands.modules import modules
 from mlops.cli.commands.new_module import new_module
 from mlops.cli.commands.plan import plan
 from mlops.cli.commands.policy import policy
+from mlops.cli.commands.presets import presets
 from mlops.cli.commands.prices import prices
 from mlops.cli.commands.rehearse import rehearse
 from mlops.cli.commands.render import render
@@ -57,12 +59,14 @@ app = typer.Typer(
 
 for panel, name, command in (
     (START, "init", init),
+    (START, "presets", presets),
     (START, "doctor", doctor),
     (LOOK, "validate", validate),
     (LOOK, "plan", plan),
     (LOOK, "diff", diff),
     (LOOK, "access", access),
     (LOOK, "secrets", secrets),
+    (LOOK, "compare", compare),
     (LOOK, "cost", cost),
     (LOOK, "usage", usage),
     (LOOK, "policy", policy),

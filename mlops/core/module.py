@@ -45,6 +45,12 @@ class StackFacts:
     """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
+    captured: frozenset[str] = frozenset()
+    """Models whose requests are kept as they came."""
+    loop: bool = False
+    """Whether there is a loop that an orchestrator could run."""
+    steps: str | None = None
+    """As what its steps could run, `pods` or `tasks`; None where only its own worker runs it."""
     filled: Mapping[str, str] = field(default_factory=dict)
     """Kinds of the modules that the stack has, by slot."""
 
@@ -69,13 +75,23 @@ class SlotConfig(Config):
 
     card: ClassVar[Card]
     needs: ClassVar[frozenset[Need]] = frozenset()
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Slots that have to be filled beside it, each with the kinds that it works with; no kinds means any."""
     endpoints: ClassVar[frozenset[str]] = frozenset()
     """Interface endpoints that its workloads need in a network without a way out; `components.network.endpoints`
     derives them from the actions that they are granted."""
 
+    announces: ClassVar[str | None] = None
+    """What its pods' own metrics are called in `components.watch.modules`, where somebody has to hear of some."""
+
     example: ClassVar[Mapping[str, Any]] = {}
     """Settings that it cannot be made without and that nobody can choose for a team, such as the secret with a key of
     another company's service, as they might be; what is priced, compared, documented and tested is made with them."""
+
+    @property
+    def needed_endpoints(self) -> frozenset[str]:
+        """`endpoints`, and those that these settings ask for besides."""
+        return self.endpoints
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """Why these settings cannot work on that stack, one sentence each; nothing when they can."""

@@ -134,6 +134,8 @@ class ComputeUsage(Config):
     burst_vcpu_hours: float = Field(default=10, ge=0, le=_MANY)
     """vCPU hours above their baseline of all machines of the T families (T3, T3a, T4g): what is charged as CPU
     credits. A machine that stays at or below its baseline over a day has none."""
+    batch_vcpu_hours: float = Field(default=20, ge=0, le=_MANY)
+    """vCPU hours of jobs on AWS Batch and EMR Serverless, all together, each with 4 GB of memory."""
     training_hours: float = Field(default=10, ge=0, le=100_000)
     """Instance hours of SageMaker jobs: training, processing, transformation."""
     notebook_hours: float = Field(default=160, ge=0, le=MONTH_HOURS)
@@ -295,3 +297,26 @@ BY_TIER: Mapping[str, UsageConfig] = {
     "experimental": TEAM,
 }
 """What stacks of a tier are expected to see, unless they say otherwise."""
+
+GROWING: Mapping[str, tuple[str, ...]] = {
+    "traffic": ("internet_out_gb", "cross_zone_gb", "nat_gb", "endpoint_gb"),
+    "storage": ("data_gb", "put_requests", "get_requests"),
+    "logs": ("application_gb", "queried_gb", "prometheus_samples"),
+    "streams": ("ingested_gb", "read_gb"),
+    "compute": ("batch_vcpu_hours", "job_dpu_hours", "query_tb", "warehouse_rpu_hours"),
+    "requests": ("kms", "functions", "api", "messages", "dns", "table_reads", "table_writes", "state_transitions"),
+}
+"""Figures that grow with the number of users. Others follow from what there is (hours, people, partitions), from these,
+or describe one thing (the size of an event)."""
+
+
+def times(usage: UsageConfig, factor: float) -> UsageConfig:
+    """The same use by so many times the users; no figure beyond what a stack file may say."""
+
+    def grown(part: Config, names: tuple[str, ...]) -> Config:
+        most = {
+            name: next(one.le for one in type(part).model_fields[name].metadata if hasattr(one, "le")) for name in names
+        }
+        return part.model_copy(update={name: min(getattr(part, name) * factor, most[name]) for name in names})
+
+    return usage.model_copy(update={name: grown(getattr(usage, name), names) for name, names in GROWING.items()})

@@ -75,6 +75,9 @@ KAFKA = ("4.2.x", "4.1.x", "4.0.x", "3.9.x", "3.8.x")
 KAFKA_DEFAULT = "3.9.x"
 """MSK's own spelling: the patch level is AWS's to choose."""
 
+EMR_SERVERLESS = ("emr-7.13.0", "emr-7.12.0", "emr-7.11.0", "emr-7.10.0")
+"""Releases, newest first; the newest holds Spark 3.5.6. Source: EMR Serverless user guide, "Release versions"."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -193,6 +196,13 @@ FLINK_OPERATOR = Chart(
 SPARK_OPERATOR = Chart(
     name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
 )
+KUBERAY_OPERATOR = Chart(
+    name="kuberay-operator",
+    version="1.7.0",
+    repo="https://ray-project.github.io/kuberay-helm/",
+    released=date(2026, 8, 19),
+)
+KUBERAY_OPERATOR = Chart(name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/")
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",
@@ -220,6 +230,14 @@ FLUENT_BIT = Chart(
     app="5.1.1",
     product="fluent-bit",
     released=date(2026, 8, 18),
+)
+LOKI = Chart(
+    name="loki",
+    version="18.11.0",
+    repo="https://grafana-community.github.io/helm-charts",
+    app="3.7.6",
+    product="grafana-loki",
+    released=date(2026, 8, 20),
 )
 DATADOG = Chart(
     name="datadog", version="3.240.0", repo="https://helm.datadoghq.com", app="7", released=date(2026, 8, 20)
@@ -257,6 +275,25 @@ VAULT_IMAGE = "public.ecr.aws/hashicorp/vault:2.0.4"
 AWS_CLI_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.36.44"
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
+AIRFLOW = Chart(
+    name="airflow",
+    version="1.22.0",
+    repo="https://airflow.apache.org",
+    app="3.3.2",
+    product="apache-airflow",
+    released=date(2026, 6, 13),
+)
+AIRFLOW_VERSION = "3.3.2"
+AIRFLOW_IMAGE = f"apache/airflow:{AIRFLOW_VERSION}"
+"""The chart's own, 3.2.2, is of a minor version that ended with the next (endoflife.date, apache-airflow)."""
+ARGO_WORKFLOWS = Chart(
+    name="argo-workflows",
+    version="1.0.18",
+    repo="https://argoproj.github.io/argo-helm",
+    app="4.0.6",
+    product="argo-workflows",
+    released=date(2026, 6, 25),
+)
 
 ARGO_CD = Chart(
     name="argo-cd",
@@ -286,6 +323,8 @@ KUBEFLOW_PIPELINES = "2.17.0"
 """The tag that `components/ml_platform/kubeflow/overlay` refers to. Its API server takes PostgreSQL besides MySQL: its
 project has released that from 2.15.0 on (kubeflow/pipelines, manifests/kustomize/env/platform-agnostic-postgresql,
 whose README said of 2.14 that it had none)."""
+PHOENIX_IMAGE = "docker.io/arizephoenix/phoenix:version-20.3.0-nonroot"
+"""What chart phoenix-helm 12.0.4 takes (Arize-ai/phoenix at 9478f954). Its project supports the newest alone."""
 PGBOUNCER_IMAGE = "ghcr.io/cloudnative-pg/pgbouncer:1.25.1"
 ROTATION_FUNCTION = "1.1.671"
 """Of AWS's function that changes passwords of PostgreSQL. Source: aws/aws-cdk at 0b89b3c3, aws-secretsmanager/lib/

@@ -34,6 +34,7 @@ _BROUGHT_BY: dict[str, tuple[str, ...]] = {
     "knative-operator": ("operator.knative.dev",),
     "kube-prometheus-stack": ("monitoring.coreos.com",),
     "argo-cd": ("argoproj.io",),
+    "argo-workflows": ("kind:CronWorkflow", "kind:Workflow", "kind:WorkflowTemplate"),
     "karpenter": ("karpenter.sh", "karpenter.k8s.aws"),
     "kyverno": ("kyverno.io",),
 }

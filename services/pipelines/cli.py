@@ -19,7 +19,6 @@ from rich.console import Console
 
 from pipelines import lineage as lineages
 from pipelines import release as releases
-from pipelines.argo import ArgoSettings, workflow
 from pipelines.batch import batch_score
 from pipelines.cli_deliver import add as add_deliver
 from pipelines.cli_insight import add as add_insight
@@ -31,7 +30,6 @@ from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
-from pipelines.kubeflow import KubeflowSettings, pipeline
 from pipelines.lambda_look import looks
 from pipelines.lease import alone
 from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
@@ -39,9 +37,14 @@ from pipelines.options import options_from
 from pipelines.reject import reject
 from pipelines.release import End
 from pipelines.runner import LOOK_PATIENCE_SECONDS, run_loop, run_step
-from pipelines.sagemaker import SageMakerSettings, rendered
 from pipelines.settings import Settings, to_hand_on
 from pipelines.worker import Worker
+from pipelines.workflows.airflow import AirflowPods, AirflowSettings, dag_file
+from pipelines.workflows.argo import ArgoSettings, workflow
+from pipelines.workflows.kubeflow import KubeflowSettings, pipeline
+from pipelines.workflows.sagemaker import SageMakerSettings, rendered
+from pipelines.workflows.step_functions import StepFunctionsSettings
+from pipelines.workflows.step_functions import rendered as state_machine_as_json
 from recommender.by_reference import SecretError, own_environment
 from recommender.release import Strategy
 
@@ -58,7 +61,10 @@ add_deliver(app)
 add_jobs(app)
 _notes = Console(stderr=True, highlight=False)
 
-Orchestrator = Literal["argo", "kubeflow", "sagemaker"]
+Orchestrator = Literal["argo", "airflow", "kubeflow", "sagemaker", "step-functions"]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Do all but train: an orchestrator runs the loop, and takes turns with this.")
+]
 Options = Annotated[
     str, typer.Option("--options", help="Options that differ from the defaults: JSON, or a file that holds it.")
 ]
@@ -116,7 +122,8 @@ def _step_command(step: Step) -> Callable[..., None]:
         as_json: Json = False,
     ) -> None:
         context = Context(Settings.from_environment(), options_from(options), run)
-        with LoopProgress(_notes) as progress:
+        # A worker that only watches looks in between, and neither runs into the other.
+        with alone(context.settings, LOOK_PATIENCE_SECONDS), LoopProgress(_notes) as progress:
             result = run_step(step.name, context, progress=progress)
         answer(result, as_json, lambda: step.tell(result))
 
@@ -243,21 +250,48 @@ def batch_command(k: Annotated[int, typer.Option(min=1)] = 10, as_json: Json = F
 def workflow_command(
     image: Annotated[str, typer.Option("--image", help="Image with this package.")],
     to: Annotated[Orchestrator, typer.Option("--to", help="What runs it.")] = "argo",
-    namespace: Annotated[str, typer.Option(help="Argo: where it runs.")] = "recommender",
-    service_account: Annotated[str, typer.Option(help="Argo: as whom it runs.")] = "pipelines",
-    schedule: Annotated[str | None, typer.Option("--schedule", help="Argo: cron expression, a CronWorkflow.")] = None,
+    namespace: Annotated[str, typer.Option(help="Argo, Airflow: where it runs.")] = "recommender",
+    service_account: Annotated[str, typer.Option(help="Argo, Airflow: as whom it runs.")] = "pipelines",
+    schedule: Annotated[
+        str | None, typer.Option("--schedule", help="Argo, Airflow: cron expression in UTC; Argo makes a CronWorkflow.")
+    ] = None,
     role: Annotated[str, typer.Option(help="SageMaker: ARN of the jobs' role, `mlRoles.jobs` of the stack.")] = "",
-    subnet: Annotated[list[str] | None, typer.Option(help="SageMaker: a subnet of the jobs.")] = None,
-    security_group: Annotated[list[str] | None, typer.Option(help="SageMaker: a security group of the jobs.")] = None,
+    subnet: Annotated[
+        list[str] | None, typer.Option(help="SageMaker, Step Functions: a subnet of the jobs or tasks.")
+    ] = None,
+    security_group: Annotated[
+        list[str] | None, typer.Option(help="SageMaker, Step Functions: a security group of the jobs or tasks.")
+    ] = None,
+    cluster: Annotated[str, typer.Option(help="Step Functions: ARN of the ECS cluster.")] = "",
+    task_definition: Annotated[str, typer.Option(help="Step Functions: ARN of the worker's task definition.")] = "",
     key: Annotated[str | None, typer.Option(help="SageMaker: ARN of the key of the jobs' volumes.")] = None,
     options: Options = "",
     as_json: Json = False,
 ) -> None:
-    """Render the loop for Argo Workflows, Kubeflow Pipelines or SageMaker Pipelines.
+    """Render the loop for Argo Workflows, Airflow, Kubeflow Pipelines, SageMaker Pipelines or Step Functions.
 
-    The last two are given the loop's settings, which are read from the environment as for every command.
+    Kubeflow's and SageMaker's are given the loop's settings, which are read from the environment as for every command.
     """
     chosen = TypeAdapter(LoopOptions).dump_json(options_from(options)).decode() if options else "{}"
+    if to == "airflow":
+        pods = AirflowPods(image=image, namespace=namespace, service_account=service_account)
+        typer.echo(dag_file(AirflowSettings(runs=pods, schedule=schedule, options=chosen)).rstrip())
+        return
+    if to == "step-functions":
+        if not (cluster and task_definition and subnet and security_group):
+            raise InputError(
+                "Step Functions runs the task definition of the loop's worker, which names the image, on a cluster and "
+                "in a network: give --cluster, --task-definition, --subnet, --security-group."
+            )
+        tasks = StepFunctionsSettings(
+            cluster=cluster,
+            task_definition=task_definition,
+            container="pipelines",
+            subnets=subnet,
+            security_groups=security_group,
+        )
+        typer.echo(state_machine_as_json(tasks))
+        return
     if to == "kubeflow":
         documents = pipeline(KubeflowSettings(image=image, options=chosen, variables=to_hand_on(os.environ)))
         answer(documents, as_json, lambda: yaml.safe_dump_all(documents, sort_keys=False).rstrip())
@@ -291,14 +325,16 @@ def worker_command(
     interval: Annotated[float, typer.Option(min=1.0, help="Seconds between two looks.")] = 60.0,
     host: Annotated[str, typer.Option(help="Address of /metrics; a pod gives 0.0.0.0.", envvar="HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of /metrics; 0 takes a free one.")] = 9108,
+    watch: Watch = False,
     options: Options = "",
 ) -> None:
     """Stay: take events in, watch, decide, and run the loop when a trigger fires. Metrics on /metrics."""
-    Worker(Settings.from_environment(), options_from(options), interval, host, port, _notes.print).run()
+    settings = Settings.from_environment()
+    Worker(settings, options_from(options), interval, host, port, _notes.print, trains=not watch).run()
 
 
 @app.command("lambda")
-def lambda_command(options: Options = "") -> None:
+def lambda_command(watch: Watch = False, options: Options = "") -> None:
     """On AWS Lambda: look once for each call, as the worker does."""
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
     if not address:
@@ -307,7 +343,7 @@ def lambda_command(options: Options = "") -> None:
         settings = Settings.from_environment(own_environment())
     except SecretError as error:
         raise InputError(str(error)) from None
-    looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print).look)
+    looks(address, Worker(settings, options_from(options), 0, "127.0.0.1", 0, _notes.print, trains=not watch).look)
 
 
 def import_tables(context: Context, made: Any, *, stream: bool, parquet: bool) -> None:

@@ -82,12 +82,10 @@ class Goal:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Passed:
     """An event that passed, as the broker gave it."""
 
-    name: str
-    """Where it lies in its partition."""
     data: bytes
     seconds: float
     """When it was sent, since 1970."""
@@ -146,10 +144,10 @@ class PulsarSubscription(Subscription):
             raise ServiceError(f"The stream does not answer: {error}.") from None
         return [
             Passed(
-                name=f"{message.topic_name()}{message.message_id()}",
                 data=message.data(),
                 seconds=message.publish_timestamp() / 1000,
-                handle=message,
+                # The message itself would hold the data once more.
+                handle=message.message_id(),
             )
             for message in messages
         ]
@@ -250,9 +248,11 @@ class Deliverer:
     def _key(self) -> str:
         """The same name for the same events, by the day on which the first of them was sent."""
         first = datetime.fromtimestamp(min(event.seconds for event in self._held), UTC)
-        names = "\n".join(sorted(event.name for event in self._held))
+        digest = hashlib.sha256()
+        for data in sorted(event.data for event in self._held):
+            digest.update(data + b"\n")
         ending = ".gz" if self._goal.compressed else ""
-        return f"{_PREFIX}dt={first:%Y-%m-%d}/{first:%H%M%S}-{hashlib.sha256(names.encode()).hexdigest()[:16]}{ending}"
+        return f"{_PREFIX}dt={first:%Y-%m-%d}/{first:%H%M%S}-{digest.hexdigest()[:16]}{ending}"
 
     def _waiting(self) -> float:
         held = self._held

@@ -1,4 +1,4 @@
-"""The loop: its steps, what each needs, and what it takes to run. Every orchestrator renders this one definition."""
+"""The loop: what each of its steps does. What each needs, and what it takes to run, is in `workflows/steps.py`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +33,7 @@ from pipelines.tracking import Tracking
 from pipelines.train import Trained, train
 from pipelines.validate import Validated, validate
 from pipelines.warn import Limits
+from pipelines.workflows import steps
 
 _T = TypeVar("_T")
 
@@ -115,19 +116,13 @@ class Done:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step."""
+class Step(steps.Step):
+    """One step, and what it does."""
 
-    name: str
-    needs: tuple[str, ...]
     run: Callable[[Context, Done], object]
     output: type
     tell: Callable[[Any], str]
     """One line for people about the result."""
-    cpu: str
-    """Kubernetes quantity."""
-    memory: str
-    """Kubernetes quantity: what the step takes at a million users and 5 million events."""
 
 
 def take_in(context: Context) -> Ingested:
@@ -222,76 +217,59 @@ def _decide(context: Context, done: Done) -> Decision:
     return decide(done[Monitored], context.options.triggers)
 
 
+def _does(name: str, *, run: Callable[[Context, Done], object], output: type, tell: Callable[[Any], str]) -> Step:
+    [defined] = [step for step in steps.STEPS if step.name == name]
+    return Step(**vars(defined), run=run, output=output, tell=tell)
+
+
 STEPS: tuple[Step, ...] = (
-    Step(
-        name="ingest",
-        needs=(),
+    _does(
+        "ingest",
         run=_ingest,
         output=Ingested,
         tell=lambda found: (
             f"{found.rows:,} events in {len(found.batches)} batches, {found.quarantined:,} unreadable"
             + "".join(f", {count:,} times {kind} masked" for kind, count in sorted(found.personal.items()))
         ),
-        cpu="1",
-        memory="2Gi",
     ),
-    Step(
-        name="validate",
-        needs=("ingest",),
+    _does(
+        "validate",
         run=_validate,
         output=Validated,
         tell=lambda found: f"quality {found.quality.score:.1%}, snapshot {found.snapshot.data_version}",
-        cpu="1",
-        memory="4Gi",
     ),
-    Step(
-        name="features",
-        needs=("validate",),
+    _does(
+        "features",
         run=_features,
         output=Features,
         tell=lambda found: f"{found.users:,} users, {found.products:,} products, offline and online",
-        cpu="1",
-        memory="5Gi",
     ),
-    Step(
-        name="train",
-        needs=("validate", "features"),
+    _does(
+        "train",
         run=_train,
         output=Trained,
         tell=lambda found: f"{found.pairs:,} pairs, {found.held_out:,} held out",
-        cpu="1",
-        memory="3Gi",
     ),
-    Step(
-        name="evaluate",
-        needs=("features", "train"),
+    _does(
+        "evaluate",
         run=_evaluate,
         output=Evaluated,
         tell=lambda found: f"{found.passed}: NDCG@{found.k} {found.figures[found.passed].ndcg}",
-        cpu="1",
-        memory="3Gi",
     ),
-    Step(
-        name="explain",
-        needs=("validate", "train", "evaluate"),
+    _does(
+        "explain",
         run=_explain,
         output=Explained,
         tell=lambda found: f"model card, {found.explained_share:.0%} of recommendations explained",
-        cpu="1",
-        memory="3Gi",
     ),
-    Step(
-        name="register",
-        needs=("train", "evaluate", "explain"),
+    _does(
+        "register",
         run=_register,
         output=Registered,
         tell=lambda found: f"version {found.version}" + (" is champion already" if found.already_champion else ""),
-        cpu="1",
-        memory="2Gi",
     ),
-    Step(
-        name="deploy",
-        needs=("train", "register"),
+    _does(
+        "deploy",
         run=_deploy,
         output=Deployed,
         tell=lambda found: (
@@ -299,28 +277,20 @@ STEPS: tuple[Step, ...] = (
             + (f" of version {found.trial} begins" if found.trial else "")
             + ("" if found.verified else ", alias only: no service is configured")
         ),
-        cpu="500m",
-        memory="1Gi",
     ),
-    Step(
-        name="monitor",
-        needs=("deploy",),
+    _does(
+        "monitor",
         run=_monitor,
         output=Monitored,
         tell=lambda found: (
             f"{found.new_events:,} events since the training"
             + (f", p95 {found.p95_seconds * 1e3:.1f} ms" if found.p95_seconds is not None else "")
         ),
-        cpu="1",
-        memory="3Gi",
     ),
-    Step(
-        name="decide",
-        needs=("monitor",),
+    _does(
+        "decide",
         run=_decide,
         output=Decision,
         tell=lambda found: "; ".join(reason.text for reason in found.reasons) or "no retraining",
-        cpu="500m",
-        memory="1Gi",
     ),
 )

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from pipelines.errors import ServiceError
 from pipelines.settings import Settings
 from pipelines.stream import Stream, Taken, encoded
-from recommender.kafka_events import options
+from recommender.kafka_events import make_topic, options
 
 _ANSWER_SECONDS = 30.0
 """Without a record or an end of a partition: the brokers do not answer."""
@@ -25,7 +25,8 @@ class KafkaStream(Stream):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._options = options(settings.broker, settings.region)
+        self._broker, self._region = settings.broker, settings.region
+        self._options = options(self._broker, self._region)
 
     def put(self, events: Iterable[Mapping[str, object]]) -> int:
         """See Stream."""
@@ -38,6 +39,7 @@ class KafkaStream(Stream):
                 "delivery.timeout.ms": _DELIVERY_MILLISECONDS,
             }
         )
+        self._made()
         count, failed = 0, list[object]()
 
         def delivered(error: Any, _: Any) -> None:
@@ -120,10 +122,23 @@ class KafkaStream(Stream):
         else:
             raise KafkaException(error)
 
+    def _made(self) -> bool:
+        """Make the topic where it is missing and the platform leaves it to its clients; whether it does."""
+        if self._broker.partitions is None:
+            return False
+        try:
+            make_topic(self._broker, self._region, self.name)
+        except ConnectionError as error:
+            raise ServiceError(f"Topic {self.name} is not read: {error}.") from None
+        return True
+
     def _parts(self, consumer: Consumer) -> dict[int, str]:
         """Partitions and what their positions are called."""
         metadata = consumer.list_topics(self.name, timeout=_ANSWER_SECONDS)
         topic = metadata.topics[self.name]
+        if topic.error is not None and self._made():
+            # Nothing lies in it, and its brokers hear of it by and by.
+            return {}
         if topic.error is not None:
             raise KafkaException(topic.error)
         return {number: f"{metadata.cluster_id}/{self.name}-{number}" for number in sorted(topic.partitions)}

@@ -37,7 +37,7 @@ _PRUNE_EVERY = timedelta(hours=1)
 
 
 class Worker:
-    """Takes events in, watches, decides, trains again."""
+    """Takes events in, watches, decides, trains again; or leaves the training to an orchestrator, and does all else."""
 
     def __init__(
         self,
@@ -47,6 +47,8 @@ class Worker:
         host: str,
         port: int,
         say: Callable[[str], None],
+        *,
+        trains: bool = True,
     ) -> None:
         self._settings = settings
         self._options = options
@@ -54,6 +56,7 @@ class Worker:
         self._host = host
         self._port = port
         self._say = say
+        self._trains = trains
         self._stop = threading.Event()
         self._registry = CollectorRegistry()
         self._looks = Counter("mlops_worker_looks", "Looks, by how they ended.", ("outcome",), registry=self._registry)
@@ -116,6 +119,8 @@ class Worker:
                     return "trying"
             if not decision.retrain:
                 return "quiet"
+            if not self._trains:
+                return "waiting"
             known = trainings.last(context.lake)
             self._show(known)
             due = known.next(self._options.triggers)

@@ -46,6 +46,11 @@ class Broker(BaseModel):
     authority: str | None = Field(default=None, validation_alias="MLOPS_STREAM_CA")
     """Certificate of the authority that vouches for the brokers (PEM); not said, those that the system trusts."""
 
+    partitions: int | None = Field(default=None, ge=1, le=10_000, validation_alias="MLOPS_STREAM_PARTITIONS")
+    """Kafka: partitions with which a topic that is missing is made; not said, nobody here makes one."""
+    retention_hours: int = Field(default=168, ge=1, le=87_600, validation_alias="MLOPS_STREAM_RETENTION_HOURS")
+    """Kafka: hours for which a topic that is made here keeps events."""
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Broker":
         """Read the settings; an empty variable counts as unset.

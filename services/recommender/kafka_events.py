@@ -7,6 +7,7 @@ from recommender.broker import Broker
 from recommender.events import Record
 
 _DELIVERY_MILLISECONDS = 8_000
+_MAKE_SECONDS = 10.0
 _FLUSH_SECONDS = 10.0
 """Longer than a record may be on its way: afterwards none is, and those that are left may be sent again."""
 
@@ -19,6 +20,8 @@ class KafkaStream:
         from confluent_kafka import Producer
 
         self._topic = topic
+        self._make = lambda: make_topic(broker, region, topic)
+        self._made = broker.partitions is None
         self._producer = Producer(
             {
                 **options(broker, region),
@@ -32,6 +35,9 @@ class KafkaStream:
 
     def put(self, records: list[Record]) -> list[Record]:
         """See Stream."""
+        if not self._made:
+            self._make()
+            self._made = True
         left: dict[int, Record] = dict(enumerate(records))
         why: list[object] = []
         for number, record in enumerate(records):
@@ -52,6 +58,28 @@ def _noted(number: int, left: dict[int, Record], why: list[object]) -> Callable[
             why.append(error)
 
     return delivered
+
+
+def make_topic(broker: Broker, region: str | None, topic: str) -> None:
+    """Make a topic that is missing, where the platform leaves that to its clients: MSK Serverless has no API for it.
+    One that is there stays as it is, whoever made it.
+
+    Raises:
+        ConnectionError: the brokers do not answer, or do not let this client make it.
+    """
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    kept = {"retention.ms": str(broker.retention_hours * 3_600_000)}
+    wanted = NewTopic(topic, num_partitions=broker.partitions or -1, config=kept)
+    admin = AdminClient(options(broker, region))
+    try:
+        admin.create_topics([wanted], request_timeout=_MAKE_SECONDS)[topic].result(2 * _MAKE_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise ConnectionError(f"topic {topic} is not made: {error.args[0].str()}") from None
+    except TimeoutError:
+        raise ConnectionError(f"topic {topic} is not made: the brokers do not answer") from None
 
 
 def options(broker: Broker, region: str | None) -> dict[str, Any]:

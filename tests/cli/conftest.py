@@ -53,6 +53,7 @@ def project(tmp_path: Path) -> Path:
     """A project as it is checked out, with stack files that a test may change."""
     folder = tmp_path / "project"
     folder.mkdir()
+    shutil.copytree(ROOT / "presets", folder / "presets")
     for name in ("Pulumi.yaml", "__main__.py", *(path.name for path in ROOT.glob("Pulumi.*.yaml"))):
         shutil.copy(ROOT / name, folder)
     return folder

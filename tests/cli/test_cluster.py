@@ -80,7 +80,7 @@ esac
     ("tool", "commands"),
     [
         ("kind", ("create cluster --name mlops --wait 120s", "delete cluster --name mlops")),
-        ("k3d", ("cluster create mlops --wait", "cluster delete mlops")),
+        ("k3d", ("cluster create mlops --wait --timeout 600s", "cluster delete mlops")),
     ],
 )
 def test_a_cluster_that_a_tool_made_for_the_stack_is_marked_and_taken_away_with_it_even_where_that_was_forgotten(

@@ -18,6 +18,7 @@ SCHEMA: dict[str, Any] = json.loads((ROOT / "docs" / "output.schema.json").read_
 PRINTED = {
     "plan": ("plan", "-s", "dev"),
     "plan-against": ("plan", "-s", "prod", "--against", "dev"),
+    "access-flows": ("access", "-s", "dev", "--flows"),
     "access": ("access", "-s", "dev"),
     "secrets": ("secrets", "-s", "dev"),
     "validate": ("validate",),
@@ -36,6 +37,8 @@ PRINTED = {
     "timeline": ("timeline", "-s", "dev", "--teardown"),
     "prices": ("prices",),
     "prices-list": ("prices", "list", "nat"),
+    "presets": ("presets",),
+    "compare": ("compare", "data_pipeline", "kafka,kinesis", "--tier", "dev"),
     "modules": ("modules",),
     "doctor": ("doctor",),
     "init": ("init", "--stack", "qa", "--tier", "dev"),

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pulumi
 import pytest
 import yaml
 from pydantic import ValidationError
 
 from components.stream_processing.flink import FlinkConfig
 from components.stream_processing.flink.jobs import JobConfig, workers
+from components.stream_processing.flink.jobs import configuration as configured
 from mlops.capacity.pods import pods
 from mlops.core.module import StackFacts
 from mlops.plan.graph import Graph
@@ -103,6 +105,38 @@ def test_a_changed_job_goes_on_from_a_savepoint() -> None:
     }
 
 
+def test_a_savepoint_is_taken_every_day_unasked_and_a_job_that_failed_begins_anew() -> None:
+    configuration = spec()["flinkConfiguration"]
+    assert configuration["kubernetes.operator.periodic.savepoint.interval"] == "24h"
+    assert configuration["kubernetes.operator.job.restart.failed"] == "true"
+    assert configuration["kubernetes.operator.cluster.health-check.enabled"] == "true"
+    for changed in ({"savepoint_hours": None}, {"upgrade": "stateless"}):
+        job = JobConfig.model_validate({**JOB, **changed})
+        assert "kubernetes.operator.periodic.savepoint.interval" not in configured(
+            job, pulumi.Output.from_input("s3://x")
+        )
+
+
+def test_a_job_is_brought_back_from_a_savepoint_of_its_own_folder_once() -> None:
+    path = "savepoint-0a1b2c-0123456789ab"
+    graph = platform("dev", {"stream_processing": {"kind": "flink", "jobs": [{**JOB, "restore_from": path}]}})
+    made = only(graph, DEPLOYMENT).inputs["spec"]
+    bucket = only(graph, "aws:s3/bucket:Bucket", "storage-artifacts").outputs["bucket"]
+    assert made["job"]["initialSavepointPath"] == f"s3://{bucket}/flink/enrich/savepoints/{path}"
+    assert made["job"]["savepointRedeployNonce"] > 0
+    schema = json.loads((DATA / "flink_deployment.json").read_text())["spec"]
+    jsonschema.validate(made, schema)
+    assert "initialSavepointPath" not in spec()["job"]
+
+
+def test_a_manager_whose_page_does_not_answer_is_started_anew() -> None:
+    (container,) = spec()["jobManager"]["podTemplate"]["spec"]["containers"]
+    probes = [container[probe]["httpGet"]["port"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")]
+    assert probes == [8081, 8081, 8081]
+    # The operator lays templates over one another by place.
+    assert [one["name"] for one in spec()["podTemplate"]["spec"]["containers"]] == [container["name"]]
+
+
 def test_a_job_is_told_where_the_stream_is_and_finds_the_plugin_of_its_version() -> None:
     container = spec()["podTemplate"]["spec"]["containers"][0]
     told = {one["name"]: one["value"] for one in container["env"]}
@@ -181,6 +215,8 @@ def test_without_a_cluster_it_is_refused_in_one_sentence() -> None:
         ({"jar": "https://example.com/job.jar"}, "a file of the image"),
         ({"entry_class": "com.example.Enrich;rm"}, "a Java class with its package"),
         ({"parallelism": 0}, "greater than or equal to 1"),
+        ({"savepoint_hours": 0}, "greater than or equal to 1"),
+        ({"restore_from": "s3://elsewhere/savepoint"}, "a savepoint by its folder"),
     ],
 )
 def test_a_job_that_flink_would_not_run_is_refused(wrong: dict[str, Any], said: str) -> None:

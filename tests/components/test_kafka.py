@@ -1,5 +1,6 @@
 """Kafka on Amazon MSK."""
 
+import json
 from functools import cache
 from typing import Any
 
@@ -197,6 +198,34 @@ def test_serverless_has_no_brokers_to_choose_and_iam_all_the_same() -> None:
     assert node.protect
 
 
+def test_a_topic_moves_to_tiered_storage_when_it_asks_for_it() -> None:
+    brokers = {"storage_mode": "TIERED", "topics": {"clicks": {"retention_hours": 720, "local_hours": 24}}}
+    graph, _ = kafka(config(brokers))
+    asked = json.loads(only(graph, TOPIC, "stream-topic-clicks").inputs["configs"])
+    assert asked == {"retention.ms": "2592000000", "local.retention.ms": "86400000", "remote.storage.enable": "true"}
+    assert json.loads(only(graph, TOPIC, "stream-topic-events").inputs["configs"]) == {"retention.ms": "604800000"}
+
+
+def test_on_serverless_the_first_client_makes_the_topic_of_events_and_no_other() -> None:
+    _, outputs = kafka(config({"kind": "serverless", "partitions": 12, "retention_hours": 24}, topic="clicks"))
+    assert outputs.more_variables == {"MLOPS_STREAM_PARTITIONS": "12", "MLOPS_STREAM_RETENTION_HOURS": "24"}
+    assert kafka(config())[1].more_variables == {}
+    documents: list[str] = []
+
+    def build(opts: pulumi.ResourceOptions) -> None:
+        base = foundation(opts, cluster=False, database=False)
+        grant = config({"kind": "serverless"}, topic="clicks").build("stream", base, opts).outputs.produce()
+        policy_document(grant.statements).apply(documents.append)
+
+    recorded(build)
+    (row,) = [one for one in statements(documents[0]) if "kafka-cluster:CreateTopic" in one["Action"]]
+    assert row["Action"] == ["kafka-cluster:CreateTopic"]
+    (where,) = row["Resource"]
+    assert ":topic/" in where
+    assert where.endswith("/clicks")
+    assert "*" not in where
+
+
 def test_a_stack_file_changes_from_brokers_to_serverless_with_one_word() -> None:
     tier = KafkaConfig().model_dump(mode="json")
     changed = KafkaConfig.model_validate(merge(tier, {"brokers": {"kind": "serverless"}}))
@@ -215,7 +244,9 @@ def test_producers_write_and_consumers_read_and_neither_does_the_others_part() -
 
 
 def test_where_nothing_else_makes_topics_producers_may() -> None:
-    assert "kafka-cluster:CreateTopic" in rights(config({"kind": "serverless"}), "produce")["topic"]
+    for access in ("produce", "consume"):
+        assert "kafka-cluster:CreateTopic" in rights(config({"kind": "serverless"}), access)["topic"]
+        assert "kafka-cluster:CreateTopic" not in rights(config(), access)["topic"]
 
 
 def test_rights_end_at_this_cluster() -> None:
@@ -253,6 +284,16 @@ def test_clients_get_bootstrap_brokers_and_the_way_to_them() -> None:
         ({"kind": "express", "storage_gb": 100}, "storage_gb"),
         ({"kind": "express", "version": "3.8.x"}, "which express brokers do not run; allowed: 4.2.x, 3.9.x"),
         ({"kind": "serverless", "version": "3.9.x"}, "version"),
+        (
+            {"topics": {"clicks": {"local_hours": 24}}},
+            "topics clicks have local_hours, and storage_mode is LOCAL, which has no tiered storage",
+        ),
+        ({"kind": "express", "topics": {"clicks": {"local_hours": 24}}}, "express brokers have no volumes"),
+        ({"storage_mode": "TIERED", "topics": {"clicks": {"retention_hours": 48, "local_hours": 24}}}, "for 72 hours"),
+        ({"storage_mode": "TIERED", "topics": {"clicks": {"local_hours": 168}}}, "set local_hours below 168"),
+        ({"kind": "serverless", "partitions": 0}, "partitions"),
+        ({"kind": "serverless", "partitions": 2401}, "partitions"),
+        ({"kind": "serverless", "retention_hours": 0}, "retention_hours"),
         ({"instance_type": "express.m7g.large"}, "instance_type"),
         ({"kind": "express", "version": "4.0.x"}, "which express brokers do not run; allowed: 4.2.x, 3.9.x"),
         ({"kind": "express", "version": "4.1.x"}, "which express brokers do not run"),

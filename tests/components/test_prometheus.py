@@ -10,6 +10,10 @@ import pytest
 from components.monitoring.prometheus.alertmanager import alertmanager_config
 from components.watch.routes import AlertsConfig
 from mlops.capacity.fit import capacity
+from mlops.capacity.pods import pods as pods_of
+from mlops.core.usage import BY_TIER
+from mlops.cost.book import load
+from mlops.cost.estimate import estimate
 from mlops.plan.graph import Graph, Node
 from policies.engine import judge
 from policies.exemptions import FILE, read
@@ -21,6 +25,7 @@ from tests.components.monitored import (
     PAGERDUTY,
     RELEASE,
     SLACK,
+    WORKLOADS,
     announced,
     holding,
     lets_in,
@@ -31,6 +36,8 @@ from tests.components.monitored import (
 from tests.platforms import ROOT
 from tests.support import only, statements
 
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0f3c7a52-1f0e-4f6e-9d3b-2a1b4c5d6e7f"
+TWO_NODES = {"system": {"min_size": 1, "max_size": 2}}
 KEYS = json.loads((Path(__file__).parent / "data" / "monitoring_values.json").read_text())["keys"]
 STACK = "kube-prometheus-stack"
 
@@ -55,9 +62,23 @@ def leaves(value: Any, path: tuple[str, ...] = ()) -> list[str]:
     return [".".join(path)]
 
 
-@pytest.mark.parametrize("kind", ["prometheus", "datadog"])
-def test_every_value_goes_to_a_key_that_its_chart_has(kind: str) -> None:
-    graph = watched(kind)
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("prometheus", {}),
+        ("datadog", {}),
+        (
+            "prometheus",
+            {
+                "logs": "loki",
+                "loki": {"replicas": 3},
+                "grafana": {"host": "grafana.example.com", "certificate_arn": CERTIFICATE},
+            },
+        ),
+    ],
+)
+def test_every_value_goes_to_a_key_that_its_chart_has(kind: str, settings: dict[str, Any]) -> None:
+    graph = watched(kind, tier="prod", **settings)
     for node in graph.of_type(RELEASE):
         if graph.module(node) == "monitoring":
             known = KEYS[node.inputs["chart"]]
@@ -163,7 +184,108 @@ def test_logs_go_to_one_encrypted_group_that_is_kept_as_long_as_the_tier_keeps_l
     assert group.inputs["kmsKeyId"]
     rows = statements(named(graph, "monitoring-logs-identity-policy").inputs["policy"])
     assert all("mlops/mlops-test/workloads" in resource for row in rows for resource in row["Resource"])
-    assert not [node for node in prometheus(logs=False) if "fluent-bit" in node.name]
+    assert not [node for node in prometheus(logs=None) if "fluent-bit" in node.name]
+
+
+def loki(tier: str = "dev", **settings: Any) -> Graph:
+    return watched("prometheus", tier=tier, logs="loki", **settings)
+
+
+def test_logs_may_stay_on_the_platforms_own_storage_as_long_as_the_tier_keeps_logs() -> None:
+    graph = loki()
+    held = release(graph, "loki").inputs["values"]
+    bucket = only(graph, "aws:s3/bucket:Bucket", "storage-artifacts").outputs["bucket"]
+    assert held["loki"]["storage"]["bucketNames"] == {"chunks": bucket}
+    assert held["loki"]["limits_config"] == {"retention_period": f"{30 * 24}h"}
+    assert held["loki"]["compactor"]["retention_enabled"] is True
+    rows = statements(named(graph, "monitoring-loki-identity-policy").inputs["policy"])
+    written = {where for row in rows if "s3:PutObject" in row["Action"] for where in row["Resource"]}
+    assert written == {f"arn:aws:s3:::{bucket}/loki/*"}
+    association = named(graph, "monitoring-loki-identity-association").inputs
+    assert (association["namespace"], association["serviceAccount"]) == ("monitoring", "loki")
+    assert not [node for node in graph if node.name == "monitoring-logs"]
+    assert graph.stack_outputs["logs"] == "http://loki.monitoring.svc.cluster.local:3100"
+    assert loki(log_days=7).stack_outputs["logs"]
+    kept = release(loki(log_days=7), "loki").inputs["values"]["loki"]["limits_config"]
+    assert kept == {"retention_period": "168h"}
+
+
+def test_fluent_bit_brings_them_there_without_a_right_in_aws_and_grafana_finds_them() -> None:
+    graph = loki()
+    output = release(graph, "fluent-bit").inputs["values"]["config"]["outputs"]
+    assert "Name loki" in output
+    assert "Host loki.monitoring.svc.cluster.local" in output
+    assert "namespace=$kubernetes['namespace_name']" in output
+    assert not [node for node in graph if node.name.startswith("monitoring-logs-identity")]
+    (source,) = values(graph)["grafana"]["additionalDataSources"]
+    assert (source["type"], source["url"]) == ("loki", "http://loki.monitoring.svc.cluster.local:3100")
+    agents = named(graph, "monitoring-nodes-network-policy").inputs["spec"]
+    assert 3100 in {port["port"] for rule in agents["egress"] for port in rule["ports"]}
+
+
+def test_only_those_who_bring_logs_and_those_who_look_reach_loki() -> None:
+    policy = named(loki(), "monitoring-loki-network-policy").inputs["spec"]
+    (rule,) = policy["ingress"]
+    assert rule["from"] == [
+        {"podSelector": {}},
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring-nodes"}}},
+    ]
+    assert waits_for(loki(), release(loki(), "loki"), named(loki(), "monitoring-loki-network-policy"))
+    assert waits_for(loki(), release(loki(), "fluent-bit"), release(loki(), "loki"))
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_its_pods_and_volumes_are_counted(replicas: int) -> None:
+    graph = loki("prod", loki={"replicas": replicas, "storage_gb": 20})
+    assert not capacity(graph).not_counted
+    assert capacity(graph).stuck == ()
+    labels = [line.label for line in estimate(graph, BY_TIER["prod"], load()).lines if "loki" in line.resource]
+    assert [label for label in labels if "20 GB" in label]
+    (pods,) = [one for one in pods_of(graph) if one.name == "loki"]
+    assert pods.replicas == replicas
+    assert not pods.assumed
+
+
+def test_three_copies_need_three_nodes_to_lie_on() -> None:
+    message = refusal("prometheus", logs="loki", loki={"replicas": 3}, around={**WORKLOADS, "cluster": TWO_NODES})
+    assert "loki.replicas is 3, each of which needs a node of its own, and cluster.system has at most 2" in message
+    assert "loki.replicas" in refusal("prometheus", logs="loki", loki={"replicas": 2})
+
+
+def test_people_come_to_grafana_by_a_name_with_tls_and_nobody_else_by_that_way() -> None:
+    graph = prometheus(grafana={"host": "grafana.example.com", "certificate_arn": CERTIFICATE})
+    ingress = named(graph, "monitoring-grafana-ingress").inputs
+    annotations = ingress["metadata"]["annotations"]
+    assert annotations["alb.ingress.kubernetes.io/scheme"] == "internal"
+    assert annotations["alb.ingress.kubernetes.io/certificate-arn"] == CERTIFICATE
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["host"] == "grafana.example.com"
+    assert rule["http"]["paths"][0]["backend"]["service"] == {"name": "prometheus-grafana", "port": {"number": 80}}
+    let_in = named(graph, "monitoring-grafana-network-policy").inputs["spec"]
+    blocks = {peer["ipBlock"]["cidr"] for peer in let_in["ingress"][0]["from"] if "ipBlock" in peer}
+    subnets = [one.inputs["cidrBlock"] for one in graph.of_type("aws:ec2/subnet:Subnet") if "private" in one.name]
+    assert blocks == set(subnets)
+    assert let_in["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "grafana"}
+    settings = values(graph)["grafana"]["grafana.ini"]
+    assert settings["server"] == {"root_url": "https://grafana.example.com"}
+    assert settings["security"]["cookie_secure"] is True
+    assert graph.stack_outputs["dashboards"] == "https://grafana.example.com"
+    assert waits_for(graph, named(graph, "monitoring-grafana-ingress"), release(graph, STACK))
+    assert not [node for node in prometheus() if node.name == "monitoring-grafana-ingress"]
+
+
+def test_half_a_door_and_a_door_without_a_private_subnet_are_refused() -> None:
+    assert "Give both or neither" in refusal("prometheus", grafana={"host": "grafana.example.com"})
+    around = {**WORKLOADS, "network": {"mode": "public", "nat": "none"}}
+    door = {"host": "grafana.example.com", "certificate_arn": CERTIFICATE}
+    assert "network.mode public has no private subnet" in refusal("prometheus", around=around, grafana=door)
+
+
+@pytest.mark.parametrize("tier", ["dev", "prod"])
+def test_loki_and_the_door_break_no_mandatory_rule(tier: str) -> None:
+    graph = loki(tier, grafana={"host": "grafana.example.com", "certificate_arn": CERTIFICATE})
+    report = judge(graph, tier, read(ROOT / FILE, facts().rules, date.min))
+    assert [(one.rule.id, one.name) for one in report.blocking] == []
 
 
 def test_rights_over_nodes_are_kept_from_the_watchers_themselves() -> None:

@@ -222,6 +222,45 @@ def test_only_the_proxies_door_is_open_and_only_to_the_cluster() -> None:
     assert anywhere == [[53, 53], [443]]
 
 
+def test_events_are_delivered_to_the_lake_by_a_worker_that_may_put_them_there_and_read_none() -> None:
+    graph, _ = pulsar(delivery={"buffer_seconds": 60, "buffer_mb": 32}, node_group="system")
+    spec = only(graph, "kubernetes:apps/v1:Deployment", "stream-delivery-worker").inputs["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["args"] == ["deliver", "--seconds", "60", "--megabytes", "32", "--port", "9109"]
+    told = {one["name"]: one for one in container["env"]}
+    raw = only(graph, "aws:s3/bucket:Bucket", "storage-raw").outputs
+    assert told["MLOPS_BUCKET_RAW"]["value"] == raw["bucket"]
+    assert told["MLOPS_STREAM"]["value"] == "persistent://public/default/events"
+    assert {"MLOPS_STREAM_TOKEN", "MLOPS_STREAM_CA"} == {name for name, one in told.items() if "valueFrom" in one}
+    assert spec["strategy"] == {"type": "Recreate"}
+    policy = only(graph, "aws:iam/rolePolicy:RolePolicy", "stream-delivery-worker-identity-policy").inputs["policy"]
+    on_objects = {
+        action: row["Resource"] for row in statements(policy) for action in row["Action"] if "Object" in action
+    }
+    assert on_objects == {"s3:PutObject": [f"{raw['arn']}/delivered/*"]}
+    ways = only(graph, POLICY, "stream-delivery-worker-network-policy").inputs["spec"]["egress"]
+    assert 6651 in [port["port"] for way in ways for port in way.get("ports", ())]
+
+
+def test_nobody_delivers_unasked() -> None:
+    assert not default()[0].of_type("kubernetes:apps/v1:Deployment")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"memory": "512Mi"}, "memory is 512Mi and buffer_mb 64, which takes 768Mi: the worker would be killed"),
+        ({"buffer_mb": 128, "memory": "0.5Gi"}, "set memory to 1280Mi or more, or buffer_mb lower"),
+        ({"buffer_seconds": 0}, "greater than or equal to 1"),
+        ({"compression": "ZSTD"}, "'GZIP' or 'UNCOMPRESSED'"),
+        ({"image_tag": "no tag"}, "image_tag"),
+    ],
+)
+def test_a_delivery_that_would_not_come_off_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        PulsarConfig.model_validate({"delivery": settings})
+
+
 def test_workloads_outside_the_cluster_come_in_by_a_balancer_whose_name_is_vouched_for() -> None:
     graph = outside()
     given = values(graph, "data-pipeline-chart")

@@ -53,7 +53,7 @@ def server() -> Iterator[Asked]:
         def do_PATCH(self) -> None:
             self._answer()
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base names it so
             """Quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:

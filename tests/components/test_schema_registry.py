@@ -13,6 +13,7 @@ from components.streams.schema_registry import EVENT, SchemaRegistryConfig
 from mlops.core.module import kind_of, variants
 from mlops.plan.graph import Graph
 from tests.foundations import foundation, module_options
+from tests.platforms import platform
 from tests.support import only, recorded
 
 KINDS = [kind_of(variant) for variant in variants(DataPipelineConfig)]
@@ -64,6 +65,23 @@ def test_nobody_gets_one_unasked(kind: str) -> None:
     assert [node.name for node in graph if node.type.startswith("aws:glue/")] == []
     assert "MLOPS_STREAM_SCHEMA" not in told
     assert not [row for row in outputs.produce().statements if any("glue" in action for action in row.actions)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_network_without_a_way_out_leads_to_the_registry_where_there_is_one(kind: str) -> None:
+    variant = next(variant for variant in variants(DataPipelineConfig) if kind_of(variant) == kind)
+    with_one = variant(schema_registry=SchemaRegistryConfig())  # type: ignore[call-arg]
+    assert with_one.needed_endpoints - variant().needed_endpoints == {"glue"}
+
+
+def test_an_isolated_platform_has_that_way() -> None:
+    isolated = {
+        "network": {"mode": "isolated", "nat": "none"},
+        "data_pipeline": {"kind": "pulsar", "schema_registry": {}},
+    }
+    nodes = {"cluster": {"system": {"max_size": 4}}}
+    made = platform("dev", {**isolated, **nodes}).of_type("aws:ec2/vpcEndpoint:VpcEndpoint")
+    assert [one.name for one in made if str(one.inputs["serviceName"]).endswith(".glue")]
 
 
 def test_the_schema_is_one_and_takes_what_the_recommender_sends() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from components.serving.seldon import FORMATS, LEFT_OUT, SeldonServingConfig
+from components.serving.seldon import FORMATS, SeldonServingConfig
+from components.serving.seldon.objects import LEFT_OUT
 from mlops.capacity.fit import capacity
 from mlops.core.module import StackFacts
 from mlops.plan.graph import Graph

@@ -24,6 +24,7 @@ from tests.support import REGION, only, statements
 KIND = "ScheduledSparkApplication"
 APPLICATION = f"kubernetes:sparkoperator.k8s.io/v1beta2:{KIND}"
 RELEASE = "kubernetes:helm.sh/v3:Release"
+SECRET = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:team/keys-AbCdEf"  # pragma: allowlist secret
 JOB: dict[str, Any] = {
     "name": "forecast",
     "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/forecast:1.0.0",
@@ -33,6 +34,7 @@ JOB: dict[str, Any] = {
     "schedule": "30 6 * * MON-FRI",
     "grants": ["read storage/curated", "track"],
     "keep_days": 30,
+    "secrets": {"WEATHER_KEY": {"arn": SECRET}},
     "paused": True,
     "sizes": {"node_group": "system", "executor_memory": "1Gi"},
 }
@@ -86,6 +88,15 @@ def test_a_teams_job_writes_into_its_own_folder_and_reads_what_it_was_given() ->
     told = {one["name"]: one["value"] for one in driver["env"]}
     assert told["MLOPS_OUTPUT"].endswith("/predictions/forecast/")
     assert spec("compute-forecast")["suspend"] is True
+
+
+def test_secrets_come_by_reference_and_no_value_is_written_down() -> None:
+    driver = spec("compute-forecast")["template"]["driver"]
+    assert driver["envFrom"] == [{"secretRef": {"name": "forecast"}}]
+    external = only(stack(), "kubernetes:external-secrets.io/v1:ExternalSecret", "compute-forecast-secret")
+    assert {one["secretKey"]: one["remoteRef"]["key"] for one in external.inputs["spec"]["data"]}[
+        "WEATHER_KEY"
+    ] == SECRET
 
 
 def test_what_jobs_make_goes_when_its_days_are_over() -> None:
@@ -155,6 +166,10 @@ def test_it_breaks_no_rule_that_its_tier_keeps(tier: str) -> None:
         ({"keep_days": 0}, "greater than or equal to 1"),
         ({"sizes": {"executors": 8}}, "most_executors is 4 and executors 8"),
         ({"image": "forecast"}, "names no one image"),
+        (
+            {"environment": {"WEATHER": "1"}, "secrets": {"WEATHER": {"arn": SECRET}}},
+            "WEATHER is in environment and in",
+        ),
     ],
 )
 def test_a_job_that_could_not_run_is_refused(wrong: dict[str, Any], said: str) -> None:

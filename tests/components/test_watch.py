@@ -19,7 +19,7 @@ from components.monitoring.prometheus.grafana import page
 from components.monitoring.prometheus.scraping import exported, rule_groups
 from components.watch.aws import SERVICES, AwsMetric
 from components.watch.dashboards import DASHBOARDS
-from components.watch.metrics import CATALOGUE, LOOP, RECOMMENDER, Scraped
+from components.watch.metrics import CATALOGUE, DELIVERY, LOOP, RECOMMENDER, Scraped
 from components.watch.modules import of_modules
 from components.watch.queries import Query
 from components.watch.rules import SEVERITIES, ObjectivesConfig, rules
@@ -68,9 +68,9 @@ def asked(expression: str) -> Iterator[str]:
     yield from (word for word in words if word not in known | labels)
 
 
-@pytest.mark.parametrize("metric", [*RECOMMENDER, *LOOP], ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", [*RECOMMENDER, *LOOP, *DELIVERY], ids=lambda metric: metric.name)
 def test_what_the_platform_is_asked_for_its_services_expose(metric: Scraped) -> None:
-    files = ("recommender/metrics.py", "pipelines/monitor.py", "pipelines/worker.py")
+    files = ("recommender/metrics.py", "pipelines/monitor.py", "pipelines/worker.py", "pipelines/deliver.py")
     made = {name: what for file in files for name, what in exposed_by(file).items()}
     assert metric.name in made
     kind, labels = made[metric.name]
@@ -79,7 +79,7 @@ def test_what_the_platform_is_asked_for_its_services_expose(metric: Scraped) -> 
 
 
 def test_what_exporters_are_asked_for_they_expose() -> None:
-    own = {metric.name for metric in (*RECOMMENDER, *LOOP)}
+    own = {metric.name for metric in (*RECOMMENDER, *LOOP, *DELIVERY)}
     assert set(CATALOGUE) - own - {"up"} == {name for names in EXPOSED["metrics"].values() for name in names}
 
 

@@ -781,6 +781,53 @@ def test_fargate_tasks_pay_for_the_vcpus_and_memory_that_they_ask_for() -> None:
     assert bill(task, service) == {"2 Fargate tasks, 1 vCPU each": 59.10, "2 Fargate tasks, 2 GB each": 12.98}
 
 
+def strategies(*rows: tuple[str, int, int]) -> list[dict[str, Any]]:
+    return [{"capacityProvider": name, "weight": weight, "base": base} for name, weight, base in rows]
+
+
+@pytest.mark.parametrize(
+    ("rows", "count", "spot"),
+    [
+        ([("FARGATE", 20, 1), ("FARGATE_SPOT", 80, 0)], 6, 4),
+        ([("FARGATE", 20, 1), ("FARGATE_SPOT", 80, 0)], 1, 0),
+        ([("FARGATE_SPOT", 100, 0)], 3, 3),
+        ([("FARGATE", 100, 0)], 3, 0),
+        ([("FARGATE", 1, 0), ("FARGATE_SPOT", 0, 2)], 5, 2),
+        ([], 2, 0),
+    ],
+)
+def test_tasks_on_spot_cost_a_third_and_at_worst_what_the_others_do(
+    rows: list[tuple[str, int, int]], count: int, spot: int
+) -> None:
+    task = resource("aws:ecs/taskDefinition:TaskDefinition", "task", {"cpu": "1024", "memory": "2048"})
+    inputs = {"desiredCount": count, "capacityProviderStrategies": strategies(*rows)}
+    made = priced(task, resource("aws:ecs/service:Service", "service", inputs, taskDefinition=task))
+    each, on_spot = 730 * (0.04048 + 2 * 0.004445), 730 * (0.01334053 + 2 * 0.00146489)
+    assert float(made.total) == pytest.approx((count - spot) * each + spot * on_spot)
+    assert float(made.high) == pytest.approx(count * each)
+
+
+@pytest.mark.parametrize(("architecture", "a_second"), [("x86_64", 0.0000041667), ("arm64", 0.0000041667 * 0.8)])
+@pytest.mark.parametrize("region", ["us-east-1", "us-west-2"])
+def test_warm_copies_of_a_function_are_paid_for_day_and_night(architecture: str, a_second: float, region: str) -> None:
+    function = resource("aws:lambda/function:Function", "f", {"memorySize": 2048, "architectures": [architecture]})
+    warm = resource(
+        "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
+        "warm",
+        {"provisionedConcurrentExecutions": 3},
+        functionName=function,
+    )
+    found = bill(function, warm, region=region)["Lambda provisioned concurrency, 3"]
+    assert found == pytest.approx(3 * 2 * 730 * 3600 * a_second, abs=0.01)
+
+
+def test_a_small_tracking_server_has_a_price_of_somebody_who_looked_it_up() -> None:
+    server = resource("aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer", inputs={"trackingServerSize": "Small"})
+    [line] = priced(server).lines
+    assert float(line.monthly) == pytest.approx(0.642 * 730)
+    assert line.price.verified
+
+
 def test_a_fan_out_consumer_pays_for_every_shard_of_its_stream() -> None:
     source = resource(STREAM, "stream", {"shardCount": 4})
     consumer = resource("aws:kinesis/streamConsumer:StreamConsumer", "consumer", streamArn=source)
@@ -808,19 +855,16 @@ def test_aurora_serverless_costs_at_least_its_smallest_capacity() -> None:
     assert bill(cluster, member) == {"Aurora Serverless, 2 ACU at least": 175.20}
 
 
-def test_provisioned_concurrency_and_services_without_a_price_are_named() -> None:
+def test_services_without_a_price_are_named() -> None:
     made = priced(
-        resource(
-            "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig",
-            "warm",
-            {"provisionedConcurrentExecutions": 5},
-        ),
         resource("aws:fsx/lustreFileSystem:LustreFileSystem", "scratch", {"storageCapacity": 1200}),
         resource("aws:cloudfront/distribution:Distribution", "edge"),
-        resource("aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer", "tracking"),
+        resource(
+            "aws:sagemaker/mlflowTrackingServer:MlflowTrackingServer", "tracking", {"trackingServerSize": "Large"}
+        ),
         usage=used(traffic={"internet_out_gb": 1}),
     )
-    assert {row.resource for row in made.missing} == {"warm", "scratch", "edge", "tracking"}
+    assert {row.resource for row in made.missing} == {"scratch", "edge", "tracking"}
 
 
 def test_operators_that_make_volumes_pay_for_them() -> None:

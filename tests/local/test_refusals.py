@@ -103,6 +103,9 @@ def test_on_a_full_disk_nothing_is_begun(bare: Project, monkeypatch: pytest.Monk
         (("run-loop",), "There is no local stack yet"),
         (("run-loop", "--kafka", "127.0.0.1"), "give the host and the port of a broker, 127.0.0.1:9092"),
         (("run-loop", "--kafka", "localhost:99999"), 'is "localhost:99999"'),
+        (("run-loop", "--kafka", "localhost:9092", "--topic", "my events"), '--topic is "my events"'),
+        (("run-loop", "--kafka", "localhost:9092", "--topic", ".."), "neither `.` nor `..`"),
+        (("run-loop", "--topic", "events"), "give it with --kafka HOST:PORT"),
     ],
 )
 def test_a_command_on_a_stack_that_is_not_there_says_how_to_make_one(

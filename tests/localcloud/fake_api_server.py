@@ -51,6 +51,8 @@ class FakeApiServer:
     """The only kind that is refused; empty for all."""
     on_create: Callable[[Object], object] | None = None
     """Called with every object that a client made, as a controller would notice it."""
+    going: str = ""
+    """A group of kinds that goes when somebody has just read that it is there."""
     number: int = 0
     """Of the object that was made last."""
 
@@ -103,7 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        if discovered := _discovered(parts.path):
+        if self.fake.going and parts.path == f"/apis/{self.fake.going}/v1":
+            self.fake.going = ""
+            self._status(404, "page not found")
+        elif discovered := _discovered(parts.path, self.fake.going):
             self._answer(200, discovered)
         elif parts.path in self.fake.objects:
             self._answer(200, self.fake.objects[parts.path])
@@ -198,14 +203,17 @@ def _listed(fake: FakeApiServer, path: str, plural: str, selector: str) -> list[
     return [one for one in found if not key or (one["metadata"].get("labels") or {}).get(key) == value]
 
 
-def _discovered(path: str) -> dict[str, Any] | None:
+def _discovered(path: str, going: str) -> dict[str, Any] | None:
     if path == "/version":
         return {"major": "1", "minor": "35", "gitVersion": "v1.35.0"}
     if path == "/apis":
-        version = {"groupVersion": "storage.k8s.io/v1", "version": "v1"}
-        group = {"name": "storage.k8s.io", "versions": [version], "preferredVersion": version}
-        return {"kind": "APIGroupList", "groups": [group]}
+        return {"kind": "APIGroupList", "groups": [_group(name) for name in ("storage.k8s.io", going) if name]}
     if path not in _RESOURCES:
         return None
     resources = [{"verbs": _VERBS, "singularName": "", **row} for row in _RESOURCES[path]]
     return {"kind": "APIResourceList", "groupVersion": path.rpartition("/")[2], "resources": resources}
+
+
+def _group(name: str) -> dict[str, Any]:
+    version = {"groupVersion": f"{name}/v1", "version": "v1"}
+    return {"name": name, "versions": [version], "preferredVersion": version}

@@ -26,10 +26,12 @@ def node() -> Iterator[None]:
     if why := machine.lacking(HOME):
         pytest.skip(" ".join(why))
     before = HOME.kubeconfig.exists()
-    machine.up(HOME, lambda _: None)
-    yield
-    if not before:
-        machine.down(HOME)
+    try:
+        machine.up(HOME, lambda _: None)
+        yield
+    finally:
+        if not before:
+            machine.down(HOME)
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ A run's driver and executors are pods that come and go with it, so that between 
 operator; what it makes lies in the lake.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import pulumi
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.secret import SecretValue
 from components.compute import (
     SCORES,
     SCORING,
@@ -20,12 +21,14 @@ from components.compute import (
     output,
     rights,
     scoring_rights,
+    secrets,
     variables,
     whole,
 )
 from components.compute.spark import jobs as made
 from components.compute.spark.jobs import Program, SparkJobConfig, SparkScoringConfig
 from components.kubernetes.objects import (
+    SECRETS_ALLOWED,
     SERVING_ALLOWED,
     TRACKING_ALLOWED,
     closed,
@@ -35,6 +38,7 @@ from components.kubernetes.objects import (
     release,
 )
 from components.kubernetes.placement import on_system_nodes
+from components.kubernetes.references import referred_secret
 from components.kubernetes.scraping import let_scrapers_in
 from components.kubernetes.together import asking_account, together
 from components.ml_platform import MlPlatformOutputs
@@ -58,7 +62,7 @@ class SparkConfig(ComputeConfig):
         not_for="what one machine gets through in an hour: aws_batch runs that without a cluster to look after",
         complexity="medium",
         trade_offs="Any version of Spark on nodes that other work shares, for an operator and images to look after",
-        state="none of its own: what jobs read and write lies in the lake, and a job that was lost is started again",
+        state="none of its own; what jobs make lies in the lake, and a run that was lost begins anew at its next hour",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
 
@@ -92,11 +96,16 @@ class Spark(Component[DependentOutputs]):
         self._around = around
         self._cluster = around.foundation.cluster
         after = self.child_with(depends_on=list(self._cluster.ready))
-        labels = {**(TRACKING_ALLOWED if around.ml_platform else {}), **(SERVING_ALLOWED if around.serving else {})}
+        labels = {
+            **SECRETS_ALLOWED,
+            **(TRACKING_ALLOWED if around.ml_platform else {}),
+            **(SERVING_ALLOWED if around.serving else {}),
+        }
         self._namespace = name_of(
             namespace(f"{name}-namespace", JOBS, security="restricted", labels=labels, opts=after)
         )
         self._closed = closed(f"{name}-closed", self._namespace, self.child)
+        let_scrapers_in(f"{name}-scrapers", self._namespace, around.foundation.scrapers, [made.UI_PORT], self.child)
         self._operator = self._make_operator(after)
         if config.scoring and around.ml_platform:
             grants = scoring_rights(around, around.ml_platform)
@@ -148,6 +157,7 @@ class Spark(Component[DependentOutputs]):
             file="local:///app/spark/__main__.py",
             arguments=["--registered", "recommender", "--k", str(config.products), "--to", to],
             variables={"AWS_REGION": foundation.region, "MLFLOW_TRACKING_URI": tracking.tracking_uri},
+            secret=self._secret(SCORING, tracking.secrets),
         )
 
     def _program(self, job: SparkJobConfig) -> Program:
@@ -159,8 +169,23 @@ class Spark(Component[DependentOutputs]):
             file=job.file,
             arguments=job.arguments,
             variables=variables(job, self._around),
+            secret=self._secret(job.name, secrets(job, self._around)),
             version=job.version,
             main_class=job.main_class,
+        )
+
+    def _secret(self, job: str, known: Mapping[str, SecretValue]) -> pulumi.Output[str] | None:
+        """Name of the Secret with what a job is told in confidence; None where it is told nothing."""
+        if not known:
+            return None
+        return referred_secret(
+            f"{self.name}-{job}",
+            job,
+            known,
+            cluster=self._cluster,
+            namespace=self._namespace,
+            awaited=False,
+            opts=self.child,
         )
 
     def _job(self, program: Program, grants: Sequence[Grant]) -> None:

@@ -12,6 +12,7 @@ import pulumi
 from pydantic import Field, model_validator
 
 from components.compute import JobConfig, ScheduledConfig, ScoringConfig
+from components.kubernetes.scraping import announced
 from mlops.core.config import Config
 from mlops.core.fields import Form
 from mlops.core.fields.kubernetes import Cpu, GroupName, Memory, cores, mebibytes
@@ -22,6 +23,8 @@ have one each of."""
 LABEL = "mlops.platform/job"
 REPOSITORY = "spark"
 """Repository of the platform's registry with the image of scoring: `services/spark/Dockerfile`."""
+UI_PORT = 4040
+"""Where a driver answers, with metrics among others."""
 _USER = 185
 """`spark` in the official images."""
 _OVERHEAD, _LEAST_MIB = 0.4, 384
@@ -110,6 +113,8 @@ class Program:
     file: str
     arguments: Sequence[pulumi.Input[str]]
     variables: Mapping[str, pulumi.Input[str]]
+    secret: pulumi.Input[str] | None = None
+    """Name of the Secret whose keys are further variables."""
     version: str = _VERSION
     main_class: str | None = None
 
@@ -156,14 +161,14 @@ def _application(program: Program, account: pulumi.Input[str], place: Mapping[st
             "onSubmissionFailureRetryInterval": 60,
         },
         "driver": {
-            **_pod(program, place),
+            **_pod(program, place, driver=True),
             **_heap(sizes.driver_memory),
             "cores": max(1, int(cores(sizes.driver_cpu))),
             "coreRequest": sizes.driver_cpu,
             "serviceAccount": account,
         },
         "executor": {
-            **_pod(program, place),
+            **_pod(program, place, driver=False),
             **_heap(sizes.executor_memory),
             "cores": sizes.executor_cores,
             "coreRequest": sizes.executor_cpu,
@@ -196,6 +201,7 @@ def configuration(sizes: SizesConfig) -> dict[str, str]:
         # Without a service of its own for shuffles, an executor is kept while others may read what it holds.
         "spark.dynamicAllocation.shuffleTracking.enabled": "true",
         "spark.kubernetes.executor.deleteOnTermination": "true",
+        "spark.ui.prometheus.enabled": "true",
     }
 
 
@@ -205,14 +211,18 @@ def _heap(memory: str) -> dict[str, object]:
     return {"memory": f"{heap}m", "memoryOverhead": f"{max(_LEAST_MIB, round(heap * _OVERHEAD))}m"}
 
 
-def _pod(program: Program, place: Mapping[str, object]) -> dict[str, object]:
-    """What drivers and executors have in common."""
+def _pod(program: Program, place: Mapping[str, object], *, driver: bool) -> dict[str, object]:
+    """What drivers and executors have in common. A driver says how its executors are as well."""
     return {
         **place,
         "labels": {LABEL: program.name},
-        # What a run has computed goes with its pods: the autoscaler leaves them where they are.
-        "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+        "annotations": {
+            # What a run has computed goes with its pods: the autoscaler leaves them where they are.
+            "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+            **(announced(UI_PORT, "/metrics/executors/prometheus/") if driver else {}),
+        },
         "env": [{"name": name, "value": value} for name, value in program.variables.items()],
+        **({"envFrom": [{"secretRef": {"name": program.secret}}]} if program.secret is not None else {}),
         "podSecurityContext": {
             "runAsNonRoot": True,
             "runAsUser": _USER,

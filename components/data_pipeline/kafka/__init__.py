@@ -13,7 +13,7 @@ import pulumi_aws as aws
 from pydantic import Field
 
 from components.base.component import Component
-from components.base.identity import Egress, Statement
+from components.base.identity import Egress
 from components.base.logs import log_group
 from components.base.security_group import MOST_CLIENTS, clients_of, security_group
 from components.base.watched import Watched
@@ -38,6 +38,7 @@ from components.data_pipeline.kafka.brokers import (
     TopicName,
 )
 from components.data_pipeline.kafka.lake import topic_delivery
+from components.data_pipeline.kafka.rights import consume, make, produce
 from components.foundation import Foundation
 from components.streams.delivery import DeliveryConfig
 from mlops.core.config import Card
@@ -69,7 +70,7 @@ class KafkaConfig(DataPipelineConfig):
     """The kind of brokers. It cannot be changed in place: another kind is another cluster."""
     topic: TopicName = "events"
     """Topic of events: what the platform's own workloads write to and read. It is made with the defaults of a topic,
-    unless `brokers.topics` says otherwise; Serverless has it made by whoever writes first."""
+    unless `brokers.topics` says otherwise; on Serverless by the first of these workloads."""
     access: Access = IamAccess()
     """How clients say who they are."""
     delivery: DeliveryConfig | None = None
@@ -138,6 +139,8 @@ class Kafka(Component[DataPipelineOutputs]):
             endpoint = known_users(name, scram, cluster, self.child) if scram else None
             if isinstance(brokers, StandardBrokers) and brokers.max_storage_gb:
                 self._growing_storage(brokers.max_storage_gb, cluster)
+        made_by_clients = brokers if isinstance(brokers, ServerlessBrokers) else None
+        makes = config.topic if made_by_clients else None
         read = consume(cluster.arn)
         watched = [] if isinstance(brokers, ServerlessBrokers) else [self._watched(cluster.cluster_name)]
         if config.delivery:
@@ -150,8 +153,9 @@ class Kafka(Component[DataPipelineOutputs]):
             secrets=scram.secrets if scram else {},
             stream=cluster.arn,
             endpoint=endpoint or cluster.bootstrap_brokers_sasl_iam,
-            produce_statements=produce(cluster.arn, makes_topics=isinstance(brokers, ServerlessBrokers)),
-            consume_statements=read,
+            more_variables=made_by_clients.told if made_by_clients else {},
+            produce_statements=(*produce(cluster.arn), *make(cluster.arn, makes)),
+            consume_statements=(*read, *make(cluster.arn, makes)),
             egress=(
                 Egress(
                     cidrs=network.private_subnet_cidrs[:3], ports=(SCRAM_PORT if scram else IAM_PORT,), group=group.id
@@ -289,41 +293,6 @@ class Kafka(Component[DataPipelineOutputs]):
                 name=topic,
                 partition_count=config.partitions,
                 replication_factor=len(self._subnets),
-                configs=json.dumps({"retention.ms": str(config.retention_hours * 3_600_000)}),
+                configs=json.dumps(config.configs),
                 opts=self.child_with(protect=self._config.protect),
             )
-
-
-def produce(cluster_arn: pulumi.Output[str], *, makes_topics: bool) -> tuple[Statement, ...]:
-    """Write to any topic of the cluster. `makes_topics`: where nothing else can make one."""
-    topic = ("DescribeTopic", "DescribeTopicDynamicConfiguration", "WriteData")
-    return (
-        _statement(cluster_arn, "cluster", ("Connect", "DescribeCluster", "WriteDataIdempotently")),
-        _statement(cluster_arn, "topic", (*topic, "CreateTopic") if makes_topics else topic),
-    )
-
-
-def consume(cluster_arn: pulumi.Output[str]) -> tuple[Statement, ...]:
-    """Read any topic of the cluster, as any consumer group."""
-    return (
-        _statement(cluster_arn, "cluster", ("Connect", "DescribeCluster")),
-        _statement(cluster_arn, "topic", ("DescribeTopic", "DescribeTopicDynamicConfiguration", "ReadData")),
-        _statement(cluster_arn, "group", ("AlterGroup", "DescribeGroup")),
-    )
-
-
-def _statement(
-    cluster_arn: pulumi.Output[str], resource: Literal["cluster", "topic", "group"], actions: tuple[str, ...]
-) -> Statement:
-    return Statement(
-        actions=tuple(f"kafka-cluster:{action}" for action in actions),
-        resources=(cluster_arn.apply(lambda arn: resource_arn(arn, resource)),),
-    )
-
-
-def resource_arn(cluster_arn: str, resource: Literal["cluster", "topic", "group"]) -> str:
-    """ARN pattern of what lies in the cluster: `…:cluster/name/uuid` gives `…:topic/name/uuid/*`.
-
-    Source: MSK developer guide, "IAM access control", resource types.
-    """
-    return cluster_arn if resource == "cluster" else f"{cluster_arn.replace(':cluster/', f':{resource}/', 1)}/*"

@@ -16,6 +16,7 @@ from components.data_pipeline import DataPipelineConfig, DataPipelineOutputs
 from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.access import PROXIES, TLS_PORT, client_secret, inside, to_proxies
 from components.data_pipeline.pulsar.client_role import TOPICS, Topic, client_role
+from components.data_pipeline.pulsar.lake import PulsarDeliveryConfig, deliver
 from components.foundation import Foundation
 from components.kubernetes.objects import SECRETS_ALLOWED, closed, name_of, namespace, release, to_services
 from components.kubernetes.scraping import let_scrapers_in
@@ -50,6 +51,7 @@ class PulsarConfig(DataPipelineConfig):
         "the lake, zone raw, and is loaded anew from there",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Pulsar"
 
     kind: Literal["pulsar"] = "pulsar"
     topic: TopicName = "events"
@@ -83,6 +85,8 @@ class PulsarConfig(DataPipelineConfig):
     """Volume of a bookie's journal, GiB."""
     zookeeper_gb: int = Field(default=20, ge=1, le=16384)
     """Volume of a ZooKeeper server, GiB."""
+    delivery: PulsarDeliveryConfig | None = None
+    """Delivery of raw events to the lake, by a worker on the cluster; null leaves it to consumers."""
     node_group: GroupName | None = None
     """Node group that it runs on, taints or not; null leaves it to any node without taints."""
     protect: bool = True
@@ -207,4 +211,6 @@ class Pulsar(Component[DataPipelineOutputs]):
             egress=(way,),
             watched=(Watched(what="pulsar", namespace="Pulsar"),),
         )
+        if config.delivery:
+            deliver(name, config.delivery, foundation, outputs, config.node_group, self.child)
         self.publish(config.registered(name, config.topic, foundation, outputs, self.child))

@@ -14,7 +14,7 @@ from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs, network_policy
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
-from components.kubernetes.ingress import internal_ingress
+from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     TRACKING_ALLOWED,
@@ -109,11 +109,7 @@ class MlflowConfig(MlPlatformConfig):
 
     @model_validator(mode="after")
     def _reachable_only_with_login(self) -> "MlflowConfig":
-        if (self.host is None) != (self.certificate_arn is None):
-            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
-            raise ValueError(
-                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
-            )
+        check_door(self.host, self.certificate_arn)
         if self.host and isinstance(self.auth, NoAuth):
             raise ValueError(
                 f"host is {self.host} and auth is none: the whole network could read and delete every experiment. "
@@ -128,9 +124,8 @@ class MlflowConfig(MlPlatformConfig):
 
     def conflicts(self, stack: StackFacts) -> tuple[str, ...]:
         """The node group that it names has to be there, and an internal load balancer lies in private subnets."""
-        misplaced = stack.misplaced("MLflow", self.node_group)
-        if stack.outside and (shut := closed_to_outside(self.auth)):
-            misplaced = (*misplaced, shut)
+        shut = closed_to_outside(self.auth) if stack.outside else ()
+        misplaced = (*stack.misplaced("MLflow", self.node_group), *shut)
         if not (self.host or stack.outside) or stack.private_subnets:
             return misplaced
         why = f"host is {self.host}, which" if self.host else "workloads run outside the cluster, from where MLflow"
@@ -169,10 +164,7 @@ class Mlflow(Component[MlPlatformOutputs]):
         login = DatabaseLogin(
             f"{name}-login",
             DatabaseLoginArgs(
-                database=foundation.database,
-                cluster=foundation.cluster,
-                consumer="mlflow",
-                namespace=self._namespace,
+                database=foundation.database, cluster=foundation.cluster, consumer="mlflow", namespace=self._namespace
             ),
             self.child,
         ).outputs

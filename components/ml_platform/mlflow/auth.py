@@ -96,17 +96,17 @@ class OidcAuth(Config):
 Auth = Annotated[NoAuth | BasicAuth | OidcAuth, Field(discriminator="kind")]
 
 
-def closed_to_outside(auth: NoAuth | BasicAuth | OidcAuth) -> str | None:
-    """Why workloads outside the cluster could not track; None where they can."""
+def closed_to_outside(auth: NoAuth | BasicAuth | OidcAuth) -> tuple[str, ...]:
+    """Why workloads outside the cluster could not track, in a sentence; nothing where they can."""
     why = "workloads run outside the cluster and track there, and auth is"
     if isinstance(auth, OidcAuth):
-        return f"{why} oidc, whose provider knows no workloads. Set auth.kind to basic and name auth.workloads"
+        return (f"{why} oidc, whose provider knows no workloads. Set auth.kind to basic and name auth.workloads",)
     if isinstance(auth, BasicAuth) and auth.workloads is None:
-        return (
-            f"{why} basic without auth.workloads. Name there the secret of AWS Secrets Manager with the keys username "
-            "and password of one of MLflow's users"
+        says = (
+            "Name there the secret of AWS Secrets Manager with the keys username and password of one of MLflow's users"
         )
-    return None
+        return (f"{why} basic without auth.workloads. {says}",)
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,7 +101,7 @@ def of_people(foundation: Foundation, here: Here, jobs: pulumi.Output[str]) -> I
         yield foundation.registry.pull(image)
     yield registry(here)
     yield _start_jobs(here)
-    yield _studio(here)
+    yield studio(here)
     yield Grant(
         resource="ml_platform/jobs",
         access="pass",
@@ -142,7 +142,7 @@ def _start_jobs(here: Here) -> Grant:
     return Grant(resource="ml_platform/jobs", access="start", statements=(*jobs, pipelines))
 
 
-def _studio(here: Here) -> Grant:
+def studio(here: Here) -> Grant:
     """Open one's applications and spaces. Listing takes no narrower resource."""
     applications = Statement(
         actions=(

@@ -5,7 +5,8 @@ with the domain: AWS keeps it unless it is told, and what is kept holds the subn
 spaces, spaces with their profiles, and the domain is the last.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pulumi
@@ -116,6 +117,8 @@ class StudioArgs:
     key_arn: pulumi.Output[str]
     prefix: str
     """Name of the domain."""
+    roles: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
+    """ARNs of roles of users who have not the one of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +160,13 @@ class Studio(Component[StudioOutputs]):
         )
         users = {
             user: aws.sagemaker.UserProfile(
-                f"{name}-user-{user}", domain_id=domain.id, user_profile_name=user, opts=self.child
+                f"{name}-user-{user}",
+                domain_id=domain.id,
+                user_profile_name=user,
+                user_settings=aws.sagemaker.UserProfileUserSettingsArgs(execution_role=args.roles[user])
+                if user in args.roles
+                else None,
+                opts=self.child,
             )
             for user in config.users
         }

@@ -159,6 +159,7 @@ class CloudWatch(Component[MonitoringOutputs]):
             insights=config.container_insights,
             scrape=config.application_metrics,
             seconds=config.scrape_seconds,
+            modules=foundation.announcing,
         )
         aws.eks.Addon(
             f"{self.name}-agent",

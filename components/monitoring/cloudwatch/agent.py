@@ -1,7 +1,7 @@
 """The observability add-on of EKS, as plain dictionaries: Container Insights, container logs, and the metrics that
 pods announce. Keys: amazon-cloudwatch-observability 6.4.0, which the add-on of that name takes as its configuration."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pulumi
 
@@ -25,8 +25,14 @@ def log_group_name(cluster: str, end: str) -> str:
     return f"/aws/containerinsights/{cluster}/{end}"
 
 
-def configuration(cluster: str, *, insights: bool, scrape: bool, seconds: int) -> dict[str, object]:
-    """The add-on's configuration. Application Signals stays off: it is paid by what it sees."""
+def configuration(
+    cluster: str, *, insights: bool, scrape: bool, seconds: int, modules: Collection[str]
+) -> dict[str, object]:
+    """The add-on's configuration. Application Signals stays off: it is paid by what it sees.
+
+    Args:
+        modules: those whose pods announce metrics of their own.
+    """
     kubernetes = {"cluster_name": cluster, "enhanced_container_insights": insights}
     agents: list[dict[str, object]] = [
         {"name": ACCOUNT, "config": {"logs": {"metrics_collected": {"kubernetes": kubernetes}}}}
@@ -38,7 +44,7 @@ def configuration(cluster: str, *, insights: bool, scrape: bool, seconds: int) -
                 # One of it, with an address of its own, which network policies can let in.
                 "mode": "deployment",
                 "hostNetwork": False,
-                "config": {"logs": {"metrics_collected": {"prometheus": _embedded(cluster)}}},
+                "config": {"logs": {"metrics_collected": {"prometheus": _embedded(cluster, modules)}}},
                 "prometheus": {"config": _scraping(seconds)},
             }
         )
@@ -50,11 +56,11 @@ def configuration(cluster: str, *, insights: bool, scrape: bool, seconds: int) -
     }
 
 
-def _embedded(cluster: str) -> dict[str, object]:
+def _embedded(cluster: str, modules: Collection[str]) -> dict[str, object]:
     """What of the scraped metrics becomes metrics of CloudWatch, and under which dimensions: what dashboards and alarms
     ask for, and no more, for each is paid by the month."""
     wanted: dict[str, set[tuple[str, ...]]] = {}
-    for query in _questions():
+    for query in _questions(modules):
         if query.dimensions is not None:
             wanted.setdefault(query.metric, set()).add(query.dimensions)
     declarations = [
@@ -79,11 +85,11 @@ def _embedded(cluster: str) -> dict[str, object]:
     }
 
 
-def _questions() -> Iterator[Query]:
+def _questions(modules: Collection[str]) -> Iterator[Query]:
     for dashboard in DASHBOARDS:
         yield from (series.query for panel in dashboard.panels for series in panel.series)
     known = ObjectivesConfig()
-    yield from (rule.query for rule in (*rules(known), *of_modules(known)) if not rule.query.by)
+    yield from (rule.query for rule in (*rules(known), *of_modules(known, modules)) if not rule.query.by)
 
 
 def _scraping(seconds: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and Grafana on the cluster, and Fluent Bit that brings logs to CloudWatch.
+"""Prometheus, Alertmanager and Grafana on the cluster, and Fluent Bit that brings logs to CloudWatch or to Loki.
 
 Metrics stay with the platform, at the price of the nodes and volumes that they take; whoever runs them looks after them
 too. AWS's own metrics come in through an exporter, so that one language asks for all of them.
@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import pulumi
-import pulumi_aws as aws
 from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Identity, IdentityArgs
 from components.base.logs import log_group
-from components.base.secret import SecretReference, SecretValue
+from components.base.secret import SecretValue
 from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
@@ -26,35 +25,33 @@ from components.kubernetes.objects import (
     release,
     to_services,
 )
+from components.kubernetes.placement import SYSTEM_GROUP
 from components.kubernetes.references import referred_secret
 from components.monitoring import MonitoringConfig, MonitoringOutputs, WatchOutputs
 from components.monitoring.prometheus import values
-from components.monitoring.prometheus.logs import ACCOUNT, fluent_bit_values, write_into
+from components.monitoring.prometheus.access import DoorArgs, GrafanaConfig, door
+from components.monitoring.prometheus.logs import (
+    ACCOUNT,
+    Sent,
+    fluent_bit_values,
+    to_cloudwatch,
+    to_loki,
+    write_into,
+)
+from components.monitoring.prometheus.loki import PORT as LOKI_PORT
+from components.monitoring.prometheus.loki import LokiConfig, LokiParts, loki
 from components.monitoring.prometheus.network import close_agents, close_watchers
 from components.monitoring.prometheus.watch import READ_METRICS, PrometheusWatch
 from components.network.endpoints import of_actions
 from components.watch.routes import AlertsConfig
 from mlops.core import versions
-from mlops.core.config import Card, Config
+from mlops.core.config import Card
 from mlops.core.fields.aws import LogDays
 from mlops.core.fields.kubernetes import Cpu, Memory
 from mlops.core.module import Need, StackFacts
 
 _ALERTS_GB = 2
 """Silences and what was told to whom; kilobytes, and no volume is smaller."""
-
-
-class GrafanaConfig(Config):
-    """Where people look. It keeps users and their own dashboards in the platform's PostgreSQL where there is one, and
-    on a volume of its own where there is none."""
-
-    replicas: int = Field(default=1, ge=1, le=5)
-    """How many there are; two or more need the database, which they share."""
-    storage_gb: int = Field(default=10, ge=1, le=1_000)
-    """Its volume, GiB, where the stack has no database."""
-    admin_secret: SecretReference | None = None
-    """The password of Grafana's `admin`, which it takes when it first starts, and keeps. Null makes one in the cluster:
-    key `admin-password` of the Secret `grafana` in namespace `monitoring`."""
 
 
 class PrometheusConfig(MonitoringConfig):
@@ -86,10 +83,14 @@ class PrometheusConfig(MonitoringConfig):
     """Memory request and limit of Prometheus (Kubernetes quantity): about 8 KiB for each series that it holds."""
     scrape_seconds: int = Field(default=30, ge=5, le=300)
     """Between two looks at a pod."""
-    logs: bool = True
-    """Bring what containers write to CloudWatch Logs."""
+    logs: Literal["cloudwatch", "loki"] | None = "cloudwatch"
+    """Where what containers write is kept: cloudwatch, paid for by what is taken in; loki, by nodes and the lake; null
+    collects none."""
     log_days: LogDays | None = None
-    """Days for which it is kept there; null as long as the tier keeps logs."""
+    """Days for which it is kept there; null as long as the tier keeps logs. What Loki deletes in the lake stays there
+    as an old version for storage.lifecycle.noncurrent_days."""
+    loki: LokiConfig = LokiConfig()
+    """Loki, where `logs` is loki."""
     grafana: GrafanaConfig = GrafanaConfig()
     """Where people look."""
     alerts: AlertsConfig = AlertsConfig()
@@ -117,6 +118,17 @@ class PrometheusConfig(MonitoringConfig):
                 f"grafana.replicas is {self.grafana.replicas}, and this stack has no database that they could share: "
                 "each would know users and dashboards of its own. Add `database: {}` to the settings, or set "
                 "grafana.replicas to 1"
+            )
+        nodes = stack.group_sizes.get(SYSTEM_GROUP, self.loki.replicas)
+        if self.logs == "loki" and self.loki.replicas > nodes:
+            found.append(
+                f"loki.replicas is {self.loki.replicas}, each of which needs a node of its own, and cluster.system has "
+                f"at most {nodes}. Set cluster.system.max_size to {self.loki.replicas} or more, or loki.replicas to 1"
+            )
+        if self.grafana.host and not stack.private_subnets:
+            found.append(
+                f"grafana.host is {self.grafana.host}, which is reached through an internal load balancer, and "
+                "network.mode public has no private subnet for it. Set network.mode to private, or leave host out"
             )
         if self.alerts.routes and not stack.way_out:
             names = ", ".join(route.name for route in self.alerts.routes)
@@ -157,7 +169,8 @@ class Prometheus(Component[MonitoringOutputs]):
         # It reads the disks of its nodes, which no other pod may.
         self._nodes = self._space("nodes-namespace", values.NODE_NAMESPACE, "privileged", {})
         closed = close_watchers(f"{name}-network-policy", self._namespace, foundation.network, self.child)
-        agents = close_agents(f"{name}-nodes-network-policy", self._nodes, values.NAMESPACE, self.child)
+        ways = [to_services(foundation.network, [LOKI_PORT])] if config.logs == "loki" else []
+        agents = close_agents(f"{name}-nodes-network-policy", self._nodes, values.NAMESPACE, ways, self.child)
         storage_class = foundation.cluster.storage_class
         scraping = values.Scraping(
             replicas=config.replicas,
@@ -168,11 +181,14 @@ class Prometheus(Component[MonitoringOutputs]):
             memory=config.memory,
             cluster=foundation.cluster.name,
         )
+        logs, sent = self._logs(closed)
         pages = values.Pages(
             replicas=config.grafana.replicas,
             admin_secret=self._admin_secret(),
             database=self._database(),
             storage=values.Storage(gb=config.grafana.storage_gb, storage_class=storage_class),
+            logs=logs if config.logs == "loki" else None,
+            host=config.grafana.host,
         )
         alerts = values.Alerts(
             routes=config.alerts.routes,
@@ -188,13 +204,25 @@ class Prometheus(Component[MonitoringOutputs]):
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=[closed, agents]),
         )
-        group = self._logs(agents)
+        if config.grafana.host and config.grafana.certificate_arn:
+            door_args = DoorArgs(
+                host=config.grafana.host,
+                certificate_arn=config.grafana.certificate_arn,
+                namespace=self._namespace,
+                network=foundation.network,
+                grafana=stack,
+            )
+            door(f"{name}-grafana", door_args, self.child)
+        if sent is not None:
+            self._collect(sent, agents)
         self.publish(
             MonitoringOutputs(
                 metrics=self._url(values.PROMETHEUS, values.METRICS_PORT),
-                logs=group.name if group else pulumi.Output.from_input(""),
+                logs=logs,
                 alerts=self._url(values.ALERTMANAGER, values.ALERTS_PORT),
-                dashboards=self._url(values.GRAFANA, 80),
+                dashboards=pulumi.Output.from_input(f"https://{config.grafana.host}")
+                if config.grafana.host
+                else self._url(values.GRAFANA, 80),
                 egress=(to_services(foundation.network, [values.METRICS_PORT, values.ALERTS_PORT]),),
                 ready=(stack,),
             )
@@ -241,34 +269,48 @@ class Prometheus(Component[MonitoringOutputs]):
         )
         return DatabaseLogin(f"{self.name}-login", args, self.child).outputs.secret_name
 
-    def _logs(self, closed: pulumi.Resource) -> "aws.cloudwatch.LogGroup | None":
+    def _logs(self, closed: pulumi.Resource) -> "tuple[pulumi.Output[str], Sent | None]":
+        """Where logs are kept, as people are told, and what Fluent Bit is told; None collects none."""
         config, foundation = self._config, self._foundation
-        if not config.logs:
-            return None
+        days = config.log_days or foundation.log_retention_days
+        if config.logs is None:
+            return pulumi.Output.from_input(""), None
+        if config.logs == "loki":
+            parts = LokiParts(
+                config=config.loki,
+                days=days,
+                namespace=self._namespace,
+                writers=values.NODE_NAMESPACE,
+                after=closed,
+            )
+            host = loki(f"{self.name}-loki", parts, foundation, self.child)
+            return pulumi.Output.concat("http://", host, f":{LOKI_PORT}"), Sent(output=to_loki(host, LOKI_PORT))
         group = log_group(
             f"{self.name}-logs",
             physical_name=f"/mlops/{foundation.prefix}/workloads",
-            days=config.log_days or foundation.log_retention_days,
+            days=days,
             key_arn=foundation.keys.logs,
             opts=self.child,
         )
-        identity = Identity(
-            f"{self.name}-logs-identity",
-            IdentityArgs(
-                cluster=foundation.cluster,
+        sent = Sent(output=to_cloudwatch(group.name, foundation.region), grants=(write_into(group),))
+        return group.name, sent
+
+    def _collect(self, sent: Sent, closed: pulumi.Resource) -> None:
+        account = None
+        if sent.grants:
+            args = IdentityArgs(
+                cluster=self._foundation.cluster,
                 namespace=self._nodes,
                 service_account=ACCOUNT,
-                grants=[write_into(group)],
-            ),
-            self.child,
-        ).outputs
+                grants=sent.grants,
+            )
+            account = Identity(f"{self.name}-logs-identity", args, self.child).outputs.service_account
         release(
             f"{self.name}-fluent-bit",
             versions.FLUENT_BIT,
             namespace=self._nodes,
             release_name=ACCOUNT,
-            values=fluent_bit_values(identity.service_account, group.name, foundation.region),
+            values=fluent_bit_values(account, sent.output),
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=[closed]),
         )
-        return group

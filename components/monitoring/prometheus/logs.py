@@ -1,4 +1,6 @@
-"""Fluent Bit on every node: what containers write goes to one encrypted log group of CloudWatch."""
+"""Fluent Bit on every node: what containers write goes to one encrypted log group of CloudWatch, or to Loki."""
+
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -33,6 +35,12 @@ _STREAMS = """
     auto_create_group Off
     Retry_Limit 5
 """
+_LABELS = """
+    labels job=fluent-bit, namespace=$kubernetes['namespace_name'], pod=$kubernetes['pod_name'], \
+container=$kubernetes['container_name']
+    line_format json
+    Retry_Limit 5
+"""
 
 
 def write_into(group: "aws.cloudwatch.LogGroup") -> Grant:
@@ -46,17 +54,40 @@ def write_into(group: "aws.cloudwatch.LogGroup") -> Grant:
     return Grant(resource="monitoring/logs", access="write", statements=statements)
 
 
-def fluent_bit_values(account: pulumi.Input[str], group: pulumi.Output[str], region: str) -> dict[str, object]:
-    """Values of chart fluent-bit 0.58.1. One stream a container, named by namespace, pod and container; a line that is
-    JSON stays so, for Logs Insights to read."""
-    output = pulumi.Output.concat(
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """Where Fluent Bit sends what it reads."""
+
+    output: pulumi.Output[str]
+    """Its section of the settings."""
+    grants: tuple[Grant, ...] = ()
+
+
+def to_cloudwatch(group: pulumi.Output[str], region: str) -> pulumi.Output[str]:
+    """One stream a container, named by namespace, pod and container; a line that is JSON stays so, for Logs Insights to
+    read."""
+    return pulumi.Output.concat(
         f"[OUTPUT]\n    Name cloudwatch_logs\n    Match kube.*\n    region {region}\n    log_group_name ",
         group,
         _STREAMS,
     )
+
+
+def to_loki(host: pulumi.Output[str], port: int) -> pulumi.Output[str]:
+    """One stream a container, with labels that tell namespace, pod and container; the line is a record as JSON.
+
+    Source: Fluent Bit manual, "Loki" output.
+    """
+    return pulumi.Output.concat(
+        "[OUTPUT]\n    Name loki\n    Match kube.*\n    Host ", host, f"\n    Port {port}", _LABELS
+    )
+
+
+def fluent_bit_values(account: pulumi.Input[str] | None, output: pulumi.Output[str]) -> dict[str, object]:
+    """Values of chart fluent-bit 0.58.1. Without an account of the platform's it has one without rights in AWS."""
     return {
         "fullnameOverride": ACCOUNT,
-        "serviceAccount": {"create": True, "name": account},
+        "serviceAccount": {"create": True, "name": account or ACCOUNT},
         "resources": requested("fluent-bit"),
         "tolerations": [{"operator": "Exists"}],
         "testFramework": {"enabled": False},

@@ -1,9 +1,11 @@
 """Who may talk to the watchers, and whom they may reach: everybody's metrics, and the API server."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.base.identity import Grant, network_policy
+from components.base.identity import Egress, Grant, network_policy
 from components.kubernetes.objects import from_namespaces, to_services
 from components.network import NetworkOutputs
 
@@ -29,14 +31,19 @@ def close_watchers(
 
 
 def close_agents(
-    name: str, namespace: pulumi.Input[str], scrapers: str, opts: pulumi.ResourceOptions
+    name: str,
+    namespace: pulumi.Input[str],
+    scrapers: str,
+    logs: Sequence[Egress],
+    opts: pulumi.ResourceOptions,
 ) -> "k8s.networking.v1.NetworkPolicy":
-    """What runs on every node hands its metrics to the scrapers' namespace, and its logs to AWS on 443."""
+    """What runs on every node hands its metrics to the scrapers' namespace, and its logs to AWS on 443 or where they
+    are kept."""
     return network_policy(
         name,
         namespace=namespace,
         selector={},
-        grants=(),
+        grants=[Grant(resource="monitoring/logs", access="write", egress=tuple(logs))],
         ingress_ports=[2020, 9100],
         ingress_from=from_namespaces({"kubernetes.io/metadata.name": scrapers}),
         opts=opts,

@@ -68,6 +68,10 @@ class Pages:
     database: pulumi.Input[str] | None
     """Secret with the login of its database: host, dbname, username, password. None keeps its own on a volume."""
     storage: Storage
+    logs: pulumi.Input[str] | None
+    """URL of Loki, where that keeps the logs."""
+    host: str | None
+    """Name under which people reach it from the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +175,12 @@ def _grafana(pages: Pages) -> dict[str, object]:
         "testFramework": {"enabled": False},
         "admin": {"existingSecret": pages.admin_secret, "passwordKey": "admin-password"},
         "env": environment,
+        **({} if pages.logs is None else {"additionalDataSources": [_loki(pages.logs)]}),
         "grafana.ini": {
+            **({"server": {"root_url": f"https://{pages.host}"}} if pages.host else {}),
             "analytics": {"reporting_enabled": False, "check_for_updates": False, "check_for_plugin_updates": False},
             "users": {"allow_sign_up": False},
-            "security": {"cookie_secure": False, "disable_gravatar": True},
+            "security": {"cookie_secure": pages.host is not None, "disable_gravatar": True},
         },
         "sidecar": {
             "resources": requested("grafana-sidecar"),
@@ -199,6 +205,10 @@ def _grafana(pages: Pages) -> dict[str, object]:
     login = {name: {"secretKeyRef": {"name": pages.database, "key": key}} for name, key in keys.items()}
     types = {"GF_DATABASE_TYPE": "postgres", "GF_DATABASE_SSL_MODE": "require"}
     return {**values, "env": {**environment, **types}, "envValueFrom": login}
+
+
+def _loki(url: pulumi.Input[str]) -> dict[str, object]:
+    return {"name": "Loki", "uid": "loki", "type": "loki", "access": "proxy", "url": url}
 
 
 def _budget(replicas: int) -> dict[str, object]:

@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs, DatabaseLoginOutputs
-from components.kubernetes.ingress import internal_ingress
+from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     SERVING_ALLOWED,
@@ -108,11 +109,7 @@ class JupyterHubConfig(NotebooksConfig):
 
     @model_validator(mode="after")
     def _reachable_only_with_login(self) -> "JupyterHubConfig":
-        if (self.host is None) != (self.certificate_arn is None):
-            given, missing = ("host", "certificate_arn") if self.host else ("certificate_arn", "host")
-            raise ValueError(
-                f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither"
-            )
+        check_door(self.host, self.certificate_arn)
         if self.host and isinstance(self.login, PasswordLogin):
             raise ValueError(
                 f"host is {self.host} and login is password: the whole network could try it, and whoever has it comes "
@@ -208,7 +205,8 @@ class JupyterHub(Component[DependentOutputs]):
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=policies),
         )
-        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}))
+        watched = (Watched(what="notebooks", namespace="JupyterHub"),)
+        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}, watched=watched))
 
     def _space(self, words: set[str]) -> pulumi.Output[str]:
         labels = {

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.release import Strategy
+from components.base.steps import StepKind
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.ml_platform import MlPlatformOutputs
@@ -40,6 +41,7 @@ class EcsServingConfig(ServingConfig):
         state="none of its own: images lie in the registry, models in the lake, and an `up` makes the rest",
     )
     serves: ClassVar[frozenset[Served]] = frozenset({"containers", "workers"})
+    steps: ClassVar[StepKind | None] = "tasks"
     endpoints: ClassVar[frozenset[str]] = frozenset({"ecr.api", "ecr.dkr", "secretsmanager"})
 
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {

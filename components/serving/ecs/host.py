@@ -11,8 +11,9 @@ from components.base.identity import Egress, Grant, Statement
 from components.base.logs import log_group
 from components.base.secret import SecretValue
 from components.base.service_role import service_role
+from components.base.steps import TaskSteps
 from components.base.watched import Watched
-from components.base.workload import Application, Host, Room, Running, Workload
+from components.base.workload import Application, Host, Room, Running, Working, Workload
 from components.foundation import Foundation
 from components.serving.ecs import release, tasks
 from components.serving.ecs.balancer import Balancer
@@ -100,7 +101,7 @@ class FargateRoom(Room):
         )
         behind = self._put_behind(workload, group) if around.balancer else None
         entry = None if behind and behind.weighted else self._entry(workload)
-        service = self._service(workload, role_arn, group, tasks.rolling(), entry.arn if entry else None, behind)
+        service, _, _ = self._service(workload, role_arn, group, tasks.rolling(), entry.arn if entry else None, behind)
         if workload.shape.most > workload.shape.fewest:
             tasks.autoscaling(named, workload.shape, around.cluster_name, service.name, self._opts)
         way = Egress(cidrs=around.foundation.network.private_subnet_cidrs, ports=(workload.port,))
@@ -113,11 +114,22 @@ class FargateRoom(Room):
             way=Grant(resource=workload.role, access="invoke", egress=(way,)),
         )
 
-    def work(self, workload: Workload) -> pulumi.Output[str]:
+    def work(self, workload: Workload) -> Working:
         """A service of one task: the old one ends before the new one begins, for two would do the same work."""
-        role_arn = self._role(workload)
-        self._service(workload, role_arn, self._group(workload), tasks.one_at_a_time(), None, None)
-        return role_arn
+        role_arn, group, network = self._role(workload), self._group(workload), self._around.foundation.network
+        _, definition, execution_arn = self._service(workload, role_arn, group, tasks.one_at_a_time(), None, None)
+        return Working(
+            role_arn=role_arn,
+            steps=TaskSteps(
+                cluster_arn=self._around.cluster_arn,
+                definition_arn=definition.arn,
+                container=workload.shape.name,
+                role_arns=(role_arn, execution_arn),
+                subnet_ids=tuple(network.private_subnet_ids),
+                group_id=group.id,
+                public=network.public,
+            ),
+        )
 
     def _entry(self, workload: Workload) -> "aws.servicediscovery.Service":
         """The name of a workload in the network: of one whose requests go by weights there is none, for names have no
@@ -200,14 +212,16 @@ class FargateRoom(Room):
         deployment: tasks.Deployment,
         entry: pulumi.Output[str] | None,
         behind: Behind | None,
-    ) -> "aws.ecs.Service":
+    ) -> "tuple[aws.ecs.Service, aws.ecs.TaskDefinition, pulumi.Output[str]]":
+        """The service, its task definition, and the ARN of the role that starts its tasks."""
         around, named, shape = self._around, f"{self.name}-{workload.role}", workload.shape
         network = around.foundation.network
+        definition, execution_arn = self._definition(workload, role_arn)
         scaled = shape.most > shape.fewest
         made = aws.ecs.Service(
             named,
             cluster=around.cluster_arn,
-            task_definition=self._definition(workload, role_arn).arn,
+            task_definition=definition.arn,
             # With scaling the number is the scaling's: stating it at each `up` would reset it.
             desired_count=shape.fewest,
             capacity_provider_strategies=tasks.capacity(around.spot_percent, worker=shape.worker),
@@ -241,9 +255,11 @@ class FargateRoom(Room):
         )
         dimensions = {"ClusterName": around.cluster_name, "ServiceName": made.name}
         self._watched.append(Watched(what=shape.name, namespace="AWS/ECS", dimensions=dimensions))
-        return made
+        return made, definition, execution_arn
 
-    def _definition(self, workload: Workload, role_arn: pulumi.Output[str]) -> "aws.ecs.TaskDefinition":
+    def _definition(
+        self, workload: Workload, role_arn: pulumi.Output[str]
+    ) -> "tuple[aws.ecs.TaskDefinition, pulumi.Output[str]]":
         around, named = self._around, f"{self.name}-{workload.role}"
         foundation = around.foundation
         logs = log_group(f"{named}-logs", days=around.log_days, key_arn=foundation.keys.logs, opts=self._opts)
@@ -265,7 +281,7 @@ class FargateRoom(Room):
             key_arn=foundation.keys.data,
             opts=self._opts,
         )
-        return tasks.definition(
+        definition = tasks.definition(
             named,
             workload,
             tasks.DefinitionParts(
@@ -279,3 +295,4 @@ class FargateRoom(Room):
             ),
             self._opts,
         )
+        return definition, execution

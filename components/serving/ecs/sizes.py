@@ -36,19 +36,25 @@ def mib(memory: str) -> int:
     return int(mebibytes(memory))
 
 
+def no_size(what: str, cpu: str, memory: str) -> tuple[str, ...]:
+    """Why Fargate has no task of a size, one sentence; nothing where it has."""
+    asked = units(cpu)
+    if asked not in SIZES or cores(cpu) * 1024 != asked:
+        allowed = ", ".join(_cpu(size) for size in SIZES)
+        return (f"{what} asks for cpu {cpu}, and Fargate has tasks of {allowed}; choose one of them",)
+    if mib(memory) in SIZES[asked] and mebibytes(memory) == mib(memory):
+        return ()
+    allowed = ", ".join(_memory(size) for size in SIZES[asked])
+    sentence = (
+        f"{what} asks for memory {memory} with cpu {cpu}, a size that Fargate does not have; with that cpu it has "
+        f"{allowed}"
+    )
+    return (sentence,)
+
+
 def misfits(what: str, shape: Shape) -> tuple[str, ...]:
     """Why Fargate cannot run a workload, one sentence each."""
-    found: list[str] = []
-    cpu, memory = units(shape.cpu), mib(shape.memory)
-    if cpu not in SIZES or cores(shape.cpu) * 1024 != cpu:
-        allowed = ", ".join(_cpu(size) for size in SIZES)
-        found.append(f"{what} asks for cpu {shape.cpu}, and Fargate has tasks of {allowed}; choose one of them")
-    elif memory not in SIZES[cpu] or mebibytes(shape.memory) != memory:
-        allowed = ", ".join(_memory(size) for size in SIZES[cpu])
-        found.append(
-            f"{what} asks for memory {shape.memory} with cpu {shape.cpu}, a size that Fargate does not have; with that "
-            f"cpu it has {allowed}"
-        )
+    found = [*no_size(what, shape.cpu, shape.memory)]
     if shape.scratch_gb > MOST_SCRATCH_GB:
         found.append(
             f"{what} asks for scratch_gb {shape.scratch_gb}, and a task has at most {MOST_SCRATCH_GB}; use less"

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.release import Strategy
+from components.base.steps import StepKind
 from components.base.workload import Shape
 from components.foundation import Foundation
 from components.kubernetes.host import ClusterHost
@@ -52,6 +53,7 @@ class KubernetesServingConfig(ServingConfig):
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    steps: ClassVar[StepKind | None] = "pods"
 
     # Its splitter gives each request to one model, and KServe has nothing that asks a second one unseen.
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {

@@ -14,7 +14,7 @@ from components.base.logs import log_group
 from components.base.secret import SecretValue
 from components.base.service_role import service_role
 from components.base.watched import Watched
-from components.base.workload import Application, Host, Room, Running, Workload
+from components.base.workload import Application, Host, Room, Running, Working, Workload
 from components.foundation import Foundation
 from components.serving.lambda_ import trials
 from components.serving.lambda_.fronts import FrontParts, function_url, http_api
@@ -139,12 +139,12 @@ class FunctionRoom(Room):
             opts=self._opts,
         )
 
-    def work(self, workload: Workload) -> pulumi.Output[str]:
+    def work(self, workload: Workload) -> Working:
         """A function that is woken for one look after another: never twice at once, and never again for the same."""
         named, foundation = f"{self.name}-{workload.role}", self._foundation
         role_arn, function = self._function(workload, MOST_SECONDS, 1)
         if function is None:
-            return role_arn
+            return Working(role_arn=role_arn)
         aws.lambda_.FunctionEventInvokeConfig(
             f"{named}-calls",
             function_name=function.name,
@@ -176,7 +176,7 @@ class FunctionRoom(Room):
             ),
             opts=self._opts,
         )
-        return role_arn
+        return Working(role_arn=role_arn)
 
     def _function(
         self, workload: Workload, timeout_seconds: int, most: int | None

@@ -52,6 +52,7 @@ class FlinkConfig(StreamProcessingConfig):
         "goes on from the last one",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Flink"
 
     kind: Literal["flink"] = "flink"
     jobs: Annotated[tuple[JobConfig, ...], Unique(most=50, by="name")] = ()

@@ -7,6 +7,7 @@ helm/flink-kubernetes-operator, and the configuration reference of Flink.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from zlib import crc32
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -45,6 +46,12 @@ JarPath = Annotated[
 EntryClass = Annotated[str, Form(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", "a Java class with its package", most=500)]
 
 
+Savepoint = Annotated[
+    str,
+    Form(r"savepoint-[0-9a-f]+-[0-9a-f]+", "a savepoint by its folder, `savepoint-0a1b2c-0123456789ab`", most=100),
+]
+
+
 class JobConfig(Config):
     """One job, in an image of its own that is built on the official one of Flink."""
 
@@ -68,6 +75,11 @@ class JobConfig(Config):
     """How a change goes on: from a savepoint that is taken for it, from the last checkpoint, or from nothing."""
     checkpoint_seconds: int = Field(default=60, ge=1, le=86_400)
     """Between two checkpoints: what is computed again after a failure."""
+    savepoint_hours: int | None = Field(default=24, ge=1, le=8_760)
+    """Hours between two savepoints that are taken unasked, the newest five of which are kept: what a job is brought
+    back from by hand. Null takes one with a change only."""
+    restore_from: Savepoint | None = None
+    """A savepoint in the job's folder of the lake, from which it is begun anew, once; null goes on with where it is."""
     manager_cpu: Cpu = "500m"
     """CPU of the job's manager (Kubernetes quantity)."""
     manager_memory: Memory = "1600Mi"
@@ -129,6 +141,10 @@ def deployment(job: JobConfig, around: Around) -> dict[str, object]:
     }
     if job.entry_class:
         run["entryClass"] = job.entry_class
+    if job.restore_from:
+        # The operator goes back to it when the number changes, and not again with later changes.
+        run["initialSavepointPath"] = pulumi.Output.concat(around.state, "/savepoints/", job.restore_from)
+        run["savepointRedeployNonce"] = crc32(job.restore_from.encode())
     return {
         "image": job.image,
         "flinkVersion": f"v{minor.replace('.', '_')}",
@@ -136,7 +152,11 @@ def deployment(job: JobConfig, around: Around) -> dict[str, object]:
         "serviceAccount": around.account,
         "flinkConfiguration": configuration(job, around.state),
         "podTemplate": pod_template(job, around),
-        "jobManager": {"replicas": 1, "resource": _resource(job.manager_cpu, job.manager_memory)},
+        "jobManager": {
+            "replicas": 1,
+            "resource": _resource(job.manager_cpu, job.manager_memory),
+            "podTemplate": {"spec": {"containers": [_probed()]}},
+        },
         "taskManager": {"resource": _resource(job.worker_cpu, job.worker_memory)},
         "job": run,
     }
@@ -155,6 +175,14 @@ def configuration(job: JobConfig, state: pulumi.Output[str]) -> dict[str, pulumi
         "high-availability.type": "kubernetes",
         "high-availability.storageDir": pulumi.Output.concat(state, "/high-availability"),
         "kubernetes.operator.savepoint.history.max.count": "5",
+        **(
+            {"kubernetes.operator.periodic.savepoint.interval": f"{job.savepoint_hours}h"}
+            if job.savepoint_hours and job.upgrade != "stateless"
+            else {}
+        ),
+        # A job that failed for good, or starts again and again, is begun anew from its last checkpoint.
+        "kubernetes.operator.job.restart.failed": "true",
+        "kubernetes.operator.cluster.health-check.enabled": "true",
         "metrics.reporters": "prom",
         "metrics.reporter.prom.factory.class": "org.apache.flink.metrics.prometheus.PrometheusReporterFactory",
         "metrics.reporter.prom.port": str(METRICS_PORT),
@@ -190,6 +218,18 @@ def pod_template(job: JobConfig, around: Around) -> dict[str, object]:
             },
             "containers": [container],
         },
+    }
+
+
+def _probed() -> dict[str, object]:
+    """The manager's container, which is in order while its page answers; of workers it hears itself, and replaces those
+    that are silent. The operator lays it over the template's container in the same place."""
+    page = {"httpGet": {"path": "/config", "port": REST_PORT}, "timeoutSeconds": 5}
+    return {
+        "name": "flink-main-container",
+        "startupProbe": {**page, "periodSeconds": 5, "failureThreshold": 60},
+        "livenessProbe": {**page, "periodSeconds": 20, "failureThreshold": 6},
+        "readinessProbe": {**page, "periodSeconds": 10, "failureThreshold": 3},
     }
 
 

@@ -12,6 +12,9 @@ def access(
     who: Annotated[str | None, typer.Option("--who", help="Only principals whose name contains this.")] = None,
     on: Annotated[str | None, typer.Option("--on", help="Only resources whose name contains this.")] = None,
     team: Annotated[str | None, typer.Option("--team", help="Only what a team's people and pods may do.")] = None,
+    flows: Annotated[
+        bool, typer.Option("--flows", help="The connections that are let through, instead of the rights.")
+    ] = False,
     actions: Annotated[bool, typer.Option("--actions", help="Name every action, however many.")] = False,
     as_json: options.Json = False,
 ) -> None:
@@ -27,10 +30,14 @@ def access(
     mlops access -s prod --who mlflow     what the tracking server may do
     mlops access -s prod --on artifacts   who gets at the artifacts
     mlops access -s prod --team fraud     what a team's people and pods may do
+    mlops access -s prod --flows          who may connect to what
     mlops access -s prod --json
     """
     from mlops.cli.planning import planned
     from mlops.cli.views import access as access_view
 
     graph = planned(options.target(stack)).graph
+    if flows:
+        access_view.show_flows(graph, who=who, on=on, as_json=as_json)
+        return
     access_view.show(graph, who=who, on=on, team=team, every_action=actions, as_json=as_json)

@@ -10,7 +10,12 @@ from mlops.cli import options, ui
 from mlops.cli.errors import FAILED
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from mlops.capacity.fit import Capacity, GroupLoad
+    from mlops.capacity.nodes import Group
+    from mlops.capacity.remedy import Remedy
+    from mlops.plan.graph import Graph
 
 WHY = {
     "grows": "the autoscaler adds a node for them",
@@ -47,17 +52,53 @@ def capacity(
     mlops capacity -s prod --pods
     """
     from mlops.capacity.fit import capacity as fill
+    from mlops.capacity.remedy import remedies
     from mlops.cli.commands.timeline import read_graph
 
-    made = fill(read_graph(stack, graph, state))
+    read = read_graph(stack, graph, state)
+    made = fill(read)
+    advice = [in_words(one, read) for one in remedies(read, made)]
     if as_json:
-        ui.print_json(_json(made))
+        ui.print_json({**_json(made), "remedies": advice})
     else:
         _print(made, pods=pods)
+        for sentence in advice:
+            ui.note(sentence)
     if made.stuck:
         raise typer.Exit(FAILED)
     if not made.complete:
         raise typer.Exit(NOT_KNOWN)
+
+
+def in_words(remedy: "Remedy", graph: "Graph") -> str:
+    """What to write into the stack file, and what it costs in a month."""
+    from mlops.capacity.remedy import MoreNodes, setting
+
+    group, where = remedy.group, setting(remedy.group)
+    machine = group.machine.name if group.machine else "its type"
+    if isinstance(remedy, MoreNodes):
+        each = _monthly(graph, group, machine)
+        price = f", ${each * remedy.more:,.0f} a month more at most" if each is not None else ""
+        return f"{where}: set max_size to {remedy.nodes} (now {group.most}): {remedy.more} more {machine}{price}."
+    wanted = f"{remedy.cpu / 1000:g} CPU and {remedy.memory / 1024:.1f} GiB"
+    asks = f"{remedy.pods} asks for {wanted}, and {machine} has no room"
+    if remedy.instance_type is None:
+        return f"{where}: {asks}, nor has any of its family; choose a larger family for instance_types."
+    each = _monthly(graph, group, remedy.instance_type)
+    price = f", ${each:,.0f} a month each" if each is not None else ""
+    return f"{where}: {asks}; set instance_types to {remedy.instance_type}{price}."
+
+
+def _monthly(graph: "Graph", group: "Group", machine: str) -> "Decimal | None":
+    """US dollars of a node for a month, without its volume; None where the book has no price."""
+    from mlops.core.usage import MONTH_HOURS
+    from mlops.cost.book import load
+    from mlops.cost.estimate import region_of
+    from mlops.cost.rules.compute import on_demand, spot
+
+    wanted = spot if group.node.at("capacityType").text() == "SPOT" else on_demand
+    price = load().find(region_of(graph), *wanted(machine))
+    return price.usd * MONTH_HOURS if price else None
 
 
 def _print(made: "Capacity", *, pods: bool) -> None:

@@ -24,6 +24,9 @@ Steps = tuple[int | str, ...]
 def init(
     stack: Annotated[str | None, typer.Option("--stack", "-s", metavar="NAME", help="Name of the new stack.")] = None,
     tier: Annotated[str | None, typer.Option("--tier", help="The complete settings to start from.")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", help="Start from a preset instead of a tier: mlops presets.")
+    ] = None,
     region: Annotated[str | None, typer.Option("--region", help="AWS region.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="Tag Owner: who answers for the stack.")] = None,
     cost_center: Annotated[str | None, typer.Option("--cost-center", help="Tag CostCenter: who pays.")] = None,
@@ -43,11 +46,18 @@ def init(
     mlops init
     mlops init --stack qa --tier dev --region eu-west-1
     mlops init --stack qa --tier prod --set data_pipeline.kind=kafka
+    mlops init --stack demo --preset startup
     """
     from mlops import stacks
+    from mlops.choice import presets
     from mlops.cli import wizard
+    from mlops.core.merge import merge
 
     root = options.project_root()
+    if preset and tier:
+        raise BadInputError("--preset and --tier cannot both be given: a preset names its tier. Leave one out.")
+    start = presets.preset(preset, root) if preset else None
+    tier = start.tier if start else tier
     asks = not (stack and tier)
     stack = stack or wizard.ask("stack", "Name of the stack", "dev")
     if not NAME.fullmatch(stack):
@@ -59,13 +69,14 @@ def init(
     given = list(settings or ())
     if asks:
         region = region or wizard.ask("region", "AWS region", DEFAULT_REGION)
-        given = [*wizard.ask_modules(tier), *given]
+        given = [*([] if start else wizard.ask_modules(tier)), *given]
     tags = {name: value for name, value in (("owner", owner), ("cost_center", cost_center)) if value}
-    text = _rendered(_config(stacks.project_name(root), tier, region, given, tags))
+    platform = merge(start.platform if start else {}, {"tags": tags} if tags else {})
+    text = _rendered(_config(stacks.project_name(root), tier, region, given, platform))
     _check(root, stack, text)
     path.write_text(text, encoding="utf-8")
 
-    words = ["mlops", "init", "--stack", stack, "--tier", tier]
+    words = ["mlops", "init", "--stack", stack, *(["--preset", preset] if preset else ["--tier", tier])]
     words += ["--region", region] if region else []
     words += [word for name, value in tags.items() for word in (f"--{name.replace('_', '-')}", value)]
     words += [word for setting in given for word in ("--set", setting)]
@@ -81,9 +92,9 @@ def init(
 
 
 def _config(
-    project: str, tier: str, region: str | None, settings: Sequence[str], tags: Mapping[str, str]
+    project: str, tier: str, region: str | None, settings: Sequence[str], platform: dict[str, Any]
 ) -> dict[str, Any]:
-    platform: dict[str, Any] = {"tags": dict(tags)} if tags else {}
+    """What the file says below `config`: the settings of `platform` with those of the command line in their places."""
     texts: dict[Steps, str] = {}
     for setting in settings:
         path, sign, text = setting.partition("=")

@@ -1,5 +1,6 @@
 """`mlops local`: look at, restart and stop the services that `mlops up -s local` started, and run the loop."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,6 +24,8 @@ local_app = typer.Typer(
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="aws, mlflow, recommender, worker or health.")]
 _TAIL_LINES = 60
+_TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+"""Source: Kafka, clients/src/main/java/org/apache/kafka/common/internals/Topic.java."""
 
 
 @local_app.command("status")
@@ -179,15 +182,24 @@ def run_loop(
         str | None,
         typer.Option("--kafka", metavar="HOST:PORT", help="Read events from this Kafka broker instead of Kinesis."),
     ] = None,
-    topic: Annotated[str, typer.Option("--topic", help="Topic of events, with --kafka.")] = "events",
+    topic: Annotated[
+        str | None,
+        typer.Option("--topic", help="Topic of events, with --kafka; made where it is missing.  [default: events]"),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`."""
+    """Run the loop now: ingest to deploy. What follows -- goes to it: `mlops local run-loop -- --fresh`.
+
+    With a broker of one's own, without encryption and login, whose events it takes in beside those of the lake:
+
+    \b
+    mlops local run-loop --kafka 127.0.0.1:9092
+    """
     from mlops.cli import ui
     from mlops.cli.errors import BAD_INPUT, BadInputError, FailedError
     from mlops.local.layout import LocalError
 
-    stack, stream = _stack(), _broker(kafka, topic) if kafka else {}
+    stack, stream = _stack(), _broker(kafka, topic)
     console = ui.err() if as_json else ui.out()
     if on := _on_cluster(options.project_root()):
         if kafka:
@@ -217,21 +229,32 @@ def run_loop(
         ui.out().print(_serving(stack.served()), markup=False)
 
 
-def _broker(address: str, topic: str) -> dict[str, str]:
-    """The variables by which the loop reads a broker on one's own network, which asks nobody who one is.
+def _broker(address: str | None, topic: str | None) -> dict[str, str]:
+    """The variables by which the loop reads a broker on one's own network, which asks nobody who one is; none without.
 
     Raises:
-        BadInputError: it is no address.
+        BadInputError: it is no address, or no topic of a broker.
     """
     from mlops.cli.errors import BadInputError
 
+    if address is None:
+        if topic is not None:
+            raise BadInputError(f'--topic is "{topic}", of no broker; give it with --kafka HOST:PORT.')
+        return {}
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise BadInputError(f'--kafka is "{address}"; give the host and the port of a broker, 127.0.0.1:9092.')
+    named = "events" if topic is None else topic
+    if not _TOPIC.fullmatch(named):
+        raise BadInputError(
+            f'--topic is "{named}", a name that Kafka does not take; give letters, digits, `.`, `_` and `-`, at most '
+            "249, neither `.` nor `..`."
+        )
     return {
-        "MLOPS_STREAM": topic,
+        "MLOPS_STREAM": named,
         "MLOPS_STREAM_AUTH": "none",
         "MLOPS_STREAM_ENDPOINT": address,
+        "MLOPS_STREAM_PARTITIONS": "1",
         "MLOPS_STREAM_PROTOCOL": "kafka",
     }
 

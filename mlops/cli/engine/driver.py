@@ -1,7 +1,8 @@
 """Opening the stand-in cloud for a stack, running one operation on it, and saying how that ended."""
 
 import gc
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from mlops.cli.options import Target
 from mlops.cli.views.board import Board
 from mlops.plan.graph import Graph
 
+_NAMES = re.compile(r"arn:aws[a-z-]*:\S+|[a-z]+-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 STOPPING = "Stopping: what has begun is being finished, so that nothing is lost. ^C again stops at once."
 
 
 def cloud_for(
     target: Target, folder: Path, *, api_server: ApiServer | None = None, throwaway: bool = False
 ) -> LocalCloud:
-    """The stand-in cloud kept in `folder`, in which an existing network that the stack adopts is there.
+    """The stand-in cloud kept in `folder`, in which whatever the settings name by id or ARN is there.
 
     Args:
         throwaway: the folder goes afterwards, whatever happens: a rehearsal, never a stack that is kept.
@@ -30,10 +32,19 @@ def cloud_for(
         ToolchainError: there is no pulumi CLI.
     """
     platform = settings.resolve(stacks.read(target.stack, target.root)).platform
-    network = platform.network.existing
-    existing = [network.vpc_id, *network.private_subnets, *network.public_subnets] if network else []
     pulumi = toolchain.find(target.root)
+    existing = named(platform.model_dump(mode="json"))
     return LocalCloud(folder, pulumi=pulumi.path, existing=existing, api_server=api_server, throwaway=throwaway)
+
+
+def named(settings: object) -> Iterator[str]:
+    """Ids and ARNs in settings: of what somebody else made, for what the stack makes has none before it is made."""
+    if isinstance(settings, str):
+        yield from (settings,) if _NAMES.fullmatch(settings) else ()
+    elif isinstance(settings, Mapping):
+        yield from (found for value in settings.values() for found in named(value))
+    elif isinstance(settings, list):
+        yield from (found for value in settings for found in named(value))
 
 
 def stack_in(cloud: LocalCloud, target: Target, config: Mapping[str, str] | None = None) -> LocalStack:

@@ -76,7 +76,8 @@ TOOLS = {
         ),
         Tool(
             name="k3d",
-            make=("k3d", "cluster", "create", OWN, "--wait"),
+            # Without an end to it, it asks for an image that is not to be had for ever.
+            make=("k3d", "cluster", "create", OWN, "--wait", "--timeout", "600s"),
             delete=("k3d", "cluster", "delete", OWN),
             load=("k3d", "image", "import", "--cluster", OWN),
             engines=("docker",),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from mlops.cli import ui
 from mlops.cli.errors import BadInputError
 from mlops.plan.access import Right, rights
+from mlops.plan.flows import flows, unguarded
 from mlops.plan.graph import Graph
 from mlops.plan.people import teams
 from mlops.plan.summary import short_type
@@ -17,6 +18,7 @@ KINDS = {
     "AWS service": "AWS services",
     "through a service": "Whoever in the account comes through an AWS service, as far as IAM lets them",
 }
+FLOWS = {"pods": "Pods, by network policy", "security group": "Everything else, by security group"}
 ACTIONS_SHOWN = 4
 """A right with more actions than this on a service is summed up, unless actions are asked for."""
 
@@ -57,6 +59,27 @@ def show(
             ui.out().print(ui.table(title, "Who", "On", "May", "Granted by", rows=rows))
     if any(right.conditional for right in found):
         ui.note("(if): under a condition only, such as the account, or the service that the request comes through.")
+
+
+def show_flows(graph: Graph, *, who: str | None, on: str | None, as_json: bool) -> None:
+    """The connections that are let through, narrowed to where they are let through, or to the other end."""
+    found = [one for one in flows(graph) if (who or "") in one.where and (on or "") in one.other]
+    open_ = unguarded(graph)
+    if as_json:
+        ui.print_json({"flows": [asdict(one) for one in found], "unguarded": list(open_)})
+        return
+    if not found:
+        ui.out().print("No rule of this stack lets such a connection through.")
+    for kind, title in FLOWS.items():
+        rows: dict[tuple[str, str, str, str], list[str]] = {}
+        for one in found:
+            if one.kind == kind:
+                rows.setdefault((one.where, one.direction, one.ports, one.rule), []).append(one.other)
+        if rows:
+            cells = [(where, way, ", ".join(others), ports, rule) for (where, way, ports, rule), others in rows.items()]
+            ui.out().print(ui.table(title, "Where", "Way", "Other end", "Ports", "Says", rows=cells))
+    if open_:
+        ui.note(f"No network policy closes all pods of {', '.join(open_)}: their charts bring what they run.")
 
 
 def _concerns(right: Right, namespace: str) -> bool:

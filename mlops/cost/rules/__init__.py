@@ -2,6 +2,7 @@
 
 from mlops.cost.model import Rule
 from mlops.cost.rules import (
+    batch,
     compute,
     databases,
     detectors,
@@ -29,6 +30,7 @@ from mlops.plan.graph import Node
 RULES: dict[str, Rule] = {
     **network.RULES,
     **compute.RULES,
+    **batch.RULES,
     **storage.RULES,
     **files.RULES,
     **databases.RULES,

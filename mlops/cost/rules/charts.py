@@ -35,7 +35,10 @@ _NOTHING = Defaults()
 _KNOWN: dict[str, Defaults] = {
     **dict.fromkeys(
         (
+            # airflow: without PostgreSQL, Redis and volumes of its own, which the platform switches off.
+            "airflow",
             "argo-cd",
+            "argo-workflows",
             "aws-load-balancer-controller",
             "base",
             "cert-manager",
@@ -53,6 +56,8 @@ _KNOWN: dict[str, Defaults] = {
             # datadog: by the node, `monitoring.datadog`.
             "datadog",
             "fluent-bit",
+            # loki: a volume for each copy that `singleBinary` has, 10Gi where its values say none.
+            "loki",
             "prometheus-yet-another-cloudwatch-exporter",
             # kube-prometheus-stack: Prometheus, Alertmanager and Grafana keep their data with their pods.
             "kube-prometheus-stack",
@@ -63,6 +68,7 @@ _KNOWN: dict[str, Defaults] = {
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",
+            "kuberay-operator",
             "karpenter-crd",
         ),
         _NOTHING,

@@ -123,7 +123,8 @@ def instance(node: Node, context: Context) -> Iterator[Item]:
 
 
 def ecs_service(node: Node, context: Context) -> Iterator[Item]:
-    """Tasks on Fargate by the vCPU and GB that they ask for; tasks on EC2 use instances that are paid as such."""
+    """Tasks on Fargate by the vCPU and GB that they ask for, on Spot by their share: at worst those cost what on demand
+    does. Tasks on EC2 use instances that are paid as such."""
     if node.at("launchType").text() == "EC2":
         return
     task = context.behind(node, "taskDefinition", TASK_DEFINITION)
@@ -131,11 +132,38 @@ def ecs_service(node: Node, context: Context) -> Iterator[Item]:
     count = node.at("desiredCount").number(1)
     arm = size.at("runtimePlatform.cpuArchitecture").text() == "ARM64"
     platform = "arm" if arm else "x86"
-    running = count * number(context.figure("compute.node_hours"))
+    hours_each = number(context.figure("compute.node_hours"))
     vcpus, gb = size.at("cpu").number(256) / 1024, size.at("memory").number(512) / 1024
-    tasks = f"{count} Fargate tasks"
-    yield Item(label=f"{tasks}, {vcpus} vCPU each", sku=("fargate", f"vcpu_linux_{platform}"), quantity=running * vcpus)
-    yield Item(label=f"{tasks}, {gb} GB each", sku=("fargate", f"memory_linux_{platform}"), quantity=running * gb)
+    spot_tasks = _on_spot(node, count)
+    for tasks, word, kind in ((count - spot_tasks, "", ""), (spot_tasks, " Spot", "spot_")):
+        if not tasks:
+            continue
+        label, running = f"{float(tasks):g} Fargate{word} tasks", tasks * hours_each
+        for what, unit, each in (("vcpu", "vCPU", vcpus), ("memory", "GB", gb)):
+            dearest: Sku = ("fargate", f"{what}_linux_{platform}")
+            yield Item(
+                label=f"{label}, {each} {unit} each",
+                sku=("fargate", f"{what}_{kind}linux_{platform}"),
+                quantity=running * each,
+                high=(dearest,) if kind else (),
+            )
+
+
+def _on_spot(node: Node, count: Decimal) -> Decimal:
+    """How many of a service's tasks run on Spot in the long run: what is beyond the bases, by the weights.
+
+    Source: ECS API, CapacityProviderStrategyItem.
+    """
+    bases = dict.fromkeys(("FARGATE", "FARGATE_SPOT"), Decimal(0))
+    weights = dict(bases)
+    for one in node.at("capacityProviderStrategies"):
+        provider = one.at("capacityProvider").text()
+        if provider in bases:
+            bases[provider], weights[provider] = one.at("base").number(), one.at("weight").number()
+    whole = sum(weights.values())
+    based = min(bases["FARGATE_SPOT"], count)
+    beyond = max(count - sum(bases.values()), Decimal(0))
+    return based + (beyond * weights["FARGATE_SPOT"] / whole if whole else Decimal(0))
 
 
 def fargate_profile(node: Node, context: Context) -> Iterator[Item]:

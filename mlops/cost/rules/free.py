@@ -160,6 +160,8 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:sagemaker/endpointConfiguration:EndpointConfiguration",
     ),
     _GROUPING: (
+        "aws:batch/jobDefinition:JobDefinition",
+        "aws:batch/jobQueue:JobQueue",
         "aws:ecs/taskDefinition:TaskDefinition",
         "aws:sagemaker/model:Model",
         "aws:sagemaker/modelPackageGroup:ModelPackageGroup",

@@ -153,6 +153,7 @@ _OPERATED = (
     "monitoring.coreos.com:Prometheus",
     "monitoring.coreos.com:ThanosRuler",
     "ray.io:RayCluster",
+    "ray.io:RayCronJob",
     "ray.io:RayJob",
     "ray.io:RayService",
     "sparkoperator.k8s.io:ScheduledSparkApplication",

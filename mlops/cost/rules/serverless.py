@@ -49,8 +49,10 @@ def function(node: Node, context: Context) -> Iterator[Item]:
 def provisioned_concurrency(node: Node, context: Context) -> Iterator[Item]:
     count = node.at("provisionedConcurrentExecutions").number(1)
     owner = context.behind(node, "functionName", FUNCTION)
-    memory_gb = (owner or node).at("memorySize").number(128) / 1024
-    yield hours(f"Lambda provisioned concurrency, {count}", ("lambda", "provisioned_gb_hour"), count * memory_gb)
+    function = owner or node
+    memory_gb = function.at("memorySize").number(128) / 1024
+    sku = "provisioned_gb_hour_arm" if "arm64" in function.at("architectures").texts() else "provisioned_gb_hour"
+    yield hours(f"Lambda provisioned concurrency, {count}", ("lambda", sku), count * memory_gb)
 
 
 def http_api(node: Node, context: Context) -> Iterator[Item]:

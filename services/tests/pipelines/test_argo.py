@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.argo import ArgoSettings, workflow
 from pipelines.loop import STEPS
+from pipelines.workflows.argo import ArgoSettings, workflow
 
 FIELDS = json.loads(Path(__file__).with_name("argo_fields.json").read_text())
 SETTINGS = ArgoSettings(image="registry.example.com/pipelines:1", options='{"assume_consent": true}')

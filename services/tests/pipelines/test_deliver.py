@@ -35,7 +35,7 @@ class Imitation(Subscription):
         return self.coming.pop(0) if self.coming else []
 
     def acknowledge(self, events: Sequence[Passed]) -> None:
-        self.done += [event.name for event in events]
+        self.done += [event.handle for event in events]
 
     def close(self) -> None:
         """Nothing to leave."""
@@ -45,7 +45,7 @@ def passed(number: int, data: bytes | None = None) -> Passed:
     event = {
         "event_id": f"e{number}", "user_id": "ana", "product_id": "p1", "event_type": "view", "timestamp": WHEN,
     }  # fmt: skip
-    return Passed(name=f"m{number}", data=data or json.dumps(event).encode(), seconds=SENT + number)
+    return Passed(handle=f"m{number}", data=data or json.dumps(event).encode(), seconds=SENT + number)
 
 
 def goal(settings: Settings, **other: Any) -> Goal:

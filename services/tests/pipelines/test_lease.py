@@ -2,16 +2,17 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipelines import lease
+from pipelines import cli, lease
 from pipelines.errors import BusyError
 from pipelines.lake import Lake
 from pipelines.lease import PLACE, alone
-from pipelines.loop import LoopOptions
+from pipelines.loop import STEPS, LoopOptions
 from pipelines.settings import Settings
 from pipelines.worker import Worker
 from tests.pipelines.shop import Shop
@@ -32,6 +33,19 @@ def test_a_worker_on_another_machine_does_not_train_meanwhile(shop: Shop) -> Non
         pass
     assert Lake(shop.settings).stamped("artifacts", PLACE) is None
     assert not [name for name, _ in shop.objects() if name.endswith(PLACE)], "no version stays behind"
+
+
+def test_a_step_that_an_orchestrator_starts_waits_for_its_turn(
+    shop: Shop, environment: Callable[[Settings], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.cli.LOOK_PATIENCE_SECONDS", 0.2)
+    for name, value in environment(shop.settings).items():
+        monkeypatch.setenv(name, value)
+    step = cli._step_command(STEPS[0])
+    with alone(elsewhere(shop, "other")), pytest.raises(BusyError, match="already runs elsewhere"):
+        step("run-1")
+    step("run-1")
+    assert shop.context().lake.get("artifacts", "runs/run-1/ingest.json")
 
 
 def test_a_command_on_another_machine_waits_for_its_turn(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from pydantic import SecretStr
 
 from pipelines.deliver import Deliverer, Goal, PulsarSubscription
@@ -303,6 +303,30 @@ def test_a_topic_that_is_missing_is_named(settings: Settings, kafka: java.Kafka)
         open_stream(lost).put([event(1)])
 
 
+@pytest.mark.parametrize("first", ["loop", "recommender"])
+@pytest.mark.parametrize("way", ["scram", "iam"])
+def test_whoever_comes_first_makes_a_topic_that_the_platform_leaves_to_its_clients(
+    settings: Settings, kafka: java.Kafka, monkeypatch: pytest.MonkeyPatch, first: str, way: str
+) -> None:
+    unsigned = java.json_web_token("loop", None)
+    monkeypatch.setattr(
+        MSKAuthTokenProvider, "generate_auth_token", lambda _: (unsigned, (NOW.timestamp() + 10**8) * 1000)
+    )
+    wanted = {"MLOPS_STREAM_PARTITIONS": "3", "MLOPS_STREAM_RETENTION_HOURS": "48"}
+    if way == "iam":
+        wanted |= {"MLOPS_STREAM_AUTH": "iam", "MLOPS_STREAM_ENDPOINT": kafka.oauth}
+    own = replace(settings, broker=Broker.from_environment(of_kafka(kafka, **wanted)))
+    if first == "loop":
+        assert open_stream(own).read({}, Quarantine()).records == 0
+    send(own, b"{}")
+    send(own, b"{}")
+    assert open_stream(own).read({}, Quarantine()).records == 2
+    admin = AdminClient({"bootstrap.servers": kafka.plain})
+    assert len(admin.list_topics(own.stream, timeout=30).topics[own.stream].partitions) == 3
+    resource = ConfigResource(ConfigResource.Type.TOPIC, own.stream)
+    assert admin.describe_configs([resource])[resource].result(30)["retention.ms"].value == str(48 * 3_600_000)
+
+
 def test_a_role_is_known_by_a_token_that_aws_can_check(kafka: java.Kafka, settings: Settings) -> None:
     token, until = iam_token("eu-west-1")("")
     address = urlsplit(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
@@ -321,9 +345,9 @@ def test_the_way_of_roles_reaches_a_broker(
     monkeypatch.setattr(
         MSKAuthTokenProvider, "generate_auth_token", lambda _: (unsigned, (NOW.timestamp() + 10**8) * 1000)
     )
-    AdminClient({"bootstrap.servers": kafka.plain}).create_topics([NewTopic(settings.stream, 1, 1)])[
-        settings.stream
-    ].result(30)
+    # Kept until the answer is there: what is asked for goes with it.
+    admin = AdminClient({"bootstrap.servers": kafka.plain})
+    admin.create_topics([NewTopic(settings.stream, 1, 1)])[settings.stream].result(30)
     values = {
         "MLOPS_STREAM_PROTOCOL": "kafka",
         "MLOPS_STREAM_ENDPOINT": kafka.oauth,

@@ -214,6 +214,14 @@ def test_new_events_alone_do_not_make_a_refused_gate_train_at_every_look(
     assert worker.look() == "waiting"
 
 
+def test_a_worker_that_only_watches_takes_events_in_and_leaves_the_training_to_the_orchestrator(live: Shop) -> None:
+    live.fill(made(events=300))
+    worker = Worker(live.settings, LoopOptions(), 1.0, "127.0.0.1", 0, list[str]().append, trains=False)
+    assert [worker.look(), worker.look()] == ["waiting", "waiting"]
+    assert live.events()
+    assert not live.context().tracking.versions()
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [

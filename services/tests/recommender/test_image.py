@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
 import yaml
 
 import slim
@@ -124,9 +125,32 @@ def test_what_the_images_start_is_a_module_that_is_in_them() -> None:
 
 
 def test_an_image_knows_every_service_of_aws_that_its_code_calls() -> None:
-    called = {name for file in _sources() for name in re.findall(r'client\(\s*"([a-z0-9-]+)"', file.read_text())}
-    assert called >= {"s3", "kinesis"}
+    called = {
+        name for file in _sources() for name in re.findall(r'(?:client|resource)\(\s*"([a-z0-9-]+)"', file.read_text())
+    }
+    assert called >= {"s3", "kinesis", "dynamodb"}
     assert called <= {*slim.AWS}
+
+
+def test_a_module_whose_client_an_image_has_not_is_passed_over_and_one_that_is_broken_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "pipelines"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "bare.py").write_text("import no_such_client")
+    # As Feast does it.
+    (package / "wrapped.py").write_text("try:\n  import no_such\nexcept ImportError as e:\n  raise Exception('get it')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pipelines"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert slim.load("pipelines") == ["pipelines.bare", "pipelines.wrapped"]
+    (package / "zealous.py").write_text("import pipelines.gone")
+    with pytest.raises(ModuleNotFoundError):
+        slim.load("pipelines")
+    (package / "zealous.py").write_text("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        slim.load("pipelines")
 
 
 def test_the_loop_does_without_what_is_left_out_and_what_it_imports_late_is_compiled_too() -> None:

@@ -6,7 +6,6 @@ memory. Pipelines of models need Kafka and are left out with the parts that serv
 Source of charts, values and names: github.com/SeldonIO/seldon-core at v2.10.2, k8s/helm-charts.
 """
 
-import json
 from collections.abc import Mapping
 from typing import ClassVar, Literal, get_args
 
@@ -17,6 +16,7 @@ from pydantic import Field, model_validator
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.release import Strategy
+from components.base.steps import StepKind
 from components.base.watched import Watched
 from components.base.workload import Shape
 from components.foundation import Foundation
@@ -35,6 +35,7 @@ from components.kubernetes.scraping import announced, let_scrapers_in
 from components.ml_platform import MlPlatformOutputs
 from components.serving import ModelConfig, Released, Served, ServingConfig, ServingOutputs
 from components.serving.kubernetes.kserve import base_url, reading, split_uri
+from components.serving.seldon.objects import METRICS_PORTS, POOL, experiment, model_spec, runtime_spec, setup_values
 from mlops.core import versions
 from mlops.core.config import Card
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory
@@ -43,13 +44,8 @@ from mlops.core.module import Need, StackFacts
 NAMESPACE = "seldon-mesh"
 FORMATS = ("huggingface", "lightgbm", "mlflow", "sklearn", "xgboost")
 """What MLServer loads, among its capabilities in the chart's values."""
-LEFT_OUT = ("seldon-dataflow-engine", "seldon-modelgateway", "seldon-pipelinegateway", "hodometer")
-"""Parts that only pipelines need, and the one that reports use to the vendor."""
 _API = "mlops.seldon.io/v1alpha1"
-_POOL = "mlserver"
 _ENVOY = 9000
-METRICS_PORTS = (9003, 9006)
-"""Where Envoy, as the chart announces, and the agent beside each model server answer with metrics."""
 _INSIDE = (5572, 8080, 9000, 9001, 9002, 9003, 9004, 9005, 9006, 9008, 9500, 9501)
 """What its parts answer each other on: scheduler, Envoy, agents, model servers."""
 
@@ -69,7 +65,9 @@ class SeldonServingConfig(ServingConfig):
         state="none of its own: models lie in the lake, and what the scheduler knows comes from this program",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
+    announces: ClassVar[str | None] = "Seldon"
     serves: ClassVar[frozenset[Served]] = frozenset({"models", "containers", "workers"})
+    steps: ClassVar[StepKind | None] = "pods"
     strategies: ClassVar[Mapping[Released, frozenset[Strategy]]] = {
         **ServingConfig.strategies,
         "artifact": frozenset(get_args(Strategy)),
@@ -137,11 +135,7 @@ class SeldonServing(Component[ServingOutputs]):
     token = "mlops:index:SeldonServing"
 
     def __init__(
-        self,
-        name: str,
-        config: SeldonServingConfig,
-        foundation: Foundation,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, config: SeldonServingConfig, foundation: Foundation, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__(name, opts)
         self._config = config
@@ -158,12 +152,9 @@ class SeldonServing(Component[ServingOutputs]):
         grants = reading(config.models, (), foundation.storage)
         identity = Identity(
             f"{name}-identity",
+            # The chart's ServerConfig names the account.
             IdentityArgs(
-                cluster=foundation.cluster,
-                namespace=self._namespace,
-                # The chart's ServerConfig names it.
-                service_account="seldon-server",
-                grants=grants,
+                cluster=foundation.cluster, namespace=self._namespace, service_account="seldon-server", grants=grants
             ),
             self.child,
         )
@@ -239,7 +230,7 @@ class SeldonServing(Component[ServingOutputs]):
             _API,
             "Server",
             # The operator hands annotations on to the pods (operator/controllers/reconcilers/server).
-            metadata={"name": _POOL, "namespace": self._namespace, "annotations": announced(METRICS_PORTS[-1])},
+            metadata={"name": POOL, "namespace": self._namespace, "annotations": announced(METRICS_PORTS[-1])},
             spec=server_spec(self._config, dict(place)),
             opts=self.child_with(depends_on=[runtime]),
         )
@@ -273,62 +264,14 @@ class SeldonServing(Component[ServingOutputs]):
         return name_of(made)
 
 
-def setup_values(storage_gb: int) -> dict[str, object]:
-    """Of the operator's chart: nothing exposed outside the cluster, no collector of traces that is not there."""
-    inside = {"service": {"type": "ClusterIP"}}
-    return {
-        "opentelemetry": {"disable": True},
-        "scheduler": inside,
-        "envoy": inside,
-        "serverConfig": {"mlserver": {"modelVolumeStorage": f"{storage_gb}Gi"}},
-    }
-
-
-def runtime_spec(region: str) -> dict[str, object]:
-    """What runs beside the operator. Models are read with the role of the servers' service account."""
-    s3 = {"provider": "AWS", "env_auth": True, "region": region}
-    return {
-        "seldonConfig": "default",
-        "overrides": [
-            *({"name": part, "disable": True} for part in LEFT_OUT),
-            *({"name": part, "serviceType": "ClusterIP"} for part in ("seldon-scheduler", "seldon-envoy")),
-        ],
-        "config": {
-            "agentConfig": {"rclone": {"config": [json.dumps({"name": "s3", "type": "s3", "parameters": s3})]}},
-            "serviceConfig": {"serviceType": "ClusterIP"},
-        },
-    }
-
-
 def server_spec(config: SeldonServingConfig, place: dict[str, object]) -> dict[str, object]:
     """The pool."""
     resources = {"cpu": config.cpu, "memory": config.memory}
-    container = {"name": _POOL, "resources": {"requests": resources, "limits": {"memory": config.memory}}}
+    container = {"name": POOL, "resources": {"requests": resources, "limits": {"memory": config.memory}}}
     return {
-        "serverConfig": _POOL,
+        "serverConfig": POOL,
         "replicas": config.servers,
         "podSpec": {**place, "containers": [container]},
         # Models are fetched again; a volume that stays would be paid for.
         "statefulSetPersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
-    }
-
-
-def experiment(model: ModelConfig, stable: pulumi.Input[str], tried: pulumi.Input[str]) -> dict[str, object]:
-    """Who answers which share of the requests to a model, and who is asked unseen: a shadow is Seldon's mirror."""
-    if model.release.strategy == "shadow":
-        return {"candidates": [{"name": stable, "weight": 100}], "mirror": {"name": tried, "percent": model.share}}
-    return {
-        "candidates": [{"name": stable, "weight": 100 - model.share}, {"name": tried, "weight": model.share}],
-    }
-
-
-def model_spec(model: ModelConfig, storage_uri: pulumi.Input[str]) -> dict[str, object]:
-    """A model, and on how many of the pool's servers it is loaded."""
-    return {
-        "storageUri": storage_uri,
-        "requirements": [model.format],
-        "memory": model.memory,
-        "replicas": model.min_replicas,
-        "minReplicas": model.min_replicas,
-        "maxReplicas": model.max_replicas,
     }

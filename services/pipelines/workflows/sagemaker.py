@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.loop import STEPS, Step
+from .steps import COMMAND, FIRST_PAUSE_SECONDS, PAUSE_FACTOR, STATE, STEPS, Step
 
 _VERSION = "2020-12-01"
 
@@ -34,8 +34,6 @@ class SageMakerSettings:
     instance_type: str = "ml.m5.xlarge"
     """4 vCPUs and 16 GiB: what the largest step takes, thrice."""
     volume_gb: int = 30
-    deadline_seconds: int = 3600
-    """After which a step is given up."""
 
 
 def definition(settings: SageMakerSettings) -> dict[str, Any]:
@@ -58,9 +56,9 @@ def _step(step: Step, settings: SageMakerSettings) -> dict[str, Any]:
         "RetryPolicies": [
             {
                 "ExceptionType": ["Step.SERVICE_FAULT", "Step.THROTTLING"],
-                "IntervalSeconds": 10,
-                "BackoffRate": 2.0,
-                "MaxAttempts": 3,
+                "IntervalSeconds": FIRST_PAUSE_SECONDS,
+                "BackoffRate": float(PAUSE_FACTOR),
+                "MaxAttempts": step.attempts,
             }
         ],
     }
@@ -78,21 +76,19 @@ def _job(step: Step, settings: SageMakerSettings) -> dict[str, Any]:
         "RoleArn": settings.role,
         "AppSpecification": {
             "ImageUri": settings.image,
-            "ContainerEntrypoint": ["python", "-m", "pipelines"],
-            "ContainerArguments": [
-                step.name,
-                *("--run", {"Get": "Execution.PipelineExecutionId"}),
-                *("--options", {"Get": "Parameters.options"}),
-            ],
+            "ContainerEntrypoint": list(COMMAND),
+            "ContainerArguments": step.arguments(
+                {"Get": "Execution.PipelineExecutionId"}, {"Get": "Parameters.options"}
+            ),
         },
-        "Environment": {**settings.variables, "MLOPS_STATE": "/tmp/state"},
+        "Environment": {**settings.variables, **STATE},
         "NetworkConfig": {
             "EnableInterContainerTrafficEncryption": False,
             "EnableNetworkIsolation": False,
             "VpcConfig": {"SecurityGroupIds": list(settings.security_groups), "Subnets": list(settings.subnets)},
         },
         "ProcessingResources": {"ClusterConfig": cluster},
-        "StoppingCondition": {"MaxRuntimeInSeconds": settings.deadline_seconds},
+        "StoppingCondition": {"MaxRuntimeInSeconds": step.timeout_seconds},
     }
 
 

@@ -1,8 +1,10 @@
 """The loop as an Argo Workflow: the same steps, needs and resources, each step a pod of the same image."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from pipelines.loop import STEPS, Step
+from .steps import COMMAND, FIRST_PAUSE_SECONDS, INPUT, PAUSE_FACTOR, STATE, STEPS, STOPPED, Step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +19,10 @@ class ArgoSettings:
     service_account: str = "pipelines"
     config_map: str = "pipelines"
     """Holds the settings as environment variables."""
-    secret: str = "pipelines"
-    """Holds MLOPS_PII_SALT."""
+    secrets: Sequence[str] = ("pipelines",)
+    """Secrets whose keys are environment variables; MLOPS_PII_SALT is in one of them."""
+    place: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of a pod that bring it onto its nodes: nodeSelector, tolerations."""
     options: str = "{}"
     """JSON of the loop's options, where they differ from the defaults."""
     deadline_seconds: int = 3600
@@ -27,7 +31,7 @@ class ArgoSettings:
     """Cron expression in UTC: renders a CronWorkflow."""
 
 
-def workflow(settings: ArgoSettings) -> dict[str, object]:
+def workflow(settings: ArgoSettings) -> dict[str, Any]:
     """The manifest: a Workflow, or a CronWorkflow where a schedule is given."""
     spec = _spec(settings)
     if settings.schedule is None:
@@ -42,15 +46,19 @@ def workflow(settings: ArgoSettings) -> dict[str, object]:
             "timezone": "UTC",
             # Two at once would train on the same data and deploy one after the other.
             "concurrencyPolicy": "Forbid",
+            # What a controller that was away has missed it makes up for, once.
+            "startingDeadlineSeconds": 600,
             "workflowSpec": spec,
         },
     }
 
 
-def _spec(settings: ArgoSettings) -> dict[str, object]:
+def _spec(settings: ArgoSettings) -> dict[str, Any]:
     return {
         "entrypoint": "loop",
         "serviceAccountName": settings.service_account,
+        # The account itself has none for pods that need none; beside a step, Argo reports how it ended.
+        "automountServiceAccountToken": True,
         "activeDeadlineSeconds": settings.deadline_seconds,
         "arguments": {"parameters": [{"name": "options", "value": settings.options}]},
         "ttlStrategy": {"secondsAfterSuccess": 86_400, "secondsAfterFailure": 604_800},
@@ -58,11 +66,12 @@ def _spec(settings: ArgoSettings) -> dict[str, object]:
         # By which the platform's network policy knows the loop.
         "podMetadata": {"labels": {"app.kubernetes.io/name": "pipelines", "app.kubernetes.io/part-of": "recommender"}},
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        **settings.place,
         "templates": [_dag(), *(_template(step, settings) for step in STEPS)],
     }
 
 
-def _dag() -> dict[str, object]:
+def _dag() -> dict[str, Any]:
     tasks = [
         {"name": step.name, "template": step.name, **({"dependencies": list(step.needs)} if step.needs else {})}
         for step in STEPS
@@ -70,30 +79,33 @@ def _dag() -> dict[str, object]:
     return {"name": "loop", "dag": {"tasks": tasks}}
 
 
-def _template(step: Step, settings: ArgoSettings) -> dict[str, object]:
-    resources = {"cpu": step.cpu, "memory": step.memory}
+def _template(step: Step, settings: ArgoSettings) -> dict[str, Any]:
+    sources = [{"secretRef": {"name": name}} for name in settings.secrets]
     return {
         "name": step.name,
-        # A step is safe to repeat. Exit code 3 is a gate that stops, and would stop again.
+        "activeDeadlineSeconds": step.timeout_seconds,
         "retryStrategy": {
-            "limit": "2",
+            "limit": str(step.attempts - 1),
             "retryPolicy": "Always",
-            "expression": "asInt(lastRetry.exitCode) != 3 && asInt(lastRetry.exitCode) != 2",
-            "backoff": {"duration": "10s", "factor": "2"},
+            "expression": f"asInt(lastRetry.exitCode) != {STOPPED} && asInt(lastRetry.exitCode) != {INPUT}",
+            "backoff": {"duration": f"{FIRST_PAUSE_SECONDS}s", "factor": str(PAUSE_FACTOR)},
         },
         "container": {
             "image": settings.image,
-            "command": ["python", "-m", "pipelines"],
-            "args": [step.name, "--run", "{{workflow.name}}", "--options", "{{workflow.parameters.options}}"],
-            "envFrom": [{"configMapRef": {"name": settings.config_map}}, {"secretRef": {"name": settings.secret}}],
-            "env": [{"name": "MLOPS_STATE", "value": "/state"}],
-            "resources": {"requests": resources, "limits": {"memory": step.memory}},
+            "command": list(COMMAND),
+            "args": step.arguments("{{workflow.name}}", "{{workflow.parameters.options}}"),
+            "envFrom": [{"configMapRef": {"name": settings.config_map}}, *sources],
+            "env": [{"name": name, "value": value} for name, value in STATE.items()],
+            "resources": {
+                "requests": {"cpu": step.cpu, "memory": step.memory},
+                "limits": {"memory": step.memory},
+            },
             "securityContext": {
                 "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             },
-            "volumeMounts": [{"name": "state", "mountPath": "/state"}, {"name": "tmp", "mountPath": "/tmp"}],
+            "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         },
-        "volumes": [{"name": "state", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
     }

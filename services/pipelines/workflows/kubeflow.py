@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.loop import STEPS, Step
+from .steps import COMMAND, FIRST_PAUSE_SECONDS, PAUSE_FACTOR, STATE, STEPS, Step
 
 _VERSION = "2.1.0"
 _SDK = "kfp-2.16.1"
@@ -32,8 +32,6 @@ class KubeflowSettings:
     """Secret in the namespace of Kubeflow Pipelines that holds MLOPS_PII_SALT."""
     options: str = "{}"
     """JSON of the loop's options, where they differ from the defaults."""
-    deadline_seconds: int = 3600
-    """After which a step is given up."""
 
 
 def pipeline(settings: KubeflowSettings) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -58,7 +56,7 @@ def pipeline(settings: KubeflowSettings) -> tuple[dict[str, Any], dict[str, Any]
         "schemaVersion": _VERSION,
         "sdkVersion": _SDK,
     }
-    executors = {f"exec-{step.name}": _on_kubernetes(settings) for step in STEPS}
+    executors = {f"exec-{step.name}": _on_kubernetes(step, settings) for step in STEPS}
     return spec, {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
@@ -76,10 +74,10 @@ def _task(step: Step) -> dict[str, Any]:
         },
         # A step is safe to repeat; a gate that stops would stop again, which Kubeflow cannot tell apart.
         "retryPolicy": {
-            "backoffDuration": "10s",
-            "backoffFactor": 2.0,
+            "backoffDuration": f"{FIRST_PAUSE_SECONDS}s",
+            "backoffFactor": float(PAUSE_FACTOR),
             "backoffMaxDuration": "3600s",
-            "maxRetryCount": 1,
+            "maxRetryCount": step.attempts - 1,
         },
         "taskInfo": {"name": step.name},
     }
@@ -89,15 +87,11 @@ def _executor(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
     cpu, memory = _cores(step.cpu), _gigabytes(step.memory)
     container: dict[str, Any] = {
         "image": settings.image,
-        "command": ["python", "-m", "pipelines"],
-        "args": [
-            step.name,
-            *("--run", "{{$.inputs.parameters['run']}}"),
-            *("--options", "{{$.inputs.parameters['options']}}"),
-        ],
+        "command": list(COMMAND),
+        "args": step.arguments("{{$.inputs.parameters['run']}}", "{{$.inputs.parameters['options']}}"),
         "env": [
             *({"name": name, "value": value} for name, value in sorted(settings.variables.items())),
-            {"name": "MLOPS_STATE", "value": "/tmp/state"},
+            *({"name": name, "value": value} for name, value in STATE.items()),
         ],
         "resources": {
             "cpuRequest": cpu,
@@ -111,9 +105,9 @@ def _executor(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
     return {"container": container}
 
 
-def _on_kubernetes(settings: KubeflowSettings) -> dict[str, Any]:
+def _on_kubernetes(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
     return {
-        "activeDeadlineSeconds": str(settings.deadline_seconds),
+        "activeDeadlineSeconds": str(step.timeout_seconds),
         "secretAsEnv": [
             {
                 "keyToEnv": [{"envVar": "MLOPS_PII_SALT", "secretKey": "MLOPS_PII_SALT"}],
