@@ -75,7 +75,7 @@ class VeleroConfig(BackupConfig):
         "Manager; a new installation that is given both lists and restores them",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
-    announces: ClassVar[str] = "Velero"
+    announces: ClassVar[str | None] = "Velero"
     exported: ClassVar[frozenset[str]] = frozenset({"backupLocation"})
 
     kind: Literal["velero"] = "velero"

@@ -98,8 +98,6 @@ _REQUESTS = {
     "fluent-bit": ("50m", "50Mi"),
     # stakater/Reloader, deployments/kubernetes/chart/reloader/values.yaml at 2.2.16, the example beside `resources`.
     "reloader": ("10m", "128Mi"),
-    # hashicorp/vault-helm, values.yaml at 0.34.1, the example beside `resources` of the server.
-    "vault": ("250m", "256Mi"),
     # kubeflow/pipelines, manifests/kustomize/third-party/argo/base/workflow-controller-deployment-patch.yaml at 2.17.0:
     # what another project asks for Argo's controller; its server, of which nobody says anything, is asked for the same.
     "argo-workflows": ("100m", "500Mi"),
@@ -110,11 +108,15 @@ _REQUESTS = {
     "airflow": ("500m", "1Gi"),
     "airflow-task": ("500m", "1Gi"),
     "airflow-job": ("500m", "1Gi"),
+    # Of one's own: it reads a file and sends it on. What the loop's command line takes to start was not measured.
+    "loop-starter": ("100m", "256Mi"),
     # Its project says nothing. What prometheus-operator/kube-prometheus asks for a small exporter: `config-reloader`.
     "statsd-exporter": ("10m", "20Mi"),
     # kubernetes/git-sync, docs: nothing is said. What AWS gives a container of another agent: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "git-sync": ("10m", "40Mi"),
+    # hashicorp/vault-helm, values.yaml at 0.34.1, the example beside `resources` of the server.
+    "vault": ("250m", "256Mi"),
     # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
     # a plugin or a definition in place, the example beside `upgradeJobResources`.
     "velero": ("500m", "128Mi"),
