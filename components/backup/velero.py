@@ -35,7 +35,7 @@ _ZONE, _FOLDER = "artifacts", "velero"
 _API = "velero.io/v1"
 _METRICS = 8085
 _LOCATION = "lake"
-_PASSWORD_SECRET, _PASSWORD = "velero-repo-credentials", "repository-password"
+_PASSWORD_SECRET, _PASSWORD = "velero-repo-credentials", "repository-password"  # pragma: allowlist secret
 """Names that Velero looks for; without them it encrypts with a password that its source code holds (pkg/repository/keys
 of vmware-tanzu/velero)."""
 

@@ -76,6 +76,8 @@ class GreatExpectationsConfig(DataQualityConfig):
         not_for="events as they pass: what is checked lies in the lake already",
         complexity="low",
         trade_offs="Each table is read whole into one pod: a gigabyte takes several",
+        state="none of its own: expectations come from this program, and results lie in the lake, whose versions "
+        "bring them back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "ecr"))

@@ -269,11 +269,7 @@ SEALED_SECRETS = Chart(
     released=date(2026, 4, 9),
 )
 VAULT = Chart(
-    name="vault",
-    version="0.34.1",
-    repo="https://helm.releases.hashicorp.com",
-    app="2.0.4",
-    released=date(2026, 8, 13),
+    name="vault", version="0.34.1", repo="https://helm.releases.hashicorp.com", app="2.0.4", released=date(2026, 8, 13)
 )
 """Business Source License 1.1: whoever runs it for themselves may."""
 VAULT_IMAGE = "public.ecr.aws/hashicorp/vault:2.0.4"

@@ -170,5 +170,5 @@ def test_the_recovery_keys_say_why_they_stay() -> None:
 def test_a_vault_that_cannot_be_is_refused(secret: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         PlatformConfig.model_validate(
-            {"cluster": {"system": {"instance_types": ["m7i.large"], "max_size": 3}}, "secrets": secret}
+            {"cluster": {"system": {"instance_types": ["m7i.large"], "min_size": 2, "max_size": 3}}, "secrets": secret}
         )

@@ -96,7 +96,10 @@ def test_volumes_go_into_the_lake_under_a_password_that_nobody_knows() -> None:
     password = only(graph, "aws:cloudcontrol/resource:Resource", "backup-password")
     copied = only(graph, "kubernetes:external-secrets.io/v1:ExternalSecret", "backup-password-secret").inputs["spec"]
     assert copied["target"]["name"] == "velero-repo-credentials"
-    assert copied["data"][0] == {"secretKey": "repository-password", "remoteRef": {"key": password.id}}
+    assert copied["data"][0] == {
+        "secretKey": "repository-password",
+        "remoteRef": {"key": password.id},
+    }  # pragma: allowlist secret
 
 
 def test_without_volumes_there_is_no_agent_and_nothing_that_makes_snapshots() -> None:

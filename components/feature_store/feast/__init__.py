@@ -44,6 +44,8 @@ class FeastConfig(FeatureStoreConfig):
         not_for="features that have to be seconds old: they are as fresh as the job that brings them online",
         complexity="medium",
         trade_offs="a server, a job and a database to look after, for features that any other store could take over",
+        state="the registry lies in the database, features in the lake and, for now, in the online store, which "
+        "is filled anew",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "dynamodb", "ecr"))

@@ -121,7 +121,7 @@ def authorities() -> dict[str, dict[str, object]]:
         "authority": {
             "isCA": True,
             "commonName": "vault",
-            "secretName": "authority",
+            "secretName": "authority",  # pragma: allowlist secret
             "duration": "87600h",
             "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Never"},
             "issuerRef": {"name": "first-issuer", "kind": "Issuer"},
