@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from components.fit import facts
 from components.serving import ServingConfig
 from components.settings import PlatformConfig
 from mlops.choice.trials import Trial, tried
-from mlops.core.module import SlotConfig, kind_of, slots, variants
+from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.core.problems import SettingsError
 from mlops.plan.summary import summarise
+from mlops.tiers import tier as settings_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,7 @@ class Added:
     """Ids of mandatory rules that its defaults break in this tier."""
 
 
+@cache
 def modules() -> tuple[Module, ...]:
     """Every variant of every slot, in the order of the settings."""
     return tuple(
@@ -51,6 +55,22 @@ def modules() -> tuple[Module, ...]:
         for name, slot in slots(PlatformConfig).items()
         for variant in variants(slot)
     )
+
+
+def possible(kinds: Mapping[str, str | None], tier: str = "dev") -> bool:
+    """Whether modules of these kinds, by slot, say nothing against one another; slots that are not there are as the
+    tier has them."""
+    return _possible(tuple(sorted(kinds.items())), tier)
+
+
+@cache
+def _possible(kinds: tuple[tuple[str, str | None], ...], tier: str) -> bool:
+    every = {(module.slot, module.kind): module.config for module in modules()}
+    filled = {slot: exemplary(every[slot, kind]) if kind else None for slot, kind in kinds}
+    # Unchecked: what else does not fit is not asked here.
+    stack = settings_of(tier).model_copy(update=filled)
+    known = facts(stack)
+    return not any(module.conflicts(known) for module in filled.values() if module)
 
 
 def chosen(module: Module) -> Mapping[str, Any]:

@@ -196,9 +196,7 @@ FLINK_OPERATOR = Chart(
 SPARK_OPERATOR = Chart(
     name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
 )
-KUBERAY_OPERATOR = Chart(
-    name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/"
-)
+KUBERAY_OPERATOR = Chart(name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/")
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",
