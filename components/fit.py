@@ -32,6 +32,7 @@ def problems(config: "PlatformConfig") -> list[str]:
         *_zones(config),
         *_offered(config),
         *_needs(config),
+        *_beside(config),
         *_conflicts(config),
         *_arns(config),
         *_tags(config),
@@ -99,6 +100,20 @@ def _needs(config: "PlatformConfig") -> Iterator[str]:
             )
 
 
+def _beside(config: "PlatformConfig") -> Iterator[str]:
+    filled = {slot: kind_of(type(module)) for slot, module in config.modules.items()}
+    for slot, module in config.modules.items():
+        for other, kinds in module.beside.items():
+            found = filled.get(other)
+            if found is not None and (not kinds or found in kinds):
+                continue
+            wanted = f"{other} of the kind {' or '.join(kinds)}" if kinds else f"a module for {other}"
+            yield (
+                f"{slot} is {filled[slot]}, which works with {wanted}, and {other} is {found or 'empty'}; choose one "
+                f"for {other}, or another kind for {slot} (`mlops modules`)"
+            )
+
+
 def facts(config: "PlatformConfig") -> StackFacts:
     """What modules may have to know of the stack."""
     groups = config.cluster.groups if config.cluster else {}
@@ -114,6 +129,7 @@ def facts(config: "PlatformConfig") -> StackFacts:
         repositories=frozenset(config.registry.repositories),
         group_sizes={name: group.max_size for name, group in groups.items()},
         private_subnets=bool(config.network.existing) or config.network.mode != "public",
+        captured=config.serving.captured if config.serving else frozenset(),
         loop=config.loop,
         steps=config.serving.steps if config.serving else None,
         filled={slot: kind_of(type(module)) for slot, module in config.modules.items()},
@@ -132,7 +148,7 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
                 f"workloads.containers: {container.name} has nothing to run on, for this stack has no serving; choose "
                 f"a kind that serves containers: {_kinds_that_serve('containers')}"
             )
-        yield from container.lacks(tuple(config.modules))
+        yield from container.lacks(config.modules, outside=config.outside)
 
 
 def _workloads(config: "PlatformConfig", serving: ServingConfig, facts: StackFacts) -> Iterator[str]:

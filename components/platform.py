@@ -193,13 +193,22 @@ class Platform(Component[PlatformOutputs]):
             warehouse=warehouse,
             cache=cache,
             orchestrated=config.orchestrated,
+            apart=bool(config.orchestrated and config.orchestration and config.orchestration.apart),
         )
+        built = {
+            slot: dependent.build(slot.replace("_", "-"), around, module).outputs
+            for slot, dependent in config.dependents.items()
+            if dependent.offered
+        }
+        around = replace(around, offers={words: offer for one in built.values() for words, offer in one.offers.items()})
         workloads = config.workloads.build("serving", around, serving.child) if serving else None
         around = replace(around, steps=workloads.steps if workloads else None)
-        dependents = [
-            dependent.build(slot.replace("_", "-"), around, module).outputs
+        built |= {
+            slot: dependent.build(slot.replace("_", "-"), around, module).outputs
             for slot, dependent in config.dependents.items()
-        ]
+            if slot not in built
+        }
+        dependents = list(built.values())
         if config.teams:
             rooms = {team: room(config, described) for team, described in config.teams.items()}
             Teams("teams", config.teams, around, rooms, module)

@@ -12,11 +12,16 @@ from components.cache import CacheConfig
 from components.cluster import ClusterConfig
 from components.compute import ComputeConfig
 from components.data_pipeline import DataPipelineConfig
+from components.data_quality import DataQualityConfig
+from components.data_versioning import DataVersioningConfig
 from components.database import DatabaseConfig
 from components.delivery import DeliveryConfig
+from components.experiment_tracking import ExperimentTrackingConfig
+from components.feature_store import FeatureStoreConfig
 from components.keys import KeysConfig
 from components.lake_query import LakeQueryConfig
 from components.ml_platform import MlPlatformConfig
+from components.model_monitoring import ModelMonitoringConfig
 from components.monitoring import MonitoringConfig
 from components.network import NetworkConfig
 from components.notebooks import NotebooksConfig
@@ -28,6 +33,7 @@ from components.storage import StorageConfig, Zone
 from components.stream_processing import StreamProcessingConfig
 from components.surroundings import DependentConfig
 from components.teams.config import TeamConfig
+from components.training import TrainingConfig
 from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from mlops.core import regions
@@ -76,6 +82,16 @@ class PlatformConfig(Config):
     """Where tables are joined and reported on."""
     cache: Annotated[CacheConfig, OneOf()] | None = None
     """What is asked many times a second."""
+    feature_store: Annotated[FeatureStoreConfig, OneOf()] | None = None
+    """Where features are kept for training, and answered for online."""
+    data_quality: Annotated[DataQualityConfig, OneOf()] | None = None
+    """What tables of the lake are held against."""
+    model_monitoring: Annotated[ModelMonitoringConfig, OneOf()] | None = None
+    """Who looks at what models are asked and answer."""
+    experiment_tracking: Annotated[ExperimentTrackingConfig, OneOf()] | None = None
+    """Where experiments are tracked beside the ML platform."""
+    data_versioning: Annotated[DataVersioningConfig, OneOf()] | None = None
+    """Where versions of data sets lie that people name in Git."""
     orchestration: Annotated[OrchestrationConfig, OneOf()] | None = None
     """What runs jobs of several steps on a schedule, the loop among them."""
     backup: Annotated[BackupConfig, OneOf()] | None = None
@@ -86,6 +102,8 @@ class PlatformConfig(Config):
     """Who brings workloads onto the cluster; null is Pulumi, which brings all the rest."""
     compute: Annotated[ComputeConfig, OneOf()] | None = None
     """What works through much at once: batch predictions, distributed work."""
+    training: Annotated[TrainingConfig, OneOf()] | None = None
+    """Where models are trained that want GPUs or many machines."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)

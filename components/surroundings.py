@@ -2,7 +2,7 @@
 words, and what one is told of each thing that it has a right on."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, get_args
 
@@ -10,6 +10,7 @@ import pulumi
 
 from components.base.component import INTERNAL, Component
 from components.base.identity import Grant
+from components.base.secret import SecretValue
 from components.base.steps import PodSteps, TaskSteps
 from components.base.watched import Watched
 from components.base.workload import Host
@@ -21,7 +22,20 @@ from components.ml_platform import MlPlatformOutputs
 from components.serving import ServingOutputs
 from components.storage import Zone
 from components.warehouse import WarehouseOutputs
-from mlops.core.module import SlotConfig
+from mlops.core.module import SlotConfig, kind_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A right on a module that workloads name in plain words, and what comes with it."""
+
+    grant: Grant
+    variables: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    """What a workload with the right is told."""
+    secrets: Mapping[str, SecretValue] = field(default_factory=dict)
+    """Variables of it whose values are secret."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of its namespace, by which the module lets it in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +49,12 @@ class Surroundings:
     lake_query: LakeQueryOutputs | None = None
     warehouse: WarehouseOutputs | None = None
     cache: CacheOutputs | None = None
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    """What modules that build on others grant to workloads, by the words for it."""
     orchestrated: bool = False
     """Whether an orchestrator runs the loop, whose worker then only watches."""
+    apart: bool = False
+    """Whether it does so elsewhere than where the worker runs, with secrets that it has to find there."""
     steps: PodSteps | TaskSteps | None = None
     """What it starts the loop's steps with; for modules that are made after the workloads."""
 
@@ -50,11 +68,13 @@ class Surroundings:
 
 @dataclass(frozen=True, kw_only=True)
 class DependentOutputs:
-    """What a module publishes that builds on others: nobody is built on it, but people and monitoring find it."""
+    """What a module publishes that builds on others: people, monitoring and workloads find it."""
 
     exports: Mapping[str, pulumi.Output[str]] = field(default_factory=dict)
     """What the stack exports of it, by the name of the export (`docs/exports.md`)."""
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
+    offers: Mapping[str, Offer] = field(default_factory=dict, metadata=INTERNAL)
+    """Rights on it that workloads may name, by the words for them (`GrantWords`)."""
 
 
 class DependentConfig(SlotConfig):
@@ -63,6 +83,11 @@ class DependentConfig(SlotConfig):
 
     exported: ClassVar[frozenset[str]] = frozenset()
     """Names under which the stack exports what the module publishes."""
+    offered: ClassVar[frozenset[str]] = frozenset()
+    """Words for the rights on it that workloads may name: the keys of what it offers once it is built. A module that
+    offers some is made before workloads, any other after them."""
+    within: ClassVar[bool] = False
+    """Whether it is reached from the cluster alone, and not by workloads that run outside."""
 
     @property
     def asks_from_outside(self) -> bool:
@@ -83,13 +108,60 @@ _NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_p
 """Right -> the slot whose module it is a right on."""
 
 
+OF_MODULES = {
+    "read features": "feature_store",
+    "write features": "feature_store",
+    "observe models": "model_monitoring",
+    "log experiments": "experiment_tracking",
+    "version data": "data_versioning",
+}
+"""Right on a module that builds on others -> its slot. Containers alone are granted them, who are made after these."""
+
+
 def lacks(who: str, rights: Sequence[str], slots: Collection[str]) -> tuple[str, ...]:
     """Why rights cannot be granted on a stack with these slots filled, one sentence each."""
-    return tuple(
+    missing = (
         f"{who} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of its grants"
         for word in rights
         if word in _NEEDS and _NEEDS[word] not in slots
     )
+    strange = (
+        f"{who} is to {word}, which workloads.containers alone are granted; leave `{word}` out of its grants"
+        for word in rights
+        if word in OF_MODULES
+    )
+    return (*missing, *strange)
+
+
+def lacking_offers(
+    who: str, rights: Sequence[str], modules: Mapping[str, SlotConfig], *, outside: bool
+) -> Iterator[str]:
+    """Why rights on modules that build on others cannot be granted, one sentence each.
+
+    Args:
+        modules: those of the stack, by slot.
+        outside: whether it runs outside the cluster.
+    """
+    for word in rights:
+        slot = OF_MODULES.get(word)
+        if slot is None:
+            continue
+        module = modules.get(slot)
+        if not isinstance(module, DependentConfig):
+            yield f"{who} is to {word}, and this stack has no {slot}; add one, or leave `{word}` out of its grants"
+            continue
+        kind = f"{slot} is {kind_of(type(module))}"
+        if word not in module.offered:
+            allowed = ", ".join(sorted(module.offered)) or "nothing"
+            yield (
+                f"{who} is to {word}, and {kind}, which grants containers {allowed}; leave `{word}` out of its grants, "
+                "or choose another kind"
+            )
+        elif outside and module.within:
+            yield (
+                f"{who} is to {word}, and {kind}, which is reached from the cluster alone, while the container runs "
+                f"outside of it; choose another kind for {slot}, or a kind of serving that runs on the cluster"
+            )
 
 
 def granted(words: str, around: Surroundings) -> Grant:
@@ -98,8 +170,10 @@ def granted(words: str, around: Surroundings) -> Grant:
     Raises:
         LookupError: the platform lacks what it is a right on, which the settings should have said.
     """
+    if words in around.offers:
+        return around.offers[words].grant
     verb, _, place = words.partition(" ")
-    if place:
+    if " storage/" in words:
         zone, _, folder = place.removeprefix("storage/").partition("/")
         storage = around.foundation.storage
         give = {"read": storage.read, "write": storage.write, "erase": storage.erase}[verb]
@@ -116,6 +190,8 @@ def granted(words: str, around: Surroundings) -> Grant:
 def told(words: Sequence[str], around: Surroundings) -> dict[str, pulumi.Input[str]]:
     """The variables from which a workload with these rights knows where everything is."""
     known: dict[str, pulumi.Input[str]] = {"AWS_REGION": around.foundation.region}
+    for offer in offers(words, around):
+        known |= offer.variables
     if "track" in words and around.ml_platform:
         known["MLFLOW_TRACKING_URI"] = around.ml_platform.tracking_uri
     if {"produce", "consume"} & set(words) and around.stream:
@@ -123,6 +199,11 @@ def told(words: Sequence[str], around: Surroundings) -> dict[str, pulumi.Input[s
     buckets = around.foundation.storage.buckets
     zones: list[Zone] = [_zone(one.partition(" storage/")[2].partition("/")[0]) for one in words if " storage/" in one]
     return known | {f"MLOPS_BUCKET_{zone.upper()}": buckets[zone] for zone in zones}
+
+
+def offers(words: Sequence[str], around: Surroundings) -> list[Offer]:
+    """Those of a workload's rights that are rights on modules which build on others."""
+    return [around.offers[word] for word in words if word in around.offers]
 
 
 def _zone(text: str) -> Zone:

@@ -212,6 +212,7 @@ UNWATCHED: Mapping[tuple[str, str], str] = {
     "start in them has names that nobody knows before.",
     ("monitoring", "cloudwatch"): "It is a service of AWS, and watches; its add-on is a controller of the cluster.",
     ("monitoring", "datadog"): "It watches itself: its agents tell Datadog how they are.",
+    ("secrets", "vault"): "Its metrics come over TLS by an authority of its own, which scrapers do not know.",
     ("serving", "ecs"): "Each workload publishes itself when it is made (`Host.watched`), and so does the balancer.",
     ("serving", "lambda"): "Each function publishes itself when it is made (`Host.watched`).",
 }

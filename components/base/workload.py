@@ -90,6 +90,13 @@ class Workload:
     """Command within the image that ends with 0 while it is healthy, for where nothing else asks; none has none."""
     metrics: str | None = None
     """Path of its metrics in Prometheus' format; None has none for anybody."""
+    metrics_port: int | None = None
+    """Port that hands them out, where it is another one than `port`."""
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Ports that others come to."""
+        return (self.port,) if self.metrics_port is None else (self.port, self.metrics_port)
 
 
 def asked_by_python(port: int, path: str) -> tuple[str, ...]:
@@ -119,6 +126,8 @@ class Application:
     """Whether its workloads may reach the tracking server."""
     stored: bool = False
     """Whether its workloads are given secrets of AWS Secrets Manager."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Further labels of the place, by which modules know who may reach them."""
 
 
 @dataclass(frozen=True, kw_only=True)

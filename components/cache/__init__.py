@@ -16,6 +16,8 @@ from mlops.core.module import SlotConfig
 class CacheOutputs:
     """Where the cache answers."""
 
+    name: pulumi.Output[str]
+    """What the cache is called, which a client's token names."""
     endpoint: pulumi.Output[str]
     """Host name inside the network; TLS only."""
     user: pulumi.Output[str]

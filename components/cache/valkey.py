@@ -120,6 +120,7 @@ class Valkey(Component[CacheOutputs]):
         )
         self.publish(
             CacheOutputs(
+                name=cache.name,
                 endpoint=cache.endpoints.apply(lambda endpoints: str(endpoints[0].address)),
                 user=user.user_name,
                 connect_statements=(Statement(actions=("elasticache:Connect",), resources=(cache.arn, user.arn)),),

@@ -3,6 +3,9 @@
 They are deployed before there is an image: pods come once it is pushed.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
@@ -40,13 +43,33 @@ class ClusterHost(Host):
         return ClusterRoom(name, application, self._foundation, opts)
 
 
+def own_room(
+    name: str,
+    application: Application,
+    foundation: Foundation,
+    opts: pulumi.ResourceOptions,
+    clients: Mapping[str, str] = SERVING_ALLOWED,
+) -> "ClusterRoom":
+    """The room of a module, which stays Pulumi's where workloads are delivered by others: what else belongs to the
+    module is made in it."""
+    return ClusterRoom(name, application, replace(foundation, handover=None), opts, clients)
+
+
 class ClusterRoom(Room):
     """The namespace of one application."""
 
     def __init__(
-        self, name: str, application: Application, foundation: Foundation, opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        application: Application,
+        foundation: Foundation,
+        opts: pulumi.ResourceOptions,
+        clients: Mapping[str, str] = SERVING_ALLOWED,
     ) -> None:
+        """A room whose workloads are asked from namespaces with the label of `clients`."""
         self.name = name
+        self._clients = clients
+        self._held: dict[str, tuple[pulumi.Input[str], str]] = {}
         self._application = application
         self._foundation = foundation
         self._opts = opts
@@ -56,6 +79,7 @@ class ClusterRoom(Room):
             **(SERVING_ALLOWED if application.asks_models else {}),
             **(TRACKING_ALLOWED if application.tracks else {}),
             **(SECRETS_ALLOWED if application.stored else {}),
+            **application.labels,
         }
         self._namespace = name_of(
             namespace(
@@ -86,9 +110,22 @@ class ClusterRoom(Room):
                 opts=self._objects,
             )
 
+    @property
+    def namespace(self) -> pulumi.Output[str]:
+        """Its namespace, known once it is there."""
+        return self._namespace
+
+    def hold(self, variables: Mapping[str, tuple[pulumi.Input[str], str]]) -> None:
+        """Give every workload that is made from now on variables whose values lie in Secrets of the namespace.
+
+        Args:
+            variables: variable -> the Secret and its key.
+        """
+        self._held |= variables
+
     def serve(self, workload: Workload) -> Running:
-        """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask models."""
-        clients = from_namespaces(SERVING_ALLOWED, *self._foundation.scrapers)
+        """A Deployment behind a Service, scaled by CPU use, for namespaces that may ask."""
+        clients = from_namespaces(self._clients, *self._foundation.scrapers)
         role_arn, _, _, deployment = self._deployment(workload, clients)
         shape = workload.shape
         if shape.most > shape.fewest:
@@ -141,16 +178,48 @@ class ClusterRoom(Room):
                 service_account=pulumi.Output.all(parts.service_account, policy.id).apply(lambda known: str(known[0])),
                 settings=name_of(settings),
                 secrets=tuple(pulumi.Output.from_input(secret) for secret in secrets.values()),
+                variables=workload.variables,
+                stored=workload.secrets,
                 image=workload.image,
                 place=parts.place,
             ),
         )
+
+    def schedule(self, workload: Workload, schedule: pods.Schedule) -> pulumi.Output[str]:
+        """A job that runs by the clock, and which nobody reaches; the ARN of its role."""
+        role_arn, parts, policy = self._parts(workload, [], [])
+        k8s.batch.v1.CronJob(
+            f"{self.name}-{workload.role}",
+            metadata=self._metadata(workload),
+            spec=manifest(pods.scheduled_spec(pods.template(workload, parts), schedule)),
+            opts=self._objects_with(depends_on=[policy]),
+        )
+        return role_arn
 
     def _deployment(
         self, workload: Workload, clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]"
     ) -> "tuple[pulumi.Output[str], pods.PodParts, k8s.networking.v1.NetworkPolicy, k8s.apps.v1.Deployment]":
         """The ARN of its role, what its pods are given, and the Deployment, closed by a policy but for its clients and
         its grants."""
+        role_arn, parts, policy = self._parts(workload, clients, workload.ports)
+        deployment = k8s.apps.v1.Deployment(
+            f"{self.name}-{workload.role}",
+            metadata=self._metadata(workload, pods.NOT_AWAITED),
+            spec=manifest(pods.deployment_spec(self._application.name, workload, pods.template(workload, parts))),
+            # No data leads from a network policy to the pods that it closes.
+            opts=self._objects_with(depends_on=[policy]),
+        )
+        if self._foundation.handover:
+            self._foundation.handover.workloads.append(deployment)
+        return role_arn, parts, policy, deployment
+
+    def _parts(
+        self,
+        workload: Workload,
+        clients: "list[k8s.networking.v1.NetworkPolicyPeerArgs]",
+        ports: Sequence[int],
+    ) -> "tuple[pulumi.Output[str], pods.PodParts, k8s.networking.v1.NetworkPolicy]":
+        """The ARN of its role, what its pods are given, and what closes them."""
         named = f"{self.name}-{workload.role}"
         identity = Identity(
             f"{named}-identity",
@@ -168,29 +237,20 @@ class ClusterRoom(Room):
             namespace=self._namespace,
             selector=pods.labels(self._application.name, workload),
             grants=workload.grants,
-            ingress_ports=[workload.port],
+            ingress_ports=ports,
             ingress_from=clients,
             opts=self._objects,
         )
         parts = pods.PodParts(
             application=self._application.name,
             service_account=account,
-            secrets={**self._generated(), **self._stored(workload)},
+            secrets={**self._generated(), **self._held, **self._stored(workload)},
             place=self._foundation.cluster.places.of(workload.shape.node_group),
             # Where nobody watches, a worker's network lets in pods of its own namespace alone: no scraper is told of
             # what it may not reach.
             announced=not workload.shape.worker or bool(self._foundation.scrapers),
         )
-        deployment = k8s.apps.v1.Deployment(
-            named,
-            metadata=self._metadata(workload, pods.NOT_AWAITED),
-            spec=manifest(pods.deployment_spec(self._application.name, workload, pods.template(workload, parts))),
-            # No data leads from a network policy to the pods that it closes.
-            opts=self._objects_with(depends_on=[policy]),
-        )
-        if self._foundation.handover:
-            self._foundation.handover.workloads.append(deployment)
-        return identity.role_arn, parts, policy, deployment
+        return identity.role_arn, parts, policy
 
     def _generated(self) -> dict[str, tuple[pulumi.Input[str], str]]:
         """Variable -> Secret and key, of what the cluster makes for the application."""

@@ -5,6 +5,7 @@ Pure: manifests in the API server's own spelling.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -23,6 +24,16 @@ _SCRATCH = "scratch"
 _SERVICE_PERIODS, _WORKER_PERIODS = (2, 20, 5), (5, 20, 10)
 """Seconds between two looks at the start, the health and the readiness. Imports of a worker take their time on a fresh
 node, and nobody waits for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When a job runs."""
+
+    cron: str
+    """In UTC, as Kubernetes writes it: `*/15 * * * *`."""
+    deadline_seconds: int
+    """After which a run is given up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +78,38 @@ def template(workload: Workload, parts: PodParts) -> dict[str, object]:
     if shape.fewest > 1:
         topologies = ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
         pod["topologySpreadConstraints"] = [_spread(topology, own) for topology in topologies]
-    scrape = announced(workload.port, workload.metrics) if workload.metrics and parts.announced else {}
+    port = workload.metrics_port or workload.port
+    scrape = announced(port, workload.metrics) if workload.metrics and parts.announced else {}
     return {"metadata": {"labels": own, "annotations": scrape}, "spec": pod}
+
+
+def scheduled_spec(pod: Mapping[str, Any], schedule: Schedule) -> dict[str, object]:
+    """A job that runs by the clock, never beside itself; what failed is tried once more, and the next run is another
+    attempt. Of what is over little is kept: logs are where logs go."""
+    template = {**pod, "metadata": {"labels": pod["metadata"]["labels"]}, "spec": _to_its_end(pod["spec"])}
+    return {
+        "schedule": schedule.cron,
+        "timeZone": "Etc/UTC",
+        "concurrencyPolicy": "Forbid",
+        "startingDeadlineSeconds": 300,
+        "successfulJobsHistoryLimit": 1,
+        "failedJobsHistoryLimit": 2,
+        "jobTemplate": {
+            "spec": {
+                "backoffLimit": 1,
+                "activeDeadlineSeconds": schedule.deadline_seconds,
+                "ttlSecondsAfterFinished": 86_400,
+                "template": template,
+            }
+        },
+    }
+
+
+def _to_its_end(spec: Mapping[str, Any]) -> dict[str, object]:
+    """A pod that ends by itself: nobody asks it, and nobody looks whether it answers."""
+    kept = ("name", "image", "args", "env", "envFrom", "resources", "securityContext", "volumeMounts")
+    containers = [{key: one[key] for key in kept if key in one} for one in spec["containers"]]
+    return {**spec, "restartPolicy": "Never", "containers": containers}
 
 
 def deployment_spec(application: str, workload: Workload, pod: Mapping[str, object]) -> dict[str, object]:
@@ -101,7 +142,10 @@ def _container(workload: Workload, parts: PodParts) -> dict[str, object]:
         "name": shape.name,
         "image": workload.image,
         **(login if tracks else {}),
-        "ports": [{"name": "http", "containerPort": workload.port}],
+        "ports": [
+            {"name": name, "containerPort": port}
+            for name, port in zip(("http", "metrics"), workload.ports, strict=False)
+        ],
         "resources": {"requests": {"cpu": shape.cpu, "memory": shape.memory}, "limits": {"memory": shape.memory}},
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": [{"name": _SCRATCH, "mountPath": "/tmp"}],

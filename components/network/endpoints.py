@@ -25,6 +25,7 @@ OF_SERVICE: Mapping[str, tuple[str, ...]] = {
     "redshift-data": ("redshift-data",),
     "redshift-serverless": ("redshift-serverless",),
     "sagemaker": ("sagemaker.api", "sagemaker.runtime"),
+    "sagemaker-featurestore-runtime": ("sagemaker.featurestore-runtime",),
     "sagemaker-mlflow": ("sagemaker.experiments",),
     "secretsmanager": ("secretsmanager",),
     "ssm": ("ssm",),

@@ -108,6 +108,8 @@ class ServingOutputs:
     """What containers run with."""
     watched: tuple[Watched, ...] = field(default=(), metadata=INTERNAL)
     """Of what CloudWatch has metrics."""
+    captured: frozenset[str] = field(default=frozenset(), metadata=INTERNAL)
+    """Names of the models whose requests are kept as they came."""
 
     def invoke(self) -> Grant:
         """Ask a model."""
@@ -149,6 +151,11 @@ class ServingConfig(SlotConfig):
     def gpu_models(self) -> tuple[str, ...]:
         """Names of the models that ask for GPUs."""
         return tuple(model.name for model in self.models if model.gpus)
+
+    @property
+    def captured(self) -> frozenset[str]:
+        """Names of the models whose requests are kept as they came."""
+        return frozenset()
 
     @abstractmethod
     def build(

@@ -75,6 +75,8 @@ _NODE_MEMORY, _NODE_DISK = (
     _metric("node_filesystem_utilization", "Average", "percent"),
 )
 _RESTARTS = _metric("pod_number_of_container_restarts", "Sum")
+_FEATURE_AGE = _metric("FeatureAgeSeconds", "Maximum", "s")
+_QUALITY, _DRIFT = _metric("QualityPercent", "Minimum", "percent"), _metric("DriftPercent", "Maximum", "percent")
 _THROTTLED, _EVICTED = _metric("ThrottledCmds", "Sum"), _metric("Evictions", "Sum")
 _CONNECTIONS, _MOST_CONNECTIONS = _metric("DatabaseConnections", "Maximum"), 2_000
 """Of a workgroup. Source: Redshift management guide, "Quotas and limits in Amazon Redshift"."""
@@ -180,6 +182,21 @@ SERVICES: Mapping[str, Service] = {
         title="Managed Flink",
         metrics=(_DOWN, _metric("numRecordsInPerSecond", "Average")),
         rules=(_rule(_DOWN, ">", 300_000, 5, "critical", "The stream job has been down for five minutes."),),
+    ),
+    "MLOps/Features": Service(
+        title="Features online",
+        metrics=(_FEATURE_AGE,),
+        rules=(_rule(_FEATURE_AGE, ">", 3_600, 15, "critical", "Features online are more than an hour old."),),
+    ),
+    "MLOps/Quality": Service(
+        title="Checks of data",
+        metrics=(_QUALITY,),
+        rules=(_rule(_QUALITY, "<", 95, 15, "warning", "Too many rows of a table break an expectation."),),
+    ),
+    "MLOps/Models": Service(
+        title="Reports on models",
+        metrics=(_DRIFT,),
+        rules=(_rule(_DRIFT, ">", 30, 15, "warning", "The events are other than those of the training."),),
     ),
     "AWS/Athena": Service(
         title="Athena",

@@ -193,7 +193,10 @@ MODELS = Dashboard(
         _panel("Swaps of the model", "short", (_rate("recommender_model_swaps_total"), "swaps")),
         _panel("Events that wait for the stream", "short", (_latest("recommender_events_waiting"), "events")),
     ),
-    services=("AWS/SageMaker", "AWS/Lambda", "AWS/ECS", "AWS/ApplicationELB"),
+    services=(
+        *("AWS/SageMaker", "AWS/Lambda", "AWS/ECS", "AWS/ApplicationELB"),
+        *("MLOps/Features", "MLOps/Quality", "MLOps/Models"),
+    ),
 )
 
 COST = Dashboard(

@@ -1,6 +1,6 @@
 """A team's own container: an image that runs on whatever serves, with the rights that are named in plain words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -8,10 +8,11 @@ import pulumi
 from pydantic import Field, model_validator
 
 from components.base.component import Component
+from components.base.images import found, repository_of
 from components.base.release import ReleaseConfig
 from components.base.secret import SecretReference
 from components.base.workload import Application, Probes, Shape, Workload
-from components.surroundings import Surroundings, granted, lacks, told
+from components.surroundings import OF_MODULES, Surroundings, granted, lacking_offers, lacks, offers, told
 from mlops.core.config import Config
 from mlops.core.fields import Unique
 from mlops.core.fields.containers import (
@@ -23,9 +24,9 @@ from mlops.core.fields.containers import (
     UrlPath,
     VariableValue,
     WorkloadName,
-    of_registry,
 )
 from mlops.core.fields.kubernetes import MOST_REPLICAS, Cpu, GroupName, Memory, check_replicas
+from mlops.core.module import SlotConfig
 
 
 class ContainerConfig(Config):
@@ -56,7 +57,8 @@ class ContainerConfig(Config):
     """CPU use, in percent of `cpu`, above which a replica is added."""
     grants: Annotated[tuple[GrantWords, ...], Unique(most=30)] = ()
     """What it may do, in plain words: `read storage/curated`, `write storage/features`, `produce`, `consume`, `track`,
-    `invoke`. Its role, its keys and its way through the network follow."""
+    `invoke`, `read features`, `write features`, `log experiments`, `observe models`, `version data`. Its role, its keys
+    and its way through the network follow."""
     environment: Annotated[Mapping[PlainVariable, VariableValue], Field(max_length=100)] = {}
     """Variables, none of them secret. It is told where the lake, the stream and the tracking server are as its grants
     say: MLOPS_BUCKET_CURATED, MLOPS_STREAM, MLFLOW_TRACKING_URI, AWS_REGION."""
@@ -85,7 +87,7 @@ class ContainerConfig(Config):
     @property
     def repository(self) -> str | None:
         """The repository of the platform's registry that the image lies in; None for a whole reference."""
-        return None if of_registry(self.image) else self.image.partition("@")[0].partition(":")[0]
+        return repository_of(self.image)
 
     @property
     def shape(self) -> Shape:
@@ -108,9 +110,16 @@ class ContainerConfig(Config):
             node_group=self.node_group,
         )
 
-    def lacks(self, slots: Sequence[str]) -> tuple[str, ...]:
-        """Why its rights cannot be granted on a stack with these slots filled, one sentence each."""
-        return lacks(f"workloads.containers: {self.name}", self.grants, slots)
+    def lacks(self, modules: Mapping[str, SlotConfig], *, outside: bool) -> tuple[str, ...]:
+        """Why its rights cannot be granted on a stack with these modules, one sentence each.
+
+        Args:
+            modules: by slot.
+            outside: whether it runs outside the cluster.
+        """
+        who = f"workloads.containers: {self.name}"
+        plain = [word for word in self.grants if word not in OF_MODULES]
+        return (*lacks(who, plain, modules), *lacking_offers(who, self.grants, modules, outside=outside))
 
     @model_validator(mode="after")
     def _replicas(self) -> "ContainerConfig":
@@ -154,6 +163,7 @@ class Container(Component[ContainerOutputs]):
             asks_models="invoke" in config.grants,
             tracks="track" in config.grants,
             stored=bool(workload.secrets),
+            labels={key: value for one in offers(config.grants, args) for key, value in one.labels.items()},
         )
         room = args.host.room(name, application, self.child)
         if config.runs == "worker":
@@ -165,20 +175,17 @@ class Container(Component[ContainerOutputs]):
 
 def described(config: ContainerConfig, args: Surroundings) -> Workload:
     """The container as whatever serves may run it."""
-    image: pulumi.Input[str] = config.image
-    if config.repository:
-        tag = config.image.removeprefix(config.repository)
-        image = pulumi.Output.concat(args.foundation.registry.urls[config.repository], tag)
     return Workload(
         shape=config.shape,
         role=config.runs,
-        image=image,
+        image=found(config.image, args.foundation.registry),
         repository=config.repository,
         port=config.port,
         command=config.command,
         variables={**told(config.grants, args), **config.environment},
         secrets={
             **(args.stream.secrets if args.stream and {"produce", "consume"} & set(config.grants) else {}),
+            **{variable: value for one in offers(config.grants, args) for variable, value in one.secrets.items()},
             **(args.ml_platform.secrets if args.ml_platform and "track" in config.grants else {}),
             **{variable: one.value for variable, one in config.secrets.items()},
         },

@@ -58,8 +58,8 @@ def modules() -> tuple[Module, ...]:
 
 
 def possible(kinds: Mapping[str, str | None], tier: str = "dev") -> bool:
-    """Whether modules of these kinds, by slot, say nothing against one another; slots that are not there are as the
-    tier has them."""
+    """Whether modules of these kinds, by slot, work beside one another, as far as they say; slots that are not there
+    are as the tier has them."""
     return _possible(tuple(sorted(kinds.items())), tier)
 
 
@@ -67,6 +67,11 @@ def possible(kinds: Mapping[str, str | None], tier: str = "dev") -> bool:
 def _possible(kinds: tuple[tuple[str, str | None], ...], tier: str) -> bool:
     every = {(module.slot, module.kind): module.config for module in modules()}
     filled = {slot: exemplary(every[slot, kind]) if kind else None for slot, kind in kinds}
+    for module in filled.values():
+        for other, wanted in (module.beside if module else {}).items():
+            found = filled.get(other)
+            if other in filled and (found is None or (wanted and kind_of(type(found)) not in wanted)):
+                return False
     # Unchecked: what else does not fit is not asked here.
     stack = settings_of(tier).model_copy(update=filled)
     known = facts(stack)

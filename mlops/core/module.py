@@ -45,6 +45,8 @@ class StackFacts:
     """Names of the registry's repositories."""
     group_sizes: Mapping[str, int] = field(default_factory=dict)
     """Nodes that each group grows to."""
+    captured: frozenset[str] = frozenset()
+    """Models whose requests are kept as they came."""
     loop: bool = False
     """Whether there is a loop that an orchestrator could run."""
     steps: str | None = None
@@ -73,6 +75,8 @@ class SlotConfig(Config):
 
     card: ClassVar[Card]
     needs: ClassVar[frozenset[Need]] = frozenset()
+    beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Slots that have to be filled beside it, each with the kinds that it works with; no kinds means any."""
     endpoints: ClassVar[frozenset[str]] = frozenset()
     """Interface endpoints that its workloads need in a network without a way out; `components.network.endpoints`
     derives them from the actions that they are granted."""

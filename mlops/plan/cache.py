@@ -21,6 +21,9 @@ from mlops.core.clock import today
 PACKAGES = ("components", "mlops", "localcloud")
 """Packages whose sources a plan runs."""
 
+FEATURES = Path("services/pipelines/feature_views.json")
+"""What stores of features make tables of; `components.features` reads it."""
+
 NO_PART = "cli"
 """Folder of `mlops` that shows plans and has no part in them."""
 
@@ -40,7 +43,7 @@ def key(root: Path, stack: str) -> str:
     digest = hashlib.sha256()
     for text in (sys.version, stack, today().isoformat(), *map(metadata.version, DISTRIBUTIONS)):
         digest.update(text.encode() + b"\0")
-    own_files = (root / "Pulumi.yaml", root / f"Pulumi.{stack}.yaml", root / "__main__.py")
+    own_files = (root / "Pulumi.yaml", root / f"Pulumi.{stack}.yaml", root / "__main__.py", root / FEATURES)
     for name, path in (*((path.name, path) for path in own_files), *_sources()):
         digest.update(name.encode() + b"\0")
         # A missing file is a fact like any other; whoever needs it will say so.

@@ -12,6 +12,7 @@ from mlops.plan.reading import Reading
 from mlops.plan.summary import short_type
 
 _KINDS = ("apps/v1:Deployment", "apps/v1:StatefulSet", "apps/v1:DaemonSet", "batch/v1:Job")
+_SCHEDULED = "kubernetes:batch/v1:CronJob"
 _ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 _ROLE = "aws:iam/role:Role"
 _AUTOSCALER = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
@@ -28,12 +29,13 @@ class Workload:
     """The ECS cluster's name for tasks; empty for a function."""
     name: str
     kind: str
-    """Deployment, StatefulSet, DaemonSet, Job, Service (ECS) or Function."""
+    """Deployment, StatefulSet, DaemonSet, Job, CronJob, Service (ECS) or Function."""
     image: str
     role: str
     """Name of the resource whose IAM role its pods have; empty for none."""
     replicas: str
-    """`2`, `1-3` with an autoscaler, `1 a node`, `once` for a job, `on call` for a function."""
+    """`2`, `1-3` with an autoscaler, `1 a node`, `once` for a job, when a CronJob runs, `on call` for a
+    function."""
     module: str
 
 
@@ -45,8 +47,8 @@ def workloads(graph: Graph) -> tuple[Workload, ...]:
         for node in graph.of_type(_AUTOSCALER)
     }
     found = []
-    for node in graph.of_type(*(f"kubernetes:{kind}" for kind in _KINDS)):
-        pod = node.at("spec.template.spec")
+    for node in graph.of_type(*(f"kubernetes:{kind}" for kind in _KINDS), _SCHEDULED):
+        pod = node.at("spec.jobTemplate.spec.template.spec" if node.type == _SCHEDULED else "spec.template.spec")
         key = (_namespace(node), _name(node))
         found.append(
             Workload(
@@ -113,8 +115,8 @@ def _roles(graph: Graph) -> dict[tuple[str, str], str]:
 def _replicas(kind: str, spec: Reading, scaled: Reading | None) -> str:
     if scaled:
         return f"{scaled.at('minReplicas').whole(1)}-{scaled.at('maxReplicas').text('?')}"
-    if kind in ("DaemonSet", "Job"):
-        return {"DaemonSet": "1 a node", "Job": "once"}[kind]
+    if kind in ("DaemonSet", "Job", "CronJob"):
+        return {"DaemonSet": "1 a node", "Job": "once", "CronJob": spec.at("schedule").text()}[kind]
     return str(spec.at("replicas").whole(1))
 
 

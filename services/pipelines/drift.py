@@ -9,7 +9,7 @@ windows of the reference of the same length are held against it, and what they r
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -121,9 +121,7 @@ def measure(reference: pd.DataFrame, current: pd.DataFrame, rows: int, past: pd.
         rows: how many new events the current rows are drawn from.
         past: reference events without gaps, in the order of time; the reference itself where it has none.
     """
-    watched = [
-        column for column in COLUMNS if reference[column.name].notna().any() and current[column.name].notna().any()
-    ]
+    watched = _watched(reference, current)
     if len(current) < LEAST_ROWS or len(reference) < LEAST_ROWS or not watched:
         return Drift(rows=rows, columns=())
     distances = _distances(reference, current, watched)
@@ -187,7 +185,24 @@ def sample(events: pa.Table) -> pa.Table:
     return events.take(pa.array(np.sort(rows)))
 
 
+def page(reference: pd.DataFrame, current: pd.DataFrame) -> str:
+    """Evidently's report on the columns that both sides have, as JSON."""
+    text: str = _snapshot(reference, current, _watched(reference, current)).json()
+    return text
+
+
+def _watched(reference: pd.DataFrame, current: pd.DataFrame) -> list[Column]:
+    """Columns that both sides have."""
+    return [column for column in COLUMNS if reference[column.name].notna().any() and current[column.name].notna().any()]
+
+
 def _distances(reference: pd.DataFrame, current: pd.DataFrame, watched: list[Column]) -> dict[str, float]:
+    snapshot = _snapshot(reference, current, watched)
+    found = {item["config"]["column"]: float(item["value"]) for item in snapshot.dict()["metrics"]}
+    return {column.name: found[column.name] for column in watched}
+
+
+def _snapshot(reference: pd.DataFrame, current: pd.DataFrame, watched: list[Column]) -> Any:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
@@ -198,12 +213,10 @@ def _distances(reference: pd.DataFrame, current: pd.DataFrame, watched: list[Col
     report = Report(
         [ValueDrift(column=column.name, method=column.method, threshold=column.threshold) for column in watched]
     )
-    snapshot = report.run(
+    return report.run(
         Dataset.from_pandas(current, data_definition=definition),
         Dataset.from_pandas(reference, data_definition=definition),
     )
-    found = {item["config"]["column"]: float(item["value"]) for item in snapshot.dict()["metrics"]}
-    return {column.name: found[column.name] for column in watched}
 
 
 def known_events(events: pa.Table, products: pa.Table) -> pa.Table:

@@ -139,6 +139,11 @@ class Lake:
             if (before is None or item["LastModified"] < before) and (since is None or item["LastModified"] >= since)
         )
 
+    def by_age(self, zone: Zone, prefix: str) -> list[str]:
+        """Keys below a prefix, the one that was written last at the end."""
+        found = [item for page in self._pages(zone, "list_objects_v2", prefix) for item in page["Contents"]]
+        return [item["Key"] for item in sorted(found, key=lambda item: (item["LastModified"], item["Key"]))]
+
     def delete(self, zone: Zone, *keys: str) -> int:
         """Remove objects with all their versions, so that nothing can be restored; returns how many versions went."""
         return sum(self._remove(zone, self._versions(zone, key, whole_key=True)) for key in keys)

@@ -89,6 +89,12 @@ class SageMakerServingConfig(ServingConfig):
         """How a model's endpoint runs."""
         return self.modes.get(model, self.mode)
 
+    @property
+    def captured(self) -> frozenset[str]:
+        """Those of endpoints in real time that capture a share."""
+        modes = ((model.name, self.mode_of(model.name)) for model in self.models)
+        return frozenset(name for name, mode in modes if isinstance(mode, RealTime) and mode.capture_percent)
+
     @model_validator(mode="after")
     def _models_can_be_served(self) -> "SageMakerServingConfig":
         wrong: list[str] = []
@@ -162,6 +168,7 @@ class SageMakerServing(Component[ServingOutputs]):
                 endpoints={model: self._url(endpoint.name, config.mode_of(model)) for model, endpoint in made.items()},
                 protocol="sagemaker",
                 invoke_statements=tuple(statements),
+                captured=config.captured,
                 watched=tuple(
                     Watched(
                         what=model.name if variant == STABLE else f"{model.name}-{variant}",

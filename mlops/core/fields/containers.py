@@ -79,15 +79,18 @@ VariableValue = Annotated[str, Form(f"(?:{_PLAIN}+(?: {_PLAIN}+)*)?", f"empty, o
 SecretKey = Annotated[
     str, Form("[A-Za-z0-9_.-]+", "a key of the secret's JSON document: letters, digits, `_`, `.` and `-`", most=200)
 ]
+Folder = Annotated[
+    str, Form(rf"{_FOLDER}(?:/{_FOLDER})*", "a folder of a zone of the lake, without slashes at its ends", most=300)
+]
 UrlPath = Annotated[str, Form(r"/[A-Za-z0-9._~/-]*", "a path that begins with `/`, `/health`", most=200)]
 GrantWords = Annotated[
     str,
     Form(
         rf"(?:read|write|erase) storage/(?:raw|curated|features|artifacts)(?:/{_FOLDER})*"
-        "|produce|consume|track|invoke",
+        "|produce|consume|track|invoke|(?:read|write) features|log experiments|observe models|version data",
         "a right in plain words: `read`, `write` or `erase` and a zone of the lake or a folder of it (`read "
         "storage/curated`, `write storage/features/orders`), `produce` or `consume` events, `track` experiments, "
-        "`invoke` models",
+        "`invoke` or `observe models`, `read features` or `write features`, `log experiments`, `version data`",
         most=500,
     ),
 ]
