@@ -16,6 +16,10 @@ from mlops.core.problems import SettingsError
 from mlops.plan.summary import summarise
 from mlops.tiers import tier as settings_of
 
+_ZONES = 3
+_ROOM: Mapping[str, Any] = {"system": {"instance_types": ["m6i.2xlarge"], "max_size": 6}}
+"""Nodes on which a module of every slot finds room."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
@@ -72,8 +76,9 @@ def _possible(kinds: tuple[tuple[str, str | None], ...], tier: str) -> bool:
             found = filled.get(other)
             if other in filled and (found is None or (wanted and kind_of(type(found)) not in wanted)):
                 return False
-    # Unchecked: what else does not fit is not asked here.
-    stack = settings_of(tier).model_copy(update=filled)
+    base = settings_of(tier)
+    # Unchecked: what else does not fit is not asked here. With the zones that some modules want.
+    stack = base.model_copy(update={"network": base.network.model_copy(update={"zones": _ZONES}), **filled})
     known = facts(stack)
     return not any(module.conflicts(known) for module in filled.values() if module)
 
@@ -84,6 +89,20 @@ def chosen(module: Module) -> Mapping[str, Any]:
     own = {module.slot: {"kind": module.kind, **module.config.example}}
     runs_it = not issubclass(module.config, ServingConfig) or {"containers", "workers"} <= module.config.serves
     return own if runs_it else {**own, "workloads": {"recommender": None}}
+
+
+def fullest() -> dict[str, Any]:
+    """Settings with a module in every slot that one is possible in beside those before: of each slot the variant that
+    needs most of the core."""
+    kinds: dict[str, str | None] = {}
+    settings: dict[str, Any] = {"network": {"zones": _ZONES}, "cluster": _ROOM}
+    for slot in dict.fromkeys(module.slot for module in modules()):
+        fitting = [one for one in modules() if one.slot == slot and possible({**kinds, slot: one.kind})]
+        if fitting:
+            module = max(fitting, key=lambda one: len(one.config.needs))
+            kinds[slot] = module.kind
+            settings |= chosen(module)
+    return settings
 
 
 def added(module: Module, tier: str, root: Path) -> Added:
