@@ -13,12 +13,13 @@ from types import FrameType
 
 from rich.console import Console
 
-from bench import commands, cost, grid, growth, layers, rules, services
+from bench import commands, cost, everything, grid, growth, layers, rules, services
 from bench.measure import MARK, Row, leave_nothing
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "commands": commands.rows,
     "rehearsal": commands.rehearsal,
+    "everything": everything.rows,
     "layers": layers.rows,
     "growth": growth.rows,
     "grid": grid.rows,

@@ -4,8 +4,9 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
-from bench.measure import Row, Run, best, mlops, run
+from bench.measure import ROOT, Row, Run, best, mlops, run
 
 OWN_SHARE = 1.3
 """What a first plan may take, times what loading the SDKs' modules alone takes in the same run."""
@@ -13,7 +14,7 @@ OWN_SHARE = 1.3
 _LOADED = """
 import json, sys
 from mlops.cli.app import run
-run(["plan", "-s", "prod", "--json"])
+run(["plan", "-s", sys.argv[1], "--json"])
 names = [name for name in sys.modules if name.partition(".")[0] in (
     "pulumi", "pulumi_aws", "pulumi_eks", "pulumi_kubernetes")]
 print("\\n" + json.dumps(names))
@@ -31,7 +32,7 @@ def rows() -> Iterator[Row]:
     """Help, validate, first and unchanged plan, rehearsal."""
     with tempfile.TemporaryDirectory() as cache:
         cached = {"MLOPS_CACHE_DIR": cache}
-        loaded = run([sys.executable, "-c", _LOADED], {"MLOPS_CACHE_DIR": f"{cache}/other"}).out.splitlines()[-1]
+        loaded = modules_of("prod", f"{cache}/other")
         help_ = best(mlops("--help"))
         yield Row(what="mlops --help", promised=0.3, measured=help_.seconds, unit="s", note=cpu(help_))
         validate = best(mlops("validate", "-s", "prod"))
@@ -58,6 +59,16 @@ def rows() -> Iterator[Row]:
         policy = best(mlops("policy", "-s", "prod"), cached)
         note = cpu(policy)
         yield Row(what="mlops policy -s prod after a plan", promised=1.0, measured=policy.seconds, unit="s", note=note)
+
+
+def modules_of(stack: str, cache: str, folder: Path = ROOT) -> str:
+    """The SDKs' modules that a plan of a stack loads, as JSON."""
+    return run([sys.executable, "-c", _LOADED, stack], {"MLOPS_CACHE_DIR": cache}, folder).out.splitlines()[-1]
+
+
+def floor_of(stack: str, cache: str, folder: Path = ROOT) -> Run:
+    """The quickest load of what a plan of a stack loads, which does nothing else."""
+    return best([sys.executable, "-c", _FLOOR, modules_of(stack, cache, folder)], times=3)
 
 
 def cpu(one: Run) -> str:

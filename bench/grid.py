@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bench.measure import ROOT, Row
 from mlops.choice import grid
-from mlops.choice.modules import chosen, modules
+from mlops.choice.modules import fullest
 from mlops.choice.trials import tried
 
 ALL_OF_IT = 60.0
@@ -34,11 +34,3 @@ def rows() -> Iterator[Row]:
     seconds = time.perf_counter() - started
     note = f"{sum(node.custom for node in graph)} resources"
     yield Row(what="a plan with every slot filled, SDKs there", promised=FULLEST, measured=seconds, unit="s", note=note)
-
-
-def fullest() -> dict[str, object]:
-    """Settings with a module in every slot: of its variants the one that needs most of the core."""
-    settings: dict[str, object] = {"network": {"zones": 3}}
-    for slot in dict.fromkeys(module.slot for module in modules()):
-        settings |= chosen(max((one for one in modules() if one.slot == slot), key=lambda one: len(one.config.needs)))
-    return settings

@@ -49,15 +49,15 @@ class Row:
         return not self.promised or self.measured <= self.promised
 
 
-def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Run:
-    """Run a command in the project's folder.
+def run(command: Sequence[str], variables: Mapping[str, str] | None = None, folder: Path = ROOT) -> Run:
+    """Run a command in the project's folder, or another one.
 
     Raises:
         RuntimeError: it failed; with its error output.
     """
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(variables or {})}, stdout=out, stderr=err)
+        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **(variables or {})}, stdout=out, stderr=err)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -114,9 +114,10 @@ def _beside(config: "PlatformConfig") -> Iterator[str]:
             )
 
 
-def _conflicts(config: "PlatformConfig") -> Iterator[str]:
+def facts(config: "PlatformConfig") -> StackFacts:
+    """What modules may have to know of the stack."""
     groups = config.cluster.groups if config.cluster else {}
-    facts = StackFacts(
+    return StackFacts(
         region=config.region,
         zones=len(config.zones),
         gpus=any(group.gpu for group in groups.values()),
@@ -133,10 +134,14 @@ def _conflicts(config: "PlatformConfig") -> Iterator[str]:
         steps=config.serving.steps if config.serving else None,
         filled={slot: kind_of(type(module)) for slot, module in config.modules.items()},
     )
+
+
+def _conflicts(config: "PlatformConfig") -> Iterator[str]:
+    known = facts(config)
     for slot, module in config.modules.items():
-        yield from (f"{slot}: {conflict}" for conflict in module.conflicts(facts))
+        yield from (f"{slot}: {conflict}" for conflict in module.conflicts(known))
     if config.serving:
-        yield from _workloads(config, config.serving, facts)
+        yield from _workloads(config, config.serving, known)
     for container in config.workloads.containers:
         if config.serving is None:
             yield (

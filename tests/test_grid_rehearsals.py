@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import yaml
-from allpairspy import AllPairs
 
 from components.settings import PlatformConfig
 from mlops.choice import grid
-from mlops.choice.modules import Module, chosen, possible
+from mlops.choice.modules import Module, chosen
 from mlops.core.module import kind_of, slots, variants
 from tests.cli.conftest import Run, engine, environment, mlops, plans, project
+from tests.pairs import covering
 
 __all__ = ["engine", "environment", "mlops", "plans", "project"]  # fixtures
 
@@ -28,13 +28,12 @@ OTHERS = {
     if name not in grid.SLOTS
 }
 """The slots beside the grid's, by kind."""
-SAMPLE = [
-    dict(zip((*grid.SLOTS, *OTHERS), kinds, strict=True))
-    for kinds in AllPairs(
-        [*(list(kinds) for kinds in grid.found().values()), *([None, *kinds] for kinds in OTHERS.values())],
-        filter_func=lambda row: possible(dict(zip((*grid.SLOTS, *OTHERS), row, strict=False))),
-    )
-]
+SAMPLE = covering(
+    {
+        **{slot: tuple(kinds) for slot, kinds in grid.found().items()},
+        **{slot: (None, *kinds) for slot, kinds in OTHERS.items()},
+    }
+)
 """Every two modules of different slots meet in one of them."""
 
 

@@ -5,23 +5,19 @@ import json
 from typing import Any
 
 import pytest
-from allpairspy import AllPairs
 
 from components.settings import PlatformConfig
-from mlops.choice.modules import Module, chosen, possible
+from mlops.choice.modules import Module, chosen
 from mlops.core.module import kind_of, slots, variants
 from mlops.plan.graph import Graph
 from mlops.tiers import TIERS
 from mlops.tiers import tier as settings_of
+from tests.pairs import covering
 from tests.platforms import platform, tier_graph
 
 SLOTS = slots(PlatformConfig)
 VARIANTS = {name: {kind_of(variant): variant for variant in variants(slot)} for name, slot in SLOTS.items()}
-CHOICES: list[list[str | None]] = [[None, *kinds] for kinds in VARIANTS.values()]
-COMBINATIONS = [
-    dict(zip(SLOTS, kinds, strict=True))
-    for kinds in AllPairs(CHOICES, filter_func=lambda row: possible(dict(zip(SLOTS, row, strict=False))))
-]
+COMBINATIONS = covering({slot: (None, *kinds) for slot, kinds in VARIANTS.items()})
 """Every two variants of different slots meet in one of them; the product of all slots has thousands."""
 PROTECTED = (
     "aws:ecr/repository:Repository",

@@ -7,12 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from components.fit import facts
 from components.serving import ServingConfig
 from components.settings import PlatformConfig
 from mlops.choice.trials import Trial, tried
-from mlops.core.module import SlotConfig, kind_of, slots, variants
+from mlops.core.module import SlotConfig, exemplary, kind_of, slots, variants
 from mlops.core.problems import SettingsError
 from mlops.plan.summary import summarise
+from mlops.tiers import tier as settings_of
+
+_ZONES = 3
+_ROOM: Mapping[str, Any] = {"system": {"instance_types": ["m6i.2xlarge"], "max_size": 6}}
+"""Nodes on which a module of every slot finds room."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,23 +61,28 @@ def modules() -> tuple[Module, ...]:
     )
 
 
-def possible(kinds: Mapping[str, str | None]) -> bool:
+def possible(kinds: Mapping[str, str | None], tier: str = "dev") -> bool:
     """Whether modules of these kinds, by slot, work beside one another, as far as they say; slots that are not there
-    are not looked at."""
+    are as the tier has them."""
+    return _possible(tuple(sorted(kinds.items())), tier)
+
+
+@cache
+def _possible(kinds: tuple[tuple[str, str | None], ...], tier: str) -> bool:
     every = {(module.slot, module.kind): module.config for module in modules()}
-    apart = (
-        kinds.get(other) in unwanted
-        for slot, kind in kinds.items()
-        if kind is not None
-        for other, unwanted in every[slot, kind].without.items()
-    )
-    return not any(apart) and all(
-        kinds[other] is not None and (not wanted or kinds[other] in wanted)
-        for slot, kind in kinds.items()
-        if kind is not None
-        for other, wanted in every[slot, kind].beside.items()
-        if other in kinds
-    )
+    filled = {slot: exemplary(every[slot, kind]) if kind else None for slot, kind in kinds}
+    for module in filled.values():
+        for other, wanted in (module.beside if module else {}).items():
+            found = filled.get(other)
+            if other in filled and (found is None or (wanted and kind_of(type(found)) not in wanted)):
+                return False
+        if any(dict(kinds).get(other) in unwanted for other, unwanted in (module.without if module else {}).items()):
+            return False
+    base = settings_of(tier)
+    # Unchecked: what else does not fit is not asked here. With the zones that some modules want.
+    stack = base.model_copy(update={"network": base.network.model_copy(update={"zones": _ZONES}), **filled})
+    known = facts(stack)
+    return not any(module.conflicts(known) for module in filled.values() if module)
 
 
 def chosen(module: Module) -> Mapping[str, Any]:
@@ -80,6 +91,20 @@ def chosen(module: Module) -> Mapping[str, Any]:
     own = {module.slot: {"kind": module.kind, **module.config.example}}
     runs_it = not issubclass(module.config, ServingConfig) or {"containers", "workers"} <= module.config.serves
     return own if runs_it else {**own, "workloads": {"recommender": None}}
+
+
+def fullest() -> dict[str, Any]:
+    """Settings with a module in every slot that one is possible in beside those before: of each slot the variant that
+    needs most of the core."""
+    kinds: dict[str, str | None] = {}
+    settings: dict[str, Any] = {"network": {"zones": _ZONES}, "cluster": _ROOM}
+    for slot in dict.fromkeys(module.slot for module in modules()):
+        fitting = [one for one in modules() if one.slot == slot and possible({**kinds, slot: one.kind})]
+        if fitting:
+            module = max(fitting, key=lambda one: len(one.config.needs))
+            kinds[slot] = module.kind
+            settings |= chosen(module)
+    return settings
 
 
 def added(module: Module, tier: str, root: Path) -> Added:
