@@ -202,7 +202,6 @@ KUBERAY_OPERATOR = Chart(
     repo="https://ray-project.github.io/kuberay-helm/",
     released=date(2026, 8, 19),
 )
-KUBERAY_OPERATOR = Chart(name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/")
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",
