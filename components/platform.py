@@ -193,6 +193,7 @@ class Platform(Component[PlatformOutputs]):
             warehouse=warehouse,
             cache=cache,
             orchestrated=config.orchestrated,
+            apart=bool(config.orchestrated and config.orchestration and config.orchestration.apart),
         )
         built = {
             slot: dependent.build(slot.replace("_", "-"), around, module).outputs

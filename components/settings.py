@@ -33,6 +33,7 @@ from components.storage import StorageConfig, Zone
 from components.stream_processing import StreamProcessingConfig
 from components.surroundings import DependentConfig
 from components.teams.config import TeamConfig
+from components.training import TrainingConfig
 from components.warehouse import WarehouseConfig
 from components.workloads.declared import WorkloadsConfig
 from mlops.core import regions
@@ -101,6 +102,8 @@ class PlatformConfig(Config):
     """Who brings workloads onto the cluster; null is Pulumi, which brings all the rest."""
     compute: Annotated[ComputeConfig, OneOf()] | None = None
     """What works through much at once: batch predictions, distributed work."""
+    training: Annotated[TrainingConfig, OneOf()] | None = None
+    """Where models are trained that want GPUs or many machines."""
     workloads: WorkloadsConfig = WorkloadsConfig()
     """What runs on it: the reference workload, a team's own containers."""
     teams: dict[TeamKey, TeamConfig] = Field(default_factory=dict, max_length=200)

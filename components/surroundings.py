@@ -53,6 +53,8 @@ class Surroundings:
     """What modules that build on others grant to workloads, by the words for it."""
     orchestrated: bool = False
     """Whether an orchestrator runs the loop, whose worker then only watches."""
+    apart: bool = False
+    """Whether it does so elsewhere than where the worker runs, with secrets that it has to find there."""
     steps: PodSteps | TaskSteps | None = None
     """What it starts the loop's steps with; for modules that are made after the workloads."""
 

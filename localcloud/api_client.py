@@ -13,6 +13,8 @@ from localcloud.provider import RefusedError
 FIELD_MANAGER = "mlops-rehearsal"
 
 _ANSWER_SECONDS = 60
+_ISSUED = "controller.cert-manager.io/fao"
+"""Label of the Secrets that cert-manager keeps certificates in (its release notes of 1.11): they have no owner."""
 _DISCOVERIES = 5
 """How often a server whose kinds are going is asked anew."""
 _DEFINITION = ObjectKey(api_version="apiextensions.k8s.io/v1", kind="CustomResourceDefinition", namespace="", name="")
@@ -28,7 +30,7 @@ class Live:
     uid: str
     labels: Mapping[str, str]
     derived: bool
-    """Whether another object owns it, and takes it along when it goes."""
+    """Whether it stands for another object, and nobody made it by itself."""
 
     def __str__(self) -> str:
         return str(self.key)
@@ -307,7 +309,7 @@ def _live(found: Mapping[str, Any], key: ObjectKey | None = None) -> Live:
         ),
         uid=str(metadata.get("uid", "")),
         labels=metadata.get("labels") or {},
-        derived=bool(metadata.get("ownerReferences")),
+        derived=bool(metadata.get("ownerReferences")) or _ISSUED in (metadata.get("labels") or {}),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localcloud.api_client import ApiClient, Live
+from localcloud.charts import left_by_controllers
 from localcloud.kubernetes_objects import ObjectKey, is_release, object_key
 from localcloud.provider import RefusedError
 from localcloud.world import Thing
@@ -229,7 +230,11 @@ class RealApiServer:
 
     def _refuse_strangers(self, live: Live) -> None:
         if live.key.kind == "Namespace":
-            strangers = [str(other) for other in self._client.inside(live.key.name) if not self._is_own(other)]
+            strangers = [
+                str(other)
+                for other in self._client.inside(live.key.name)
+                if not self._is_own(other) and f"{other.key.kind}/{other.key.name}" not in left_by_controllers()
+            ]
             if strangers:
                 raise RefusedError(f"{live} stays: somebody else put {', '.join(strangers)} into it.")
 

@@ -17,6 +17,8 @@ class Chart:
     kinds: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     """Kinds that its own templates use."""
+    leaves: frozenset[str] = frozenset()
+    """Objects that its controllers make for themselves, and that outlive them: `Secret/name`."""
     switch: str = ""
     """Dotted path of the value that decides whether it installs its CRDs; empty when it always does."""
     default: bool = True
@@ -34,10 +36,16 @@ def chart_of(release: Properties) -> Chart:
 
 
 @cache
+def left_by_controllers() -> frozenset[str]:
+    """What charts' controllers make for themselves, of all charts."""
+    return frozenset().union(*(chart.leaves for chart in _charts().values()))
+
+
+@cache
 def _charts() -> Mapping[str, Chart]:
     rows: dict[str, dict[str, Any]] = json.loads(files("localcloud").joinpath("data/charts.json").read_text())
     for row in rows.values():
-        row |= {key: frozenset(row.get(key, ())) for key in ("kinds", "needs")}
+        row |= {key: frozenset(row.get(key, ())) for key in ("kinds", "needs", "leaves")}
     return {name: Chart(**row) for name, row in rows.items()}
 
 

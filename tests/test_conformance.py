@@ -206,10 +206,13 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
 ANNOUNCED = ('"prometheus.io/scrape": "true"', '"serving.kserve.io/enable-prometheus-scraping": "true"')
 """By which pods say that they have metrics; KServe writes the first where it finds the second."""
 UNWATCHED: Mapping[tuple[str, str], str] = {
+    ("delivery", "direct"): "Nothing runs: Pulumi tells whoever runs it.",
+    ("notebooks", "sagemaker_studio"): "Studio publishes no metrics of its own.",
     ("ml_platform", "sagemaker"): "Studio and the managed MLflow server publish no metrics of their own; what people "
     "start in them has names that nobody knows before.",
     ("monitoring", "cloudwatch"): "It is a service of AWS, and watches; its add-on is a controller of the cluster.",
     ("monitoring", "datadog"): "It watches itself: its agents tell Datadog how they are.",
+    ("secrets", "vault"): "Its metrics come over TLS by an authority of its own, which scrapers do not know.",
     ("serving", "ecs"): "Each workload publishes itself when it is made (`Host.watched`), and so does the balancer.",
     ("serving", "lambda"): "Each function publishes itself when it is made (`Host.watched`).",
 }

@@ -19,6 +19,7 @@ LISTED: Mapping[str, str] = dict.fromkeys(
     (
         "compute.jobs[].arguments",
         "stream_processing.jobs[].args",
+        "training.jobs[].arguments",
         "workloads.containers[].command",
         "workloads.containers[].health_command",
     ),

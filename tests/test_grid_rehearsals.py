@@ -28,11 +28,15 @@ OTHERS = {
     if name not in grid.SLOTS
 }
 """The slots beside the grid's, by kind."""
+EXCLUSIVE = {"argo_workflows", "kubeflow"}
+"""Both bring Argo's custom resources, and say so."""
 SAMPLE = [
     dict(zip((*grid.SLOTS, *OTHERS), kinds, strict=True))
     for kinds in AllPairs(
         [*(list(kinds) for kinds in grid.found().values()), *([None, *kinds] for kinds in OTHERS.values())],
-        filter_func=lambda row: possible(dict(zip((*grid.SLOTS, *OTHERS), row, strict=False))),
+        filter_func=lambda row: (
+            not set(row) >= EXCLUSIVE and possible(dict(zip((*grid.SLOTS, *OTHERS), row, strict=False)))
+        ),
     )
 ]
 """Every two modules of different slots meet in one of them."""

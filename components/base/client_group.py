@@ -53,3 +53,23 @@ def client_group(
                         opts=opts,
                     )
     return group
+
+
+def open_within(name: str, group: "aws.ec2.SecurityGroup", *, protocol: str, opts: pulumi.ResourceOptions) -> None:
+    """Members of a group reach one another.
+
+    Args:
+        protocol: `tcp` for all ports above the privileged ones, or `-1` for whatever there is, as EFA wants it.
+    """
+    everything = protocol == "-1"
+    for word, rule in (("from", aws.vpc.SecurityGroupIngressRule), ("to", aws.vpc.SecurityGroupEgressRule)):
+        rule(
+            f"{name}-{word}-members",
+            security_group_id=group.id,
+            referenced_security_group_id=group.id,
+            ip_protocol=protocol,
+            from_port=None if everything else 1024,
+            to_port=None if everything else 65_535,
+            description="Members among themselves",
+            opts=opts,
+        )

@@ -43,7 +43,8 @@ class RetrainingConfig(Config):
         if self.backoff_minutes > self.most_backoff_hours * 60:
             raise ValueError(
                 f"backoff_minutes is {self.backoff_minutes:g} and most_backoff_hours {self.most_backoff_hours:g}, "
-                f"which is shorter; set most_backoff_hours to {self.backoff_minutes / 60:g} or more, or lower backoff_minutes"
+                f"which is shorter; set most_backoff_hours to {self.backoff_minutes / 60:g} or more, or lower "
+                "backoff_minutes"
             )
         if self.every_days is not None and self.every_days * _DAY < self.cool_down_minutes:
             raise ValueError(

@@ -8,6 +8,7 @@ from typing import Literal
 import pulumi
 
 from components.base.identity import Statement
+from components.base.secret import SecretValue
 
 StepKind = Literal["pods", "tasks"]
 """As what steps run: pods on the cluster, or tasks of ECS."""
@@ -24,6 +25,10 @@ class PodSteps:
     """ConfigMap with the variables."""
     secrets: tuple[pulumi.Output[str], ...]
     """Secrets whose keys are variables."""
+    variables: Mapping[str, pulumi.Input[str]]
+    """The same, for pods elsewhere, which find neither that nor the secrets."""
+    stored: Mapping[str, SecretValue]
+    """Variable -> secret of AWS Secrets Manager, of those that lie there."""
     image: pulumi.Input[str]
     place: Mapping[str, object]
     """The fields of a pod that bring it into the worker's node group."""

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 from pydantic import Field
 
-from components.base.client_group import client_group
+from components.base.client_group import client_group, open_within
 from components.base.component import Component
 from components.base.failures import failures
 from components.base.identity import Grant, Statement
@@ -160,18 +160,7 @@ class EmrServerless(Component[DependentOutputs]):
             opts=self.child,
         )
         # Driver and executors find one another.
-        for way in (aws.vpc.SecurityGroupIngressRule, aws.vpc.SecurityGroupEgressRule):
-            word = "from" if way is aws.vpc.SecurityGroupIngressRule else "to"
-            way(
-                f"{self.name}-{word}-workers",
-                security_group_id=group.id,
-                referenced_security_group_id=group.id,
-                ip_protocol="tcp",
-                from_port=1024,
-                to_port=65_535,
-                description="Workers among themselves",
-                opts=self.child,
-            )
+        open_within(self.name, group, protocol="tcp", opts=self.child)
         return emr.Application(
             f"{self.name}-application",
             type="spark",

@@ -178,6 +178,8 @@ class ClusterRoom(Room):
                 service_account=pulumi.Output.all(parts.service_account, policy.id).apply(lambda known: str(known[0])),
                 settings=name_of(settings),
                 secrets=tuple(pulumi.Output.from_input(secret) for secret in secrets.values()),
+                variables=workload.variables,
+                stored=workload.secrets,
                 image=workload.image,
                 place=parts.place,
             ),

@@ -73,6 +73,7 @@ _REQUESTS = {
     "kuberay-operator": ("100m", "512Mi"),
     # Its chart says nothing. What AWS gives a container of another agent on every node: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
+    "sealed-secrets": ("10m", "40Mi"),
     "nvidia-device-plugin": ("10m", "40Mi"),
     # Its chart only has Helm's own example of 100m, for the proxy of a node's credentials; the same as above.
     "eks-pod-identity-agent": ("10m", "40Mi"),
@@ -107,11 +108,15 @@ _REQUESTS = {
     "airflow": ("500m", "1Gi"),
     "airflow-task": ("500m", "1Gi"),
     "airflow-job": ("500m", "1Gi"),
+    # Of one's own: it reads a file and sends it on. What the loop's command line takes to start was not measured.
+    "loop-starter": ("100m", "256Mi"),
     # Its project says nothing. What prometheus-operator/kube-prometheus asks for a small exporter: `config-reloader`.
     "statsd-exporter": ("10m", "20Mi"),
     # kubernetes/git-sync, docs: nothing is said. What AWS gives a container of another agent: aws-ebs-csi-driver,
     # values.yaml, `node.resources`.
     "git-sync": ("10m", "40Mi"),
+    # hashicorp/vault-helm, values.yaml at 0.34.1, the example beside `resources` of the server.
+    "vault": ("250m", "256Mi"),
     # vmware-tanzu/helm-charts, charts/velero/values.yaml at velero-12.1.0: the example beside `resources`; what copies
     # a plugin or a definition in place, the example beside `upgradeJobResources`.
     "velero": ("500m", "128Mi"),

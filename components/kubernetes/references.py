@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-from components.base.identity import policy_document
+from components.base.identity import Statement, policy_document
 from components.base.secret import SecretValue
 from components.cluster import ClusterOutputs
 from components.kubernetes.objects import stored_secret
@@ -39,3 +39,17 @@ def referred_secret(
         # External Secrets asks at once, and would be refused.
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[right])),
     )
+
+
+def write_rights(secret_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> list[Statement]:
+    """What External Secrets needs to write into a secret, and no more (see `components.database.login`)."""
+    read = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
+    write = ("secretsmanager:DeleteResourcePolicy", "secretsmanager:PutSecretValue")
+    return [
+        Statement(actions=(*read, *write), resources=(secret_arn,)),
+        Statement(
+            actions=("kms:Decrypt", "kms:GenerateDataKey"),
+            resources=(key_arn,),
+            conditions={"StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"}},
+        ),
+    ]

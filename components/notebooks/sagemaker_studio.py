@@ -51,6 +51,8 @@ class SageMakerStudioConfig(NotebooksConfig):
         not_for="work with models and trackers on the cluster, which Studio does not reach; many people all day long",
         complexity="low",
         trade_offs="nothing to run and nothing to pay while nobody works, for instances that cost more than EC2's own",
+        state="The volumes of spaces and the domain's file system, which AWS keeps and which go with them; what has to "
+        "last belongs into the lake.",
     )
     endpoints: ClassVar[frozenset[str]] = of_services(_SERVICES)
 

@@ -71,6 +71,9 @@ class OrchestrationConfig(DependentConfig):
     steps: ClassVar[StepKind]
     """As what it starts steps of the loop."""
 
+    apart: ClassVar[bool] = False
+    """Whether it does so elsewhere than where the worker runs."""
+
     loop: LoopConfig | None = None
     """When the loop runs here; null leaves it to its own worker, which trains when a trigger fires."""
 

@@ -132,10 +132,13 @@ MODULES = (
     Scraped(name="argo_workflows_error_count", type="counter", labels=("cause",)),
     Scraped(name="velero_backup_failure_total", type="counter", labels=("schedule",)),
     Scraped(name="velero_backup_partial_failure_total", type="counter", labels=("schedule",)),
+    Scraped(name="argocd_app_sync_total", type="counter", labels=("name", "phase")),
+    Scraped(name="jupyterhub_server_spawn_duration_seconds_count", type="counter", labels=("status", "reason")),
 )
 """What pods of modules announce, where the module is there. Sources: Flink's documentation, "Metrics", as its reporter
 for Prometheus spells it; Pulsar's, "Pulsar Metrics", of bookies; seldon-core v2.10.2, scheduler/pkg/metrics/agent.go;
 argo-workflows v4.0.5, docs/metrics.md and util/telemetry/exporter_prometheus.go, which adds no suffix to counters;
+argo-cd v3.4, docs/operator-manual/metrics.md; jupyterhub 5.5, jupyterhub/metrics.py, whose durations are histograms;
 velero v1.18, pkg/metrics."""
 
 SCRAPE = (Scraped(name="up", type="gauge", labels=("job", *_POD)),)

@@ -120,9 +120,45 @@ def _velero(_: ObjectivesConfig) -> tuple[Rule, ...]:
     )
 
 
+def _argo_cd(_: ObjectivesConfig) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            name="DeliveryFails",
+            query=Query(metric="argocd_app_sync_total", take="increase", where={"phase": "Error|Failed"}),
+            comparison=">",
+            threshold=0,
+            minutes=5,
+            severity="warning",
+            says="Argo CD could not bring onto the cluster what is in the repository.",
+            do="Read the application's conditions: `kubectl -n argocd get applications.argoproj.io -o yaml`.",
+        ),
+    )
+
+
+def _jupyterhub(_: ObjectivesConfig) -> tuple[Rule, ...]:
+    return (
+        Rule(
+            name="NotebooksDoNotStart",
+            query=Query(
+                metric="jupyterhub_server_spawn_duration_seconds_count",
+                take="increase",
+                where={"status": "failure|error"},
+            ),
+            comparison=">",
+            threshold=0,
+            minutes=5,
+            severity="warning",
+            says="Somebody's notebook server did not start.",
+            do="Read the events of namespace notebooks: no node of its size, an image that cannot be pulled, a volume.",
+        ),
+    )
+
+
 MODULES: Mapping[str, Callable[[ObjectivesConfig], tuple[Rule, ...]]] = {
     "Argo": _argo,
+    "ArgoCd": _argo_cd,
     "Flink": _flink,
+    "JupyterHub": _jupyterhub,
     "Pulsar": _pulsar,
     "Seldon": _seldon,
     "Velero": _velero,

@@ -143,7 +143,7 @@ class Recommender(Component[RecommenderOutputs]):
         self._ml_platform = ml_platform
         self._secrets = {**(args.stream.secrets if args.stream else {}), **ml_platform.secrets}
         shared = args.stream is not None and "jobs" in ml_platform.roles
-        if shared:
+        if shared or args.apart:
             self._secrets[PII_SALT] = self._salt()
         application = Application(
             name=NAME,

@@ -196,7 +196,12 @@ FLINK_OPERATOR = Chart(
 SPARK_OPERATOR = Chart(
     name="spark-operator", version="2.5.2", repo="https://kubeflow.github.io/spark-operator", released=date(2026, 7, 30)
 )
-KUBERAY_OPERATOR = Chart(name="kuberay-operator", version="1.7.0", repo="https://ray-project.github.io/kuberay-helm/")
+KUBERAY_OPERATOR = Chart(
+    name="kuberay-operator",
+    version="1.7.0",
+    repo="https://ray-project.github.io/kuberay-helm/",
+    released=date(2026, 8, 19),
+)
 NVIDIA_DEVICE_PLUGIN = Chart(
     name="nvidia-device-plugin",
     version="0.20.0",
@@ -250,6 +255,23 @@ RELOADER = Chart(
     app="1.4.21",
     released=date(2026, 8, 10),
 )
+SEALED_SECRETS = Chart(
+    name="sealed-secrets",
+    version="2.18.5",
+    repo="https://bitnami-labs.github.io/sealed-secrets",
+    app="0.36.6",
+    released=date(2026, 4, 9),
+)
+VAULT = Chart(
+    name="vault",
+    version="0.34.1",
+    repo="https://helm.releases.hashicorp.com",
+    app="2.0.4",
+    released=date(2026, 8, 13),
+)
+"""Business Source License 1.1: whoever runs it for themselves may."""
+VAULT_IMAGE = "public.ecr.aws/hashicorp/vault:2.0.4"
+AWS_CLI_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.36.44"
 VELERO_AWS_IMAGE = "velero/velero-plugin-for-aws:v1.14.2"
 """Plugins 1.14 go with Velero 1.18 (velero-io/velero, discussion 10563), which the chart ships."""
 AIRFLOW = Chart(

@@ -30,6 +30,7 @@ from pipelines.erase import erase
 from pipelines.errors import InputError, LoopError
 from pipelines.generator import Sample, generate, write
 from pipelines.ingest import drop_files
+from pipelines.kubeflow_runs import start as start_on_kubeflow
 from pipelines.lambda_look import looks
 from pipelines.lease import alone
 from pipelines.loop import STEPS, Context, LoopOptions, Step, take_in
@@ -318,6 +319,15 @@ def workflow_command(
         )
     )
     answer(manifest, as_json, lambda: yaml.safe_dump(manifest, sort_keys=False).rstrip())
+
+
+@app.command("kubeflow-run")
+def kubeflow_run_command(
+    run: Annotated[Path, typer.Argument(help="File with the run as its API takes it: JSON.")],
+    api: Annotated[str, typer.Option("--api", help="Address of Kubeflow Pipelines' API server.")],
+) -> None:
+    """Start a run of the loop on Kubeflow Pipelines; its id."""
+    typer.echo(start_on_kubeflow(api, run))
 
 
 @app.command("worker")

@@ -6,6 +6,7 @@ Kept in the lake: a worker that starts again, or runs elsewhere the next time, w
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipelines.decide import Triggers
 from pipelines.lake import Lake
@@ -61,7 +62,7 @@ def last(lake: Lake) -> Trainings:
     stored = lake.get("artifacts", _PLACE)
     if not stored:
         return Trainings()
-    known = json.loads(stored)
+    known: dict[str, Any] = json.loads(stored)
     return Trainings(**{**known, "recent": tuple(known.get("recent", ()))})
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ def test_settings_that_could_not_work_are_refused_in_a_sentence(wrong: dict[str,
     ],
 )
 def test_what_does_not_fit_the_stack_is_said_beforehand(facts: dict[str, Any], said: str) -> None:
-    (problem,) = ArgoCdConfig.model_validate(ARGO).conflicts(StackFacts(**{**vars(FACTS), **facts}))
+    (problem,) = ArgoCdConfig.model_validate(ARGO).conflicts(replace(FACTS, **facts))
     assert problem.startswith(said)
 
 

@@ -117,6 +117,18 @@ def test_a_savepoint_is_taken_every_day_unasked_and_a_job_that_failed_begins_ane
         )
 
 
+def test_a_job_is_brought_back_from_a_savepoint_of_its_own_folder_once() -> None:
+    path = "savepoint-0a1b2c-0123456789ab"
+    graph = platform("dev", {"stream_processing": {"kind": "flink", "jobs": [{**JOB, "restore_from": path}]}})
+    made = only(graph, DEPLOYMENT).inputs["spec"]
+    bucket = only(graph, "aws:s3/bucket:Bucket", "storage-artifacts").outputs["bucket"]
+    assert made["job"]["initialSavepointPath"] == f"s3://{bucket}/flink/enrich/savepoints/{path}"
+    assert made["job"]["savepointRedeployNonce"] > 0
+    schema = json.loads((DATA / "flink_deployment.json").read_text())["spec"]
+    jsonschema.validate(made, schema)
+    assert "initialSavepointPath" not in spec()["job"]
+
+
 def test_a_manager_whose_page_does_not_answer_is_started_anew() -> None:
     (container,) = spec()["jobManager"]["podTemplate"]["spec"]["containers"]
     probes = [container[probe]["httpGet"]["port"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")]
@@ -204,6 +216,7 @@ def test_without_a_cluster_it_is_refused_in_one_sentence() -> None:
         ({"entry_class": "com.example.Enrich;rm"}, "a Java class with its package"),
         ({"parallelism": 0}, "greater than or equal to 1"),
         ({"savepoint_hours": 0}, "greater than or equal to 1"),
+        ({"restore_from": "s3://elsewhere/savepoint"}, "a savepoint by its folder"),
     ],
 )
 def test_a_job_that_flink_would_not_run_is_refused(wrong: dict[str, Any], said: str) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -273,7 +274,7 @@ def test_settings_that_could_not_work_are_refused_in_a_sentence(wrong: dict[str,
 def test_what_does_not_fit_the_stack_is_said_beforehand(
     settings: dict[str, Any], facts: dict[str, Any], said: str
 ) -> None:
-    stack = StackFacts(**{**vars(FACTS), **facts})
+    stack = replace(FACTS, **facts)
     (problem,) = JupyterHubConfig.model_validate(settings).conflicts(stack)
     assert said in problem
 

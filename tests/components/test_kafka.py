@@ -1,5 +1,6 @@
 """Kafka on Amazon MSK."""
 
+import json
 from functools import cache
 from typing import Any
 
@@ -197,6 +198,14 @@ def test_serverless_has_no_brokers_to_choose_and_iam_all_the_same() -> None:
     assert node.protect
 
 
+def test_a_topic_moves_to_tiered_storage_when_it_asks_for_it() -> None:
+    brokers = {"storage_mode": "TIERED", "topics": {"clicks": {"retention_hours": 720, "local_hours": 24}}}
+    graph, _ = kafka(config(brokers))
+    asked = json.loads(only(graph, TOPIC, "stream-topic-clicks").inputs["configs"])
+    assert asked == {"retention.ms": "2592000000", "local.retention.ms": "86400000", "remote.storage.enable": "true"}
+    assert json.loads(only(graph, TOPIC, "stream-topic-events").inputs["configs"]) == {"retention.ms": "604800000"}
+
+
 def test_on_serverless_the_first_client_makes_the_topic_of_events_and_no_other() -> None:
     _, outputs = kafka(config({"kind": "serverless", "partitions": 12, "retention_hours": 24}, topic="clicks"))
     assert outputs.more_variables == {"MLOPS_STREAM_PARTITIONS": "12", "MLOPS_STREAM_RETENTION_HOURS": "24"}
@@ -275,6 +284,13 @@ def test_clients_get_bootstrap_brokers_and_the_way_to_them() -> None:
         ({"kind": "express", "storage_gb": 100}, "storage_gb"),
         ({"kind": "express", "version": "3.8.x"}, "which express brokers do not run; allowed: 4.2.x, 3.9.x"),
         ({"kind": "serverless", "version": "3.9.x"}, "version"),
+        (
+            {"topics": {"clicks": {"local_hours": 24}}},
+            "topics clicks have local_hours, and storage_mode is LOCAL, which has no tiered storage",
+        ),
+        ({"kind": "express", "topics": {"clicks": {"local_hours": 24}}}, "express brokers have no volumes"),
+        ({"storage_mode": "TIERED", "topics": {"clicks": {"retention_hours": 48, "local_hours": 24}}}, "for 72 hours"),
+        ({"storage_mode": "TIERED", "topics": {"clicks": {"local_hours": 168}}}, "set local_hours below 168"),
         ({"kind": "serverless", "partitions": 0}, "partitions"),
         ({"kind": "serverless", "partitions": 2401}, "partitions"),
         ({"kind": "serverless", "retention_hours": 0}, "retention_hours"),

@@ -1,6 +1,7 @@
 """SageMaker Studio for notebooks: who works as whom, and that there is one domain."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -100,6 +101,6 @@ def test_there_is_no_second_domain_where_sagemaker_is_the_ml_platform() -> None:
 
 
 def test_its_subnets_are_private() -> None:
-    facts = StackFacts(**{**vars(FACTS), "private_subnets": False})
+    facts = replace(FACTS, private_subnets=False)
     (problem,) = SageMakerStudioConfig.model_validate(STUDIO).conflicts(facts)
     assert "network.mode public has none" in problem

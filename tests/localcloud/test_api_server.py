@@ -169,6 +169,21 @@ def test_a_namespace_can_be_looked_into_while_a_group_of_kinds_goes_with_the_cha
     assert api_server.going == ""
 
 
+def test_what_controllers_of_charts_made_for_themselves_keeps_no_namespace_and_what_people_made_does(
+    cloud: Cloud, api_server: FakeApiServer, real: RealApiServer
+) -> None:
+    cloud.namespace("apps")
+    api_server.make("Secret", "cert-manager-webhook-ca", "apps")
+    api_server.make("Secret", "serving-cert", "apps")["metadata"]["labels"] = {"controller.cert-manager.io/fao": "true"}
+    precious = api_server.make("Secret", "precious", "apps")
+    assert real.clean_up(1) == ['Namespace "apps" stays: somebody else put Secret "apps/precious" into it.']
+    assert len(api_server.objects) == 4
+    del api_server.objects["/api/v1/namespaces/apps/secrets/precious"]
+    assert precious not in api_server.objects.values()
+    assert real.clean_up(1) == []
+    assert api_server.objects == {}
+
+
 def test_a_release_stays_in_the_pretend_cloud_with_what_only_it_would_bring(
     cloud: Cloud, real: RealApiServer, api_server: FakeApiServer
 ) -> None:

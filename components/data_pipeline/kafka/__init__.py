@@ -293,6 +293,6 @@ class Kafka(Component[DataPipelineOutputs]):
                 name=topic,
                 partition_count=config.partitions,
                 replication_factor=len(self._subnets),
-                configs=json.dumps({"retention.ms": str(config.retention_hours * 3_600_000)}),
+                configs=json.dumps(config.configs),
                 opts=self.child_with(protect=self._config.protect),
             )

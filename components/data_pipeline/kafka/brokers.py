@@ -12,6 +12,8 @@ from mlops.core.fields.aws import LogDays
 
 MOST_RETENTION_HOURS = 87_600
 """Ten years."""
+LEAST_TIERED_HOURS = 72
+"""Source: MSK developer guide, "Tiered storage constraints and limitations": three days in low-cost storage."""
 MOST_BROKERS = 60
 """A cluster in KRaft mode. Source: MSK quotas."""
 SERVERLESS_REGIONS = frozenset(
@@ -56,6 +58,33 @@ class TopicConfig(Config):
     """Partitions: the most consumers of one group that can share the topic. Can grow, never shrink."""
     retention_hours: int = Field(default=168, ge=1, le=MOST_RETENTION_HOURS)
     """Hours for which events are kept."""
+    local_hours: int | None = Field(default=None, ge=1, le=MOST_RETENTION_HOURS)
+    """Hours after which events lie in tiered storage alone, at a price by volume; null keeps them on the brokers. It
+    asks for `storage_mode: TIERED`."""
+
+    @model_validator(mode="after")
+    def _stays_as_long_as_tiered_storage_wants(self) -> "TopicConfig":
+        if self.local_hours is None:
+            return self
+        if self.retention_hours < LEAST_TIERED_HOURS:
+            raise ValueError(
+                f"retention_hours is {self.retention_hours} and local_hours {self.local_hours}; tiered storage keeps "
+                f"events for {LEAST_TIERED_HOURS} hours at least, so raise retention_hours, or set local_hours to null"
+            )
+        if self.local_hours >= self.retention_hours:
+            raise ValueError(
+                f"local_hours is {self.local_hours} and retention_hours {self.retention_hours}: nothing would ever lie "
+                f"in tiered storage; set local_hours below {self.retention_hours}"
+            )
+        return self
+
+    @property
+    def configs(self) -> dict[str, str]:
+        """Kafka's own words for it."""
+        kept = {"retention.ms": str(self.retention_hours * 3_600_000)}
+        if self.local_hours is None:
+            return kept
+        return {**kept, "local.retention.ms": str(self.local_hours * 3_600_000), "remote.storage.enable": "true"}
 
 
 class ProvisionedBrokers(Config):
@@ -124,6 +153,12 @@ class StandardBrokers(ProvisionedBrokers):
                 f"max_storage_gb is {self.max_storage_gb} and storage_gb {self.storage_gb}; give more than "
                 "storage_gb, or null to never grow"
             )
+        tiered = sorted(name for name, topic in self.topics.items() if topic.local_hours is not None)
+        if tiered and self.storage_mode == "LOCAL":
+            raise ValueError(
+                f"topics {', '.join(tiered)} have local_hours, and storage_mode is LOCAL, which has no tiered storage; "
+                "set storage_mode to TIERED, or local_hours to null"
+            )
         if problem := refusal("standard", self.instance_type, self.version):
             raise ValueError(problem)
         return self
@@ -138,6 +173,11 @@ class ExpressBrokers(ProvisionedBrokers):
 
     @model_validator(mode="after")
     def _is_offered(self) -> "ExpressBrokers":
+        if tiered := sorted(name for name, topic in self.topics.items() if topic.local_hours is not None):
+            raise ValueError(
+                f"topics {', '.join(tiered)} have local_hours, and express brokers have no volumes that events would "
+                "leave; set local_hours to null, or use standard brokers"
+            )
         if problem := refusal("express", self.instance_type, self.version):
             raise ValueError(problem)
         return self

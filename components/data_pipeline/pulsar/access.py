@@ -6,12 +6,13 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from components.base.identity import Statement, policy_document
+from components.base.identity import policy_document
 from components.base.secret import SecretValue
 from components.data_pipeline.pulsar import values
 from components.data_pipeline.pulsar.client_role import SECRET
 from components.foundation import Foundation
 from components.kubernetes.objects import WAIT_FOR_READY, custom_object, manifest, name_of
+from components.kubernetes.references import write_rights
 from mlops.core.rotation import never
 
 TOKEN, AUTHORITY = "MLOPS_STREAM_TOKEN", "MLOPS_STREAM_CA"
@@ -146,17 +147,3 @@ def pushing(store: str, source: str, key: str, secret_arn: pulumi.Input[str], va
             }
         ],
     }
-
-
-def write_rights(secret_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) -> list[Statement]:
-    """What External Secrets needs to write into the secret, and no more (see `components.database.login`)."""
-    read = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
-    write = ("secretsmanager:DeleteResourcePolicy", "secretsmanager:PutSecretValue")
-    return [
-        Statement(actions=(*read, *write), resources=(secret_arn,)),
-        Statement(
-            actions=("kms:Decrypt", "kms:GenerateDataKey"),
-            resources=(key_arn,),
-            conditions={"StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"}},
-        ),
-    ]

@@ -15,6 +15,7 @@ from pydantic import model_validator
 from components.base.component import Component
 from components.base.identity import Egress, Grant, network_policy, policy_document
 from components.base.secret import SecretReference
+from components.base.watched import Watched
 from components.delivery import DeliveryConfig
 from components.delivery.argocd import objects
 from components.kubernetes.handover import Handover
@@ -191,7 +192,8 @@ class ArgoCd(Component[DependentOutputs]):
             opts=self.child_with(depends_on=after, custom_timeouts=pulumi.CustomTimeouts(delete=_CASCADE)),
         )
         url = pulumi.Output.concat("https://argocd-server.", self._namespace, ".svc.cluster.local")
-        self.publish(DependentOutputs(exports={"deliveryUrl": url}))
+        watched = (Watched(what="delivery", namespace="ArgoCd"),)
+        self.publish(DependentOutputs(exports={"deliveryUrl": url}, watched=watched))
 
     def _close(self) -> list[pulumi.Resource]:
         config, network = self._config, self._foundation.network

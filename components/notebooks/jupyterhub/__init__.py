@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
+from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs, DatabaseLoginOutputs
 from components.kubernetes.ingress import check_door, internal_ingress
 from components.kubernetes.objects import (
@@ -204,7 +205,8 @@ class JupyterHub(Component[DependentOutputs]):
             # No data leads from a network policy to the pods that it closes.
             opts=self.child_with(depends_on=policies),
         )
-        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}))
+        watched = (Watched(what="notebooks", namespace="JupyterHub"),)
+        self.publish(DependentOutputs(exports={"notebooksUrl": self._url(chart)}, watched=watched))
 
     def _space(self, words: set[str]) -> pulumi.Output[str]:
         labels = {

@@ -36,12 +36,13 @@ from components.orchestration.airflow.git import GitConfig
 from components.orchestration.airflow.values import (
     METRICS,
     PAGES,
-    STATSD,
+    POD_RULES,
     TRIGGERER_LOGS,
     WORKER_LOGS,
     AirflowParts,
     GitParts,
     airflow_values,
+    metrics_policy,
 )
 from components.surroundings import DependentOutputs, Surroundings, granted, lacks, told
 from mlops.core import versions
@@ -65,6 +66,9 @@ _KEYS = {
     "admin-password": "{{ .admin }}",
 }
 """Key of Airflow's own Secret -> what it is made of."""
+_WHY_NO_NEW_KEYS = (
+    "connections are encrypted with it - airflow rotate-fernet-key rewrites them once both keys are known"
+)
 
 
 class AirflowConfig(OrchestrationConfig):
@@ -153,13 +157,10 @@ class Airflow(Component[DependentOutputs]):
                 opts=self.child_with(depends_on=list(foundation.cluster.ready)),
             )
         )
-        login = DatabaseLogin(
-            f"{name}-login",
-            DatabaseLoginArgs(
-                database=foundation.database, cluster=foundation.cluster, consumer=NAMESPACE, namespace=self._namespace
-            ),
-            self.child,
-        ).outputs
+        wanted = DatabaseLoginArgs(
+            database=foundation.database, cluster=foundation.cluster, consumer=NAMESPACE, namespace=self._namespace
+        )
+        login = DatabaseLogin(f"{name}-login", wanted, self.child).outputs
         rights = [granted(one, around) for one in words]
         logs = storage.write("artifacts", _LOGS)
         grants = {
@@ -251,18 +252,11 @@ class Airflow(Component[DependentOutputs]):
 
     def _measured(self) -> None:
         """Airflow tells a pod of its own what it measures, by UDP, and scrapers fetch it there."""
-        foundation, port = self._foundation, [{"protocol": "UDP", "port": STATSD}]
-        services = [{"ipBlock": {"cidr": cidr}} for cidr in to_services(foundation.network, ()).cidrs]
-        spec = {
-            "podSelector": {},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [{"podSelector": {}}], "ports": port}],
-            "egress": [{"to": services, "ports": port}],
-        }
+        foundation = self._foundation
         k8s.networking.v1.NetworkPolicy(
             f"{self.name}-metrics-network-policy",
             metadata=k8s.meta.v1.ObjectMetaArgs(name="metrics", namespace=self._namespace),
-            spec=manifest(spec),
+            spec=manifest(metrics_policy(to_services(foundation.network, ()).cidrs)),
             opts=self.child,
         )
         let_scrapers_in(f"{self.name}-scrapers", self._namespace, foundation.scrapers, [METRICS], self.child)
@@ -270,7 +264,13 @@ class Airflow(Component[DependentOutputs]):
     def _keys(self) -> pulumi.Output[str]:
         words = ("fernet", "session", "signing", "signed", "admin")
         return generated_secret(
-            f"{self.name}-keys", "airflow-keys", words, made=_KEYS, namespace=self._namespace, opts=self.child
+            f"{self.name}-keys",
+            "airflow-keys",
+            words,
+            made=_KEYS,
+            unrotated=_WHY_NO_NEW_KEYS,
+            namespace=self._namespace,
+            opts=self.child,
         )
 
     def _git(self, git: GitConfig) -> GitParts:
@@ -315,15 +315,9 @@ class Airflow(Component[DependentOutputs]):
         return name_of(made), version
 
     def _may_start_pods(self, where: pulumi.Output[str], account: pulumi.Output[str]) -> None:
-        """What Airflow's operator for pods asks of the API server (its documentation, "KubernetesPodOperator")."""
         metadata = k8s.meta.v1.ObjectMetaArgs(name="airflow-steps", namespace=where)
-        rules = [
-            {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete", "get", "list", "patch", "watch"]},
-            {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-            {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
-        ]
         role = k8s.rbac.v1.Role(
-            f"{self.name}-loop-role", metadata=metadata, rules=[manifest(rule) for rule in rules], opts=self.child
+            f"{self.name}-loop-role", metadata=metadata, rules=[manifest(rule) for rule in POD_RULES], opts=self.child
         )
         k8s.rbac.v1.RoleBinding(
             f"{self.name}-loop-role-binding",

@@ -3,7 +3,7 @@
 Source of the keys: apache/airflow, chart/values.yaml, and the chart's parameters reference at 1.22.0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,12 @@ STATSD, METRICS = 9125, 9102
 """Where a pod of Airflow's is told what others measure, by UDP, and where it hands that out."""
 PLATFORM_FOLDER = "/opt/airflow/platform"
 """Where the platform's own DAGs lie in every container, beside the team's."""
+POD_RULES: tuple[dict[str, Any], ...] = (
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "delete", "get", "list", "patch", "watch"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
+)
+"""What Airflow's operator for pods asks of the API server. Source: its documentation, "KubernetesPodOperator"."""
 _USER = 50000
 """The user of Airflow's image."""
 
@@ -137,6 +143,21 @@ def _config(parts: AirflowParts) -> dict[str, Any]:
             "delete_local_logs": "True",
         },
         "kubernetes_executor": {"delete_worker_pods": "True", "delete_worker_pods_on_failure": "True"},
+    }
+
+
+def metrics_policy(services: Sequence[pulumi.Input[str]]) -> dict[str, Any]:
+    """The NetworkPolicy by which pods tell the exporter what they measure, by UDP.
+
+    Args:
+        services: ranges in which Services have their addresses.
+    """
+    port = [{"protocol": "UDP", "port": STATSD}]
+    return {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": [{"podSelector": {}}], "ports": port}],
+        "egress": [{"to": [{"ipBlock": {"cidr": cidr}} for cidr in services], "ports": port}],
     }
 
 

@@ -7,6 +7,7 @@ helm/flink-kubernetes-operator, and the configuration reference of Flink.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from zlib import crc32
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -45,6 +46,12 @@ JarPath = Annotated[
 EntryClass = Annotated[str, Form(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", "a Java class with its package", most=500)]
 
 
+Savepoint = Annotated[
+    str,
+    Form(r"savepoint-[0-9a-f]+-[0-9a-f]+", "a savepoint by its folder, `savepoint-0a1b2c-0123456789ab`", most=100),
+]
+
+
 class JobConfig(Config):
     """One job, in an image of its own that is built on the official one of Flink."""
 
@@ -71,6 +78,8 @@ class JobConfig(Config):
     savepoint_hours: int | None = Field(default=24, ge=1, le=8_760)
     """Hours between two savepoints that are taken unasked, the newest five of which are kept: what a job is brought
     back from by hand. Null takes one with a change only."""
+    restore_from: Savepoint | None = None
+    """A savepoint in the job's folder of the lake, from which it is begun anew, once; null goes on with where it is."""
     manager_cpu: Cpu = "500m"
     """CPU of the job's manager (Kubernetes quantity)."""
     manager_memory: Memory = "1600Mi"
@@ -132,6 +141,10 @@ def deployment(job: JobConfig, around: Around) -> dict[str, object]:
     }
     if job.entry_class:
         run["entryClass"] = job.entry_class
+    if job.restore_from:
+        # The operator goes back to it when the number changes, and not again with later changes.
+        run["initialSavepointPath"] = pulumi.Output.concat(around.state, "/savepoints/", job.restore_from)
+        run["savepointRedeployNonce"] = crc32(job.restore_from.encode())
     return {
         "image": job.image,
         "flinkVersion": f"v{minor.replace('.', '_')}",

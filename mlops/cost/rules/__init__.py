@@ -46,7 +46,7 @@ RULES: dict[str, Rule] = {
     **modes.RULES,
     **monitoring.RULES,
 }
-_IDLE = {**modes.NOTHING_ASKED, **monitoring.NOTHING_ASKED}
+_IDLE = {**batch.NOTHING_ASKED, **modes.NOTHING_ASKED, **monitoring.NOTHING_ASKED}
 STACK_RULE = traffic.of_stack
 """What belongs to no single resource."""
 

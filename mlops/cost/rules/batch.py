@@ -11,6 +11,8 @@ from mlops.plan.graph import Node
 ENVIRONMENT = "aws:batch/computeEnvironment:ComputeEnvironment"
 APPLICATION = "aws:emrserverless/application:Application"
 _BOTH = (ENVIRONMENT, APPLICATION)
+SCHEDULE = "aws:scheduler/schedule:Schedule"
+_TRAINING = "arn:aws:scheduler:::aws-sdk:sagemaker:createTrainingJob"
 _GB_A_VCPU = 4
 _SPOT_SHARE = Decimal("0.3")
 """Of the price on demand: Fargate Spot saves up to 70 % (Fargate pricing page)."""
@@ -43,6 +45,16 @@ def application(node: Node, context: Context) -> Iterator[Item]:
     yield used("EMR Serverless: memory", ("emr_serverless", f"memory_{processor}"), hours * _GB_A_VCPU)
 
 
+def schedule(node: Node, context: Context) -> Iterator[Item]:
+    """A call is free; of those that start training, the machines that it asks for. Spot's share of the price changes by
+    the day, so that it is reckoned as on demand."""
+    starts = [one for one in context.of_type(SCHEDULE) if one.at("target.arn").text() == _TRAINING]
+    if any(one.urn == node.urn for one in starts):
+        machine = node.at("target.input").document().at("ResourceConfig.InstanceType").text("unknown")
+        hours = context.figure("compute.training_hours") / len(starts)
+        yield used(f"training on {machine}", ("sagemaker", machine), hours)
+
+
 def vcpus(instance_type: str) -> Decimal:
     """vCPUs of an instance type, by its size; those of `large` where the name does not tell."""
     size = instance_type.rpartition(".")[2]
@@ -50,4 +62,6 @@ def vcpus(instance_type: str) -> Decimal:
     return _SIZES["xlarge"] * int(times[1]) if times else _SIZES.get(size, _SIZES["large"])
 
 
-RULES: dict[str, Rule] = {ENVIRONMENT: environment, APPLICATION: application}
+RULES: dict[str, Rule] = {ENVIRONMENT: environment, APPLICATION: application, SCHEDULE: schedule}
+NOTHING_ASKED: dict[str, str] = {SCHEDULE: "the first 14 million invocations of a month are free"}
+"""Why a resource costs nothing although its type has a rule."""

@@ -22,11 +22,13 @@ class Defaults:
     """Values with the size of a volume, and that size in GiB."""
     replicas: Mapping[str, int] | None = None
     """Servers of each part of a chart that have such volumes, unless its `replicaCount` says otherwise."""
+    counted: Mapping[str, str] | None = None
+    """Where a part says how many it has, if not in its `replicaCount`."""
 
     def copies(self, path: str) -> tuple[str, int]:
         """Where the number of volumes of a path is said, and the number where it is not."""
         part = path.partition(".")[0]
-        return f"{part}.replicaCount", (self.replicas or {}).get(part, 1)
+        return (self.counted or {}).get(part, f"{part}.replicaCount"), (self.replicas or {}).get(part, 1)
 
 
 _NOTHING = Defaults()
@@ -62,6 +64,7 @@ _KNOWN: dict[str, Defaults] = {
             "prometheus-operator-crds",
             "seldon-core-v2-crds",
             "reloader",
+            "sealed-secrets",
             # velero: what it stores is in the lake's gigabytes.
             "velero",
             "spark-operator",
@@ -88,7 +91,11 @@ _KNOWN: dict[str, Defaults] = {
         },
         replicas={"zookeeper": 3, "bookkeeper": 4},
     ),
-    "vault": Defaults(volumes={"server.dataStorage.size": 10}),
+    "vault": Defaults(
+        volumes={"server.dataStorage.size": 10, "server.auditStorage.size": 0},
+        replicas={"server": 3},
+        counted={"server": "server.ha.replicas"},
+    ),
 }
 
 

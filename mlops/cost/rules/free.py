@@ -180,10 +180,7 @@ _BY_REASON: dict[str, tuple[str, ...]] = {
         "aws:backup/framework:Framework",
     ),
     "rules that match events of AWS services are free": ("aws:cloudwatch/eventRule:EventRule",),
-    "the first 14 million invocations of a month are free": (
-        "aws:scheduler/schedule:Schedule",
-        "aws:scheduler/scheduleGroup:ScheduleGroup",
-    ),
+    "the first 14 million invocations of a month are free": ("aws:scheduler/scheduleGroup:ScheduleGroup",),
     "documents are free; what runs them is priced": ("aws:ssm/document:Document",),
     "waits for a certificate": ("aws:acm/certificateValidation:CertificateValidation",),
     "a standard's checks are charged with Security Hub": (

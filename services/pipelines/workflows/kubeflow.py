@@ -5,7 +5,7 @@ is rendered here is held against what kfp's own compiler makes of it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,9 @@ class KubeflowSettings:
     variables: Mapping[str, str] = field(default_factory=dict)
     """The loop's settings; nothing secret."""
     secret: str = "pipelines"
-    """Secret in the namespace of Kubeflow Pipelines that holds MLOPS_PII_SALT."""
+    """Secret in the namespace of Kubeflow Pipelines that holds MLOPS_PII_SALT, and what else is secret."""
+    secret_variables: Sequence[str] = ("MLOPS_PII_SALT",)
+    """Keys of it that are variables."""
     options: str = "{}"
     """JSON of the loop's options, where they differ from the defaults."""
 
@@ -110,7 +112,7 @@ def _on_kubernetes(step: Step, settings: KubeflowSettings) -> dict[str, Any]:
         "activeDeadlineSeconds": str(step.timeout_seconds),
         "secretAsEnv": [
             {
-                "keyToEnv": [{"envVar": "MLOPS_PII_SALT", "secretKey": "MLOPS_PII_SALT"}],
+                "keyToEnv": [{"envVar": name, "secretKey": name} for name in settings.secret_variables],
                 "optional": False,
                 "secretName": settings.secret,
                 "secretNameParameter": {"runtimeValue": {"constant": settings.secret}},
@@ -127,3 +129,16 @@ def _cores(quantity: str) -> float:
 def _gigabytes(quantity: str) -> float:
     number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", quantity).groups()  # type: ignore[union-attr]
     return int(number) * _BYTES[unit] / 1e9
+
+
+def run_of(documents: tuple[dict[str, Any], dict[str, Any]], name: str) -> dict[str, Any]:
+    """What the API server of Kubeflow Pipelines takes as a run: both documents in one.
+
+    Source: github.com/kubeflow/pipelines, backend/api/v2beta1/run.proto.
+    """
+    spec, platform = documents
+    return {
+        "display_name": name,
+        "pipeline_spec": {"pipeline_spec": spec, "platform_spec": platform},
+        "runtime_config": {"parameters": {}},
+    }
