@@ -75,6 +75,7 @@ class GreatExpectationsConfig(DataQualityConfig):
         not_for="events as they pass: what is checked lies in the lake already",
         complexity="low",
         trade_offs="Each table is read whole into one pod: a gigabyte takes several",
+        state="None of its own: suites and reports lie in the lake, whose versions bring them back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "ecr"))

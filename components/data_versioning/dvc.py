@@ -33,6 +33,7 @@ class DvcConfig(DataVersioningConfig):
         not_for="tables that grow by the hour: every version is a whole file",
         complexity="low",
         trade_offs="Nothing to run and nothing to pay but the lake, which keeps every version until somebody clears it",
+        state="Files in the lake, whose versions bring them back for as long as those are kept; their names in Git",
     )
     offered: ClassVar[frozenset[str]] = frozenset({VERSION})
     exported: ClassVar[frozenset[str]] = frozenset({"dvcRemote", "dvcRole"})
