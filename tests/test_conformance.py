@@ -206,15 +206,12 @@ WORK: Mapping[tuple[str, str], Mapping[str, Any]] = {
 ANNOUNCED = ('"prometheus.io/scrape": "true"', '"serving.kserve.io/enable-prometheus-scraping": "true"')
 """By which pods say that they have metrics; KServe writes the first where it finds the second."""
 UNWATCHED: Mapping[tuple[str, str], str] = {
-    ("data_versioning", "dvc"): "Nothing runs: it is a prefix of the lake and a role.",
-    ("experiment_tracking", "wandb"): "It is another company's, which watches it.",
-    (
-        "feature_store",
-        "sagemaker",
-    ): "Nothing to size: it is on demand, and what it refuses fails the loop, which is watched.",
-    ("feature_store", "tecton"): "It is another company's, which watches it.",
-    ("model_monitoring", "arize"): "It is another company's, which watches it; what is not sent fails its sender.",
-    ("model_monitoring", "sagemaker"): "It watches itself: what it finds is an alarm of its own.",
+    ("data_versioning", "dvc"): "Nothing runs: DVC is a program on people's machines.",
+    ("experiment_tracking", "wandb"): "Nothing runs here: it is another company's.",
+    ("feature_store", "sagemaker"): "Without a cluster nothing runs; the job of one with a cluster publishes itself.",
+    ("feature_store", "tecton"): "Nothing runs here: it is another company's.",
+    ("model_monitoring", "arize"): "Nothing runs here: it is another company's.",
+    ("model_monitoring", "sagemaker"): "It watches: what its looks say is in its reports.",
     ("delivery", "direct"): "Nothing runs: Pulumi tells whoever runs it.",
     ("notebooks", "sagemaker_studio"): "Studio publishes no metrics of its own.",
     ("ml_platform", "sagemaker"): "Studio and the managed MLflow server publish no metrics of their own; what people "

@@ -22,6 +22,7 @@ from components.storage import Zone
 from components.surroundings import DependentOutputs, Surroundings
 from mlops.core.config import Card, Config
 from mlops.core.fields import Form, Unique
+from mlops.core.fields.containers import Folder
 from mlops.core.fields.kubernetes import ShortName
 from mlops.core.module import Need, StackFacts
 
@@ -30,13 +31,9 @@ REPORTS = "quality/checkpoints/"
 SUITES = "expectations/"
 """Folder of the zone of artifacts that suites lie in."""
 
-TablePath = Annotated[
+FileName = Annotated[
     str,
-    Form(
-        r"[A-Za-z0-9_=*-][A-Za-z0-9._=*/-]*",
-        "keys below the zone's bucket, `*` for any text: `orders/dt=*/part-*.parquet`",
-        most=300,
-    ),
+    Form(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*\.(?:parquet|csv)", "a file of Parquet or CSV, `users.parquet`", most=200),
 ]
 SuiteKey = Annotated[
     str,
@@ -55,8 +52,10 @@ class CheckpointConfig(Config):
     """What the check is called, in reports and in figures."""
     zone: Zone
     """Zone of the lake that the table lies in."""
-    path: TablePath
-    """Keys of its files, Parquet or CSV, `*` for any text."""
+    folder: Folder | None = None
+    """Folder of the zone that its files lie below, at any depth; null looks at the whole zone."""
+    file: FileName | None = None
+    """What each of its files is called; null takes every file of Parquet or CSV in the folder."""
     within_hours: int | None = Field(default=None, ge=1, le=8760)
     """Files that were written in that time are the table, hours; null takes the newest file alone."""
     suite: SuiteKey | None = None
@@ -76,15 +75,14 @@ class GreatExpectationsConfig(DataQualityConfig):
         not_for="events as they pass: what is checked lies in the lake already",
         complexity="low",
         trade_offs="Each table is read whole into one pod: a gigabyte takes several",
-        state="none of its own: expectations come from this program, and results lie in the lake, whose versions "
-        "bring them back",
+        state="None of its own: suites and reports lie in the lake, whose versions bring them back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "ecr"))
 
     checkpoints: Annotated[tuple[CheckpointConfig, ...], Field(min_length=1), Unique(most=50, by="name")] = (
-        CheckpointConfig(name="user-features", zone="features", path="*/users.parquet"),
-        CheckpointConfig(name="product-features", zone="features", path="*/products.parquet"),
+        CheckpointConfig(name="user-features", zone="features", file="users.parquet"),
+        CheckpointConfig(name="product-features", zone="features", file="products.parquet"),
     )
     """What is checked. Unless said otherwise the features that the loop computes."""
     every_hours: int = Field(default=1, ge=1, le=23)

@@ -33,7 +33,7 @@ class DvcConfig(DataVersioningConfig):
         not_for="tables that grow by the hour: every version is a whole file",
         complexity="low",
         trade_offs="Nothing to run and nothing to pay but the lake, which keeps every version until somebody clears it",
-        state="files lie in the lake by their hash, their names in Git: a version is there as long as both are",
+        state="Files in the lake, whose versions bring them back for as long as those are kept; their names in Git",
     )
     offered: ClassVar[frozenset[str]] = frozenset({VERSION})
     exported: ClassVar[frozenset[str]] = frozenset({"dvcRemote", "dvcRole"})

@@ -34,7 +34,7 @@ class WandbConfig(ExperimentTrackingConfig):
         not_for="data that must not leave the account, and a registry that the platform's loop would serve from",
         complexity="low",
         trade_offs="Nothing to run, for a price by seat and a second place beside MLflow where runs are looked for",
-        state="none here: runs and their files lie with Weights & Biases",
+        state="None here: Weights & Biases keeps the runs",
     )
     offered: ClassVar[frozenset[str]] = frozenset({LOG})
     exported: ClassVar[frozenset[str]] = frozenset({"experimentTracking"})

@@ -41,8 +41,7 @@ class SageMakerFeatureStoreConfig(FeatureStoreConfig):
         not_for="features that are written and read very often: each is paid, and a cache answers ten times sooner",
         complexity="low",
         trade_offs="A price by the request and gigabyte, for definitions that AWS keeps and can hardly be changed",
-        state="groups and their online values lie with SageMaker, all that was ever written in the lake, from "
-        "which it is written again",
+        state="AWS keeps the groups; what is online is written again from the lake by one run of the job",
     )
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "ecr", "sagemaker-featurestore-runtime"))
     offered: ClassVar[frozenset[str]] = frozenset({READ, WRITE})

@@ -46,7 +46,7 @@ class TectonConfig(FeatureStoreConfig):
         not_for="whoever has none: what is made here is the connection and nothing behind it",
         complexity="medium",
         trade_offs="Nothing to run, for a price that the company quotes, and features in its own language",
-        state="none here: definitions lie in Git, and features with Tecton and in the lake that it writes to",
+        state="None here: Tecton keeps it, and the lake what it was made of",
     )
     example: ClassVar[Mapping[str, Any]] = {
         "host": "example.tecton.ai",

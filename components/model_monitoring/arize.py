@@ -42,7 +42,7 @@ class ArizeConfig(ModelMonitoringConfig):
         not_for="what users send where it must not leave the account",
         complexity="low",
         trade_offs="Nothing to run, for a price by volume that the company quotes, and another company that holds data",
-        state="none here: what is observed lies with Arize",
+        state="None here: Arize keeps what it was sent",
     )
     offered: ClassVar[frozenset[str]] = frozenset({OBSERVE})
     exported: ClassVar[frozenset[str]] = frozenset({"modelMonitoring"})

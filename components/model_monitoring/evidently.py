@@ -36,7 +36,7 @@ class EvidentlyConfig(ModelMonitoringConfig):
         not_for="models that the platform's loop did not train, and traces of language models",
         complexity="low",
         trade_offs="One look an hour by a job, and no page of its own: reports are files that Evidently reads",
-        state="reports lie in the lake and come back as versions of objects; what they are made of is there too",
+        state="None of its own: reports lie in the lake, whose versions bring them back",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster"})
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {"ml_platform": ()}

@@ -61,7 +61,8 @@ class PhoenixConfig(ModelMonitoringConfig):
         not_for="drift of tables, which it does not look for; offering it to others (Elastic License 2.0)",
         complexity="low",
         trade_offs="One server and a database that holds every trace; one key for everybody who sends",
-        state="traces and users lie in the database and come back with it, to the second",
+        state="Traces and users in PostgreSQL, which come back with the database; the key of those who "
+        "send in Secrets Manager",
     )
     needs: ClassVar[frozenset[Need]] = frozenset({"cluster", "database"})
     exported: ClassVar[frozenset[str]] = frozenset({"modelMonitoring"})

@@ -70,7 +70,8 @@ class SageMakerMonitorConfig(ModelMonitoringConfig):
         not_for="models that are served elsewhere, and requests that must not be kept as they came",
         complexity="low",
         trade_offs="Nothing to run, for an instance by the hour of each look and tables of CSV or JSON alone",
-        state="baselines, captured data and reports lie in the lake and come back as versions of objects",
+        state="None of its own: captured requests, baselines and reports lie in the lake, whose "
+        "versions bring them back",
     )
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {"serving": ("sagemaker",)}
     endpoints: ClassVar[frozenset[str]] = of_services(("cloudwatch", "ecr", "ec2", "kms", "logs", "sagemaker", "sts"))

@@ -4,7 +4,6 @@ The share of expectations that hold says little of a table: one bad row fails on
 share of rows that break none, and that what is said of the whole table holds.
 """
 
-import fnmatch
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -33,8 +32,10 @@ class Checkpoint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     zone: Zone
-    path: str
-    """Keys of the table's files, `*` for any text."""
+    folder: str | None = None
+    """Folder that the table's files lie below; None looks at the whole zone."""
+    file: str | None = None
+    """What each of them is called; None takes every file of Parquet or CSV."""
     within_hours: int | None = None
     """Files written in that time are the table; None takes the newest file alone."""
     suite: str | None = None
@@ -119,20 +120,20 @@ def check(lake: Lake, checkpoint: Checkpoint, now: datetime) -> Checked:
 
 def _files(lake: Lake, checkpoint: Checkpoint, now: datetime) -> list[str]:
     """Keys of the files that are the table."""
-    fixed = checkpoint.path.partition("*")[0]
-    if checkpoint.within_hours is None:
-        return fnmatch.filter(lake.by_age(checkpoint.zone, fixed), checkpoint.path)[-1:]
-    since = now - timedelta(hours=checkpoint.within_hours)
-    return fnmatch.filter(lake.keys(checkpoint.zone, fixed, since=since), checkpoint.path)
+    below = f"{checkpoint.folder}/" if checkpoint.folder else ""
+    endings = (f"/{checkpoint.file}",) if checkpoint.file else (".parquet", ".csv")
+    hours = checkpoint.within_hours
+    if hours is None:
+        return [key for key in lake.by_age(checkpoint.zone, below) if f"/{key}".endswith(endings)][-1:]
+    recent = lake.keys(checkpoint.zone, below, since=now - timedelta(hours=hours))
+    return [key for key in recent if f"/{key}".endswith(endings)]
 
 
 def _table(data: bytes, key: str) -> pd.DataFrame:
     if key.endswith(".parquet"):
         frame: pd.DataFrame = pq.read_table(io.BytesIO(data)).to_pandas()
-    elif key.endswith(".csv"):
-        frame = csv.read_csv(io.BytesIO(data)).to_pandas()
     else:
-        raise InputError(f"{key} is neither Parquet nor CSV, which is what a checkpoint reads.")
+        frame = csv.read_csv(io.BytesIO(data)).to_pandas()
     return frame
 
 

@@ -16,7 +16,8 @@ POLICY = "aws:iam/rolePolicy:RolePolicy"
 ORDERS = {
     "name": "orders",
     "zone": "curated",
-    "path": "orders/dt=*/*.parquet",
+    "folder": "orders",
+    "file": None,
     "within_hours": 24,
     "suite": "expectations/orders.json",
     "least_percent": 99,
@@ -97,8 +98,8 @@ def test_bad_tables_and_moved_events_raise_alarms() -> None:
             "a suite in the zone of artifacts, below expectations/",
         ),
         (
-            {"data_quality": {"kind": "great_expectations", "checkpoints": [{**ORDERS, "path": "s3://other/x"}]}},
-            "keys below the zone's bucket",
+            {"data_quality": {"kind": "great_expectations", "checkpoints": [{**ORDERS, "file": "orders.xlsx"}]}},
+            "a file of Parquet or CSV",
         ),
         (
             {"data_quality": {"kind": "great_expectations", "job": {"node_group": "gold"}}},

@@ -42,7 +42,7 @@ def orders(bad: int, rows: int = 100) -> pa.Table:
 def test_rows_are_judged_and_not_expectations(shop: Shop, bad: int, passed: bool) -> None:
     lake = shop.context().lake
     lake.put_table("curated", ORDERS, orders(bad))
-    one = Checkpoint(name="orders", zone="curated", path="orders/*.parquet", suite=put_suite(shop))
+    one = Checkpoint(name="orders", zone="curated", folder="orders", suite=put_suite(shop))
     found = check(lake, one, NOW)
     assert (found.rows, found.percent, found.passed) == (100, pytest.approx(100 - bad), passed)
     assert len(found.broken) == (2 if bad else 0)
@@ -54,7 +54,7 @@ def test_rows_are_judged_and_not_expectations(shop: Shop, bad: int, passed: bool
 def test_what_is_said_of_a_whole_table_fails_it_whatever_its_rows_are(shop: Shop) -> None:
     lake = shop.context().lake
     lake.put_table("curated", ORDERS, orders(0).append_column("new", pa.array(range(100))))
-    one = Checkpoint(name="orders", zone="curated", path="orders/*", suite=put_suite(shop))
+    one = Checkpoint(name="orders", zone="curated", folder="orders", suite=put_suite(shop))
     found = check(lake, one, NOW)
     assert (found.percent, found.passed) == (100.0, False)
     assert found.table_broken == ("expect_table_columns_to_match_ordered_list of the table",)
@@ -65,14 +65,14 @@ def test_the_newest_file_is_the_table_or_all_of_some_hours(shop: Shop) -> None:
     lake.put_table("curated", "orders/b.parquet", orders(0, 10))
     lake.put_table("curated", "orders/a.parquet", orders(0, 20))
     lake.put("curated", "orders/notes.txt", b"no table")
-    one = Checkpoint(name="orders", zone="curated", path="orders/*.parquet", suite=put_suite(shop))
+    one = Checkpoint(name="orders", zone="curated", folder="orders", suite=put_suite(shop))
     assert check(lake, one, NOW).rows in (10, 20)
     hours = one.model_copy(update={"within_hours": 24 * 365 * 100})
     assert check(lake, hours, NOW).rows == 30
 
 
 def test_no_rows_are_no_quality(shop: Shop) -> None:
-    one = Checkpoint(name="orders", zone="curated", path="orders/*", suite="expectations/orders.json")
+    one = Checkpoint(name="orders", zone="curated", folder="orders", suite="expectations/orders.json")
     found = check(shop.context().lake, one, NOW)
     assert (found.percent, found.passed) == (None, False)
 
@@ -82,34 +82,32 @@ def test_the_loops_own_features_are_checked_without_a_suite(shop: Shop) -> None:
     found = shop.context()
     found.store.build(shop.validate().snapshot.data_version, NOW)
     for file in ("users", "products"):
-        done = check(found.lake, Checkpoint(name=file, zone="features", path=f"*/{file}.parquet"), NOW)
+        done = check(found.lake, Checkpoint(name=file, zone="features", file=f"{file}.parquet"), NOW)
         assert (done.percent, done.passed, done.broken) == (100.0, True, ())
 
 
 @pytest.mark.parametrize(
-    ("path", "suite", "content", "words"),
+    ("suite", "content", "words"),
     [
-        ("orders/*", None, None, "names no suite"),
-        ("orders/*", "missing.json", None, "there is no suite at s3://"),
-        ("orders/*", "odd.json", b"[1]", "is no suite that Great Expectations"),
-        ("orders/*", "odd.json", b'{"expectations": [{"type": "expect_wonders", "kwargs": {}}]}', "is no suite"),
+        (None, None, "names no suite"),
+        ("missing.json", None, "there is no suite at s3://"),
+        ("odd.json", b"[1]", "is no suite that Great Expectations"),
+        ("odd.json", b'{"expectations": [{"type": "expect_wonders", "kwargs": {}}]}', "is no suite"),
     ],
 )
-def test_what_cannot_be_checked_is_said(
-    shop: Shop, path: str, suite: str | None, content: bytes | None, words: str
-) -> None:
+def test_what_cannot_be_checked_is_said(shop: Shop, suite: str | None, content: bytes | None, words: str) -> None:
     lake = shop.context().lake
     lake.put_table("curated", ORDERS, orders(0))
     if suite and content:
         lake.put("artifacts", suite, content)
     with pytest.raises(InputError, match=words):
-        check(lake, Checkpoint(name="orders", zone="curated", path=path, suite=suite), NOW)
+        check(lake, Checkpoint(name="orders", zone="curated", folder="orders", suite=suite), NOW)
 
 
 def test_a_list_that_is_none_is_refused() -> None:
-    assert read('[{"name": "a", "zone": "raw", "path": "x/*"}]')[0].least_percent == 95
+    assert read('[{"name": "a", "zone": "raw", "folder": "x"}]')[0].least_percent == 95
     with pytest.raises(InputError, match="MLOPS_CHECKPOINTS is no list of checkpoints"):
-        read('[{"name": "a", "zone": "lake", "path": "x"}]')
+        read('[{"name": "a", "zone": "lake"}]')
 
 
 def test_figures_go_to_cloudwatch_where_the_platform_says_so(
