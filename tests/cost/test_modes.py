@@ -226,8 +226,8 @@ def test_data_through_endpoints_gets_cheaper_beyond_a_petabyte_of_all_of_them_to
 
 
 def test_every_date_of_support_comes_after_the_one_before() -> None:
+    from mlops.core.engines import RDS as ENGINES
     from mlops.core.versions import EKS as RELEASES
-    from mlops.core.versions import RDS as ENGINES
 
     for releases in (RELEASES, *ENGINES.values()):
         assert all(one.standard_until < one.extended_until for one in releases.values())

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from mlops.core import lifecycles, versions
+from mlops.core import engines, lifecycles, versions
 from mlops.lifecycle.pinned import Pinned, pinned
 from mlops.lifecycle.support import ONE_AT_A_TIME, SOON_DAYS, State, held_by, next_of, rows, state
 from tests.platforms import ROOT, tier_graph
@@ -50,7 +50,7 @@ def test_two_tables_of_support_say_the_same_of_eks_and_of_postgresql() -> None:
         cycle = lifecycles.cycle_of(lifecycles.EKS, name)
         assert cycle
         assert (cycle.until, cycle.extended_until) == (eks.standard_until, eks.extended_until)
-    for name, release in versions.RDS["postgres"].items():
+    for name, release in engines.RDS["postgres"].items():
         cycle = lifecycles.cycle_of(lifecycles.POSTGRES, name)
         assert cycle
         assert (cycle.until, cycle.extended_until) == (release.standard_until, release.extended_until)

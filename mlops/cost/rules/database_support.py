@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from mlops.core import clock, versions
+from mlops.core import clock, engines
 from mlops.cost import demand
 from mlops.cost.model import HOURS, Context, Item, used
 from mlops.cost.support import month_split, since
@@ -46,7 +46,7 @@ def watching(node: Node, context: Context) -> Iterator[Item]:
 def extended_support(node: Node) -> Iterator[Item]:
     """By vCPU hour from the day after the end of standard support, standby included, unless it is declined."""
     engine = node.at("engine").text() or "postgres"
-    releases = versions.RDS.get(_ENGINES.get(engine, engine))
+    releases = engines.RDS.get(_ENGINES.get(engine, engine))
     given = node.at("engineVersion")
     version = f"[{given.gap}]" if given.hidden else given.text()
     if releases is None or given.gap is Gap.ABSENT or node.at("engineLifecycleSupport").text() == _DISABLED:

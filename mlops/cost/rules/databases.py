@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from mlops.core import versions
+from mlops.core import engines
 from mlops.cost.model import Context, Item, Rule, hours, used
 from mlops.cost.rules.credits import credit_items
 from mlops.cost.rules.database_support import extended_support, watching
@@ -99,7 +99,7 @@ def cache(node: Node, context: Context) -> Iterator[Item]:
     name, engine = node.at("nodeType").text("unknown"), (node.at("engine").text() or "redis")
     yield hours(f"{count} × {name} ({engine})", (f"elasticache_{engine}", name), count)
     if engine == "redis":
-        ends = versions.CACHE_STANDARD_UNTIL.get(node.at("engineVersion").text().partition(".")[0])
+        ends = engines.CACHE_STANDARD_UNTIL.get(node.at("engineVersion").text().partition(".")[0])
         yield from late("redis", node, ends, "elasticache_redis", count)
 
 
@@ -131,7 +131,7 @@ def search(node: Node, context: Context) -> Iterator[Item]:
         yield hours(f"{masters} × {kind}, masters", ("opensearch", kind), masters)
     product, _, version = node.at("engineVersion").text().partition("_")
     # The catalogue has no dates of Elasticsearch: it is named, whichever version it is.
-    ends = date.min if product == "Elasticsearch" else versions.SEARCH_STANDARD_UNTIL.get(version)
+    ends = date.min if product == "Elasticsearch" else engines.SEARCH_STANDARD_UNTIL.get(version)
     yield from late(product, node, ends, "opensearch", count)
     disk = node.at("ebsOptions")
     gb = disk.at("volumeSize").number() * count
