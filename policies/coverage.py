@@ -74,6 +74,8 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
         "aws:appautoscaling/policy:Policy",
         "aws:autoscaling/schedule:Schedule",
         "aws:cloudwatch/eventRule:EventRule",
+        "aws:batch/jobDefinition:JobDefinition",
+        "aws:batch/jobQueue:JobQueue",
         "aws:cloudwatch/eventTarget:EventTarget",
         "aws:sagemaker/pipeline:Pipeline",
         "aws:scheduler/schedule:Schedule",
@@ -82,6 +84,8 @@ _BY_REASON: Mapping[str, tuple[str, ...]] = {
     ),
     _OPEN: (
         "aws:acm/certificate:Certificate",
+        "aws:batch/computeEnvironment:ComputeEnvironment",
+        "aws:emrserverless/application:Application",
         "aws:amp/workspace:Workspace",
         "aws:cloudwatch/logResourcePolicy:LogResourcePolicy",
         "aws:ecr/pullThroughCacheRule:PullThroughCacheRule",

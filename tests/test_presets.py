@@ -20,7 +20,7 @@ BANDS = {
     "large-team": (1200, 3000),
     "medium-team": (1200, 2500),
     "production": (1200, 2500),
-    "recommender-on-ecs": (50, 300),
+    "recommender-on-ecs": (300, 800),
     "research": (300, 800),
     "small-team": (300, 800),
     "startup": (300, 800),

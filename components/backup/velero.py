@@ -40,7 +40,7 @@ _PASSWORD_SECRET, _PASSWORD = "velero-repo-credentials", "repository-password"  
 of vmware-tanzu/velero)."""
 
 
-class ScheduleConfig(Config):
+class BackupScheduleConfig(Config):
     """Backups that are made again and again."""
 
     name: GroupName
@@ -79,7 +79,9 @@ class VeleroConfig(BackupConfig):
     exported: ClassVar[frozenset[str]] = frozenset({"backupLocation"})
 
     kind: Literal["velero"] = "velero"
-    schedules: Annotated[tuple[ScheduleConfig, ...], Unique(most=20, by="name")] = (ScheduleConfig(name="daily"),)
+    schedules: Annotated[tuple[BackupScheduleConfig, ...], Unique(most=20, by="name")] = (
+        BackupScheduleConfig(name="daily"),
+    )
     """When backups are made, and for how long they are kept."""
     volumes: Literal["bucket", "snapshot", "none"] = "bucket"
     """Where the data of volumes goes: into the lake, encrypted and without doubles, which an agent on every node does;
@@ -265,7 +267,7 @@ def storage_location(bucket: pulumi.Input[str], region: str) -> dict[str, object
     }
 
 
-def backup_schedule(schedule: ScheduleConfig, volumes: str, location: pulumi.Input[str]) -> dict[str, object]:
+def backup_schedule(schedule: BackupScheduleConfig, volumes: str, location: pulumi.Input[str]) -> dict[str, object]:
     """Spec of a Schedule."""
     return {
         "schedule": schedule.cron,

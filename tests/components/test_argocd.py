@@ -214,7 +214,10 @@ def test_what_the_engine_keeps_is_what_the_plan_says_with_the_real_names(tmp_pat
     ("wrong", "said"),
     [
         ({"repository": "ssh://git@git.example.com/ml.git"}, "nobody gets in by ssh without a key"),
-        ({"repository": "https://user:word@git.example.com/ml.git"}, "the address of a Git repository without a pass"),
+        (
+            {"repository": "https://user:word@git.example.com/ml.git"},  # pragma: allowlist secret
+            "the address of a Git repository without a pass",
+        ),
         ({"repository": "git.example.com/ml.git"}, "the address of a Git repository"),
         ({"repository": "https://git.example.com/ml.git", "folder": "../away"}, "a folder of the repository"),
         ({"repository": "https://git.example.com/ml.git", "folder": "/delivery"}, "a folder of the repository"),

@@ -324,11 +324,21 @@ VARIANTS = [
 ]
 
 
+def with_neighbours(slot: str, variant: type[SlotConfig]) -> dict[str, Any]:
+    """The settings that choose a module, and what it cannot be without."""
+    settings: dict[str, Any] = {}
+    for other, kinds in variant.beside.items():
+        for config in variants(slots(PlatformConfig)[other]):
+            if kind_of(config) in kinds[:1]:
+                settings |= chosen(Module(slot=other, kind=kind_of(config), config=config))
+    return settings | dict(chosen(Module(slot=slot, kind=kind_of(variant), config=variant)))
+
+
 @pytest.mark.parametrize(("slot", "variant"), VARIANTS)
 def test_whatever_module_is_chosen_what_cloudwatch_has_metrics_of_is_watched(
     slot: str, variant: type[SlotConfig]
 ) -> None:
-    settings = chosen(Module(slot=slot, kind=kind_of(variant), config=variant))
+    settings = with_neighbours(slot, variant)
     graph = cloudwatch(around={"network": {"zones": 3}, **settings})
     raised = alarms(graph)
     for node in graph:
@@ -346,6 +356,6 @@ def test_whatever_module_is_chosen_what_cloudwatch_has_metrics_of_is_watched(
 def test_whatever_module_is_chosen_what_announces_metrics_lets_the_scraper_in(
     slot: str, variant: type[SlotConfig]
 ) -> None:
-    settings = chosen(Module(slot=slot, kind=kind_of(variant), config=variant))
+    settings = with_neighbours(slot, variant)
     graph = watched("cloudwatch", around={"network": {"zones": 3}, **settings})
     assert [node.name for node in announced(graph) if not lets_in(graph, node, "amazon-cloudwatch")] == []

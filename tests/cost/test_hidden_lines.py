@@ -121,10 +121,10 @@ def test_objects_on_the_cluster_that_make_something_in_aws_cost_it(
     "type_",
     [
         "kubernetes:karpenter.sh/v1:NodePool",
-        "kubernetes:argoproj.io/v1alpha1:Application",
+        "kubernetes:argoproj.io/v1alpha1:ApplicationSet",
         "kubernetes:s3.services.k8s.aws/v1alpha1:Bucket",
         "kubernetes:ec2.aws.upbound.io/v1beta1:Instance",
-        "kubernetes:velero.io/v1:Schedule",
+        "kubernetes:velero.io/v1:DataUpload",
         "kubernetes:core/v2:Something",
     ],
 )

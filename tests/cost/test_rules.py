@@ -864,7 +864,7 @@ def test_services_without_a_price_are_named() -> None:
         ),
         usage=used(traffic={"internet_out_gb": 1}),
     )
-    assert {row.resource for row in made.missing} == {"scratch", "edge", "tracking"}
+    assert {row.resource for row in made.missing} == {"edge", "tracking"}
 
 
 def test_operators_that_make_volumes_pay_for_them() -> None:

@@ -268,10 +268,12 @@ def server_spec(config: SeldonServingConfig, place: dict[str, object]) -> dict[s
     """The pool."""
     resources = {"cpu": config.cpu, "memory": config.memory}
     container = {"name": POOL, "resources": {"requests": resources, "limits": {"memory": config.memory}}}
+    # The chart asks this much for its agent and sets no limit (seldon-core 2.10.2, seldon-core-v2-setup, serverConfig).
+    agent = {"name": "agent", "resources": {"requests": {"cpu": "200m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}}
     return {
         "serverConfig": POOL,
         "replicas": config.servers,
-        "podSpec": {**place, "containers": [container]},
+        "podSpec": {**place, "containers": [container, agent]},
         # Models are fetched again; a volume that stays would be paid for.
         "statefulSetPersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
     }
