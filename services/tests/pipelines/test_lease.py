@@ -1,5 +1,6 @@
 """One at a time, whichever machine the others are on."""
 
+import io
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from pipelines import cli, lease
 from pipelines.errors import BusyError
@@ -39,6 +41,8 @@ def test_a_step_that_an_orchestrator_starts_waits_for_its_turn(
     shop: Shop, environment: Callable[[Settings], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipelines.cli.LOOK_PATIENCE_SECONDS", 0.2)
+    # Called as a function and not as a command, whose streams are the process's own.
+    monkeypatch.setattr("pipelines.cli._notes", Console(file=io.StringIO()))
     for name, value in environment(shop.settings).items():
         monkeypatch.setenv(name, value)
     step = cli._step_command(STEPS[0])
