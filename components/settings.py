@@ -66,8 +66,6 @@ class PlatformConfig(Config):
     """The EKS cluster; null for a platform without Kubernetes."""
     database: DatabaseConfig | None = None
     """The PostgreSQL instance; null when no module needs one."""
-    secrets: Annotated[SecretsConfig, OneOf()] | None = None
-    """Who looks after secrets; null leaves them as they were made."""
     data_pipeline: Annotated[DataPipelineConfig, OneOf()] | None = None
     """How events enter."""
     ml_platform: Annotated[MlPlatformConfig, OneOf()] | None = None
@@ -94,6 +92,8 @@ class PlatformConfig(Config):
     """Where versions of data sets lie that people name in Git."""
     orchestration: Annotated[OrchestrationConfig, OneOf()] | None = None
     """What runs jobs of several steps on a schedule, the loop among them."""
+    secrets: Annotated[SecretsConfig, OneOf()] | None = None
+    """Who looks after secrets; null leaves them as they were made."""
     backup: Annotated[BackupConfig, OneOf()] | None = None
     """What brings back what runs on the cluster; the database and the lake have their own backups."""
     notebooks: Annotated[NotebooksConfig, OneOf()] | None = None

@@ -81,8 +81,6 @@ class DependentConfig(SlotConfig):
     """A slot whose modules build on those of other slots. Its field in the settings is all that the platform has to
     know of it: modules are built in the fields' order, after everything that they may find around them."""
 
-    exported: ClassVar[frozenset[str]] = frozenset()
-    """Names under which the stack exports what the module publishes."""
     offered: ClassVar[frozenset[str]] = frozenset()
     """Words for the rights on it that workloads may name: the keys of what it offers once it is built. A module that
     offers some is made before workloads, any other after them."""

@@ -42,20 +42,26 @@ def ask_tier(root: Path) -> str:
 
 
 def ask_modules(tier_name: str) -> list[str]:
-    """Settings, as --set takes them, for the slots that are to be filled otherwise than the tier does."""
+    """Settings, as --set takes them, for the slots that are to be filled otherwise than the tier does. Slots that a
+    platform can well be without are named and not asked for, unless the tier fills them."""
     from mlops.choice.catalogue import slots
+    from mlops.choice.grid import SLOTS
     from mlops.tiers import TIERS, tier
 
     if tier_name not in TIERS:
         return []
     settings = tier(tier_name)
-    chosen: list[str] = []
+    chosen, further = list[str](), list[str]()
     for slot in slots():
         now = getattr(getattr(settings, slot.name), "kind", NONE)
+        if now == NONE and slot.name not in SLOTS:
+            further.append(f"{slot.name} ({', '.join(slot.kinds)})")
+            continue
         _describe(slot)
         kind = ask(slot.name, f"{slot.name} ({', '.join((*slot.kinds, NONE))})", now)
         if kind != now:
             chosen.append(f"{slot.name}=null" if kind == NONE else f"{slot.name}.kind={kind}")
+    ui.note(f"Further slots, each empty unless you fill it (`mlops modules`): {'; '.join(further)}.")
     return chosen
 
 

@@ -75,6 +75,8 @@ class SlotConfig(Config):
 
     card: ClassVar[Card]
     needs: ClassVar[frozenset[Need]] = frozenset()
+    exported: ClassVar[frozenset[str]] = frozenset()
+    """Names under which the stack exports what the module publishes (`docs/exports.md`), where it says so itself."""
     beside: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Slots that have to be filled beside it, each with the kinds that it works with; no kinds means any."""
     without: ClassVar[Mapping[str, frozenset[str]]] = {}

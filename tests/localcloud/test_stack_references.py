@@ -9,7 +9,6 @@ import pytest
 
 from components.platform import PlatformOutputs
 from components.settings import PlatformConfig
-from components.surroundings import DependentConfig
 from localcloud.engine import LocalCloud
 from mlops.core.module import slots, variants
 from tests.platforms import ROOT, tier_graph
@@ -29,7 +28,7 @@ def test_the_document_lists_every_export_and_no_other() -> None:
     core = dict.fromkeys(PlatformOutputs.__dataclass_fields__) | {"modules": {}}
     every = PlatformOutputs(**core).exports()  # type: ignore[arg-type]
     known = [one for slot in slots(PlatformConfig).values() for one in variants(slot)]
-    further = {name for one in known if issubclass(one, DependentConfig) for name in one.exported}
+    further = {name for one in known for name in one.exported}
     assert exported() == {"tier", *every, *further}
     assert set(tier_graph("prod").stack_outputs) <= exported()
 
