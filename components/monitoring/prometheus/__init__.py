@@ -90,7 +90,7 @@ class PrometheusConfig(MonitoringConfig):
     """Days for which it is kept there; null as long as the tier keeps logs. What Loki deletes in the lake stays there
     as an old version for storage.lifecycle.noncurrent_days."""
     loki: LokiConfig = LokiConfig()
-    """Loki, where `logs` is loki."""
+    """Its servers, where `logs` is loki."""
     grafana: GrafanaConfig = GrafanaConfig()
     """Where people look."""
     alerts: AlertsConfig = AlertsConfig()
