@@ -20,7 +20,7 @@ class KafkaStream:
         from confluent_kafka import Producer
 
         self._topic = topic
-        self._make = lambda: make_topic(broker, region, topic)
+        self._make: Callable[[], object] = lambda: make_topic(broker, region, topic)
         self._made = broker.partitions is None
         self._producer = Producer(
             {
