@@ -102,7 +102,7 @@ class DependentConfig(SlotConfig):
         """Make the module."""
 
 
-_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
+NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
 """Right -> the slot whose module it is a right on."""
 
 
@@ -119,9 +119,9 @@ OF_MODULES = {
 def lacks(who: str, rights: Sequence[str], slots: Collection[str]) -> tuple[str, ...]:
     """Why rights cannot be granted on a stack with these slots filled, one sentence each."""
     missing = (
-        f"{who} is to {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out of its grants"
+        f"{who} is to {word}, and this stack has no {NEEDS[word]}; add one, or leave `{word}` out of its grants"
         for word in rights
-        if word in _NEEDS and _NEEDS[word] not in slots
+        if word in NEEDS and NEEDS[word] not in slots
     )
     strange = (
         f"{who} is to {word}, which workloads.containers alone are granted; leave `{word}` out of its grants"

@@ -6,15 +6,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from components.cluster.node_config import NodeGroupConfig
+from components.surroundings import NEEDS, lacking_offers
 from components.teams.config import CORES, GPUS, MEMORY_GIB, TeamConfig
 from mlops.core.fields.kubernetes import cores, mebibytes
 from mlops.core.machines import machines
 
 if TYPE_CHECKING:
     from components.settings import PlatformConfig
-
-_NEEDS = {"produce": "data_pipeline", "consume": "data_pipeline", "track": "ml_platform", "invoke": "serving"}
-"""Right -> the slot whose module it is a right on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +68,9 @@ def problems(config: "PlatformConfig") -> Iterator[str]:
         where = f"teams.{name}"
         yield from (f"{where}.quota.{problem}" for problem in _beyond_the_nodes(config, team))
         for word in team.grants:
-            if word in _NEEDS and _NEEDS[word] not in config.modules:
-                yield f"{where}.grants: {word}, and this stack has no {_NEEDS[word]}; add one, or leave `{word}` out"
+            if word in NEEDS and NEEDS[word] not in config.modules:
+                yield f"{where}.grants: {word}, and this stack has no {NEEDS[word]}; add one, or leave `{word}` out"
+        yield from lacking_offers(where, team.grants, config.modules, outside=False)
         yield from (f"{where}: {problem}" for problem in _known_otherwise(config, team))
     yield from _money(config)
 

@@ -135,6 +135,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"data_pipeline": None, "teams": {"a": {"grants": ["produce"]}}},
         "teams.a.grants: produce, and this stack has no data_pipeline",
     ),
+    "a right on a module that is not there": (
+        {"teams": {"a": {"grants": ["read features"]}}},
+        "`read features`",
+    ),
     "an administrator as a member": (
         {"cluster": {"admins": [f"{ROLE}root"]}, "teams": {"a": {"members": [f"{ROLE}root"]}}},
         "EKS keeps one entry for each principal",
