@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.kubernetes.objects import manifest
+from mlops.core.module import StackFacts
 
 _PREFIX = "alb.ingress.kubernetes.io"
 
@@ -17,6 +18,17 @@ def check_door(host: str | None, certificate_arn: str | None) -> None:
     if (host is None) != (certificate_arn is None):
         given, missing = ("host", "certificate_arn") if host else ("certificate_arn", "host")
         raise ValueError(f"{given} is set without {missing}: the load balancer speaks TLS only. Give both or neither")
+
+
+def unreached(setting: str, host: str | None, stack: StackFacts) -> tuple[str, ...]:
+    """Why nobody would come in under a name on that stack, one sentence; nothing when they do, or none is given."""
+    if host is None or stack.private_subnets:
+        return ()
+    sentence = (
+        f"{setting} is {host}, which is reached through an internal load balancer, and network.mode public has no "
+        "private subnet for it. Set network.mode to private, or leave host out"
+    )
+    return (sentence,)
 
 
 def internal_ingress(

@@ -53,3 +53,19 @@ def write_rights(secret_arn: pulumi.Output[str], key_arn: pulumi.Output[str]) ->
             conditions={"StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"}},
         ),
     ]
+
+
+def secret_of_job(
+    name: str,
+    physical: str,
+    secrets: Mapping[str, SecretValue],
+    *,
+    cluster: ClusterOutputs,
+    namespace: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str] | None:
+    """The Secret with what a job is told in confidence, not awaited, for its first run may be hours away; returns its
+    name, and None where the job is told nothing."""
+    if not secrets:
+        return None
+    return referred_secret(name, physical, secrets, cluster=cluster, namespace=namespace, awaited=False, opts=opts)

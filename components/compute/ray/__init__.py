@@ -39,7 +39,7 @@ from components.kubernetes.objects import (
     to_services,
 )
 from components.kubernetes.placement import on_system_nodes
-from components.kubernetes.references import referred_secret
+from components.kubernetes.references import secret_of_job
 from components.kubernetes.scraping import let_scrapers_in
 from components.kubernetes.together import together
 from components.surroundings import DependentOutputs, Surroundings
@@ -197,16 +197,8 @@ class Ray(Component[DependentOutputs]):
 
     def _secret(self, job: str, known: Mapping[str, SecretValue]) -> pulumi.Output[str] | None:
         """Name of the Secret with what a job is told in confidence; None where it is told nothing."""
-        if not known:
-            return None
-        return referred_secret(
-            f"{self.name}-{job}",
-            job,
-            known,
-            cluster=self._cluster,
-            namespace=self._namespace,
-            awaited=False,
-            opts=self.child,
+        return secret_of_job(
+            f"{self.name}-{job}", job, known, cluster=self._cluster, namespace=self._namespace, opts=self.child
         )
 
     def _crew(

@@ -17,6 +17,7 @@ from components.base.secret import SecretValue
 from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
 from components.foundation import Foundation
+from components.kubernetes.ingress import unreached
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     generated_secret,
@@ -125,11 +126,7 @@ class PrometheusConfig(MonitoringConfig):
                 f"loki.replicas is {self.loki.replicas}, each of which needs a node of its own, and cluster.system has "
                 f"at most {nodes}. Set cluster.system.max_size to {self.loki.replicas} or more, or loki.replicas to 1"
             )
-        if self.grafana.host and not stack.private_subnets:
-            found.append(
-                f"grafana.host is {self.grafana.host}, which is reached through an internal load balancer, and "
-                "network.mode public has no private subnet for it. Set network.mode to private, or leave host out"
-            )
+        found += unreached("grafana.host", self.grafana.host, stack)
         if self.alerts.routes and not stack.way_out:
             names = ", ".join(route.name for route in self.alerts.routes)
             found.append(

@@ -15,7 +15,7 @@ from components.base.component import Component
 from components.base.identity import Grant, Identity, IdentityArgs, network_policy
 from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs, DatabaseLoginOutputs
-from components.kubernetes.ingress import check_door, internal_ingress
+from components.kubernetes.ingress import check_door, internal_ingress, unreached
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     SERVING_ALLOWED,
@@ -139,11 +139,7 @@ class JupyterHubConfig(NotebooksConfig):
         ]
         found += lacks("everybody", self.grants, stack.filled)
         found += [problem for one in self.groups for problem in lacks(f"group {one.name}", one.grants, stack.filled)]
-        if self.host and not stack.private_subnets:
-            found.append(
-                f"host is {self.host}, which is reached through an internal load balancer, and network.mode public has "
-                "no private subnet for it. Set network.mode to private, or leave host out"
-            )
+        found += unreached("host", self.host, stack)
         return tuple(found)
 
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:

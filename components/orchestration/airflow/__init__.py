@@ -15,7 +15,7 @@ from components.base.component import Component
 from components.base.identity import Egress, Grant, Identity, IdentityArgs, network_policy
 from components.base.steps import PodSteps, StepKind
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
-from components.kubernetes.ingress import check_door, internal_ingress
+from components.kubernetes.ingress import check_door, internal_ingress, unreached
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     SERVING_ALLOWED,
@@ -119,11 +119,7 @@ class AirflowConfig(OrchestrationConfig):
                 f"git.repository is {self.git.repository}, and network.mode isolated has no way there; bring DAGs with "
                 "image, or set network.mode to private"
             )
-        if self.host and not stack.private_subnets:
-            problems.append(
-                f"host is {self.host}, which is reached through an internal load balancer, and network.mode public has "
-                "no private subnet for it. Set network.mode to private, or leave host out"
-            )
+        problems += unreached("host", self.host, stack)
         return (*super().conflicts(stack), *problems)
 
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:

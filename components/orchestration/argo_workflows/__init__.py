@@ -17,7 +17,7 @@ from components.base.secret import SecretReference
 from components.base.steps import PodSteps, StepKind
 from components.base.watched import Watched
 from components.database.login import DatabaseLogin, DatabaseLoginArgs
-from components.kubernetes.ingress import check_door, internal_ingress
+from components.kubernetes.ingress import check_door, internal_ingress, unreached
 from components.kubernetes.objects import (
     SECRETS_ALLOWED,
     SERVING_ALLOWED,
@@ -121,11 +121,7 @@ class ArgoWorkflowsConfig(OrchestrationConfig):
                 f"ml_platform is {platform}, which brings an Argo of its own with the same kinds of resource; choose "
                 "kubeflow_pipelines for orchestration, or mlflow for ml_platform"
             )
-        if self.host and not stack.private_subnets:
-            problems.append(
-                f"host is {self.host}, which is reached through an internal load balancer, and network.mode public has "
-                "no private subnet for it. Set network.mode to private, or leave host out"
-            )
+        problems += unreached("host", self.host, stack)
         return (*super().conflicts(stack), *problems)
 
     def build(self, name: str, around: Surroundings, opts: pulumi.ResourceOptions) -> Component[DependentOutputs]:

@@ -25,7 +25,7 @@ from components.kubernetes.objects import (
     release,
 )
 from components.kubernetes.placement import SYSTEM_NODES, on_system_nodes, requested
-from components.kubernetes.references import referred_secret
+from components.kubernetes.references import secret_of_job
 from components.kubernetes.together import together
 from components.surroundings import DependentOutputs, Surroundings
 from components.training import TrainingConfig, exports, rights, secrets, variables
@@ -281,14 +281,6 @@ class KubeflowTrainer(Component[DependentOutputs]):
 
     def _secret(self, job: str, known: Mapping[str, SecretValue]) -> pulumi.Output[str] | None:
         """Name of the Secret with what a job is told in confidence; None where it is told nothing."""
-        if not known:
-            return None
-        return referred_secret(
-            f"{self.name}-{job}",
-            job,
-            known,
-            cluster=self._cluster,
-            namespace=self._namespace,
-            awaited=False,
-            opts=self.child,
+        return secret_of_job(
+            f"{self.name}-{job}", job, known, cluster=self._cluster, namespace=self._namespace, opts=self.child
         )
